@@ -1,0 +1,444 @@
+"""The questions users ask: gradients, adjoints, and what the memo of a target holds."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import warnings
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import attrs
+import numpy as np
+
+from ._adjoint import TargetMemo, target_memo
+from ._demand import demand
+from ._discover import Discovery, flows, flows_or_blocked
+from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
+from ._memo import CacheInfo
+from ._node import Node, by_serial, constant, label, lock
+from ._value import forward_rec, handed_out
+
+__all__ = ["Contribution", "Differentiator", "Row", "Table", "adjoint", "ancestors", "differentiator", "gradient"]
+
+Unconnected = Literal["zero", "none", "raise"]
+
+
+class Contribution(NamedTuple):
+    """What one edge adds to an adjoint: the term of `consumer` through its `argnum`-th input."""
+
+    consumer: Node
+    argnum: int
+    value: np.ndarray[Any, Any]
+
+
+@attrs.frozen
+class Row:
+    """One entry of the memo: a value, or the adjoint of a node."""
+
+    node: Node
+    kind: str  # "value" or "adjoint"
+    op: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    nbytes: int
+    state: str  # "fresh", "stale" or "not computed"
+
+    @property
+    def stale(self) -> bool:
+        """Whether the entry was there and a leaf below it has been set since."""
+        return self.state == "stale"
+
+
+class Table(list[Row]):
+    """The rows of `Differentiator.table`; prints as a table."""
+
+    def __str__(self) -> str:
+        head = f"{'node':<20}{'kind':<9}{'op':<18}{'shape':<16}{'dtype':<9}{'bytes':>10}  state"
+        body = [
+            f"{label(r.node):<20}{r.kind:<9}{r.op:<18}{r.shape!s:<16}{r.dtype!s:<9}{r.nbytes:>10}  {r.state}"
+            for r in self
+        ]
+        return "\n".join([head, *body])
+
+
+class Differentiator:
+    """The memo of one target: every adjoint dL/di asked of it is built and computed once.
+
+    Parameters
+    ----------
+    L
+        The target, a float node.
+    cotangent
+        dL/dL: an array or node of the shape of `L`. Needed if `L` has more than one element.
+
+    See Also
+    --------
+    differentiator : the one that `L` itself keeps and `gradient` uses.
+
+    Notes
+    -----
+    Tomassoli's table (section 13). It lives as long as this object; nothing in the graph refers to it.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter([1.0, 2.0, 3.0])
+    >>> y = x * x
+    >>> d = Differentiator(y, cotangent=[1.0, 0.0, 10.0])
+    >>> d.gradient(x)
+    array([ 2.,  0., 60.])
+    >>> d.cache_info()
+    CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
+    """
+
+    def __init__(self, L: Node, *, cotangent: Any = None) -> None:
+        _check_target(L)
+        with lock:
+            seed = None if cotangent is None else _as_cotangent(L, cotangent)
+            self._set_up(L, TargetMemo.of(L, seed), seed is not None)
+            target_memo(L).others.add(self._memo)
+
+    def _set_up(self, L: Node, memo: TargetMemo, seeded: bool) -> None:
+        self.target = L
+        self._memo = memo
+        self._seeded = seeded
+
+    def __repr__(self) -> str:
+        return f"<Differentiator of {self.target!r}: {self.cache_info()}>"
+
+    def __reduce__(self) -> Any:
+        if self._seeded:
+            return _with_cotangent, (self.target, self._memo.seed)
+        return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
+
+    def gradient(self, wrt: Any, *, unconnected: Unconnected = "zero") -> Any:
+        """dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
+        with lock:
+            self._check()
+            missing: list[Node] = []
+            found = 0
+
+            def one(i: Node) -> Any:
+                nonlocal found
+                adjoint = self._connected(i)
+                if adjoint is None:
+                    missing.append(i)
+                    return None if unconnected == "none" else handed_out(np.zeros(i.shape, i.dtype))
+                found += 1
+                return handed_out(forward_rec(adjoint))
+
+            if unconnected not in ("zero", "none", "raise"):
+                raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
+            nodes = self._resolved(wrt)
+            if unconnected == "raise":  # before anything is computed
+                _each(nodes, lambda i: None if self._connected(i) is not None else missing.append(i))
+                if missing:
+                    names = ", ".join(label(i) for i in missing)
+                    raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
+            gradients = _each(nodes, one)
+            if missing and not found and unconnected == "zero":
+                names = ", ".join(label(i) for i in missing)
+                message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
+                warnings.warn(UnconnectedWarning(message), stacklevel=_outside())
+            return gradients
+
+    def adjoint(self, node: Node) -> Node:
+        """dL/d`node` as a lazy node that can be differentiated again; see `lazygrad.adjoint`."""
+        with lock:
+            self._check()
+            found = self._connected(node)
+            if found is None:
+                return constant(np.zeros(node.shape, node.dtype))
+            return found
+
+    def contributions(self, node: Node) -> list[Contribution]:
+        """The terms that sum to the adjoint of `node`, one for each edge that leads to the target.
+
+        Examples
+        --------
+        >>> import lazygrad as lg
+        >>> x = lg.parameter(3.0)
+        >>> y = x * x
+        >>> L = y + 2 * x
+        >>> [(c.consumer.op.name, float(c.value)) for c in lg.differentiator(L).contributions(x)]
+        [('multiply', 3.0), ('multiply', 3.0), ('multiply', 2.0)]
+        """
+        with lock:
+            self._check()
+            found = self._connected(node)
+            if found is None or found.op is None:
+                return []
+            for j in found.inputs:
+                forward_rec(j)
+            return [
+                Contribution(consumer.op.mirrors or consumer, argnum, handed_out(term))
+                for consumer, argnum, term in found.op.terms(found)
+            ]
+
+    def is_connected(self, node: Node) -> bool:
+        """Whether a derivative flows from `node` to the target; nothing is computed.
+
+        Examples
+        --------
+        >>> import lazygrad as lg
+        >>> x, y = lg.parameter(1.0), lg.parameter(1.0)
+        >>> d = lg.differentiator(x * 2)
+        >>> d.is_connected(x), d.is_connected(y)
+        (True, False)
+        """
+        _check_node(node)
+        with lock:
+            return self._memo.leads(node)
+
+    def cache_info(self) -> CacheInfo:
+        """Requests for adjoints of this target by the caller and by other adjoints, and the table's size."""
+        counts = self._memo.counts
+        return CacheInfo(max(counts.requests - counts.misses, 0), counts.misses, None, len(self._memo.adjoints))
+
+    def cache_clear(self) -> None:
+        """Drop the adjoints and the counts; forward values stay."""
+        with lock:
+            self._memo.clear()
+
+    def table(self) -> Table:
+        """What the memo holds: forward values below the target, then adjoints, each fresh or stale.
+
+        Examples
+        --------
+        >>> import lazygrad as lg
+        >>> x = lg.parameter(2.0, name="x")
+        >>> y = np.exp(x)
+        >>> y.name = "y"
+        >>> L = y * y
+        >>> dx = lg.gradient(L, x)
+        >>> x.set(3.0)
+        >>> print(lg.differentiator(L).table())
+        node                kind     op                shape           dtype         bytes  state
+        y                   value    exp               ()              float64           0  stale
+        y                   adjoint  adjoint           ()              float64           0  stale
+        x                   adjoint  adjoint           ()              float64           0  stale
+        """
+        with lock:
+            values = [_row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
+            adjoints = [_row(a.op.of, a, "adjoint") for a in self._memo.adjoints.values()]
+            return Table([row for row in values if row.state != "not computed"] + adjoints)
+
+    # -- checks ------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        L = self.target
+        if not self._seeded and L.size != 1:
+            raise TypeError(
+                f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
+                f"sum it, or pass `cotangent=` of that shape"
+            )
+        if self._memo.seed.shape != L.shape:
+            raise ShapeError(f"the cotangent has shape {self._memo.seed.shape}, but {L!r} has shape {L.shape}")
+
+    def _connected(self, i: Node) -> Node | None:
+        """The adjoint of `i`, None if structurally zero; raises where it is undefined."""
+        _check_node(i)
+        if i.dtype.kind != "f":
+            raise NotDifferentiableError(
+                f"there is no derivative with respect to {i!r}: its dtype is {i.dtype}; make it a float parameter"
+            )
+        found = self._memo.adjoint(i)
+        if found is None:
+            self._raise_if_blocked(i)
+        return found
+
+    def _raise_if_blocked(self, i: Node) -> None:
+        """Tell "no path" from "every path is blocked" (Collins, Definition 6), naming the first blocked edge."""
+        mirror = self._memo.mirror
+        search = Discovery(self._memo.serial, mirror, flows_or_blocked)
+        while consumers := search.find(i):
+            c = consumers[0]
+            if not flows(c, i):
+                k = next(k for k, j in enumerate(c.inputs) if j is i and c.op.blocks(c, k))
+                name = c.op.inputs[min(k, len(c.op.inputs) - 1)].lstrip("*")
+                raise NotDifferentiableError(
+                    f"op {c.op.name!r} has no derivative by its input {name!r} ({i!r}), and every path from there "
+                    f"to {self.target!r} starts with such an edge"
+                )
+            i = c
+
+    def _resolved(self, wrt: Any) -> Any:
+        """`wrt` with names replaced by the nodes below the target that bear them."""
+        if isinstance(wrt, str) or (isinstance(wrt, (list, tuple)) and any(isinstance(w, str) for w in wrt)):
+            named = {i.name: i for i in ancestors(self.target) if i.name is not None}
+            return _each(wrt, lambda w: named_node(named, w) if isinstance(w, str) else w)
+        return wrt
+
+
+def named_node(named: Mapping[str, Node], name: str) -> Node:
+    """The node of that name; an unknown one is a KeyError that lists the known, closest first."""
+    if name in named:
+        return named[name]
+    close = difflib.get_close_matches(name, named, n=len(named), cutoff=0.0)
+    raise KeyError(f"no node is named {name!r}; known names, closest first: {', '.join(close) or 'none'}")
+
+
+def ancestors(L: Node) -> list[Node]:
+    """All nodes `L` is computed from and `L` itself, inputs first."""
+    found: dict[int, Node] = {}
+    demand(
+        L,
+        lambda i: None if i.serial in found else [j for j in i.inputs if j.serial not in found],
+        lambda i: found.__setitem__(i.serial, i),
+    )
+    return sorted(found.values(), key=by_serial)
+
+
+def _row(node: Node, entry: Node, kind: str) -> Row:
+    state = "fresh" if entry._value is not None else "stale" if entry._stale else "not computed"
+    nbytes = 0 if entry._value is None else entry._value.nbytes
+    return Row(node, kind, entry.op.name, entry.shape, entry.dtype, nbytes, state)
+
+
+def _outside() -> int:
+    """The `stacklevel` of the first frame that is not ours, so that a warning shows the user's line."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lazygrad."):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _each(wrt: Any, one: Any) -> Any:
+    """`one` of every node of a structure, in the same structure."""
+    if isinstance(wrt, (Node, str)):
+        return one(wrt)
+    if isinstance(wrt, Mapping):
+        return {key: _each(value, one) for key, value in wrt.items()}
+    if isinstance(wrt, tuple):
+        made = [_each(w, one) for w in wrt]
+        return type(wrt)(*made) if hasattr(wrt, "_fields") else tuple(made)
+    if isinstance(wrt, list):
+        return [_each(w, one) for w in wrt]
+    raise TypeError(f"wrt must be a node, a name, or a list, tuple or dict of them, not {type(wrt).__name__}")
+
+
+def _check_node(node: Any) -> None:
+    if not isinstance(node, Node):
+        hint = ": make it a `parameter` and build the target from that" if isinstance(node, np.ndarray) else ""
+        raise TypeError(f"expected a node, not {type(node).__name__}{hint}")
+
+
+def _check_target(L: Any) -> None:
+    _check_node(L)
+    if L.dtype.kind != "f":
+        raise TypeError(f"the target must be floating point, but {L!r} has dtype {L.dtype}")
+
+
+def _as_cotangent(L: Node, cotangent: Any) -> Node:
+    if not isinstance(cotangent, Node):
+        cotangent = constant(np.asarray(cotangent, dtype=L.dtype))
+    if cotangent.shape != L.shape:
+        raise ShapeError(f"the cotangent has shape {cotangent.shape}, but {L!r} has shape {L.shape}")
+    if cotangent.dtype != L.dtype:
+        raise TypeError(f"the cotangent has dtype {cotangent.dtype}, but {L!r} has dtype {L.dtype}")
+    return cotangent
+
+
+def _with_cotangent(L: Node, cotangent: Node) -> Differentiator:
+    return Differentiator(L, cotangent=cotangent)
+
+
+def differentiator(L: Node) -> Differentiator:
+    """Return the Differentiator whose memo `L` keeps, the one `gradient` and `adjoint` use.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0)
+    >>> L = x * x
+    >>> lg.gradient(L, x), lg.differentiator(L).cache_info()
+    (array(4.), CacheInfo(hits=0, misses=1, maxsize=None, currsize=1))
+    """
+    _check_target(L)
+    with lock:
+        memo = target_memo(L)
+        kept: Differentiator | None = memo.facade() if memo.facade is not None else None
+        if kept is None:
+            kept = Differentiator.__new__(Differentiator)
+            kept._set_up(L, memo, seeded=False)
+            memo.facade = weakref.ref(kept)
+        return kept
+
+
+def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent: Any = None) -> Any:
+    """Return dL/d`wrt`, computing only what no earlier question has.
+
+    Parameters
+    ----------
+    L
+        A float node of one element; or of any shape, with a `cotangent`.
+    wrt
+        A node (any float node, not only a leaf), the name of one below `L`, or a list, tuple or dict of them.
+    unconnected
+        What to answer for a node that does not lead to `L`: ``"zero"`` (zeros of its shape and dtype),
+        ``"none"`` (None) or ``"raise"`` (an `UnconnectedError` naming all of them).
+    cotangent
+        Array or node of the shape of `L`: the answer is then the vector-Jacobian product.
+        To keep its memo between calls, hold a `Differentiator`.
+
+    Returns
+    -------
+    Read-only arrays of the shape and dtype of each node, in the structure of `wrt`.
+
+    Raises
+    ------
+    TypeError
+        If `L` has several elements and there is no cotangent, or is no float.
+    NotDifferentiableError
+        If an edge that is needed has no rule, or a requested node is an integer.
+
+    Notes
+    -----
+    Tomassoli, section 13. Adjoints are built only for nodes between `wrt` and `L`; a rule runs once for each
+    edge between them; a forward value is computed only if a rule reads it. A query never consumes the graph.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> W = lg.parameter([[1.0, 2.0]], name="W")
+    >>> b = lg.parameter([0.5], name="b")
+    >>> L = (W @ [3.0, 4.0] + b).sum()
+    >>> lg.gradient(L, W)
+    array([[3., 4.]])
+    >>> lg.gradient(L, {"W": W, "b": b})
+    {'W': array([[3., 4.]]), 'b': array([1.])}
+    >>> lg.gradient(L, "b")
+    array([1.])
+    """
+    d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
+    return d.gradient(wrt, unconnected=unconnected)
+
+
+def adjoint(L: Node, node: Node) -> Node:
+    """Return dL/d`node` as a lazy node: nothing is computed, and it can be differentiated again.
+
+    Parameters
+    ----------
+    L
+        A float node of one element.
+    node
+        Any float node; zeros come back if it does not lead to `L`.
+
+    Notes
+    -----
+    z^i of Stratos' equation (2), P^i of Collins 1.4.2. It is the node of L's memo, so that it shares
+    whatever other queries computed.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0)
+    >>> dx = lg.adjoint(x ** 3, x)
+    >>> dx
+    <adjoint #..., shape (), float64, not computed>
+    >>> dx.value, lg.gradient(dx, x)
+    (array(12.), array(12.))
+    """
+    return differentiator(L).adjoint(node)

@@ -1,0 +1,29 @@
+"""The errors of lazygrad: each says which node and op, which shapes, and what to do instead."""
+
+__all__ = [
+    "LazygradError",
+    "NotDifferentiableError",
+    "ShapeError",
+    "UnconnectedError",
+    "UnconnectedWarning",
+]
+
+
+class LazygradError(Exception):
+    """Base class of every error that lazygrad itself raises."""
+
+
+class ShapeError(LazygradError, ValueError):
+    """Shapes do not fit an op; raised on the line that builds the node, or by `leaf.set`."""
+
+
+class NotDifferentiableError(LazygradError, TypeError):
+    """A derivative was asked for along an edge that has no rule (Collins 1.4.4, Definition 6)."""
+
+
+class UnconnectedError(LazygradError, ValueError):
+    """With ``unconnected="raise"``: some requested nodes do not lead to the target."""
+
+
+class UnconnectedWarning(UserWarning):
+    """None of the requested nodes leads to the target, so every gradient is zero."""

@@ -1,0 +1,268 @@
+"""The node of the lazy graph, and its leaves.
+
+A computation graph (Stratos 1; Collins Definition 1) is held by its nodes alone: each knows the
+inputs it was built from, pa(i), strongly, and the consumers built on it, ch(i), weakly. So a graph
+lives exactly as long as somebody holds one of its outputs, and there is no graph object.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+import numpy as np
+
+if TYPE_CHECKING:
+    from ._annotations import NodeMethods
+else:
+    NodeMethods = object
+
+__all__ = ["Node", "constant", "parameter"]
+
+# One lock for all graphs, because two graphs can meet in any new node. A query or a `set` takes it
+# once as a whole, building a node does not; so threads take turns and a node is still computed once.
+lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that nobody will release
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+_next_serial = itertools.count(1).__next__
+
+NO_STATIC: Mapping[str, Any] = MappingProxyType({})
+PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
+CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
+
+_FIRST_SWEEP = 8
+
+
+class Runnable(Protocol):
+    """What a node needs of its op: a name, and the local function f^i (Stratos 1)."""
+
+    name: str
+
+    def run(self, node: Node) -> Any: ...
+
+    def infer(self, node: Node) -> tuple[tuple[int, ...], np.dtype[Any]]: ...
+
+
+@attrs.define(eq=False, repr=False)
+class Node(NodeMethods):
+    """A value that is computed when somebody asks, and then kept.
+
+    Nodes are made by `lazygrad.parameter`, `lazygrad.constant`, by operators and functions applied
+    to nodes, and by `lazygrad.adjoint`; never by calling this class.
+
+    Attributes
+    ----------
+    op
+        The op that computes the node; None for a leaf.
+    inputs
+        The nodes it is computed from, pa(i) in Stratos' notation.
+    static
+        The op's keyword arguments, such as ``axis``.
+    shape, dtype
+        Known as soon as the node is built.
+    name
+        A name for reports, or None. May be assigned.
+    serial
+        The order of creation: inputs have smaller serials than their consumers.
+    """
+
+    op: Any
+    inputs: tuple[Node, ...]
+    static: Mapping[str, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    name: str | None = None
+    serial: int = attrs.field(factory=_next_serial)
+    _value: Any = None  # the memo of forward-rec: None is "not there"
+    _stale: bool = False  # it was there, until a leaf below it was set
+    _consumers: list[weakref.ref[Node]] | None = None
+    _sweep_at: int = _FIRST_SWEEP
+    _memo: Any = None  # what is known of the derivatives of this node as a target
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the node is an input of the graph, V_I in Stratos' notation."""
+        return self.op is None
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    @property
+    def consumers(self) -> tuple[Node, ...]:
+        """The living nodes built on this one, ch(i) in Stratos' notation, oldest first."""
+        living = [c for ref in self._consumers or () if (c := ref()) is not None]
+        return tuple(sorted(living, key=by_serial))
+
+    def __repr__(self) -> str:
+        kind = self.static["leaf"] if self.op is None else self.op.name
+        state = "" if self._value is not None else ", stale" if self._stale else ", not computed"
+        name = "" if self.name is None else f" {self.name!r}"
+        return f"<{kind}{name} #{self.serial}, shape {self.shape}, {self.dtype}{state}>"
+
+
+def by_serial(node: Node) -> int:
+    """Sort key: the order of creation, which is a topological order."""
+    return node.serial
+
+
+def label(node: Node) -> str:
+    """The node's name, or the op and serial that stand for it in reports."""
+    if node.name is not None:
+        return node.name
+    return f"{'leaf' if node.op is None else node.op.name}#{node.serial}"
+
+
+def build(
+    op: Runnable,
+    inputs: tuple[Node, ...],
+    static: Mapping[str, Any],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Node:
+    """Make a node and tell its inputs of their new consumer."""
+    node = Node(op, inputs, static, shape, dtype)
+    enlist(node)
+    return node
+
+
+def enlist(node: Node) -> None:
+    """Enter `node` among the consumers of each of its inputs."""
+    ref = weakref.ref(node)
+    previous = None
+    for j in node.inputs:
+        if j is previous:  # x * x; any other repetition only costs a second look
+            continue
+        previous = j
+        consumers = j._consumers
+        if consumers is None:
+            j._consumers = [ref]
+        else:
+            if len(consumers) >= j._sweep_at:
+                _sweep(j, consumers)
+            consumers.append(ref)
+
+
+def _sweep(node: Node, consumers: list[weakref.ref[Node]]) -> None:
+    """Forget dead consumers; next time when as many again have come, so that it costs O(1) each."""
+    with lock:
+        k = 0
+        while k < len(consumers):
+            ref = consumers[k]
+            if ref() is not None:
+                k += 1
+            # The last takes the place of the dead one: `pop` and item assignment leave what another
+            # thread appends meanwhile alone, where a new list would lose it.
+            elif (last := consumers.pop()) is not ref:
+                consumers[k] = last
+        node._sweep_at = max(_FIRST_SWEEP, 2 * len(consumers))
+
+
+def as_leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> Any:
+    """A private, C-ordered, read-only copy of `value`; for 0-d the immutable NumPy scalar.
+
+    Python numbers and lists have no dtype of their own, so they take `like` where that loses
+    nothing (an int list set on a float leaf).
+    """
+    if isinstance(value, Node):
+        raise TypeError(f"a {kind} holds an array, not the node {value!r}: pass `node.value`")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"a {kind} cannot hold a masked array: pass `.filled(...)` or use `where`")
+    untyped = not isinstance(value, (np.ndarray, np.generic)) and not hasattr(value, "__array__")
+    array = np.array(value, order="C", copy=True, subok=False)
+    if untyped and like is not None and np.can_cast(array.dtype, like, "same_kind"):
+        array = array.astype(like)
+    if kind == "parameter" and array.dtype.kind != "f":
+        raise TypeError(
+            f"a parameter must be real floating point to have a gradient, not {array.dtype}: "
+            f"cast it with `.astype(float)`, or use `constant` if no gradient is asked"
+        )
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"a {kind} cannot hold dtype {array.dtype}: only bool, int and float are supported")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.ndim == 0:
+        return array[()]
+    array.flags.writeable = False
+    return array
+
+
+def leaf(value: Any, static: Mapping[str, Any], name: str | None = None) -> Node:
+    """A leaf around what `as_leaf_array` made."""
+    return Node(None, (), static, value.shape, value.dtype, name, value=value)
+
+
+def parameter(value: Any, name: str | None = None) -> Node:
+    """Make a leaf that gradients are asked for.
+
+    Parameters
+    ----------
+    value
+        Anything `numpy.array` makes a float array of; copied, so later changes to it do not matter.
+    name
+        A name for reports and for queries by name.
+
+    Raises
+    ------
+    TypeError
+        If the array is not real floating point.
+
+    See Also
+    --------
+    constant : a leaf of any numeric dtype, such as data or labels.
+
+    Notes
+    -----
+    An input node of a computation graph, V_I (Stratos 1), a leaf variable (Collins 1.2.2).
+
+    Examples
+    --------
+    >>> W = parameter([[1.0, 2.0], [3.0, 4.0]], name="W")
+    >>> W
+    <parameter 'W' #..., shape (2, 2), float64>
+    >>> parameter([1, 2])
+    Traceback (most recent call last):
+        ...
+    TypeError: a parameter must be real floating point to have a gradient, not int64: cast it with \
+`.astype(float)`, or use `constant` if no gradient is asked
+    """
+    return leaf(as_leaf_array(value, "parameter"), PARAMETER, name)
+
+
+def constant(value: Any, name: str | None = None) -> Node:
+    """Make a leaf for data: inputs, labels, indices.
+
+    Parameters
+    ----------
+    value
+        Anything `numpy.array` makes a bool, int or float array of; copied.
+    name
+        A name for reports and for queries by name.
+
+    Notes
+    -----
+    A constant can be `set` like a parameter, and a float constant can be asked for its gradient.
+    Arrays and numbers in an expression become constants by themselves.
+
+    Examples
+    --------
+    >>> constant([2, 0, 1], name="labels")
+    <constant 'labels' #..., shape (3,), int64>
+    """
+    return leaf(as_leaf_array(value, "constant"), CONSTANT, name)

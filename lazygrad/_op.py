@@ -1,0 +1,420 @@
+"""How an op is declared: value, shape and rules in one statement, in one place.
+
+A *vjp rule* maps the adjoint of the output to one input's contribution (J^T g, Stratos I.2); a *jvp rule*
+maps one input's tangent to the output's. A rule is a small pure function whose first parameter is
+that `g` or `t`; the *names* of the others declare what it reads:
+
+=====================  ====================================================================
+``out``                the op's own output value
+an input's name        that input's value (``*rest`` for the inputs of a starred name)
+``x_shape``            the shape of input ``x``; ``x_dtype`` its dtype (free: nothing computed)
+``shapes``, ``argnum`` all inputs' shapes, and which of them is meant (for starred inputs)
+a static's name        that keyword argument of the op, such as ``axis``
+=====================  ====================================================================
+
+The names are read once, here; so the graph knows which forward values a derivative needs before
+any is computed. Called on arrays a rule is plain NumPy; called on nodes it builds nodes.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+
+from ._errors import NotDifferentiableError, ShapeError
+from ._node import CONSTANT, NO_STATIC, Node, as_leaf_array, build, label, leaf
+
+__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Op", "Rule", "as_node", "bilinear", "elementwise", "linear", "op"]
+
+OUT = -1  # a rule reads the op's own output
+
+Signature = tuple[tuple[int, ...], np.dtype[Any]]
+
+
+@attrs.frozen(eq=False)
+class Rule:
+    """A rule and what it reads."""
+
+    function: Callable[..., Any]
+    reads: tuple[int, ...] = ()  # positions of the inputs whose values it takes after `g`; OUT
+    rest: int | None = None  # ... and all inputs from this position on
+    metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
+
+    def read_nodes(self, node: Node) -> tuple[Node, ...]:
+        """The nodes whose values the rule takes."""
+        inputs = node.inputs
+        found = tuple([node if k == OUT else inputs[k] for k in self.reads])
+        return found if self.rest is None else found + inputs[self.rest :]
+
+    def meta(self, node: Node, argnum: int) -> dict[str, Any]:
+        """The keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
+        return {name: look_up(node, argnum) for name, look_up in self.metas}
+
+
+# What can stand in the place of a rule. None of the three is ever run.
+BLOCKED = None  # nothing flows and nothing should: labels, indices, masks (Collins 1.4.4)
+ZERO = Rule(lambda g: None)  # the derivative is zero wherever it exists: a structural zero
+UNDEFINED = Rule(lambda g: None)  # nobody gave a rule: an error as soon as the edge is needed
+
+
+@attrs.define(eq=False, repr=False)
+class Op:
+    """A function that nodes are computed by, with its derivatives; calling it builds a node.
+
+    Called on arrays alone it computes at once, so that a rule written with ops serves both readings.
+    """
+
+    name: str
+    function: Callable[..., Any]  # on arrays and NumPy scalars
+    infer_from: Callable[..., Signature]  # on nodes: the output's shape and dtype
+    inputs: tuple[str, ...]
+    statics: Mapping[str, Any]  # name -> default
+    vjp: tuple[Rule | None, ...]
+    jvp: tuple[Rule | None, ...]
+    doc: str = ""
+    numpy: tuple[Callable[..., Any], ...] = ()  # the NumPy functions that become this op on nodes
+    is_adjoint: ClassVar[bool] = False
+    mirrors: ClassVar[Node | None] = None
+    keeps_float: bool = False  # two floats of one dtype in, that dtype out
+    fully_open: bool = False  # every input has a rule: spares discovery a look
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> Any:
+        if OPS.get(self.name) is self:
+            return OPS.__getitem__, (self.name,)
+        return super().__reduce__()
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        inputs, static = self.bind(args, kwargs)
+        for value in inputs:
+            if isinstance(value, Node):
+                return self.on_nodes(inputs, static)
+        return self.function(*inputs, **static)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split the arguments of a call into inputs and statics."""
+        count = len(args) if self.inputs[-1][0] == "*" else len(self.inputs)
+        static = dict(self.statics)
+        for name, value in zip(self.statics, args[count:], strict=False):
+            static[name] = value
+        inputs = list(args[:count])
+        for name in self.inputs[len(inputs) :]:
+            if name in kwargs:
+                inputs.append(kwargs.pop(name))
+        static.update(kwargs)
+        if len(static) > len(self.statics) or len(args) > count + len(self.statics):
+            unknown = [f"`{name}`" for name in static if name not in self.statics] or ["so many arguments"]
+            raise TypeError(f"{self.name} does not take {', '.join(unknown)} on a node; it takes {self.signature()}")
+        if len(inputs) < len(self.inputs) and self.inputs[-1][0] != "*":
+            raise TypeError(f"{self.name} takes {self.signature()}, but got only {len(inputs)} inputs")
+        return tuple(inputs), static
+
+    def signature(self) -> str:
+        """The call, as text."""
+        return f"({', '.join([*self.inputs, *(f'{k}={v!r}' for k, v in self.statics.items())])})"
+
+    def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
+        """Build the node for these inputs, at least one of which is a node."""
+        nodes = as_nodes(inputs)
+        shape, dtype = self.checked(nodes, static)
+        return build(self, nodes, static or NO_STATIC, shape, dtype)
+
+    def pair(self, x: Node, y: Node) -> Node:
+        """Build the node of two nodes without statics: the shortest way, for the operators."""
+        dtype = x.dtype
+        if x.shape == y.shape and dtype is y.dtype and self.keeps_float and dtype.kind == "f":
+            return build(self, (x, y), NO_STATIC, x.shape, dtype)
+        shape, dtype = self.checked((x, y), NO_STATIC)
+        return build(self, (x, y), NO_STATIC, shape, dtype)
+
+    def checked(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Signature:
+        """Shape and dtype of the output; an error of ours names op, inputs and shapes."""
+        try:
+            return self.infer_from(*nodes, **static)
+        except (ValueError, IndexError) as error:
+            shown = ", ".join(f"{label(n)} {n.shape}" for n in nodes)
+            extra = "".join(f", {k}={v!r}" for k, v in static.items() if v is not None)
+            kind = ShapeError if isinstance(error, ValueError) else IndexError
+            raise kind(f"{self.name}({shown}{extra}): {error}") from None
+
+    # -- what a node asks of its op ---------------------------------------------------------------
+
+    def infer(self, node: Node) -> Signature:
+        """Shape and dtype of `node` from its inputs as they are now."""
+        return self.checked(node.inputs, node.static)
+
+    def run(self, node: Node) -> Any:
+        """The value of `node` from the values of its inputs: a^i = f^i(a^j, j in pa(i))."""
+        inputs = node.inputs
+        if node.static is not NO_STATIC:
+            value = self.function(*[j._value for j in inputs], **node.static)
+        elif len(inputs) == 2:
+            value = self.function(inputs[0]._value, inputs[1]._value)
+        else:
+            value = self.function(*[j._value for j in inputs])
+        return frozen(value)
+
+    def rule(self, argnum: int) -> Rule | None:
+        """The vjp rule of one input; the last one serves all inputs of a starred name."""
+        rules = self.vjp
+        return rules[argnum] if argnum < len(rules) else rules[-1]
+
+    def opens(self, node: Node, argnum: int) -> bool:
+        """Whether a derivative flows from `node` to that input."""
+        rule = self.rule(argnum)
+        return rule is not BLOCKED and rule is not ZERO
+
+    def blocks(self, node: Node, argnum: int) -> bool:
+        """Whether that input is one that nothing should flow to, such as labels."""
+        return self.rule(argnum) is BLOCKED
+
+    def requested(self) -> None:
+        """Count a request by the caller (adjoints do)."""
+
+    def reshaped(self) -> None:
+        """Called when an input changes shape (adjoints drop what holds shapes)."""
+
+    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: object) -> tuple[Rule, tuple[Node, ...]]:
+        """The rule of the edge from `node` to that input, and the nodes it is called on."""
+        rule = self.rule(argnum)
+        if rule is UNDEFINED or rule is None:
+            name = self.inputs[min(argnum, len(self.inputs) - 1)].lstrip("*")
+            raise NotDifferentiableError(
+                f"op {self.name!r} has no derivative by its input {name!r} ({node.inputs[argnum]!r}), "
+                f"which the gradient needs at {node!r}: declare a rule for it, or `ZERO` if it is constant"
+            )
+        return rule, (adjoint, *rule.read_nodes(node))
+
+
+def frozen(value: Any) -> Any:
+    """The value as the memo keeps it: a read-only array, or for 0-d a NumPy scalar."""
+    if value.__class__ is np.ndarray:
+        if not value.shape:
+            return value[()]
+        value.flags.writeable = False
+        return value
+    if isinstance(value, np.generic):
+        return value
+    return frozen(np.array(value, subok=False))
+
+
+OPS: dict[str, Op] = {}  # name -> op, filled by the declarations at import and only read afterwards
+
+
+def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
+    """The node itself, or a constant around an array or number (a plain number takes dtype `like`)."""
+    if isinstance(value, Node):
+        return value
+    if like is not None and value.__class__ in (int, float):
+        value = np.asarray(value, dtype=np.result_type(like, value))
+    return leaf(as_leaf_array(value, "constant"), CONSTANT)
+
+
+def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
+    """Nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
+    dtypes = [v.dtype for v in values if not isinstance(v, (int, float, list, tuple)) and hasattr(v, "dtype")]
+    like = np.result_type(*dtypes) if dtypes else None
+    return tuple([v if v.__class__ is Node else as_node(v, like) for v in values])
+
+
+# -- reading the names of a rule -------------------------------------------------------------------
+
+
+def read_rule(name: str, function: Callable[..., Any], inputs: Sequence[str], statics: Mapping[str, Any]) -> Rule:
+    """Turn a function into a `Rule` by the names of its parameters.
+
+    Raises
+    ------
+    TypeError
+        If a parameter names nothing that a rule of this op can read.
+    """
+    plain = [i.lstrip("*") for i in inputs]
+    first, *parameters = inspect.signature(function).parameters.values()
+    reads: list[int] = []
+    rest: int | None = None
+    metas: list[tuple[str, Callable[[Node, int], Any]]] = []
+    in_order = True
+    for p in parameters:
+        if p.kind is p.VAR_POSITIONAL and f"*{p.name}" in inputs:
+            rest = plain.index(p.name)
+        elif p.name == "out" or p.name in inputs:
+            in_order &= not metas
+            reads.append(OUT if p.name == "out" else plain.index(p.name))
+        elif (look_up := _meta(p.name, plain, statics)) is not None:
+            metas.append((p.name, look_up))
+        else:
+            known = ["out", *inputs, *(f"{i}_shape" for i in plain), *(f"{i}_dtype" for i in plain), *statics]
+            raise TypeError(
+                f"a rule of op {name!r} reads {p.name!r}, which is none of {', '.join(known)}, shapes, argnum"
+            )
+    if not in_order:  # values come by position before the keywords, whatever the order of writing
+        names = [p.name for p in parameters if p.name == "out" or p.name in inputs]
+        written = function
+
+        def function(g: Any, *values: Any, **meta: Any) -> Any:
+            return written(g, **dict(zip(names, values, strict=True)), **meta)
+
+    return Rule(function, tuple(reads), rest, tuple(metas))
+
+
+def _meta(name: str, inputs: Sequence[str], statics: Mapping[str, Any]) -> Callable[[Node, int], Any] | None:
+    if name in statics:
+        return lambda node, argnum: node.static[name]
+    if name == "shapes":
+        return lambda node, argnum: tuple([j.shape for j in node.inputs])
+    if name == "argnum":
+        return lambda node, argnum: argnum
+    stem, _, what = name.rpartition("_")
+    if what in ("shape", "dtype") and stem in inputs:
+        k = inputs.index(stem)
+        return lambda node, argnum: getattr(node.inputs[k], what)
+    return None
+
+
+# -- families ---------------------------------------------------------------------------------------
+
+
+def op(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    shape: Callable[..., Signature],
+    vjp: Mapping[str, Callable[..., Any] | Rule | None],
+    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    inputs: str = "x",
+    statics: Mapping[str, Any] | None = None,
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+    register: bool = True,
+) -> Op:
+    """Declare an op of any kind.
+
+    Parameters
+    ----------
+    name
+        The field's standard term.
+    function
+        The value from the inputs' values, with the statics as keywords.
+    shape
+        ``shape(*input_nodes, **statics) -> (shape, dtype)``.
+    vjp, jvp
+        Input name -> rule, or `BLOCKED` or `ZERO`. An input that is left out is `UNDEFINED`.
+    inputs
+        The inputs' names, apart by blanks; a last one with a star stands for any number.
+    statics
+        Keyword arguments and their defaults.
+    numpy
+        The NumPy functions that mean this op when called on a node with the same arguments.
+    """
+    names = tuple(inputs.split())
+    statics = statics or {}
+
+    def rules(given: Mapping[str, Callable[..., Any] | Rule | None]) -> tuple[Rule | None, ...]:
+        if unknown := [key for key in given if key not in [n.lstrip("*") for n in names]]:
+            raise TypeError(f"op {name!r} has a rule for {unknown[0]!r}, but its inputs are {', '.join(names)}")
+        found = [given.get(n.lstrip("*"), UNDEFINED) for n in names]
+        return tuple([r if r is None or isinstance(r, Rule) else read_rule(name, r, names, statics) for r in found])
+
+    made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), doc.strip(), numpy)
+    made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
+    if register:
+        if name in OPS:
+            raise ValueError(f"op {name!r} is declared twice")
+        OPS[name] = made
+    return made
+
+
+@functools.cache
+def result_dtype(function: Callable[..., Any], *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype NumPy gives the result: asked of NumPy itself, once for each combination."""
+    with np.errstate(all="ignore"):
+        result: np.dtype[Any] = function(*[np.ones(1, d) for d in dtypes]).dtype
+    return result
+
+
+def elementwise(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    inputs: str = "x",
+    partial: Mapping[str, Callable[..., Any]] | None = None,
+    vjp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+) -> Op:
+    """Declare an op that acts element by element, with broadcasting.
+
+    `partial` maps an input to its local derivative, from which both rules follow: g times it, t times it
+    (the Jacobian is diagonal, Stratos H.2). Where that is not the best form, give `vjp` and `jvp`.
+    """
+
+    def infer(*nodes: Node) -> Signature:
+        shape = nodes[0].shape
+        for n in nodes[1:]:
+            if n.shape != shape:
+                shape = np.broadcast_shapes(*[n.shape for n in nodes])
+                break
+        return shape, result_dtype(function, *[n.dtype for n in nodes])
+
+    def times(key: str, derivative: Callable[..., Any]) -> Rule:
+        parameters = list(inspect.signature(derivative).parameters)
+        unary: Callable[..., Any] = lambda g, *reads: g * derivative(*reads)  # noqa: E731
+        names = inputs.split()
+        return Rule(unary, tuple(OUT if p == "out" else names.index(p) for p in parameters))
+
+    rules = {key: times(key, d) for key, d in (partial or {}).items()}
+    made = op(name, function, shape=infer, vjp={**rules, **(vjp or {})}, jvp={**rules, **(jvp or {})}, inputs=inputs, doc=doc, numpy=numpy)
+    with np.errstate(all="ignore"):
+        sample = function(*[np.ones(1)] * len(made.inputs))
+    made.keeps_float = sample.dtype == np.float64
+    return made
+
+
+def linear(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    shape: Callable[..., Signature],
+    transpose: Callable[..., Any],
+    inputs: str = "x",
+    statics: Mapping[str, Any] | None = None,
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+) -> Op:
+    """Declare an op that is linear in its first input: the jvp is the op itself, the vjp its transpose.
+
+    The other inputs, such as indices, are blocked.
+    """
+    first, *others = inputs.split()
+    rules = {o.lstrip("*"): BLOCKED for o in others}
+    made = op(name, function, shape=shape, vjp={first: transpose, **rules}, inputs=inputs, statics=statics, doc=doc, numpy=numpy)
+    # The jvp reads the other inputs and all statics, and calls the op.
+    metas = tuple([(name, look_up) for name in made.statics if (look_up := _meta(name, (), made.statics))])
+    starred = bool(others) and others[-1][0] == "*"
+    made.jvp = (Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas), BLOCKED)
+    return made
+
+
+def bilinear(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    shape: Callable[..., Signature],
+    vjp: Mapping[str, Callable[..., Any]],
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+) -> Op:
+    """Declare an op linear in each of its inputs ``x`` and ``y``: the jvp replaces one by its tangent."""
+    made = op(name, function, shape=shape, vjp=vjp, inputs="x y", doc=doc, numpy=numpy)
+    made.jvp = (Rule(lambda t, y: made(t, y), (1,)), Rule(lambda t, x: made(x, t), (0,)))
+    return made

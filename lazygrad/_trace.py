@@ -1,0 +1,47 @@
+"""Text in the manner of Tomassoli's section 13, from the events of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ._node import Node, label
+
+__all__ = ["trace"]
+
+DEEPEST = 30  # deeper lines stay at this indent, so that a chain of 100 000 nodes is not 10 GB of blanks
+
+
+def trace(events: Iterable[tuple[Node, bool]]) -> str:
+    """Write each adjoint asked for, and below it what it called for."""
+    requests: list[tuple[Node, dict[int, Node]]] = []  # who was asked for, and what was computed for it
+    for node, asked in events:
+        if asked:
+            requests.append((node, {}))
+        elif node.op.is_adjoint and requests:
+            requests[-1][1][node.serial] = node
+    blocks = [_block(root, fresh) for root, fresh in requests if root.op is not None and root.op.is_adjoint]
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _block(root: Node, fresh: dict[int, Node]) -> list[str]:
+    """The lines of one request; `fresh` holds what it computed and has not been shown yet."""
+    lines: list[str] = []
+    todo: list[tuple[int, Node | str]] = [(0, root)]
+    while todo:
+        depth, item = todo.pop()
+        indent = "  " * min(depth, DEEPEST) + ("" if depth <= DEEPEST else f"({depth}) ")
+        if isinstance(item, str):
+            lines.append(indent + item)
+            continue
+        op, name = item.op, label(item.op.of)
+        computed = fresh.pop(item.serial, None) is not None
+        lines.append(f"{indent}d{op.target()}/d{name} {'->' if computed else '<-'} table[{name}]")
+        if computed and not all(edge.adjoint.op is None for edge in op.edges):
+            # (Where the only consumer is the target itself, dL/di is the local derivative.)
+            below: dict[int, Node | str] = {}
+            for k, edge in enumerate(op.edges):
+                below[-k - 1] = f"d{edge.label()}/d{name}"
+                if edge.adjoint.op is not None:
+                    below.setdefault(edge.adjoint.serial, edge.adjoint)
+            todo.extend([(depth + 1, line) for line in reversed(below.values())])
+    return lines

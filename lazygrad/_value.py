@@ -1,0 +1,110 @@
+"""forward-rec: the value of a node, by demand over its inputs.
+
+Stratos, appendix G::
+
+    forward-rec(i):  if i is an input node or a^i has already been calculated, just return a^i;
+                     otherwise calculate a^j <- forward-rec(j) for each j in pa(i),
+                     and return x^i <- f^i((a^j) for j in pa(i)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._demand import demand
+from ._memo import recorders
+from ._node import Node, lock
+
+__all__ = ["forward_rec", "handed_out"]
+
+
+def _missing(i: Node) -> Sequence[Node] | None:
+    if i._value is not None:
+        return None
+    return [j for j in i.inputs if j._value is None]
+
+
+def _compute(i: Node) -> None:
+    try:
+        i._value = i.op.run(i)
+    except Exception as error:
+        error.add_note(f"while computing {i!r} from {', '.join(repr(j) for j in i.inputs[:8])}")
+        raise
+
+
+def forward_rec(i: Node, *, asked: bool = True) -> Any:
+    """Return the value of node `i` as the memo keeps it, computing what is missing.
+
+    Parameters
+    ----------
+    i
+        The node.
+    asked
+        Whether this is a request of its own, or on behalf of one that was counted already.
+    """
+    with lock:
+        reports = recorders()
+        if asked and i.op is not None:
+            i.op.requested()
+        if not reports:
+            if i._value is None:
+                demand(i, _missing, _compute)
+        else:
+            _recorded(i, asked, reports)
+        return i._value
+
+
+def _recorded(i: Node, asked: bool, reports: Sequence[Any]) -> None:
+    computed: list[Node] = []
+
+    def compute(node: Node) -> None:
+        _compute(node)
+        if node.op.mirrors is None:  # a mirror shows what its original computed
+            computed.append(node)
+
+    for report in reports:
+        report.begin(i, asked)
+    try:
+        if i._value is None:
+            demand(i, _missing, compute)
+    finally:  # what was computed before an exception stays computed
+        for report in reports:
+            report.extend(computed)
+
+
+def handed_out(value: Any) -> np.ndarray[Any, Any]:
+    """A read-only array for the caller; the memo's own stays out of reach."""
+    if value.__class__ is np.ndarray:
+        return value.view()
+    array = np.asarray(value)
+    array.flags.writeable = False
+    return array
+
+
+def _value(self: Node) -> np.ndarray[Any, Any]:
+    """The value as a read-only array, computed now if it is not in the memo.
+
+    Raises whatever an op raises, with a note that names the node; the graph stays usable.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> y = lg.constant([1.0, 2.0]) * 3
+    >>> y
+    <multiply #..., shape (2,), float64, not computed>
+    >>> y.value
+    array([3., 6.])
+    """
+    return handed_out(forward_rec(self))
+
+
+def _item(self: Node) -> Any:
+    """The value of a node of one element, as a Python number."""
+    return forward_rec(self).item()
+
+
+Node.value = property(_value)  # type: ignore[assignment, misc]
+Node.item = _item  # type: ignore[method-assign]

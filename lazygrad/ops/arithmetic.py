@@ -1,0 +1,251 @@
+"""Products, quotients, powers, bounds and comparisons, element by element."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from .._node import Node
+from .._op import BLOCKED, ZERO, Signature, elementwise, op
+
+__all__ = [
+    "absolute",
+    "at_least",
+    "at_most",
+    "divide",
+    "equal",
+    "greater",
+    "greater_equal",
+    "guarded_divide",
+    "guarded_multiply",
+    "less",
+    "less_equal",
+    "maximum",
+    "minimum",
+    "multiply",
+    "not_equal",
+    "pow",
+    "power",
+    "sign",
+    "where",
+]
+
+multiply = elementwise(
+    "multiply",
+    operator.mul,
+    inputs="x y",
+    vjp={"x": lambda g, y: g * y, "y": lambda g, x: g * x},
+    jvp={"x": lambda t, y: t * y, "y": lambda t, x: t * x},
+    numpy=(np.multiply,),
+    doc="x * y (Stratos H: cmult; J = diag of the other factor).",
+)
+
+# -- guards: a singular local derivative contributes 0 where the incoming adjoint is exactly 0, so that
+#    `where` lets no nan or inf through from the branch that was not taken --------------------------
+
+
+def _guarded_multiply(g: Any, d: Any) -> Any:
+    if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
+        return g * d if g else g
+    product = g * d
+    return product if np.all(g) else np.where(g == 0, product.dtype.type(0), product)
+
+
+def _guarded_divide(g: Any, d: Any) -> Any:
+    if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
+        return g / d if g else g
+    if np.all(g):
+        return g / d
+    shape = np.broadcast_shapes(np.shape(g), np.shape(d))
+    return np.divide(g, d, out=np.zeros(shape, np.result_type(g, d)), where=g != 0)
+
+
+guarded_multiply = elementwise(
+    "guarded_multiply",
+    _guarded_multiply,
+    inputs="x y",
+    vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: g * x},
+    jvp={"x": lambda t, y: guarded_multiply(t, y), "y": lambda t, x: t * x},
+    doc="x * y, and 0 where x is exactly 0 whatever y is.",
+)
+
+guarded_divide = elementwise(
+    "guarded_divide",
+    _guarded_divide,
+    inputs="x y",
+    vjp={"x": lambda g, y: guarded_divide(g, y), "y": lambda g, y, out: -guarded_divide(g * out, y)},
+    jvp={"x": lambda t, y: guarded_divide(t, y), "y": lambda t, y, out: -guarded_divide(t * out, y)},
+    doc="x / y, and 0 where x is exactly 0 whatever y is.",
+)
+
+divide = elementwise(
+    "divide",
+    operator.truediv,
+    inputs="x y",
+    vjp={
+        "x": lambda g, y: guarded_divide(g, y),
+        "y": lambda g, y, out: -guarded_divide(guarded_multiply(g, out), y),
+    },
+    jvp={
+        "x": lambda t, y: guarded_divide(t, y),
+        "y": lambda t, y, out: -guarded_divide(guarded_multiply(t, out), y),
+    },
+    numpy=(np.divide,),
+    doc="x / y.",
+)
+
+# -- powers ----------------------------------------------------------------------------------------
+
+
+def _pow_shape(x: Node, n: float) -> Signature:
+    return x.shape, (np.ones(1, x.dtype) ** n).dtype
+
+
+def _pow_rule(g: Any, x: Any, n: float) -> Any:
+    if n == 0:
+        return g * 0.0
+    if n == 2:
+        return g * (2 * x)
+    factor = n * x ** (n - 1)
+    return g * factor if n >= 1 and float(n).is_integer() else guarded_multiply(g, factor)
+
+
+pow = op(
+    "pow",
+    lambda x, n: x**n,
+    shape=_pow_shape,
+    vjp={"x": _pow_rule},
+    jvp={"x": _pow_rule},
+    statics={"n": 1},
+    doc="x ** n for a number n (Stratos H: pow; J = diag(n x^(n-1))); n = 0 has derivative 0 everywhere.",
+)
+
+
+def _power_by_base(g: Any, x: Any, y: Any) -> Any:
+    return guarded_multiply(g, np.where(y == 0, 0.0, y * x ** np.where(y == 0, 1, y - 1)).astype(g.dtype))
+
+
+def _power_by_exponent(g: Any, x: Any, out: Any) -> Any:
+    return guarded_multiply(g, out * np.log(np.where(x == 0, 1, x)))
+
+
+power = elementwise(
+    "power",
+    operator.pow,
+    inputs="x y",
+    vjp={"x": _power_by_base, "y": _power_by_exponent},
+    jvp={"x": _power_by_base, "y": _power_by_exponent},
+    numpy=(np.power,),
+    doc="x ** y; by x it is 0 at y = 0, by y it is 0 at x = 0.",
+)
+
+# -- absolute value and bounds ---------------------------------------------------------------------
+
+sign = elementwise("sign", np.sign, vjp={"x": ZERO}, jvp={"x": ZERO}, numpy=(np.sign,), doc="-1, 0 or 1.")
+
+absolute = elementwise(
+    "absolute",
+    abs,
+    partial={"x": lambda x: np.sign(x)},
+    numpy=(np.absolute, np.fabs),
+    doc="|x|; the derivative at 0 is 0.",
+)
+
+
+def _bigger(g: Any, x: Any, y: Any) -> Any:
+    return np.where(x > y, g, np.where(x == y, 0.5 * g, 0 * g))
+
+
+def _smaller(g: Any, x: Any, y: Any) -> Any:
+    return np.where(x < y, g, np.where(x == y, 0.5 * g, 0 * g))
+
+
+maximum = elementwise(
+    "maximum",
+    np.maximum,
+    inputs="x y",
+    vjp={"x": _bigger, "y": lambda g, y, x: _bigger(g, y, x)},
+    jvp={"x": _bigger, "y": lambda t, y, x: _bigger(t, y, x)},
+    numpy=(np.maximum,),
+    doc="The larger of two arrays; a tie splits the derivative evenly.",
+)
+
+minimum = elementwise(
+    "minimum",
+    np.minimum,
+    inputs="x y",
+    vjp={"x": _smaller, "y": lambda g, y, x: _smaller(g, y, x)},
+    jvp={"x": _smaller, "y": lambda t, y, x: _smaller(t, y, x)},
+    numpy=(np.minimum,),
+    doc="The smaller of two arrays; a tie splits the derivative evenly.",
+)
+
+
+def _bounded(function: Any) -> Any:
+    def infer(x: Node, bound: float) -> Signature:
+        return x.shape, function(np.ones(1, x.dtype), bound).dtype
+
+    return infer
+
+
+def _above(g: Any, out: Any, bound: float) -> Any:
+    return np.where(out > bound, g, 0)
+
+
+def _below(g: Any, out: Any, bound: float) -> Any:
+    return np.where(out < bound, g, 0)
+
+
+at_least = op(
+    "at_least",
+    lambda x, bound: np.maximum(x, bound),
+    shape=_bounded(np.maximum),
+    vjp={"x": _above},
+    jvp={"x": _above},
+    statics={"bound": 0},
+    doc="maximum(x, bound) for a number: the derivative at the bound is 0, as for relu and clip.",
+)
+
+at_most = op(
+    "at_most",
+    lambda x, bound: np.minimum(x, bound),
+    shape=_bounded(np.minimum),
+    vjp={"x": _below},
+    jvp={"x": _below},
+    statics={"bound": 0},
+    doc="minimum(x, bound) for a number: the derivative at the bound is 0, as for clip.",
+)
+
+# -- choice and comparison -------------------------------------------------------------------------
+
+where = elementwise(
+    "where",
+    np.where,
+    inputs="condition x y",
+    vjp={
+        "condition": BLOCKED,
+        "x": lambda g, condition: np.where(condition, g, 0),
+        "y": lambda g, condition: np.where(condition, 0, g),
+    },
+    jvp={
+        "condition": BLOCKED,
+        "x": lambda t, condition: np.where(condition, t, 0),
+        "y": lambda t, condition: np.where(condition, 0, t),
+    },
+    doc="x where the condition holds, else y; the condition is a blocked input.",
+)
+
+
+def _comparison(name: str, function: Any, ufunc: Any) -> Any:
+    zero = {"x": ZERO, "y": ZERO}
+    return elementwise(name, function, inputs="x y", vjp=zero, jvp=zero, numpy=(ufunc,), doc=f"np.{name}(x, y).")
+
+
+less = _comparison("less", operator.lt, np.less)
+less_equal = _comparison("less_equal", operator.le, np.less_equal)
+greater = _comparison("greater", operator.gt, np.greater)
+greater_equal = _comparison("greater_equal", operator.ge, np.greater_equal)
+equal = _comparison("equal", operator.eq, np.equal)
+not_equal = _comparison("not_equal", operator.ne, np.not_equal)

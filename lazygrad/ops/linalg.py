@@ -1,0 +1,84 @@
+"""Matrix products of all ranks NumPy allows."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from .._node import Node
+from .._op import Signature, as_nodes, bilinear, result_dtype
+from .arithmetic import multiply
+from .linear import reshape, transpose
+
+__all__ = ["dot", "matmul"]
+
+
+def _matmul_shape(x: Node, y: Node) -> Signature:
+    a, b = x.shape, y.shape
+    if len(a) == 2 == len(b) and a[1] == b[0]:
+        shape: tuple[int, ...] = (a[0], b[1])
+    else:
+        if not a or not b:
+            raise ValueError("matmul takes no 0-d operands; use `*`")
+        rows, inner = (a[-2:-1], a[-1])
+        other, columns = (b[0], ()) if len(b) == 1 else (b[-2], b[-1:])
+        if inner != other:
+            raise ValueError(f"the last axis of the first has {inner} elements, the rows of the second {other}")
+        shape = (*np.broadcast_shapes(a[:-2], b[:-2]), *rows, *columns)
+    dtype = x.dtype
+    return shape, dtype if dtype is y.dtype and dtype.kind == "f" else result_dtype(np.multiply, dtype, y.dtype)
+
+
+def _by_left(g: Any, y: Any, x_shape: tuple[int, ...]) -> Any:
+    if len(x_shape) == 2 == len(y.shape):
+        return g @ y.T
+    if len(y.shape) == 1:
+        return g[..., None] * y
+    if len(x_shape) == 1:
+        return (y @ g[..., None])[..., 0]
+    return g @ y.swapaxes(-1, -2)
+
+
+def _by_right(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
+    if len(x.shape) == 2 == len(y_shape):
+        return x.T @ g
+    if len(x.shape) == 1:
+        return x * g if len(y_shape) == 1 else x[:, None] * g[..., None, :]
+    if len(y_shape) == 1:
+        return (x.swapaxes(-1, -2) @ g[..., None])[..., 0]
+    return x.swapaxes(-1, -2) @ g
+
+
+matmul = bilinear(
+    "matmul",
+    operator.matmul,
+    shape=_matmul_shape,
+    vjp={"x": _by_left, "y": _by_right},
+    numpy=(np.matmul,),
+    doc="x @ y (Stratos H: mult; J^U g = g V^T, J^V g = U^T g).",
+)
+
+
+def dot(x: Any, y: Any) -> Any:
+    """The product as `numpy.dot` means it: over the last axis of `x` and the last but one of `y`.
+
+    Built from matmul, reshape and transpose, so it has no rule of its own.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> np.dot(lg.constant(np.ones((2, 3, 4))), np.ones((5, 4, 6))).shape
+    (2, 3, 5, 6)
+    """
+    x, y = as_nodes((x, y))
+    if not x.shape or not y.shape:
+        return multiply.pair(x, y)
+    if y.ndim == 1 or y.ndim == 2 or x.ndim == 1:
+        if y.ndim <= 2:
+            return matmul.pair(x, y)
+    axes = (y.ndim - 2, *range(y.ndim - 2), y.ndim - 1)
+    columns = reshape(transpose(y, axes=axes), shape=(y.shape[-2], math.prod(y.shape[:-2]) * y.shape[-1]))
+    return reshape(matmul(x, columns), shape=(*x.shape[:-1], *y.shape[:-2], y.shape[-1]))

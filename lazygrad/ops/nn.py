@@ -1,0 +1,206 @@
+"""What classifiers are made of: activations, softmax and losses on scores (logits)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._node import Node
+from .._op import BLOCKED, Signature, as_nodes, op
+from .reduce import _logsumexp
+
+__all__ = ["cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
+
+
+def _like(x: Node, **static: Any) -> Signature:
+    np.empty(x.shape, bool).any(axis=static.get("axis"))  # NumPy's own error for an axis out of range
+    return x.shape, x.dtype if x.dtype.kind == "f" else np.dtype(float)
+
+
+def _relu_rule(g: Any, out: Any) -> Any:
+    return np.where(out > 0, g, 0)
+
+
+relu = op(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    shape=lambda x: (x.shape, x.dtype),
+    vjp={"x": _relu_rule},
+    jvp={"x": _relu_rule},
+    doc="max(x, 0); the derivative at 0 is 0.",
+)
+
+
+def _softmax(x: Any, axis: Any) -> Any:
+    e = np.exp(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
+    return e / np.add.reduce(e, axis=axis, keepdims=True)
+
+
+def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
+    h = g * out
+    return h - out * np.sum(h, axis=axis, keepdims=True)
+
+
+softmax = op(
+    "softmax",
+    _softmax,
+    shape=_like,
+    vjp={"x": _softmax_rule},
+    jvp={"x": _softmax_rule},  # the Jacobian diag(p) - p p^T is symmetric
+    statics={"axis": -1},
+    doc="exp(x) / sum(exp(x)) along an axis (Stratos H and I.2: sm; J = diag(p) - p p^T).",
+)
+
+log_softmax = op(
+    "log_softmax",
+    lambda x, axis: x - _logsumexp(x, axis, True),
+    shape=_like,
+    vjp={"x": lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)},
+    jvp={"x": lambda t, out, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)},
+    statics={"axis": -1},
+    doc="log(softmax(x)) without overflow (Collins 1.2.5: LOG-SOFTMAX; J = [[k = k']] - softmax_k').",
+)
+
+# -- labels: the last axis holds the scores of the classes, a label picks one (a blocked input) -----
+
+
+def _checked_labels(scores: Any, labels: Any) -> Any:
+    """The labels with a class axis, after a look at their range: -1 must not mean the last class."""
+    classes = scores.shape[-1]
+    if np.size(labels) and (np.min(labels) < 0 or np.max(labels) >= classes):
+        raise IndexError(f"labels must lie in 0..{classes - 1}, but range over {np.min(labels)}..{np.max(labels)}")
+    return np.asarray(labels)[..., None]
+
+
+def _labelled(x: Node, labels: Node) -> Signature:
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels must be integers, not {labels.dtype}: one number for each row of scores")
+    if not x.shape or labels.shape != x.shape[:-1]:
+        raise ValueError(f"scores of shape {x.shape} need labels of shape {x.shape[:-1]}, one for each row")
+    return x.shape[:-1], x.dtype if x.dtype.kind == "f" else np.dtype(float)
+
+
+def _pick(x: Any, labels: Any) -> Any:
+    return np.take_along_axis(x, _checked_labels(x, labels), axis=-1)[..., 0]
+
+
+def _one_hot(labels: Any, x: Any) -> Any:
+    return np.where(labels[..., None] == np.arange(x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
+
+
+pick = op(
+    "pick",
+    _pick,
+    shape=lambda x, labels: (_labelled(x, labels)[0], x.dtype),
+    vjp={
+        "x": lambda g, labels, x_shape: np.where(labels[..., None] == np.arange(x_shape[-1]), g[..., None], 0),
+        "labels": BLOCKED,
+    },
+    jvp={"x": lambda t, labels: pick(t, labels)},
+    inputs="x labels",
+    doc="x[..., label], one score for each row (Stratos H: pick; J^T g = g e_l).",
+)
+
+
+def _pnls(x: Any, labels: Any) -> Any:
+    return _logsumexp(x, -1, False) - _pick(x, labels)
+
+
+def _surplus(x: Any, labels: Any) -> Any:
+    """softmax(x) - e_l, the derivative of the loss by the scores."""
+    return softmax(x, axis=-1) - _one_hot(labels, x)
+
+
+_hard = op(
+    "cross_entropy",
+    _pnls,
+    shape=_labelled,
+    vjp={"x": lambda g, x, labels: g[..., None] * _surplus(x, labels), "labels": BLOCKED},
+    jvp={"x": lambda t, x, labels: np.sum(t * _surplus(x, labels), axis=-1)},
+    inputs="x labels",
+    doc="-log softmax(x)[label] (Stratos H: pnls; Collins 1.2.5: -q_y).",
+)
+
+
+def _same_rows(x: Node, y: Node) -> Signature:
+    if not x.shape or x.shape != y.shape:
+        raise ValueError(f"scores of shape {x.shape} need one-hot labels of the same shape, not {y.shape}")
+    return x.shape[:-1], np.result_type(x.dtype, y.dtype)
+
+
+_soft = op(
+    "cross_entropy_one_hot",
+    lambda x, y: np.add.reduce(y * (_logsumexp(x, -1, True) - x), axis=-1),
+    shape=_same_rows,
+    vjp={
+        "x": lambda g, x, y: g[..., None] * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y),
+        "y": lambda g, x: -g[..., None] * log_softmax(x, axis=-1),
+    },
+    jvp={
+        "x": lambda t, x, y: np.sum(t * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y), axis=-1),
+        "y": lambda t, x: -np.sum(t * log_softmax(x, axis=-1), axis=-1),
+    },
+    inputs="x y",
+    doc="-y^T log softmax(x) for labels that are distributions (Sullivan, lecture 3).",
+)
+
+
+def cross_entropy(scores: Any, labels: Any) -> Any:
+    """Return -log p(label) for each row of scores, p = softmax(scores); never overflows.
+
+    Parameters
+    ----------
+    scores
+        Float array or node, shape (..., K): unnormalised log-probabilities (logits).
+    labels
+        Integers of shape (...), or one-hot (or any) distributions of the scores' shape.
+
+    Returns
+    -------
+    Node of shape (...): one loss for each row. Take `.mean()` for a batch.
+
+    Raises
+    ------
+    ShapeError
+        If the labels fit neither form. An integer label outside 0..K-1 is an IndexError when the loss is evaluated.
+
+    Notes
+    -----
+    Integer labels are Collins 1.2.5 (o = -q_y) and Stratos' `pnls` (App. H); one-hot labels are Sullivan's
+    -y^T log(p). Integer labels have no derivative (Collins 1.4.4): they are a blocked input.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> s = lg.parameter([[2.0, 0.0], [0.0, 0.0]])
+    >>> cross_entropy(s, [0, 1]).value.round(4)
+    array([0.1269, 0.6931])
+    >>> cross_entropy(s, [[1.0, 0.0], [0.0, 1.0]]).value.round(4)
+    array([0.1269, 0.6931])
+    """
+    x, y = as_nodes((scores, np.asarray(labels) if isinstance(labels, (list, tuple)) else labels))
+    return (_hard if y.dtype.kind in "iu" and y.shape != x.shape else _soft).on_nodes((x, y), {})
+
+
+def _svm(x: Any, labels: Any) -> Any:
+    margins = np.maximum(0, x - np.take_along_axis(x, _checked_labels(x, labels), axis=-1) + 1)
+    return np.add.reduce(margins, axis=-1) - 1  # the label's own margin is exactly 1
+
+
+def _violated(x: Any, labels: Any) -> Any:
+    """1 for every class over the margin, and for the label minus their number."""
+    own = _one_hot(labels, x)
+    over = np.where(x - pick(x, labels)[..., None] + 1 > 0, 1 - own, 0 * own)
+    return over - own * np.sum(over, axis=-1, keepdims=True)
+
+
+svm_loss = op(
+    "svm_loss",
+    _svm,
+    shape=_labelled,
+    vjp={"x": lambda g, x, labels: g[..., None] * _violated(x, labels), "labels": BLOCKED},
+    jvp={"x": lambda t, x, labels: np.sum(t * _violated(x, labels), axis=-1)},
+    inputs="x labels",
+    doc="Multi-class SVM loss: the sum over j != y of max(0, x_j - x_y + 1) for each row (Sullivan, lecture 3).",
+)

@@ -11,9 +11,11 @@ it, and it can itself be differentiated.
 
 from __future__ import annotations
 
+import gc
 import weakref
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -21,36 +23,15 @@ import numpy as np
 from ._demand import demand
 from ._discover import Discovery
 from ._errors import LazygradError
-from ._node import NO_STATIC, Node, build, enlist, label
+from ._node import NO_STATIC, Node, _next_serial, enlist
 from ._op import Rule, as_node, frozen
 from ._value import forward_rec
 from .ops.linear import astype, broadcast_to, identity, sum_to, unbroadcast
 
-__all__ = ["AdjointOp", "Counts", "Edge", "TargetMemo"]
+__all__ = ["AdjointNode", "AdjointOp", "Counts", "TargetMemo", "target_memo"]
 
 SEED: Mapping[str, Any] = {"leaf": "seed"}
 _PASS = Rule(lambda g: g)
-
-
-class Edge(NamedTuple):
-    """One contribution: the rule of the edge from consumer `argnum`-th input, and where its arguments lie."""
-
-    function: Callable[..., Any]
-    start: int  # its arguments are the adjoint's inputs[start:stop]
-    stop: int
-    metas: Rule | None  # the rule again if it wants shapes or statics
-    consumer: Node
-    argnum: int
-    adjoint: Node  # the consumer's
-
-    def label(self) -> str:
-        """The consumer, as reports call it."""
-        return label(self.consumer.op.mirrors or self.consumer)
-
-    def term(self, arguments: Sequence[Any]) -> Any:
-        """The rule applied to arrays or nodes."""
-        meta = {} if self.metas is None else self.metas.meta(self.consumer, self.argnum)
-        return self.function(*arguments[self.start : self.stop], **meta)
 
 
 @attrs.define(eq=False)
@@ -63,16 +44,50 @@ class Counts:
 
 
 @attrs.define(eq=False, repr=False)
-class AdjointOp:
-    """What computes the adjoint of one node: all its contributions, evaluated and summed in one go.
+class AdjointNode(Node):
+    """The adjoint of one node: all its contributions, evaluated and summed in one go.
 
     It unfolds into ops when somebody differentiates through it.
     """
 
-    of: Node
-    edges: tuple[Edge, ...]
+    of: Node = attrs.field(kw_only=True)
+    # The edges it sums over, flat: rule, consumer, which of the consumer's inputs; and so on.
+    edges: tuple[Any, ...] = attrs.field(kw_only=True)
+    unfolded: tuple[Node, tuple[Node, ...]] | None = attrs.field(default=None, kw_only=True)
+
+    def contributions(self, arguments: Sequence[Any]) -> Iterator[tuple[Node, int, Any]]:
+        """Consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
+        start = 0
+        for rule, consumer, argnum in _by_three(self.edges):
+            stop = start + rule.width(consumer)
+            yield consumer, argnum, rule.function(*arguments[start:stop], **rule.meta(consumer, argnum))
+            start = stop
+
+    def edge_adjoints(self) -> list[tuple[Node, Node]]:
+        """The consumer of each edge and that consumer's adjoint."""
+        start, found = 0, []
+        for rule, consumer, _ in _by_three(self.edges):
+            found.append((shown(consumer), self.inputs[start]))
+            start += rule.width(consumer)
+        return found
+
+
+def shown(consumer: Node) -> Node:
+    """The consumer as users know it: the target where a mirror stands for it."""
+    original: Node | None = consumer.op.mirrors
+    return consumer if original is None else original
+
+
+def _by_three(edges: tuple[Any, ...]) -> Iterator[tuple[Rule, Node, int]]:
+    flat = iter(edges)
+    return zip(flat, flat, flat, strict=True)
+
+
+@attrs.define(eq=False, repr=False)
+class AdjointOp:
+    """The op of all adjoints of one target."""
+
     counts: Counts
-    _unfolded: tuple[Node, tuple[Node, ...]] | None = None
 
     name: ClassVar[str] = "adjoint"
     is_adjoint: ClassVar[bool] = True
@@ -81,7 +96,7 @@ class AdjointOp:
     inputs: ClassVar[tuple[str, ...]] = ("*contributions",)
 
     def __repr__(self) -> str:
-        return f"<adjoint of {label(self.of)}>"
+        return f"<op adjoint of {self.target()}>"
 
     def target(self) -> str:
         """What reports call the target."""
@@ -92,27 +107,37 @@ class AdjointOp:
         """Count a request by the caller."""
         self.counts.requests += 1
 
-    def infer(self, node: Node) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    def infer(self, node: AdjointNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """An adjoint has the shape and dtype of the node it is the adjoint of."""
-        return self.of.shape, self.of.dtype
+        return node.of.shape, node.of.dtype
 
-    def run(self, node: Node) -> Any:
+    def run(self, node: AdjointNode) -> Any:
         """The contributions of the consumers, oldest first, summed."""
-        values = [j._value for j in node.inputs]
-        of, counts = self.of, self.counts
+        inputs, edges, of = node.inputs, node.edges, node.of
         shape, dtype = of.shape, of.dtype
+        counts = self.counts
         total: Any = None
         owned = False
-        for function, start, stop, metas, consumer, argnum, adjoint in self.edges:
-            if metas is None:
-                term = function(*values[start:stop])
+        start = 0
+        for k in range(0, len(edges), 3):
+            rule = edges[k]
+            adjoint = inputs[start]
+            if rule.simple == 1:
+                term = rule.function(adjoint._value)
+                start += 1
+            elif rule.simple == 2:
+                term = rule.function(adjoint._value, inputs[start + 1]._value)
+                start += 2
             else:
-                term = function(*values[start:stop], **metas.meta(consumer, argnum))
+                stop = start + rule.width(edges[k + 1])
+                values = [j._value for j in inputs[start:stop]]
+                term = rule.function(*values, **rule.meta(edges[k + 1], edges[k + 2]))
+                start = stop
             if term.__class__ is not np.ndarray:
                 if shape or term.__class__ is not dtype.type:
-                    term = _fitted(term, shape, dtype, consumer)
+                    term = fitted(term, shape, dtype, edges[k + 1])
             elif term.shape != shape or term.dtype is not dtype:
-                term = _fitted(term, shape, dtype, consumer)
+                term = fitted(term, shape, dtype, edges[k + 1])
             if total is None:
                 total = term
             elif owned:
@@ -121,54 +146,49 @@ class AdjointOp:
                 total = total + term
                 owned = bool(shape)
             if adjoint.op is not None:
-                adjoint.op.counts.requests += 1
+                adjoint.op.requested()
         counts.misses += 1
         return frozen(total)
 
-    def terms(self, node: Node) -> list[tuple[Node, int, Any]]:
-        """The contributions one by one: consumer, argnum, array."""
-        values = [j._value for j in node.inputs]
-        of = self.of
-        return [(e.consumer, e.argnum, _fitted(e.term(values), of.shape, of.dtype, e.consumer)) for e in self.edges]
-
     # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
 
-    def unfold(self, node: Node) -> tuple[Node, tuple[Node, ...]]:
+    def unfold(self, node: AdjointNode) -> tuple[Node, tuple[Node, ...]]:
         """The same computation as ops, and the stand-ins for the adjoint's inputs it starts from."""
-        if self._unfolded is None:
+        if node.unfolded is None:
             stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
             total: Any = None
-            for edge in self.edges:
-                term = _fitted_node(edge.term(stands), self.of)
+            for _, _, term in node.contributions(stands):
+                term = _fitted_node(term, node.of)
                 total = term if total is None else total + term
-            self._unfolded = total, stands
-        return self._unfolded
+            node.unfolded = total, stands
+        return node.unfolded
 
-    def reshaped(self) -> None:
+    def reshaped(self, node: AdjointNode) -> None:
         """Forget the unfolded ops, which hold shapes."""
-        self._unfolded = None
+        node.unfolded = None
 
-    def opens(self, node: Node, argnum: int) -> bool:
+    def opens(self, node: AdjointNode, argnum: int) -> bool:
         """Whether the adjoint depends differentiably on that input."""
         root, stands = self.unfold(node)
         return target_memo(root).leads(stands[argnum])
 
-    def blocks(self, node: Node, argnum: int) -> bool:
+    def blocks(self, node: AdjointNode, argnum: int) -> bool:
         """Nothing is blocked in an adjoint that its own rules do not leave out."""
         return False
 
-    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: TargetMemo) -> tuple[Rule, tuple[Node, ...]]:
-        """The derivative through the unfolded ops, as one node that is passed on."""
-        inner = memo.inner.get(node.serial)
+    def contribution(self, node: AdjointNode, argnum: int, adjoint: Node, memo: TargetMemo, inputs: list[Node]) -> Rule:
+        """Pass on one node, the derivative through the unfolded ops."""
         root, stands = self.unfold(node)
+        inner = memo.inner.get(node.serial)
         if inner is None:
             inner = memo.inner[node.serial] = TargetMemo.of(root, seed=adjoint)
         found = inner.adjoint(stands[argnum])
         assert found is not None  # `opens` said so
-        return _PASS, (found,)
+        inputs.append(found)
+        return _PASS
 
 
-def _fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], consumer: Node) -> Any:
+def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], consumer: Node) -> Any:
     """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
     term = np.asarray(term)
     if term.shape != shape:
@@ -216,6 +236,22 @@ class MirrorOp:
         return self.base.run(node) if original is None else forward_rec(original, asked=False)
 
 
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from searching what is only being built; nothing here makes cycles.
+
+    Its passes over a graph that grows to 100 000 nodes cost more than building it.
+    """
+    if gc.isenabled():
+        gc.disable()
+        try:
+            yield
+        finally:
+            gc.enable()
+    else:
+        yield
+
+
 @attrs.define(eq=False, repr=False)
 class TargetMemo:
     """Everything kept about the derivatives of one target: what leads to it, and its adjoints."""
@@ -224,8 +260,8 @@ class TargetMemo:
     mirror: Node
     seed: Node
     discovery: Discovery
-    counts: Counts
-    adjoints: dict[int, Node] = attrs.field(factory=dict)
+    op: AdjointOp
+    adjoints: dict[int, AdjointNode] = attrs.field(factory=dict)
     inner: dict[int, TargetMemo] = attrs.field(factory=dict)  # of adjoints differentiated through
     others: weakref.WeakSet[TargetMemo] = attrs.field(factory=weakref.WeakSet)  # other seeds, same target
     facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
@@ -234,9 +270,10 @@ class TargetMemo:
     def of(cls, target: Node, seed: Node | None = None) -> TargetMemo:
         """A new memo; `seed` is dL/dL, one by default."""
         ref = weakref.ref(target)
-        mirror = Node(MirrorOp(target.op, ref), target.inputs, target.static, target.shape, target.dtype, target.name)
+        op = MirrorOp(target.op, ref)
+        mirror = attrs.evolve(target, op=op, value=None, consumers=None, memo=None, serial=_next_serial())
         enlist(mirror)
-        return cls(target.serial, mirror, _one(target) if seed is None else seed, Discovery(target.serial, mirror), Counts(ref))
+        return cls(target.serial, mirror, _one(target) if seed is None else seed, Discovery(target.serial, mirror), AdjointOp(Counts(ref)))
 
     def leads(self, i: Node) -> bool:
         """Whether there is a path from `i` to the target along which derivatives flow."""
@@ -247,9 +284,10 @@ class TargetMemo:
         if i.serial == self.serial:
             return self.seed
         if i.serial not in self.adjoints:
-            if not self.discovery.find(i):
-                return None
-            demand(i, self._missing, self._build)
+            with collector_paused():
+                if not self.discovery.find(i):
+                    return None
+                demand(i, self._missing, self._build)
         return self.adjoints[i.serial]
 
     def _missing(self, i: Node) -> Sequence[Node] | None:
@@ -260,20 +298,21 @@ class TargetMemo:
         return [c for c in self.discovery.leading[i.serial] if c.serial not in adjoints and c is not mirror]
 
     def _build(self, i: Node) -> None:
-        edges: list[Edge] = []
+        """Collect the edges of `i` that lead to the target, and what their rules read, into a node."""
+        edges: list[Any] = []
         inputs: list[Node] = []
+        mirror, adjoints = self.mirror, self.adjoints
         for c in self.discovery.leading[i.serial]:
-            adjoint = self.seed if c is self.mirror else self.adjoints[c.serial]
+            adjoint = self.seed if c is mirror else adjoints[c.serial]
             op = c.op
-            for argnum, j in enumerate(c.inputs):
+            argnum = 0
+            for j in c.inputs:
                 if j is i and (op.fully_open or op.opens(c, argnum)):
-                    rule, arguments = op.contribution(c, argnum, adjoint, self)
-                    start = len(inputs)
-                    inputs += arguments
-                    metas = rule if rule.metas else None
-                    edges.append(Edge(rule.function, start, len(inputs), metas, c, argnum, arguments[0]))
-        made = AdjointOp(i, tuple(edges), self.counts)
-        self.adjoints[i.serial] = build(made, tuple(inputs), NO_STATIC, i.shape, i.dtype)
+                    edges += (op.contribution(c, argnum, adjoint, self, inputs), c, argnum)
+                argnum += 1
+        node = AdjointNode(self.op, tuple(inputs), NO_STATIC, i.shape, i.dtype, of=i, edges=tuple(edges))
+        enlist(node)
+        adjoints[i.serial] = node
 
     def reshaped(self) -> None:
         """Called when nodes below the target change shape: adjoints follow, and the tables are rebuilt."""
@@ -287,7 +326,7 @@ class TargetMemo:
         """Forget the adjoints and the counts."""
         self.adjoints.clear()
         self.inner.clear()
-        self.counts.requests = self.counts.misses = 0
+        self.op.counts.requests = self.op.counts.misses = 0
 
 
 def _one(target: Node) -> Node:

@@ -15,11 +15,12 @@ dynamic programming (section 13) when it looks at its consumers, and invalidatio
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["demand"]
 
 Key = TypeVar("Key")
+_AFTER = object()
 
 
 def demand(
@@ -53,14 +54,17 @@ def demand(
     >>> memo[90]
     2880067194370816120
     """
-    stack = [root]
+    stack: list[Any] = [root]
+    push, push_all, pop = stack.append, stack.extend, stack.pop
     while stack:
-        key = stack[-1]
+        key = pop()
+        if key is _AFTER:  # what the key below needed is there now
+            compute(pop())
+            continue
         needed = missing(key)
         if needed:
-            stack.extend(reversed(needed))
-            continue
-        stack.pop()
-        # A key can lie on the stack twice (two others need it); the second time it is held.
-        if needed is not None:
+            push(key)
+            push(_AFTER)
+            push_all(reversed(needed))
+        elif needed is not None:
             compute(key)

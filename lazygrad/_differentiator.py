@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import attrs
 import numpy as np
 
-from ._adjoint import TargetMemo, target_memo
+from ._adjoint import AdjointNode, TargetMemo, fitted, shown, target_memo
 from ._demand import demand
 from ._discover import Discovery, flows, flows_or_blocked
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
@@ -168,13 +168,13 @@ class Differentiator:
         with lock:
             self._check()
             found = self._connected(node)
-            if found is None or found.op is None:
+            if not isinstance(found, AdjointNode):
                 return []
             for j in found.inputs:
                 forward_rec(j)
             return [
-                Contribution(consumer.op.mirrors or consumer, argnum, handed_out(term))
-                for consumer, argnum, term in found.op.terms(found)
+                Contribution(shown(c), argnum, handed_out(fitted(term, found.shape, found.dtype, c)))
+                for c, argnum, term in found.contributions([j._value for j in found.inputs])
             ]
 
     def is_connected(self, node: Node) -> bool:
@@ -194,7 +194,7 @@ class Differentiator:
 
     def cache_info(self) -> CacheInfo:
         """Requests for adjoints of this target by the caller and by other adjoints, and the table's size."""
-        counts = self._memo.counts
+        counts = self._memo.op.counts
         return CacheInfo(max(counts.requests - counts.misses, 0), counts.misses, None, len(self._memo.adjoints))
 
     def cache_clear(self) -> None:
@@ -222,7 +222,7 @@ class Differentiator:
         """
         with lock:
             values = [_row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
-            adjoints = [_row(a.op.of, a, "adjoint") for a in self._memo.adjoints.values()]
+            adjoints = [_row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
             return Table([row for row in values if row.state != "not computed"] + adjoints)
 
     # -- checks ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 import attrs
 
 from ._memo import recorders
-from ._node import Node, by_serial
+from ._node import Node, by_serial, consumer_refs
 
 __all__ = ["Discovery", "flows", "flows_or_blocked"]
 
@@ -85,7 +85,7 @@ class Discovery:
         while todo:
             i = todo.pop()
             consumers = cone[i.serial]
-            for ref in tuple(i._consumers or ()):
+            for ref in consumer_refs(i):
                 yield
                 c = ref()
                 if c is None or c.serial > self.serial or not self.edge(c, i):
@@ -102,9 +102,13 @@ class Discovery:
                     todo.append(c)
         # Consumers are younger, so from the youngest down each finds its consumers settled. One by one:
         # an interruption leaves the rest unknown, not wrong.
+        mirror = self.mirror
         for serial in sorted(cone, reverse=True):
-            found = {c.serial: c for c in cone[serial] if c is self.mirror or self.leading[c.serial]}
-            self.leading[serial] = tuple(sorted(found.values(), key=by_serial))
+            consumers = cone[serial]
+            if len(consumers) > 1:  # a consumer stands twice in the list if it was built as f(x, y, x)
+                consumers = sorted({c.serial: c for c in consumers}.values(), key=by_serial)
+            leading = self.leading
+            leading[serial] = tuple([c for c in consumers if c is mirror or leading[c.serial]])
 
     def _from_target(self, serial: int) -> Iterator[None]:
         """Descend the target's ancestors, youngest first, down to `serial`; what is expanded is settled."""

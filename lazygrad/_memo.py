@@ -82,7 +82,7 @@ class Report:
             else:
                 needs = node.inputs
                 if adjoints == node.op.is_adjoint:
-                    computed.append(node.op.of if adjoints else node)
+                    computed.append(node.of if adjoints else node)  # type: ignore[attr-defined]
             for j in needs:
                 if j.op is None:
                     requests += not adjoints and j.static["leaf"] != "seed"
@@ -103,7 +103,7 @@ class Report:
     @property
     def rules_run(self) -> int:
         """How many contributions were evaluated: one for each edge of the graph."""
-        return sum(len(node.op.edges) for node, asked in self._events if not asked and node.op.is_adjoint)
+        return sum(len(node.edge_adjoints()) for node, asked in self._events if not asked and node.op.is_adjoint)  # type: ignore
 
     def trace(self) -> str:
         """The adjoints asked for and computed, in the manner of Tomassoli's section 13.

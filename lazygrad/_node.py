@@ -8,6 +8,7 @@ lives exactly as long as somebody holds one of its outputs, and there is no grap
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
 import weakref
@@ -82,7 +83,9 @@ class Node(NodeMethods):
     serial: int = attrs.field(factory=_next_serial)
     _value: Any = None  # the memo of forward-rec: None is "not there"
     _stale: bool = False  # it was there, until a leaf below it was set
-    _consumers: list[weakref.ref[Node]] | None = None
+    # Weak references to the consumers. One alone is held without a list: most nodes have no more, and
+    # every container less spares the garbage collector a visit.
+    _consumers: weakref.ref[Node] | list[weakref.ref[Node]] | None = None
     _sweep_at: int = _FIRST_SWEEP
     _memo: Any = None  # what is known of the derivatives of this node as a target
 
@@ -99,16 +102,12 @@ class Node(NodeMethods):
     @property
     def size(self) -> int:
         """The number of elements."""
-        size = 1
-        for n in self.shape:
-            size *= n
-        return size
+        return math.prod(self.shape)
 
     @property
     def consumers(self) -> tuple[Node, ...]:
         """The living nodes built on this one, ch(i) in Stratos' notation, oldest first."""
-        living = [c for ref in self._consumers or () if (c := ref()) is not None]
-        return tuple(sorted(living, key=by_serial))
+        return tuple(sorted(living_consumers(self), key=by_serial))
 
     def __repr__(self) -> str:
         kind = self.static["leaf"] if self.op is None else self.op.name
@@ -152,11 +151,26 @@ def enlist(node: Node) -> None:
         previous = j
         consumers = j._consumers
         if consumers is None:
-            j._consumers = [ref]
+            j._consumers = ref
+        elif consumers.__class__ is not list:
+            j._consumers = [consumers, ref]  # type: ignore[list-item]
         else:
             if len(consumers) >= j._sweep_at:
                 _sweep(j, consumers)
             consumers.append(ref)
+
+
+def consumer_refs(node: Node) -> tuple[weakref.ref[Node], ...]:
+    """Weak references to the consumers, some perhaps dead; a copy, as building nodes adds to them."""
+    consumers = node._consumers
+    if consumers is None:
+        return ()
+    return tuple(consumers) if isinstance(consumers, list) else (consumers,)
+
+
+def living_consumers(node: Node) -> list[Node]:
+    """The consumers that are still there, in no order."""
+    return [c for ref in consumer_refs(node) if (c := ref()) is not None]
 
 
 def _sweep(node: Node, consumers: list[weakref.ref[Node]]) -> None:

@@ -45,11 +45,15 @@ class Rule:
     rest: int | None = None  # ... and all inputs from this position on
     metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
 
-    def read_nodes(self, node: Node) -> tuple[Node, ...]:
-        """The nodes whose values the rule takes."""
-        inputs = node.inputs
-        found = tuple([node if k == OUT else inputs[k] for k in self.reads])
-        return found if self.rest is None else found + inputs[self.rest :]
+    simple: int = attrs.field(init=False)  # how many values it takes, if that is 1 or 2 and nothing else
+
+    def __attrs_post_init__(self) -> None:
+        plain = self.rest is None and not self.metas and len(self.reads) < 2
+        object.__setattr__(self, "simple", 1 + len(self.reads) if plain else 0)
+
+    def width(self, node: Node) -> int:
+        """How many values it takes on that node, the adjoint included."""
+        return 1 + len(self.reads) + (0 if self.rest is None else len(node.inputs) - self.rest)
 
     def meta(self, node: Node, argnum: int) -> dict[str, Any]:
         """The keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
@@ -128,11 +132,21 @@ class Op:
         shape, dtype = self.checked(nodes, static)
         return build(self, nodes, static or NO_STATIC, shape, dtype)
 
+    def single(self, x: Node) -> Node:
+        """Build the node of one node without statics: the shortest way, for ufuncs."""
+        if self.keeps_float and x.dtype.kind == "f":
+            return build(self, (x,), NO_STATIC, x.shape, x.dtype)
+        return self.on_nodes((x,), NO_STATIC)
+
     def pair(self, x: Node, y: Node) -> Node:
         """Build the node of two nodes without statics: the shortest way, for the operators."""
         dtype = x.dtype
-        if x.shape == y.shape and dtype is y.dtype and self.keeps_float and dtype.kind == "f":
-            return build(self, (x, y), NO_STATIC, x.shape, dtype)
+        if dtype is y.dtype and self.keeps_float and dtype.kind == "f":
+            shape = x.shape
+            if shape == y.shape or not y.shape:
+                return build(self, (x, y), NO_STATIC, shape, dtype)
+            if not shape:
+                return build(self, (x, y), NO_STATIC, y.shape, dtype)
         shape, dtype = self.checked((x, y), NO_STATIC)
         return build(self, (x, y), NO_STATIC, shape, dtype)
 
@@ -180,19 +194,25 @@ class Op:
     def requested(self) -> None:
         """Count a request by the caller (adjoints do)."""
 
-    def reshaped(self) -> None:
-        """Called when an input changes shape (adjoints drop what holds shapes)."""
+    def reshaped(self, node: Node) -> None:
+        """Called when a node changes shape (adjoints drop what holds shapes)."""
 
-    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: object) -> tuple[Rule, tuple[Node, ...]]:
-        """The rule of the edge from `node` to that input, and the nodes it is called on."""
-        rule = self.rule(argnum)
+    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]) -> Rule:
+        """The rule of the edge from `node` to that input; the nodes it is called on go into `inputs`."""
+        rules = self.vjp
+        rule = rules[argnum] if argnum < len(rules) else rules[-1]
         if rule is UNDEFINED or rule is None:
             name = self.inputs[min(argnum, len(self.inputs) - 1)].lstrip("*")
             raise NotDifferentiableError(
                 f"op {self.name!r} has no derivative by its input {name!r} ({node.inputs[argnum]!r}), "
                 f"which the gradient needs at {node!r}: declare a rule for it, or `ZERO` if it is constant"
             )
-        return rule, (adjoint, *rule.read_nodes(node))
+        inputs.append(adjoint)
+        for k in rule.reads:
+            inputs.append(node if k < 0 else node.inputs[k])
+        if rule.rest is not None:
+            inputs += node.inputs[rule.rest :]
+        return rule
 
 
 def frozen(value: Any) -> Any:
@@ -215,7 +235,9 @@ def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
     if isinstance(value, Node):
         return value
     if like is not None and value.__class__ in (int, float):
-        value = np.asarray(value, dtype=np.result_type(like, value))
+        if like.kind != "f":
+            like = np.result_type(like, value)
+        return Node(None, (), CONSTANT, (), like, value=like.type(value))
     return leaf(as_leaf_array(value, "constant"), CONSTANT)
 
 

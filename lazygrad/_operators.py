@@ -18,8 +18,10 @@ _NUMBERS = (int, float, np.integer, np.floating)
 
 def _binary(op: Op, x: Any, y: Any) -> Any:
     """One operator: node with node, array or number; whatever else is left to the other operand."""
-    if x.__class__ is Node and y.__class__ is Node:
-        return op.pair(x, y)
+    if y.__class__ is float and isinstance(x, Node):
+        return op.pair(x, as_node(y, x.dtype))
+    if x.__class__ is float and isinstance(y, Node):
+        return op.pair(as_node(x, y.dtype), y)
     if not isinstance(x, (Node, np.ndarray, np.generic, *_NUMBERS, list)):
         return NotImplemented
     if not isinstance(y, (Node, np.ndarray, np.generic, *_NUMBERS, list)):
@@ -71,7 +73,7 @@ def _install_operators() -> None:
             pair = op.pair
 
             def fast(self: Node, other: Any) -> Any:
-                return pair(self, other) if other.__class__ is Node else _binary(op, self, other)
+                return pair(self, other) if isinstance(other, Node) else _binary(op, self, other)
 
             return fast
         return lambda self, other: op(self, other)
@@ -86,7 +88,7 @@ def _install_operators() -> None:
     for name, op in COMPARISONS.items():
         setattr(Node, f"__{name}__", forward(op))
     for name, unary in {"neg": linear.negative, "abs": arithmetic.absolute}.items():
-        setattr(Node, f"__{name}__", lambda self, unary=unary: unary.on_nodes((self,), {}))
+        setattr(Node, f"__{name}__", lambda self, unary=unary: unary.single(self))
     Node.__pos__ = lambda self: self  # type: ignore[method-assign]
     Node.__getitem__ = linear.index  # type: ignore[method-assign, assignment]
 
@@ -188,6 +190,8 @@ def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
         raise TypeError(f"{what} is not defined on nodes; for the number behind {self!r} use `.value`")
     if kwargs:
         raise TypeError(f"np.{ufunc.__name__} on nodes does not take {', '.join(kwargs)}")
+    if len(inputs) == 1 and call.__class__ is Op:
+        return call.single(self)
     return call(*inputs)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ._demand import demand
 from ._errors import LazygradError
-from ._node import Node, as_leaf_array, by_serial, lock
+from ._node import Node, as_leaf_array, by_serial, living_consumers, lock
 
 __all__ = ["invalidate"]
 
@@ -25,7 +25,7 @@ __all__ = ["invalidate"]
 def _fresh(i: Node) -> Sequence[Node] | None:
     if i._value is None:
         return None
-    return [c for ref in i._consumers or () if (c := ref()) is not None and c._value is not None]
+    return [c for c in living_consumers(i) if c._value is not None]
 
 
 def _forget(i: Node) -> None:
@@ -99,7 +99,7 @@ def _refit(self: Node, new: Any) -> None:
         if i._memo is not None:
             i._memo.reshaped()
         if i.op is not None:
-            i.op.reshaped()
+            i.op.reshaped(i)
     before: list[tuple[Node, tuple[int, ...], np.dtype[Any]]] = []
     try:
         for i in sorted(_dependents(self), key=by_serial):
@@ -119,7 +119,7 @@ def _dependents(i: Node) -> list[Node]:
     found = {i.serial: i}
     todo = [i]
     while todo:
-        for c in todo.pop().consumers:
+        for c in living_consumers(todo.pop()):
             if c.serial not in found:
                 found[c.serial] = c
                 todo.append(c)

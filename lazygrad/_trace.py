@@ -33,15 +33,16 @@ def _block(root: Node, fresh: dict[int, Node]) -> list[str]:
         if isinstance(item, str):
             lines.append(indent + item)
             continue
-        op, name = item.op, label(item.op.of)
+        name = label(item.of)  # type: ignore[attr-defined]
         computed = fresh.pop(item.serial, None) is not None
-        lines.append(f"{indent}d{op.target()}/d{name} {'->' if computed else '<-'} table[{name}]")
-        if computed and not all(edge.adjoint.op is None for edge in op.edges):
-            # (Where the only consumer is the target itself, dL/di is the local derivative.)
-            below: dict[int, Node | str] = {}
-            for k, edge in enumerate(op.edges):
-                below[-k - 1] = f"d{edge.label()}/d{name}"
-                if edge.adjoint.op is not None:
-                    below.setdefault(edge.adjoint.serial, edge.adjoint)
-            todo.extend([(depth + 1, line) for line in reversed(below.values())])
+        lines.append(f"{indent}d{item.op.target()}/d{name} {'->' if computed else '<-'} table[{name}]")
+        edges = item.edge_adjoints() if computed else []  # type: ignore[attr-defined]
+        if all(adjoint.op is None for _, adjoint in edges):
+            continue  # where the only consumer is the target itself, dL/di is the local derivative
+        below: dict[int, Node | str] = {}
+        for k, (consumer, adjoint) in enumerate(edges):
+            below[-k - 1] = f"d{label(consumer)}/d{name}"
+            if adjoint.op is not None:
+                below.setdefault(adjoint.serial, adjoint)
+        todo.extend([(depth + 1, line) for line in reversed(below.values())])
     return lines

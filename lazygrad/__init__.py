@@ -17,6 +17,6 @@ from ._errors import (
 )
 from ._memo import CacheInfo as CacheInfo, Report as Report, record as record
 from ._node import Node as Node, constant as constant, parameter as parameter
-from . import _operators as _operators, _set as _set  # isort: skip  (they give Node its operators and `set`)
+from . import _operators as _operators, _pickle as _pickle  # isort: skip  (they give Node its methods)
 
 from ._version import __version__ as __version__

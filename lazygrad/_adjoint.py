@@ -12,6 +12,7 @@ it, and it can itself be differentiated.
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,13 +26,18 @@ from ._discover import Discovery
 from ._errors import LazygradError
 from ._node import NO_STATIC, Node, _next_serial, enlist
 from ._op import Rule, as_node, frozen
+from ._set import invalidate
 from ._value import forward_rec
 from .ops.linear import astype, broadcast_to, identity, sum_to, unbroadcast
 
 __all__ = ["AdjointNode", "AdjointOp", "Counts", "TargetMemo", "target_memo"]
 
 SEED: Mapping[str, Any] = {"leaf": "seed"}
-_PASS = Rule(lambda g: g)
+BUILT: Any = (None,)  # in place of the consumers that lead to the target, once the adjoint holds them
+
+
+def _same(g: Any) -> Any:
+    return g
 
 
 @attrs.define(eq=False)
@@ -51,25 +57,27 @@ class AdjointNode(Node):
     """
 
     of: Node = attrs.field(kw_only=True)
-    # The edges it sums over, flat: rule, consumer, which of the consumer's inputs; and so on.
-    edges: tuple[Any, ...] = attrs.field(kw_only=True)
+    edges: tuple[Any, ...] = attrs.field(kw_only=True)  # flat: rule, argnum for each edge it sums over
     unfolded: tuple[Node, tuple[Node, ...]] | None = attrs.field(default=None, kw_only=True)
+
+    def each_edge(self) -> Iterator[tuple[Rule, Node, int, int, int]]:
+        """Rule, consumer, argnum of each edge, and where in the inputs its arguments start and stop."""
+        start = 0
+        flat = iter(self.edges)
+        for rule, argnum in zip(flat, flat, strict=True):
+            consumer = self.op.consumer(rule, self.inputs[start])
+            stop = start + rule.width(consumer)
+            yield rule, consumer, argnum, start, stop
+            start = stop
 
     def contributions(self, arguments: Sequence[Any]) -> Iterator[tuple[Node, int, Any]]:
         """Consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
-        start = 0
-        for rule, consumer, argnum in _by_three(self.edges):
-            stop = start + rule.width(consumer)
+        for rule, consumer, argnum, start, stop in self.each_edge():
             yield consumer, argnum, rule.function(*arguments[start:stop], **rule.meta(consumer, argnum))
-            start = stop
 
     def edge_adjoints(self) -> list[tuple[Node, Node]]:
-        """The consumer of each edge and that consumer's adjoint."""
-        start, found = 0, []
-        for rule, consumer, _ in _by_three(self.edges):
-            found.append((shown(consumer), self.inputs[start]))
-            start += rule.width(consumer)
-        return found
+        """The consumer of each edge, as users know it, and that consumer's adjoint."""
+        return [(shown(consumer), self.inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
 
 
 def shown(consumer: Node) -> Node:
@@ -78,16 +86,13 @@ def shown(consumer: Node) -> Node:
     return consumer if original is None else original
 
 
-def _by_three(edges: tuple[Any, ...]) -> Iterator[tuple[Rule, Node, int]]:
-    flat = iter(edges)
-    return zip(flat, flat, flat, strict=True)
-
-
 @attrs.define(eq=False, repr=False)
 class AdjointOp:
     """The op of all adjoints of one target."""
 
     counts: Counts
+    mirror: Node
+    seed: Node
 
     name: ClassVar[str] = "adjoint"
     is_adjoint: ClassVar[bool] = True
@@ -103,6 +108,14 @@ class AdjointOp:
         target = self.counts.target()
         return "L" if target is None or target.name is None else target.name
 
+    def consumer(self, rule: Rule, adjoint: Node) -> Node:
+        """The node an edge comes from, told by its rule and that node's adjoint."""
+        if rule.passes is not None:
+            return rule.passes
+        if adjoint is self.seed or adjoint.op is None:
+            return self.mirror
+        return adjoint.of  # type: ignore[attr-defined, no-any-return]
+
     def requested(self) -> None:
         """Count a request by the caller."""
         self.counts.requests += 1
@@ -115,11 +128,10 @@ class AdjointOp:
         """The contributions of the consumers, oldest first, summed."""
         inputs, edges, of = node.inputs, node.edges, node.of
         shape, dtype = of.shape, of.dtype
-        counts = self.counts
         total: Any = None
         owned = False
         start = 0
-        for k in range(0, len(edges), 3):
+        for k in range(0, len(edges), 2):
             rule = edges[k]
             adjoint = inputs[start]
             if rule.simple == 1:
@@ -129,15 +141,16 @@ class AdjointOp:
                 term = rule.function(adjoint._value, inputs[start + 1]._value)
                 start += 2
             else:
-                stop = start + rule.width(edges[k + 1])
+                consumer = self.consumer(rule, adjoint)
+                stop = start + rule.width(consumer)
                 values = [j._value for j in inputs[start:stop]]
-                term = rule.function(*values, **rule.meta(edges[k + 1], edges[k + 2]))
+                term = rule.function(*values, **rule.meta(consumer, edges[k + 1]))
                 start = stop
             if term.__class__ is not np.ndarray:
                 if shape or term.__class__ is not dtype.type:
-                    term = fitted(term, shape, dtype, edges[k + 1])
+                    term = fitted(term, shape, dtype, rule)
             elif term.shape != shape or term.dtype is not dtype:
-                term = fitted(term, shape, dtype, edges[k + 1])
+                term = fitted(term, shape, dtype, rule)
             if total is None:
                 total = term
             elif owned:
@@ -147,7 +160,7 @@ class AdjointOp:
                 owned = bool(shape)
             if adjoint.op is not None:
                 adjoint.op.requested()
-        counts.misses += 1
+        self.counts.misses += 1
         return frozen(total)
 
     # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
@@ -176,7 +189,9 @@ class AdjointOp:
         """Nothing is blocked in an adjoint that its own rules do not leave out."""
         return False
 
-    def contribution(self, node: AdjointNode, argnum: int, adjoint: Node, memo: TargetMemo, inputs: list[Node]) -> Rule:
+    def contribution(
+        self, node: AdjointNode, argnum: int, adjoint: Node, memo: TargetMemo, inputs: list[Node]
+    ) -> tuple[Rule, int]:
         """Pass on one node, the derivative through the unfolded ops."""
         root, stands = self.unfold(node)
         inner = memo.inner.get(node.serial)
@@ -185,10 +200,10 @@ class AdjointOp:
         found = inner.adjoint(stands[argnum])
         assert found is not None  # `opens` said so
         inputs.append(found)
-        return _PASS
+        return Rule(_same, passes=node), argnum
 
 
-def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], consumer: Node) -> Any:
+def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any) -> Any:
     """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
     term = np.asarray(term)
     if term.shape != shape:
@@ -197,7 +212,7 @@ def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], consumer: No
         elif np.broadcast_shapes(term.shape, shape) == shape:
             term = np.broadcast_to(term, shape)
         else:
-            raise LazygradError(f"a rule of {consumer.op!r} returned shape {term.shape} for an input of shape {shape}")
+            raise LazygradError(f"the rule of {source!r} returned shape {term.shape} for an input of shape {shape}")
     if term.dtype != dtype:
         term = term.astype(dtype)
     return term if shape else term[()]
@@ -242,14 +257,13 @@ def collector_paused() -> Iterator[None]:
 
     Its passes over a graph that grows to 100 000 nodes cost more than building it.
     """
-    if gc.isenabled():
+    enabled = gc.isenabled()
+    try:
         gc.disable()
-        try:
-            yield
-        finally:
-            gc.enable()
-    else:
         yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @attrs.define(eq=False, repr=False)
@@ -257,10 +271,9 @@ class TargetMemo:
     """Everything kept about the derivatives of one target: what leads to it, and its adjoints."""
 
     serial: int
-    mirror: Node
-    seed: Node
     discovery: Discovery
     op: AdjointOp
+    seeded: bool  # by the caller
     adjoints: dict[int, AdjointNode] = attrs.field(factory=dict)
     inner: dict[int, TargetMemo] = attrs.field(factory=dict)  # of adjoints differentiated through
     others: weakref.WeakSet[TargetMemo] = attrs.field(factory=weakref.WeakSet)  # other seeds, same target
@@ -270,10 +283,20 @@ class TargetMemo:
     def of(cls, target: Node, seed: Node | None = None) -> TargetMemo:
         """A new memo; `seed` is dL/dL, one by default."""
         ref = weakref.ref(target)
-        op = MirrorOp(target.op, ref)
-        mirror = attrs.evolve(target, op=op, value=None, consumers=None, memo=None, serial=_next_serial())
+        mirror = attrs.evolve(target, op=MirrorOp(target.op, ref), value=None, consumers=None, memo=None, serial=_next_serial())
         enlist(mirror)
-        return cls(target.serial, mirror, _one(target) if seed is None else seed, Discovery(target.serial, mirror), AdjointOp(Counts(ref)))
+        op = AdjointOp(Counts(ref), mirror, _one(target) if seed is None else seed)
+        return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
+
+    @property
+    def mirror(self) -> Node:
+        """The node that stands for the target."""
+        return self.op.mirror
+
+    @property
+    def seed(self) -> Node:
+        """The node of dL/dL."""
+        return self.op.seed
 
     def leads(self, i: Node) -> bool:
         """Whether there is a path from `i` to the target along which derivatives flow."""
@@ -294,38 +317,44 @@ class TargetMemo:
         adjoints = self.adjoints
         if i.serial in adjoints:
             return None
-        mirror = self.mirror
+        mirror = self.op.mirror
         return [c for c in self.discovery.leading[i.serial] if c.serial not in adjoints and c is not mirror]
 
     def _build(self, i: Node) -> None:
         """Collect the edges of `i` that lead to the target, and what their rules read, into a node."""
-        edges: list[Any] = []
+        pairs: list[tuple[Rule, int]] = []
         inputs: list[Node] = []
-        mirror, adjoints = self.mirror, self.adjoints
-        for c in self.discovery.leading[i.serial]:
-            adjoint = self.seed if c is mirror else adjoints[c.serial]
-            op = c.op
+        op, adjoints = self.op, self.adjoints
+        mirror, seed = op.mirror, op.seed
+        leading = self.discovery.leading
+        for c in leading[i.serial]:
+            adjoint = seed if c is mirror else adjoints[c.serial]
+            local = c.op
             argnum = 0
             for j in c.inputs:
-                if j is i and (op.fully_open or op.opens(c, argnum)):
-                    edges += (op.contribution(c, argnum, adjoint, self, inputs), c, argnum)
+                if j is i and (local.fully_open or local.opens(c, argnum)):
+                    pairs.append(local.contribution(c, argnum, adjoint, self, inputs))
                 argnum += 1
-        node = AdjointNode(self.op, tuple(inputs), NO_STATIC, i.shape, i.dtype, of=i, edges=tuple(edges))
+        # Most edges are alone; then the pair that all nodes of the op share will do.
+        edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
+        node = AdjointNode(op, tuple(inputs), NO_STATIC, i.shape, i.dtype, of=i, edges=edges)
         enlist(node)
         adjoints[i.serial] = node
+        leading[i.serial] = BUILT
 
     def reshaped(self) -> None:
         """Called when nodes below the target change shape: adjoints follow, and the tables are rebuilt."""
         for memo in (self, *self.others):
             for adjoint in memo.adjoints.values():  # somebody else may hold them
                 adjoint.shape, adjoint.dtype = adjoint.op.infer(adjoint)
-            memo.adjoints.clear()
-            memo.inner.clear()
+                invalidate(adjoint)
+            memo.clear()
 
     def clear(self) -> None:
         """Forget the adjoints and the counts."""
         self.adjoints.clear()
         self.inner.clear()
+        self.discovery = Discovery(self.serial, self.mirror)
         self.op.counts.requests = self.op.counts.misses = 0
 
 

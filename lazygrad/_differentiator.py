@@ -97,19 +97,18 @@ class Differentiator:
         _check_target(L)
         with lock:
             seed = None if cotangent is None else _as_cotangent(L, cotangent)
-            self._set_up(L, TargetMemo.of(L, seed), seed is not None)
+            self._set_up(L, TargetMemo.of(L, seed))
             target_memo(L).others.add(self._memo)
 
-    def _set_up(self, L: Node, memo: TargetMemo, seeded: bool) -> None:
+    def _set_up(self, L: Node, memo: TargetMemo) -> None:
         self.target = L
         self._memo = memo
-        self._seeded = seeded
 
     def __repr__(self) -> str:
         return f"<Differentiator of {self.target!r}: {self.cache_info()}>"
 
     def __reduce__(self) -> Any:
-        if self._seeded:
+        if self._memo.seeded:
             return _with_cotangent, (self.target, self._memo.seed)
         return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
 
@@ -173,7 +172,7 @@ class Differentiator:
             for j in found.inputs:
                 forward_rec(j)
             return [
-                Contribution(shown(c), argnum, handed_out(fitted(term, found.shape, found.dtype, c)))
+                Contribution(shown(c), argnum, handed_out(fitted(term, found.shape, found.dtype, c.op)))
                 for c, argnum, term in found.contributions([j._value for j in found.inputs])
             ]
 
@@ -229,7 +228,7 @@ class Differentiator:
 
     def _check(self) -> None:
         L = self.target
-        if not self._seeded and L.size != 1:
+        if not self._memo.seeded and L.size != 1:
             raise TypeError(
                 f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
                 f"sum it, or pass `cotangent=` of that shape"
@@ -362,7 +361,7 @@ def differentiator(L: Node) -> Differentiator:
         kept: Differentiator | None = memo.facade() if memo.facade is not None else None
         if kept is None:
             kept = Differentiator.__new__(Differentiator)
-            kept._set_up(L, memo, seeded=False)
+            kept._set_up(L, memo)
             memo.facade = weakref.ref(kept)
         return kept
 

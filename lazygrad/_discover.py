@@ -25,9 +25,7 @@ def flows(c: Node, i: Node) -> bool:
     if c.dtype.kind != "f" or i.dtype.kind != "f":
         return False
     op = c.op
-    if op.fully_open:
-        return True
-    return any(j is i and op.opens(c, k) for k, j in enumerate(c.inputs))
+    return op.fully_open or any(j is i and op.opens(c, k) for k, j in enumerate(c.inputs))
 
 
 def flows_or_blocked(c: Node, i: Node) -> bool:
@@ -57,13 +55,13 @@ class Discovery:
     leading: dict[int, tuple[Node, ...]] = attrs.field(factory=dict)
     # The search from the target: ancestors met, the consumers they were met from, and those not expanded
     # yet as a heap, youngest first. When one is the youngest, all its consumers have been expanded.
-    _met: dict[int, tuple[Node, dict[int, Node]]] = attrs.field(factory=dict)
+    _met: dict[int, tuple[Node, list[Node]]] = attrs.field(factory=dict)
     _heap: list[int] = attrs.field(factory=list)
     _floor: int = attrs.field(init=False)  # every ancestor at least this young is settled
 
     def __attrs_post_init__(self) -> None:
         self._floor = self.serial
-        self._expand(self.serial, self.mirror)
+        self._expand(self.mirror)
 
     def find(self, i: Node) -> tuple[Node, ...]:
         """The consumers of `i` that lead to the target, oldest first; settles all nodes between."""
@@ -79,7 +77,9 @@ class Discovery:
         return self.leading.setdefault(i.serial, ())
 
     def _from_below(self, start: Node) -> Iterator[None]:
-        """Climb the consumers of `start`; step by step, and settle the whole cone at the end."""
+        """Climb the consumers of `start`, step by step, and settle the whole cone at the end."""
+        leading, edge, target, mirror = self.leading, self.edge, self.serial, self.mirror
+        plain = edge is flows
         cone: dict[int, list[Node]] = {start.serial: []}
         todo = [start]
         while todo:
@@ -88,48 +88,50 @@ class Discovery:
             for ref in consumer_refs(i):
                 yield
                 c = ref()
-                if c is None or c.serial > self.serial or not self.edge(c, i):
+                if c is None or (serial := c.serial) > target:
                     continue
-                if c.serial == self.serial:
-                    consumers.append(self.mirror)
+                if not (plain and c.op.fully_open and c.dtype.kind == "f") and not edge(c, i):
                     continue
-                known = self.leading.get(c.serial, () if c.serial >= self._floor else None)
-                if known == ():
-                    continue
-                consumers.append(c)
-                if known is None and c.serial not in cone:
-                    cone[c.serial] = []
-                    todo.append(c)
+                if serial == target:
+                    consumers.append(mirror)
+                elif serial in leading:
+                    if leading[serial]:
+                        consumers.append(c)
+                elif serial < self._floor:
+                    consumers.append(c)
+                    if serial not in cone:
+                        cone[serial] = []
+                        todo.append(c)
         # Consumers are younger, so from the youngest down each finds its consumers settled. One by one:
         # an interruption leaves the rest unknown, not wrong.
-        mirror = self.mirror
         for serial in sorted(cone, reverse=True):
             consumers = cone[serial]
             if len(consumers) > 1:  # a consumer stands twice in the list if it was built as f(x, y, x)
                 consumers = sorted({c.serial: c for c in consumers}.values(), key=by_serial)
-            leading = self.leading
             leading[serial] = tuple([c for c in consumers if c is mirror or leading[c.serial]])
 
     def _from_target(self, serial: int) -> Iterator[None]:
         """Descend the target's ancestors, youngest first, down to `serial`; what is expanded is settled."""
-        heap = self._heap
-        while heap and -heap[0] >= serial:
+        heap, met = self._heap, self._met
+        while heap and (youngest := -heap[0]) >= serial:
             yield
-            youngest = -heap[0]
-            node, consumers = self._met[youngest]
-            self.leading[youngest] = tuple(sorted(consumers.values(), key=by_serial))
-            self._expand(youngest, node)
+            node, consumers = met[youngest]
+            if youngest not in self.leading:
+                self.leading[youngest] = tuple(reversed(consumers))  # they came youngest first
+            self._expand(node)
             # Only now, so that an interrupted step is simply done again.
             self._floor = youngest
-            if heap and -heap[0] == youngest:
+            if heap[0] == -youngest:
                 heappop(heap)
-            self._met.pop(youngest, None)
+            met.pop(youngest, None)
 
-    def _expand(self, serial: int, node: Node) -> None:
+    def _expand(self, node: Node) -> None:
+        met, edge = self._met, self.edge
         for j in node.inputs:
-            if self.edge(node, j):
-                met = self._met.get(j.serial)
-                if met is None:
-                    met = self._met[j.serial] = (j, {})
+            if edge(node, j):
+                found = met.get(j.serial)
+                if found is None:
+                    met[j.serial] = (j, [node])
                     heappush(self._heap, -j.serial)
-                met[1][serial] = node
+                elif found[1][-1] is not node:  # x * x, or a step done again
+                    found[1].append(node)

@@ -45,6 +45,7 @@ class Rule:
     rest: int | None = None  # ... and all inputs from this position on
     metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
 
+    passes: Any = None  # a node whose derivative was found otherwise; the rule passes it on
     simple: int = attrs.field(init=False)  # how many values it takes, if that is 1 or 2 and nothing else
 
     def __attrs_post_init__(self) -> None:
@@ -86,14 +87,18 @@ class Op:
     mirrors: ClassVar[Node | None] = None
     keeps_float: bool = False  # two floats of one dtype in, that dtype out
     fully_open: bool = False  # every input has a rule: spares discovery a look
+    pairs: tuple[tuple[Any, int], ...] = ()  # (rule, argnum) of each input, shared by all nodes of the op
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
     def __reduce__(self) -> Any:
         if OPS.get(self.name) is self:
-            return OPS.__getitem__, (self.name,)
+            return op_named, (self.name,)
         return super().__reduce__()
+
+    def __deepcopy__(self, memo: object) -> Op:
+        return self
 
     # -- building ---------------------------------------------------------------------------------
 
@@ -197,10 +202,12 @@ class Op:
     def reshaped(self, node: Node) -> None:
         """Called when a node changes shape (adjoints drop what holds shapes)."""
 
-    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]) -> Rule:
-        """The rule of the edge from `node` to that input; the nodes it is called on go into `inputs`."""
-        rules = self.vjp
-        rule = rules[argnum] if argnum < len(rules) else rules[-1]
+    def contribution(
+        self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]
+    ) -> tuple[Rule, int]:
+        """The edge from `node` to that input as (rule, argnum); what the rule is called on goes into `inputs`."""
+        pairs = self.pairs
+        rule, _ = pair = pairs[argnum] if argnum < len(pairs) else (pairs[-1][0], argnum)
         if rule is UNDEFINED or rule is None:
             name = self.inputs[min(argnum, len(self.inputs) - 1)].lstrip("*")
             raise NotDifferentiableError(
@@ -212,7 +219,7 @@ class Op:
             inputs.append(node if k < 0 else node.inputs[k])
         if rule.rest is not None:
             inputs += node.inputs[rule.rest :]
-        return rule
+        return pair
 
 
 def frozen(value: Any) -> Any:
@@ -228,6 +235,11 @@ def frozen(value: Any) -> Any:
 
 
 OPS: dict[str, Op] = {}  # name -> op, filled by the declarations at import and only read afterwards
+
+
+def op_named(name: str) -> Op:
+    """The op declared under that name."""
+    return OPS[name]
 
 
 def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
@@ -347,6 +359,7 @@ def op(
         return tuple([r if r is None or isinstance(r, Rule) else read_rule(name, r, names, statics) for r in found])
 
     made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), doc.strip(), numpy)
+    made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
     made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
     if register:
         if name in OPS:

@@ -1,0 +1,133 @@
+"""Copies of graphs: pickle and deepcopy, without recursion however deep the graph.
+
+A node is saved with everything it is computed from, oldest first, so that each node finds its inputs
+saved already. Values in the memo are not saved: they are computed again when asked for.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ._adjoint import AdjointNode, AdjointOp, Counts, MirrorOp
+from ._demand import demand
+from ._node import NO_STATIC, Node, build, by_serial, enlist, leaf
+from ._op import Rule
+
+__all__: list[str] = []
+
+
+class _Saving(threading.local):
+    """Whether this thread is saving a graph, so that inputs are there already."""
+
+    depth = 0
+
+
+_saving = _Saving()
+
+
+def _needs(i: Node) -> tuple[Node, ...]:
+    """The nodes that `i` cannot be made without."""
+    if not isinstance(i, AdjointNode):
+        return i.inputs
+    consumers = [consumer for _, consumer, _, _, _ in i.each_edge()]
+    return (*i.inputs, i.of, *consumers, i.op.mirror, i.op.seed)
+
+
+def _with_needs(node: Node) -> list[Node]:
+    found: dict[int, Node] = {}
+    demand(
+        node,
+        lambda i: None if i.serial in found else [j for j in _needs(i) if j.serial not in found],
+        lambda i: found.__setitem__(i.serial, i),
+    )
+    return sorted(found.values(), key=by_serial)
+
+
+def _state(i: Node) -> tuple[Any, ...]:
+    """What `_restore` makes the node of again."""
+    if i.op is None:
+        return dict(i.static), i._value, i.name
+    if isinstance(i, AdjointNode):
+        edges = [(consumer, argnum, rule.passes is not None) for rule, consumer, argnum, _, _ in i.each_edge()]
+        return i.op, i.inputs, i.name, i.of, edges
+    op = i.op.base if isinstance(i.op, MirrorOp) else i.op  # a copy of a mirror computes for itself
+    return op, i.inputs, dict(i.static), i.shape, i.dtype, i.name
+
+
+def _restore(*state: Any) -> Node:
+    if len(state) == 3:
+        static, value, name = state
+        value = np.array(value)[()]
+        if value.ndim:
+            value.flags.writeable = False
+        return leaf(value, static, name)
+    if len(state) == 5:
+        op, inputs, name, of, edges = state
+        flat: list[Any] = []
+        for consumer, argnum, passes in edges:
+            flat += (Rule(_same, passes=consumer) if passes else consumer.op.rule(argnum), argnum)
+        node: Node = AdjointNode(op, inputs, NO_STATIC, of.shape, of.dtype, name, of=of, edges=tuple(flat))
+        enlist(node)
+        return node
+    op, inputs, static, shape, dtype, name = state
+    node = build(op, inputs, static or NO_STATIC, shape, dtype)
+    node.name = name
+    return node
+
+
+def _same(g: Any) -> Any:
+    return g
+
+
+class _Bundle(list[Node]):
+    """A node below everything it needs; the pickler takes them one by one."""
+
+    def __reduce__(self) -> Any:
+        return _Bundle, (), None, self._each()
+
+    def _each(self) -> Iterator[Node]:
+        _saving.depth += 1
+        try:
+            yield from self
+        finally:
+            _saving.depth -= 1
+
+
+def _last(bundle: _Bundle) -> Node:
+    return bundle[-1]
+
+
+def _reduce(self: Node, protocol: object = None) -> Any:
+    if _saving.depth or self.op is None:
+        return _restore, _state(self)
+    return _last, (_Bundle(_with_needs(self)),)
+
+
+def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
+    for i in _with_needs(self):
+        if id(i) not in memo:
+            memo[id(i)] = _restore(*copy.deepcopy(_state(i), memo))
+    return memo[id(self)]  # type: ignore[no-any-return]
+
+
+def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
+    return AdjointOp(Counts(_nobody), mirror, seed)
+
+
+def _nobody() -> None:
+    """The target of a copied adjoint: its memo was not copied with it."""
+
+
+def _reduce_adjoint_op(self: AdjointOp) -> Any:
+    return _restore_adjoint_op, (self.mirror, self.seed)
+
+
+Node.__reduce_ex__ = _reduce  # type: ignore[assignment, method-assign]
+Node.__deepcopy__ = _deepcopy  # type: ignore[attr-defined]
+Node.__copy__ = lambda self: _restore(*_state(self))  # type: ignore[attr-defined]
+AdjointOp.__reduce__ = _reduce_adjoint_op  # type: ignore[method-assign, assignment]

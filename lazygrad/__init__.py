@@ -3,20 +3,41 @@
 from . import ops as ops
 from ._differentiator import (
     Contribution as Contribution,
+)
+from ._differentiator import (
     Differentiator as Differentiator,
+)
+from ._differentiator import (
     adjoint as adjoint,
+)
+from ._differentiator import (
     differentiator as differentiator,
+)
+from ._differentiator import (
     gradient as gradient,
 )
 from ._errors import (
     LazygradError as LazygradError,
+)
+from ._errors import (
     NotDifferentiableError as NotDifferentiableError,
+)
+from ._errors import (
     ShapeError as ShapeError,
+)
+from ._errors import (
     UnconnectedError as UnconnectedError,
+)
+from ._errors import (
     UnconnectedWarning as UnconnectedWarning,
 )
-from ._memo import CacheInfo as CacheInfo, Report as Report, record as record
-from ._node import Node as Node, constant as constant, parameter as parameter
+from ._memo import CacheInfo as CacheInfo
+from ._memo import Report as Report
+from ._memo import record as record
+from ._node import Node as Node
+from ._node import constant as constant
+from ._node import parameter as parameter
+
 from . import _operators as _operators, _pickle as _pickle  # isort: skip  (they give Node its methods)
 
 from ._version import __version__ as __version__

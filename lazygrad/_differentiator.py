@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-import attrs
 import numpy as np
 
-from ._adjoint import AdjointNode, TargetMemo, fitted, shown, target_memo
-from ._demand import demand
+from ._adjoint import TargetMemo, target_memo
+from ._contributions import AdjointNode, fitted, shown
 from ._discover import Discovery, flows, flows_or_blocked
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
 from ._memo import CacheInfo
-from ._node import Node, by_serial, constant, label, lock
+from ._node import Node, constant, label, lock
+from ._table import Table, ancestors, named_node, row
 from ._value import forward_rec, handed_out
 
-__all__ = ["Contribution", "Differentiator", "Row", "Table", "adjoint", "ancestors", "differentiator", "gradient"]
+__all__ = ["Contribution", "Differentiator", "adjoint", "differentiator", "gradient"]
 
 Unconnected = Literal["zero", "none", "raise"]
 
@@ -31,36 +30,6 @@ class Contribution(NamedTuple):
     consumer: Node
     argnum: int
     value: np.ndarray[Any, Any]
-
-
-@attrs.frozen
-class Row:
-    """One entry of the memo: a value, or the adjoint of a node."""
-
-    node: Node
-    kind: str  # "value" or "adjoint"
-    op: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    nbytes: int
-    state: str  # "fresh", "stale" or "not computed"
-
-    @property
-    def stale(self) -> bool:
-        """Whether the entry was there and a leaf below it has been set since."""
-        return self.state == "stale"
-
-
-class Table(list[Row]):
-    """The rows of `Differentiator.table`; prints as a table."""
-
-    def __str__(self) -> str:
-        head = f"{'node':<20}{'kind':<9}{'op':<18}{'shape':<16}{'dtype':<9}{'bytes':>10}  state"
-        body = [
-            f"{label(r.node):<20}{r.kind:<9}{r.op:<18}{r.shape!s:<16}{r.dtype!s:<9}{r.nbytes:>10}  {r.state}"
-            for r in self
-        ]
-        return "\n".join([head, *body])
 
 
 class Differentiator:
@@ -220,8 +189,8 @@ class Differentiator:
         x                   adjoint  adjoint           ()              float64           0  stale
         """
         with lock:
-            values = [_row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
-            adjoints = [_row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
+            values = [row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
+            adjoints = [row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
             return Table([row for row in values if row.state != "not computed"] + adjoints)
 
     # -- checks ------------------------------------------------------------------------------------
@@ -269,31 +238,6 @@ class Differentiator:
             named = {i.name: i for i in ancestors(self.target) if i.name is not None}
             return _each(wrt, lambda w: named_node(named, w) if isinstance(w, str) else w)
         return wrt
-
-
-def named_node(named: Mapping[str, Node], name: str) -> Node:
-    """The node of that name; an unknown one is a KeyError that lists the known, closest first."""
-    if name in named:
-        return named[name]
-    close = difflib.get_close_matches(name, named, n=len(named), cutoff=0.0)
-    raise KeyError(f"no node is named {name!r}; known names, closest first: {', '.join(close) or 'none'}")
-
-
-def ancestors(L: Node) -> list[Node]:
-    """All nodes `L` is computed from and `L` itself, inputs first."""
-    found: dict[int, Node] = {}
-    demand(
-        L,
-        lambda i: None if i.serial in found else [j for j in i.inputs if j.serial not in found],
-        lambda i: found.__setitem__(i.serial, i),
-    )
-    return sorted(found.values(), key=by_serial)
-
-
-def _row(node: Node, entry: Node, kind: str) -> Row:
-    state = "fresh" if entry._value is not None else "stale" if entry._stale else "not computed"
-    nbytes = 0 if entry._value is None else entry._value.nbytes
-    return Row(node, kind, entry.op.name, entry.shape, entry.dtype, nbytes, state)
 
 
 def _outside() -> int:

@@ -116,6 +116,12 @@ class Node(NodeMethods):
         return f"<{kind}{name} #{self.serial}, shape {self.shape}, {self.dtype}{state}>"
 
 
+def install(members: Mapping[str, Any]) -> None:
+    """Give `Node` methods that are written below this module (`_annotations` lists them all)."""
+    for name, member in members.items():
+        setattr(Node, name, member)
+
+
 def by_serial(node: Node) -> int:
     """Sort key: the order of creation, which is a topological order."""
     return node.serial

@@ -1,19 +1,7 @@
 """How an op is declared: value, shape and rules in one statement, in one place.
 
-A *vjp rule* maps the adjoint of the output to one input's contribution (J^T g, Stratos I.2); a *jvp rule*
-maps one input's tangent to the output's. A rule is a small pure function whose first parameter is
-that `g` or `t`; the *names* of the others declare what it reads:
-
-=====================  ====================================================================
-``out``                the op's own output value
-an input's name        that input's value (``*rest`` for the inputs of a starred name)
-``x_shape``            the shape of input ``x``; ``x_dtype`` its dtype (free: nothing computed)
-``shapes``, ``argnum`` all inputs' shapes, and which of them is meant (for starred inputs)
-a static's name        that keyword argument of the op, such as ``axis``
-=====================  ====================================================================
-
-The names are read once, here; so the graph knows which forward values a derivative needs before
-any is computed. Called on arrays a rule is plain NumPy; called on nodes it builds nodes.
+One statement holds everything about an op: its value on arrays, the shape and dtype it gives, and a vjp and
+a jvp rule for each input (`_rule` says what a rule may read). The families at the end carry the boilerplate.
 """
 
 from __future__ import annotations
@@ -28,43 +16,11 @@ import numpy as np
 
 from ._errors import NotDifferentiableError, ShapeError
 from ._node import CONSTANT, NO_STATIC, Node, as_leaf_array, build, label, leaf
+from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
 __all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Op", "Rule", "as_node", "bilinear", "elementwise", "linear", "op"]
 
-OUT = -1  # a rule reads the op's own output
-
 Signature = tuple[tuple[int, ...], np.dtype[Any]]
-
-
-@attrs.frozen(eq=False)
-class Rule:
-    """A rule and what it reads."""
-
-    function: Callable[..., Any]
-    reads: tuple[int, ...] = ()  # positions of the inputs whose values it takes after `g`; OUT
-    rest: int | None = None  # ... and all inputs from this position on
-    metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
-
-    passes: Any = None  # a node whose derivative was found otherwise; the rule passes it on
-    simple: int = attrs.field(init=False)  # how many values it takes, if that is 1 or 2 and nothing else
-
-    def __attrs_post_init__(self) -> None:
-        plain = self.rest is None and not self.metas and len(self.reads) < 2
-        object.__setattr__(self, "simple", 1 + len(self.reads) if plain else 0)
-
-    def width(self, node: Node) -> int:
-        """How many values it takes on that node, the adjoint included."""
-        return 1 + len(self.reads) + (0 if self.rest is None else len(node.inputs) - self.rest)
-
-    def meta(self, node: Node, argnum: int) -> dict[str, Any]:
-        """The keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
-        return {name: look_up(node, argnum) for name, look_up in self.metas}
-
-
-# What can stand in the place of a rule. None of the three is ever run.
-BLOCKED = None  # nothing flows and nothing should: labels, indices, masks (Collins 1.4.4)
-ZERO = Rule(lambda g: None)  # the derivative is zero wherever it exists: a structural zero
-UNDEFINED = Rule(lambda g: None)  # nobody gave a rule: an error as soon as the edge is needed
 
 
 @attrs.define(eq=False, repr=False)
@@ -112,14 +68,9 @@ class Op:
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into inputs and statics."""
         count = len(args) if self.inputs[-1][0] == "*" else len(self.inputs)
-        static = dict(self.statics)
-        for name, value in zip(self.statics, args[count:], strict=False):
-            static[name] = value
         inputs = list(args[:count])
-        for name in self.inputs[len(inputs) :]:
-            if name in kwargs:
-                inputs.append(kwargs.pop(name))
-        static.update(kwargs)
+        inputs += [kwargs.pop(name) for name in self.inputs[len(inputs) :] if name in kwargs]
+        static = {**self.statics, **dict(zip(self.statics, args[count:], strict=False)), **kwargs}
         if len(static) > len(self.statics) or len(args) > count + len(self.statics):
             unknown = [f"`{name}`" for name in static if name not in self.statics] or ["so many arguments"]
             raise TypeError(f"{self.name} does not take {', '.join(unknown)} on a node; it takes {self.signature()}")
@@ -215,8 +166,8 @@ class Op:
                 f"which the gradient needs at {node!r}: declare a rule for it, or `ZERO` if it is constant"
             )
         inputs.append(adjoint)
-        for k in rule.reads:
-            inputs.append(node if k < 0 else node.inputs[k])
+        for k in rule.reads:  # (a comprehension costs more for the one or two there are)
+            inputs.append(node if k < 0 else node.inputs[k])  # noqa: PERF401
         if rule.rest is not None:
             inputs += node.inputs[rule.rest :]
         return pair
@@ -258,60 +209,6 @@ def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
     dtypes = [v.dtype for v in values if not isinstance(v, (int, float, list, tuple)) and hasattr(v, "dtype")]
     like = np.result_type(*dtypes) if dtypes else None
     return tuple([v if v.__class__ is Node else as_node(v, like) for v in values])
-
-
-# -- reading the names of a rule -------------------------------------------------------------------
-
-
-def read_rule(name: str, function: Callable[..., Any], inputs: Sequence[str], statics: Mapping[str, Any]) -> Rule:
-    """Turn a function into a `Rule` by the names of its parameters.
-
-    Raises
-    ------
-    TypeError
-        If a parameter names nothing that a rule of this op can read.
-    """
-    plain = [i.lstrip("*") for i in inputs]
-    first, *parameters = inspect.signature(function).parameters.values()
-    reads: list[int] = []
-    rest: int | None = None
-    metas: list[tuple[str, Callable[[Node, int], Any]]] = []
-    in_order = True
-    for p in parameters:
-        if p.kind is p.VAR_POSITIONAL and f"*{p.name}" in inputs:
-            rest = plain.index(p.name)
-        elif p.name == "out" or p.name in inputs:
-            in_order &= not metas
-            reads.append(OUT if p.name == "out" else plain.index(p.name))
-        elif (look_up := _meta(p.name, plain, statics)) is not None:
-            metas.append((p.name, look_up))
-        else:
-            known = ["out", *inputs, *(f"{i}_shape" for i in plain), *(f"{i}_dtype" for i in plain), *statics]
-            raise TypeError(
-                f"a rule of op {name!r} reads {p.name!r}, which is none of {', '.join(known)}, shapes, argnum"
-            )
-    if not in_order:  # values come by position before the keywords, whatever the order of writing
-        names = [p.name for p in parameters if p.name == "out" or p.name in inputs]
-        written = function
-
-        def function(g: Any, *values: Any, **meta: Any) -> Any:
-            return written(g, **dict(zip(names, values, strict=True)), **meta)
-
-    return Rule(function, tuple(reads), rest, tuple(metas))
-
-
-def _meta(name: str, inputs: Sequence[str], statics: Mapping[str, Any]) -> Callable[[Node, int], Any] | None:
-    if name in statics:
-        return lambda node, argnum: node.static[name]
-    if name == "shapes":
-        return lambda node, argnum: tuple([j.shape for j in node.inputs])
-    if name == "argnum":
-        return lambda node, argnum: argnum
-    stem, _, what = name.rpartition("_")
-    if what in ("shape", "dtype") and stem in inputs:
-        k = inputs.index(stem)
-        return lambda node, argnum: getattr(node.inputs[k], what)
-    return None
 
 
 # -- families ---------------------------------------------------------------------------------------
@@ -408,7 +305,16 @@ def elementwise(
         return Rule(unary, tuple(OUT if p == "out" else names.index(p) for p in parameters))
 
     rules = {key: times(key, d) for key, d in (partial or {}).items()}
-    made = op(name, function, shape=infer, vjp={**rules, **(vjp or {})}, jvp={**rules, **(jvp or {})}, inputs=inputs, doc=doc, numpy=numpy)
+    made = op(
+        name,
+        function,
+        shape=infer,
+        vjp={**rules, **(vjp or {})},
+        jvp={**rules, **(jvp or {})},
+        inputs=inputs,
+        doc=doc,
+        numpy=numpy,
+    )
     with np.errstate(all="ignore"):
         sample = function(*[np.ones(1)] * len(made.inputs))
     made.keeps_float = sample.dtype == np.float64
@@ -432,11 +338,23 @@ def linear(
     """
     first, *others = inputs.split()
     rules = {o.lstrip("*"): BLOCKED for o in others}
-    made = op(name, function, shape=shape, vjp={first: transpose, **rules}, inputs=inputs, statics=statics, doc=doc, numpy=numpy)
+    made = op(
+        name,
+        function,
+        shape=shape,
+        vjp={first: transpose, **rules},
+        inputs=inputs,
+        statics=statics,
+        doc=doc,
+        numpy=numpy,
+    )
     # The jvp reads the other inputs and all statics, and calls the op.
-    metas = tuple([(name, look_up) for name in made.statics if (look_up := _meta(name, (), made.statics))])
+    metas = tuple([(name, look_up) for name in made.statics if (look_up := meta_look_up(name, (), made.statics))])
     starred = bool(others) and others[-1][0] == "*"
-    made.jvp = (Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas), BLOCKED)
+    made.jvp = (
+        Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas),
+        BLOCKED,
+    )
     return made
 
 

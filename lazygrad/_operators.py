@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ._node import Node
+from ._node import Node, install
 from ._op import OPS, Op, as_node
-from .ops import arithmetic, linalg, linear, nn, reduce, transcendental
+from .ops import arithmetic, linalg, linear, reduce
 
 __all__ = ["FUNCTIONS"]
 
@@ -57,7 +57,7 @@ OPERATORS: dict[str, Op | Callable[[Any, Any], Any]] = {
     "pow": _power,
     "matmul": linalg.matmul,
 }
-COMPARISONS = {
+COMPARISONS: dict[str, Op | Callable[[Any, Any], Any]] = {
     "lt": arithmetic.less,
     "le": arithmetic.less_equal,
     "gt": arithmetic.greater,
@@ -82,15 +82,11 @@ def _install_operators() -> None:
         call = (lambda x, y: _binary(op, x, y)) if isinstance(op, Op) else op
         return lambda self, other: call(other, self)
 
-    for name, op in OPERATORS.items():
-        setattr(Node, f"__{name}__", forward(op))
-        setattr(Node, f"__r{name}__", reflected(op))
-    for name, op in COMPARISONS.items():
-        setattr(Node, f"__{name}__", forward(op))
-    for name, unary in {"neg": linear.negative, "abs": arithmetic.absolute}.items():
-        setattr(Node, f"__{name}__", lambda self, unary=unary: unary.single(self))
-    Node.__pos__ = lambda self: self  # type: ignore[method-assign]
-    Node.__getitem__ = linear.index  # type: ignore[method-assign, assignment]
+    install({f"__{name}__": forward(op) for name, op in (OPERATORS | COMPARISONS).items()})
+    install({f"__r{name}__": reflected(op) for name, op in OPERATORS.items()})
+    install({"__neg__": lambda self: linear.negative.single(self)})
+    install({"__abs__": lambda self: arithmetic.absolute.single(self)})
+    install({"__pos__": lambda self: self, "__getitem__": linear.index})
 
 
 # -- methods, named and called as NumPy's ----------------------------------------------------------
@@ -136,7 +132,7 @@ def _astype(self: Node, dtype: Any) -> Node:
 
 def _dot(self: Node, other: Any) -> Node:
     """The product as `numpy.dot` means it."""
-    return linalg.dot(self, other)  # type: ignore[no-any-return]
+    return linalg.dot(self, other)
 
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -176,7 +172,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.size: lambda a: a.size,
     np.ones_like: lambda a: np.ones(a.shape, a.dtype),
     np.zeros_like: lambda a: np.zeros(a.shape, a.dtype),
-    **{f: METHODS[n] for n, fs in {"sum": [np.sum], "mean": [np.mean], "max": [np.max, np.amax], "min": [np.min, np.amin]}.items() for f in fs},
+    **{f: METHODS[o.name] for o in (linear.sum, reduce.mean, reduce.max, reduce.min) for f in o.numpy},
 }
 
 
@@ -241,19 +237,10 @@ def _contains(self: Node, item: Any) -> NoReturn:
     raise TypeError(f"`in` would compare by value: use `any(n is node for n in ...)`, or `.value` of {self!r}")
 
 
-def _install() -> None:
-    _install_operators()
-    for name, method in METHODS.items():
-        method.__name__ = name
-        setattr(Node, name, method)
-    for name, (what, hint) in REFUSED.items():
-        setattr(Node, name, _refuse(what, hint))
-    Node.T = property(_transpose)  # type: ignore[assignment, misc]
-    Node.__len__ = _len  # type: ignore[method-assign]
-    Node.__iter__ = _iter  # type: ignore[method-assign]
-    Node.__contains__ = _contains  # type: ignore[method-assign]
-    Node.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
-    Node.__array_function__ = _array_function  # type: ignore[attr-defined]
-
-
-_install()
+_install_operators()
+for _name, _method in METHODS.items():
+    _method.__name__ = _name
+install(METHODS)
+install({name: _refuse(*reason) for name, reason in REFUSED.items()})
+install({"T": property(_transpose), "__len__": _len, "__iter__": _iter, "__contains__": _contains})
+install({"__array_ufunc__": _array_ufunc, "__array_function__": _array_function})

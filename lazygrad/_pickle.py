@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ._adjoint import AdjointNode, AdjointOp, Counts, MirrorOp
+from ._adjoint import AdjointOp, MirrorOp
+from ._contributions import AdjointNode, Counts, pass_on
 from ._demand import demand
-from ._node import NO_STATIC, Node, build, by_serial, enlist, leaf
-from ._op import Rule
+from ._node import NO_STATIC, Node, build, by_serial, enlist, install, leaf
+from ._rule import Rule
 
 __all__: list[str] = []
 
@@ -70,7 +71,7 @@ def _restore(*state: Any) -> Node:
         op, inputs, name, of, edges = state
         flat: list[Any] = []
         for consumer, argnum, passes in edges:
-            flat += (Rule(_same, passes=consumer) if passes else consumer.op.rule(argnum), argnum)
+            flat += (Rule(pass_on, passes=consumer) if passes else consumer.op.rule(argnum), argnum)
         node: Node = AdjointNode(op, inputs, NO_STATIC, of.shape, of.dtype, name, of=of, edges=tuple(flat))
         enlist(node)
         return node
@@ -78,10 +79,6 @@ def _restore(*state: Any) -> Node:
     node = build(op, inputs, static or NO_STATIC, shape, dtype)
     node.name = name
     return node
-
-
-def _same(g: Any) -> Any:
-    return g
 
 
 class _Bundle(list[Node]):
@@ -112,7 +109,7 @@ def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
     for i in _with_needs(self):
         if id(i) not in memo:
             memo[id(i)] = _restore(*copy.deepcopy(_state(i), memo))
-    return memo[id(self)]  # type: ignore[no-any-return]
+    return memo[id(self)]
 
 
 def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
@@ -127,7 +124,5 @@ def _reduce_adjoint_op(self: AdjointOp) -> Any:
     return _restore_adjoint_op, (self.mirror, self.seed)
 
 
-Node.__reduce_ex__ = _reduce  # type: ignore[assignment, method-assign]
-Node.__deepcopy__ = _deepcopy  # type: ignore[attr-defined]
-Node.__copy__ = lambda self: _restore(*_state(self))  # type: ignore[attr-defined]
+install({"__reduce_ex__": _reduce, "__deepcopy__": _deepcopy, "__copy__": lambda self: _restore(*_state(self))})
 AdjointOp.__reduce__ = _reduce_adjoint_op  # type: ignore[method-assign, assignment]

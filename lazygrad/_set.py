@@ -17,7 +17,7 @@ import numpy as np
 
 from ._demand import demand
 from ._errors import LazygradError
-from ._node import Node, as_leaf_array, by_serial, living_consumers, lock
+from ._node import Node, as_leaf_array, by_serial, install, living_consumers, lock
 
 __all__ = ["invalidate"]
 
@@ -126,4 +126,4 @@ def _dependents(i: Node) -> list[Node]:
     return list(found.values())
 
 
-Node.set = _set  # type: ignore[method-assign]
+install({"set": _set})

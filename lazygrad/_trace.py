@@ -43,6 +43,7 @@ def _block(root: Node, fresh: dict[int, Node]) -> list[str]:
         for k, (consumer, adjoint) in enumerate(edges):
             below[-k - 1] = f"d{label(consumer)}/d{name}"
             if adjoint.op is not None:
-                below.setdefault(adjoint.serial, adjoint)
+                below.pop(adjoint.serial, None)  # once, after the last edge it multiplies
+                below[adjoint.serial] = adjoint
         todo.extend([(depth + 1, line) for line in reversed(below.values())])
     return lines

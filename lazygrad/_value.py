@@ -16,7 +16,7 @@ import numpy as np
 
 from ._demand import demand
 from ._memo import recorders
-from ._node import Node, lock
+from ._node import Node, install, lock
 
 __all__ = ["forward_rec", "handed_out"]
 
@@ -106,5 +106,4 @@ def _item(self: Node) -> Any:
     return forward_rec(self).item()
 
 
-Node.value = property(_value)  # type: ignore[assignment, misc]
-Node.item = _item  # type: ignore[method-assign]
+install({"value": property(_value), "item": _item})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._node import Node
-from .._op import BLOCKED, ZERO, Signature, elementwise, op
+from .._op import BLOCKED, ZERO, Op, Signature, elementwise, op
 
 __all__ = [
     "absolute",
@@ -62,7 +62,7 @@ def _guarded_divide(g: Any, d: Any) -> Any:
     return np.divide(g, d, out=np.zeros(shape, np.result_type(g, d)), where=g != 0)
 
 
-guarded_multiply = elementwise(
+guarded_multiply: Op = elementwise(
     "guarded_multiply",
     _guarded_multiply,
     inputs="x y",
@@ -71,7 +71,7 @@ guarded_multiply = elementwise(
     doc="x * y, and 0 where x is exactly 0 whatever y is.",
 )
 
-guarded_divide = elementwise(
+guarded_divide: Op = elementwise(
     "guarded_divide",
     _guarded_divide,
     inputs="x y",

@@ -76,9 +76,8 @@ def dot(x: Any, y: Any) -> Any:
     x, y = as_nodes((x, y))
     if not x.shape or not y.shape:
         return multiply.pair(x, y)
-    if y.ndim == 1 or y.ndim == 2 or x.ndim == 1:
-        if y.ndim <= 2:
-            return matmul.pair(x, y)
+    if y.ndim <= 2:
+        return matmul.pair(x, y)
     axes = (y.ndim - 2, *range(y.ndim - 2), y.ndim - 1)
     columns = reshape(transpose(y, axes=axes), shape=(y.shape[-2], math.prod(y.shape[:-2]) * y.shape[-1]))
     return reshape(matmul(x, columns), shape=(*x.shape[:-1], *y.shape[:-2], y.shape[-1]))

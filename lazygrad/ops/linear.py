@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._node import Node
-from .._op import Signature, as_node, elementwise, linear, op, result_dtype
+from .._op import Op, Signature, as_node, elementwise, linear, op, result_dtype
 
 __all__ = [
     "add",
@@ -155,7 +155,7 @@ def spread(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
 
 
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
 def reduced(function: Any) -> Any:
@@ -236,7 +236,7 @@ getitem = linear(
     doc="x[key], basic or with integer arrays, which are blocked inputs (Collins 1.4.4).",
 )
 
-scatter_add = linear(
+scatter_add: Op = linear(
     "scatter_add",
     _scatter_add,
     shape=lambda g, *indices, shape, key: (shape, g.dtype),

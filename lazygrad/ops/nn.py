@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._node import Node
-from .._op import BLOCKED, Signature, as_nodes, op
+from .._op import BLOCKED, Op, Signature, as_nodes, op
 from .reduce import _logsumexp
 
 __all__ = ["cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
@@ -89,7 +89,7 @@ def _one_hot(labels: Any, x: Any) -> Any:
     return np.where(labels[..., None] == np.arange(x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
 
 
-pick = op(
+pick: Op = op(
     "pick",
     _pick,
     shape=lambda x, labels: (_labelled(x, labels)[0], x.dtype),

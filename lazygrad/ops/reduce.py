@@ -92,7 +92,9 @@ logsumexp = op(
         )
     },
     jvp={
-        "x": lambda t, x, out, axis, keepdims: np.sum(t * _softness(x, out, axis, keepdims), axis=axis, keepdims=keepdims)
+        "x": lambda t, x, out, axis, keepdims: np.sum(
+            t * _softness(x, out, axis, keepdims), axis=axis, keepdims=keepdims
+        )
     },
     statics=AXES,
     doc="log(sum(exp(x))) without overflow; its derivative is softmax.",

@@ -1,16 +1,14 @@
-"""Tomassoli, section 13, step by step: three weights, and no derivative computed twice.
+r"""Tomassoli, section 13, step by step: three weights, and no derivative computed twice.
 
 The graph, from the inputs on the left to the loss L on the right::
 
-    W1 --+
-         +--> g -------------------------+
-    f ---+                               +--> L
-                     a ------------+     |
-    W3 --+                         +--> b -+
-         +--> e ---+               |
-    x ---+         +--> c ---------+
-    W2 ------------+    |
-                        +--> d
+        f     W1
+         \   /
+           g ------------------> L
+                                 ^
+    x --> e --> c --> b ---------+
+          ^     ^\    ^
+          W3   W2 d   a
 
 Only dL/dW1, dL/dW2 and dL/dW3 are wanted. So nobody needs a derivative by the inputs `f`, `x` and `a`;
 and `d`, which is built on `c` but does not lead to L, is not even evaluated.

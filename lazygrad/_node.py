@@ -194,8 +194,8 @@ def _sweep(node: Node, consumers: list[weakref.ref[Node]]) -> None:
         node._sweep_at = max(_FIRST_SWEEP, 2 * len(consumers))
 
 
-def as_leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> Any:
-    """A private, C-ordered, read-only copy of `value`; for 0-d the immutable NumPy scalar.
+def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.ndarray[Any, Any]:
+    """`value` as an array that a leaf of that kind can hold; not yet a copy.
 
     Python numbers and lists have no dtype of their own, so they take `like` where that loses
     nothing (an int list set on a float leaf).
@@ -204,8 +204,8 @@ def as_leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> A
         raise TypeError(f"a {kind} holds an array, not the node {value!r}: pass `node.value`")
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"a {kind} cannot hold a masked array: pass `.filled(...)` or use `where`")
-    untyped = not isinstance(value, (np.ndarray, np.generic)) and not hasattr(value, "__array__")
-    array = np.array(value, order="C", copy=True, subok=False)
+    untyped = not hasattr(value, "dtype") and not hasattr(value, "__array__")
+    array = np.asarray(value)
     if untyped and like is not None and np.can_cast(array.dtype, like, "same_kind"):
         array = array.astype(like)
     if kind == "parameter" and array.dtype.kind != "f":
@@ -215,16 +215,20 @@ def as_leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> A
         )
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a {kind} cannot hold dtype {array.dtype}: only bool, int and float are supported")
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def kept(array: np.ndarray[Any, Any]) -> Any:
+    """A private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
     if array.ndim == 0:
         return array[()]
+    array = np.array(array, order="C", copy=True, subok=False)
     array.flags.writeable = False
     return array
 
 
 def leaf(value: Any, static: Mapping[str, Any], name: str | None = None) -> Node:
-    """A leaf around what `as_leaf_array` made."""
+    """A leaf around what `kept` made."""
     return Node(None, (), static, value.shape, value.dtype, name, value=value)
 
 
@@ -262,7 +266,7 @@ def parameter(value: Any, name: str | None = None) -> Node:
     TypeError: a parameter must be real floating point to have a gradient, not int64: cast it with \
 `.astype(float)`, or use `constant` if no gradient is asked
     """
-    return leaf(as_leaf_array(value, "parameter"), PARAMETER, name)
+    return leaf(kept(leaf_array(value, "parameter")), PARAMETER, name)
 
 
 def constant(value: Any, name: str | None = None) -> Node:
@@ -285,4 +289,4 @@ def constant(value: Any, name: str | None = None) -> Node:
     >>> constant([2, 0, 1], name="labels")
     <constant 'labels' #..., shape (3,), int64>
     """
-    return leaf(as_leaf_array(value, "constant"), CONSTANT, name)
+    return leaf(kept(leaf_array(value, "constant")), CONSTANT, name)

@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from ._errors import NotDifferentiableError, ShapeError
-from ._node import CONSTANT, NO_STATIC, Node, as_leaf_array, build, label, leaf
+from ._node import CONSTANT, NO_STATIC, Node, build, kept, label, leaf, leaf_array
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
 __all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Op", "Rule", "as_node", "bilinear", "elementwise", "linear", "op"]
@@ -201,7 +201,7 @@ def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
         if like.kind != "f":
             like = np.result_type(like, value)
         return Node(None, (), CONSTANT, (), like, value=like.type(value))
-    return leaf(as_leaf_array(value, "constant"), CONSTANT)
+    return leaf(kept(leaf_array(value, "constant")), CONSTANT)
 
 
 def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:

@@ -19,10 +19,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from . import Node, NotDifferentiableError, Report, __version__, differentiator, record
-from ._differentiator import ancestors, named_node
+from . import Node, Report, __version__, differentiator, record
 from ._errors import LazygradError
 from ._node import label
+from ._table import ancestors, named_node
 
 __all__ = ["main"]
 
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 def as_main(script: str, arguments: Sequence[str]) -> Iterator[types.ModuleType]:
     """A fresh ``__main__`` with ``sys.argv`` and ``sys.path[0]`` as Python gives them to that script."""
     module = types.ModuleType("__main__")
-    module.__file__ = script
+    module.__file__ = str(Path(script).absolute())
     before = sys.modules.get("__main__"), sys.argv, sys.path
     sys.modules["__main__"] = module
     sys.argv = [script, *arguments]
@@ -88,7 +88,7 @@ def run(module: types.ModuleType, script: str) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"cannot read the script {script!r}: {error.strerror}") from None
     try:
-        exec(compile(source, script, "exec"), vars(module))
+        exec(compile(source, str(module.__file__), "exec", dont_inherit=True), vars(module))
     except SystemExit as end:
         if end.code not in (None, 0):
             raise ScriptError(f"the script {script!r} exited: {end.code}") from None
@@ -129,23 +129,23 @@ class Names:
     short: dict[str, dict[int, Node]] = attrs.field(factory=dict)  # name -> the nodes it may mean, by serial
 
     def collect(self) -> None:
-        """Find the nodes in the variables; nodes without a name get one, for the reports."""
+        """Find the nodes in the variables; those without a name get one, for the reports."""
         shown = {name: value for name, value in self.variables.items() if not name.startswith("__")}
         for name, value in shown.items():
             if isinstance(value, Node):
                 self.exact[name] = value
+                value.name = value.name or name
         for name, value in shown.items():
             self._search(name, value, DEEPEST)
         self.add_own_names(self.exact.values())
         for name, node in self._spellings().items():
-            if node.name is None:
-                node.name = name
+            node.name = node.name or name
 
     def _search(self, place: str, value: Any, depth: int) -> None:
         """Find the nodes in a container."""
-        if not depth or not isinstance(value, (Mapping, list, tuple)):
+        if not depth or not isinstance(value, (dict, list, tuple)):
             return
-        keyed = isinstance(value, Mapping)
+        keyed = isinstance(value, dict)
         for key, item in value.items() if keyed else enumerate(value):  # type: ignore[union-attr]
             inner = f"{place}[{key!r}]"
             if not isinstance(item, Node):
@@ -170,7 +170,7 @@ class Names:
         """The node of that name, or an error with the known names, closest first."""
         known = self._spellings()
         try:
-            return named_node(known, name.replace('"', "'"))
+            return named_node(known, name if name in known else name.replace('"', "'"))
         except KeyError as error:
             message = str(error.args[0])
         if name in self.short:
@@ -266,11 +266,11 @@ def statistics(L: Node, report: Report) -> str:
 def save(file: str, found: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
     """Write the gradients to an .npz file and tell where."""
     path = file if file.endswith(".npz") else f"{file}.npz"
-    arrays = {n: np.zeros(nodes[n].shape, nodes[n].dtype) if g is None else g for n, g in found.items()}
+    arrays: dict[str, Any] = {n: np.zeros(nodes[n].shape, nodes[n].dtype) if g is None else g for n, g in found.items()}
     try:
         np.savez(path, **arrays)
-    except OSError as error:
-        raise UsageError(f"cannot write {path!r}: {error.strerror}") from None
+    except (OSError, TypeError) as error:  # a TypeError if a name is one of `savez`'s own
+        raise UsageError(f"cannot write {path!r}: {error}") from None
     return path
 
 
@@ -310,6 +310,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command(options, given[end + 1 :])
     except UsageError as error:
+        sys.stdout.flush()
         complain(str(error))
         return USAGE
     except ScriptError as error:

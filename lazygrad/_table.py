@@ -49,7 +49,7 @@ def named_node(named: Mapping[str, Node], name: str) -> Node:
     """The node of that name; an unknown one is a KeyError that lists the known, closest first."""
     if name in named:
         return named[name]
-    close = difflib.get_close_matches(name, named, n=len(named), cutoff=0.0)
+    close = difflib.get_close_matches(name, named, n=max(len(named), 1), cutoff=0.0)
     raise KeyError(f"no node is named {name!r}; known names, closest first: {', '.join(close) or 'none'}")
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "at_most",
     "divide",
     "equal",
+    "fabs",
     "greater",
     "greater_equal",
     "guarded_divide",
@@ -29,6 +30,7 @@ __all__ = [
     "pow",
     "power",
     "sign",
+    "strong_multiply",
     "where",
 ]
 
@@ -46,28 +48,44 @@ multiply = elementwise(
 #    `where` lets no nan or inf through from the branch that was not taken --------------------------
 
 
+def _masked(function: Any, x: Any, y: Any, mask: Any) -> Any:
+    """function(x, y) where the mask holds, else 0; the rest is not computed, so it does not warn either."""
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y))
+    return function(x, y, out=np.zeros(shape, np.result_type(x, y)), where=mask)
+
+
 def _guarded_multiply(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
-        return g * d if g else g
-    product = g * d
-    return product if np.all(g) else np.where(g == 0, product.dtype.type(0), product)
+        return g * d if g else g * d.__class__(0)
+    return g * d if np.all(g) else _masked(np.multiply, g, d, g != 0)
 
 
 def _guarded_divide(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
-        return g / d if g else g
-    if np.all(g):
-        return g / d
-    shape = np.broadcast_shapes(np.shape(g), np.shape(d))
-    return np.divide(g, d, out=np.zeros(shape, np.result_type(g, d)), where=g != 0)
+        return g / d if g else g * d.__class__(0)
+    return g / d if np.all(g) else _masked(np.divide, g, d, g != 0)
+
+
+def _strong_multiply(x: Any, y: Any) -> Any:
+    return x * y if np.all(x) and np.all(y) else _masked(np.multiply, x, y, (x != 0) & (y != 0))
+
+
+strong_multiply: Op = elementwise(
+    "strong_multiply",
+    _strong_multiply,
+    inputs="x y",
+    vjp={"x": lambda g, y: strong_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
+    jvp={"x": lambda t, y: strong_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
+    doc="x * y, and 0 where either is exactly 0, whatever the other is.",
+)
 
 
 guarded_multiply: Op = elementwise(
     "guarded_multiply",
     _guarded_multiply,
     inputs="x y",
-    vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: g * x},
-    jvp={"x": lambda t, y: guarded_multiply(t, y), "y": lambda t, x: t * x},
+    vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
+    jvp={"x": lambda t, y: guarded_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
     doc="x * y, and 0 where x is exactly 0 whatever y is.",
 )
 
@@ -75,8 +93,8 @@ guarded_divide: Op = elementwise(
     "guarded_divide",
     _guarded_divide,
     inputs="x y",
-    vjp={"x": lambda g, y: guarded_divide(g, y), "y": lambda g, y, out: -guarded_divide(g * out, y)},
-    jvp={"x": lambda t, y: guarded_divide(t, y), "y": lambda t, y, out: -guarded_divide(t * out, y)},
+    vjp={"x": lambda g, y: guarded_divide(g, y), "y": lambda g, y, out: -guarded_divide(strong_multiply(g, out), y)},
+    jvp={"x": lambda t, y: guarded_divide(t, y), "y": lambda t, y, out: -guarded_divide(strong_multiply(t, out), y)},
     doc="x / y, and 0 where x is exactly 0 whatever y is.",
 )
 
@@ -108,8 +126,7 @@ def _pow_rule(g: Any, x: Any, n: float) -> Any:
         return g * 0.0
     if n == 2:
         return g * (2 * x)
-    factor = n * x ** (n - 1)
-    return g * factor if n >= 1 and float(n).is_integer() else guarded_multiply(g, factor)
+    return guarded_multiply(g, n * x ** (n - 1))
 
 
 pow = op(
@@ -124,11 +141,11 @@ pow = op(
 
 
 def _power_by_base(g: Any, x: Any, y: Any) -> Any:
-    return guarded_multiply(g, np.where(y == 0, 0.0, y * x ** np.where(y == 0, 1, y - 1)).astype(g.dtype))
+    return guarded_multiply(g, guarded_multiply(y, x ** np.where((x == 0) * (y == 0), 1, y - 1)))
 
 
 def _power_by_exponent(g: Any, x: Any, out: Any) -> Any:
-    return guarded_multiply(g, out * np.log(np.where(x == 0, 1, x)))
+    return guarded_multiply(g, strong_multiply(out, np.log(np.where(x == 0, 1, x))))
 
 
 power = elementwise(
@@ -149,17 +166,21 @@ absolute = elementwise(
     "absolute",
     abs,
     partial={"x": lambda x: np.sign(x)},
-    numpy=(np.absolute, np.fabs),
+    numpy=(np.absolute,),
     doc="|x|; the derivative at 0 is 0.",
+)
+
+fabs = elementwise(
+    "fabs", np.fabs, partial={"x": lambda x: np.sign(x)}, numpy=(np.fabs,), doc="|x|, of integers as a float."
 )
 
 
 def _bigger(g: Any, x: Any, y: Any) -> Any:
-    return np.where(x > y, g, np.where(x == y, 0.5 * g, 0 * g))
+    return np.where(x > y, g, np.where(x == y, 0.5 * g, 0))
 
 
 def _smaller(g: Any, x: Any, y: Any) -> Any:
-    return np.where(x < y, g, np.where(x == y, 0.5 * g, 0 * g))
+    return np.where(x < y, g, np.where(x == y, 0.5 * g, 0))
 
 
 maximum = elementwise(

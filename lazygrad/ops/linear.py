@@ -148,7 +148,7 @@ sum_to = linear(
 
 def spread(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     """Repeat a reduction's result along the axes that were reduced: the transpose of a sum."""
-    if axis is not None and not keepdims:
+    if shape and axis is not None and not keepdims:  # NumPy lets a 0-d array be reduced along axis 0
         axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
         g = g.reshape(tuple([1 if k in axes else n for k, n in enumerate(shape)]))
     return np.broadcast_to(g, shape)

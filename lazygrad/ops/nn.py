@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._node import Node
-from .._op import BLOCKED, Op, Signature, as_nodes, op
-from .reduce import _logsumexp
+from .._op import BLOCKED, Op, Signature, as_nodes, elementwise, op
+from .arithmetic import guarded_multiply
+from .reduce import _logsumexp, floating
 
 __all__ = ["cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
 
@@ -22,10 +23,9 @@ def _relu_rule(g: Any, out: Any) -> Any:
     return np.where(out > 0, g, 0)
 
 
-relu = op(
+relu = elementwise(
     "relu",
     lambda x: np.maximum(x, 0),
-    shape=lambda x: (x.shape, x.dtype),
     vjp={"x": _relu_rule},
     jvp={"x": _relu_rule},
     doc="max(x, 0); the derivative at 0 is 0.",
@@ -33,6 +33,7 @@ relu = op(
 
 
 def _softmax(x: Any, axis: Any) -> Any:
+    x = floating(x)
     e = np.exp(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
     return e / np.add.reduce(e, axis=axis, keepdims=True)
 
@@ -97,7 +98,7 @@ pick: Op = op(
         "x": lambda g, labels, x_shape: np.where(labels[..., None] == np.arange(x_shape[-1]), g[..., None], 0),
         "labels": BLOCKED,
     },
-    jvp={"x": lambda t, labels: pick(t, labels)},
+    jvp={"x": lambda t, labels: pick(t, labels), "labels": BLOCKED},
     inputs="x labels",
     doc="x[..., label], one score for each row (Stratos H: pick; J^T g = g e_l).",
 )
@@ -117,7 +118,7 @@ _hard = op(
     _pnls,
     shape=_labelled,
     vjp={"x": lambda g, x, labels: g[..., None] * _surplus(x, labels), "labels": BLOCKED},
-    jvp={"x": lambda t, x, labels: np.sum(t * _surplus(x, labels), axis=-1)},
+    jvp={"x": lambda t, x, labels: np.sum(t * _surplus(x, labels), axis=-1), "labels": BLOCKED},
     inputs="x labels",
     doc="-log softmax(x)[label] (Stratos H: pnls; Collins 1.2.5: -q_y).",
 )
@@ -126,20 +127,21 @@ _hard = op(
 def _same_rows(x: Node, y: Node) -> Signature:
     if not x.shape or x.shape != y.shape:
         raise ValueError(f"scores of shape {x.shape} need one-hot labels of the same shape, not {y.shape}")
-    return x.shape[:-1], np.result_type(x.dtype, y.dtype)
+    dtype = np.result_type(x.dtype, y.dtype)
+    return x.shape[:-1], dtype if dtype.kind == "f" else np.dtype(float)
 
 
 _soft = op(
     "cross_entropy_one_hot",
-    lambda x, y: np.add.reduce(y * (_logsumexp(x, -1, True) - x), axis=-1),
+    lambda x, y: np.add.reduce(guarded_multiply(y, _logsumexp(x, -1, True) - x), axis=-1),
     shape=_same_rows,
     vjp={
         "x": lambda g, x, y: g[..., None] * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y),
-        "y": lambda g, x: -g[..., None] * log_softmax(x, axis=-1),
+        "y": lambda g, x: guarded_multiply(-g[..., None], log_softmax(x, axis=-1)),
     },
     jvp={
         "x": lambda t, x, y: np.sum(t * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y), axis=-1),
-        "y": lambda t, x: -np.sum(t * log_softmax(x, axis=-1), axis=-1),
+        "y": lambda t, x: -np.sum(guarded_multiply(t, log_softmax(x, axis=-1)), axis=-1),
     },
     inputs="x y",
     doc="-y^T log softmax(x) for labels that are distributions (Sullivan, lecture 3).",
@@ -184,6 +186,7 @@ def cross_entropy(scores: Any, labels: Any) -> Any:
 
 
 def _svm(x: Any, labels: Any) -> Any:
+    x = floating(x)
     margins = np.maximum(0, x - np.take_along_axis(x, _checked_labels(x, labels), axis=-1) + 1)
     return np.add.reduce(margins, axis=-1) - 1  # the label's own margin is exactly 1
 
@@ -200,7 +203,7 @@ svm_loss = op(
     _svm,
     shape=_labelled,
     vjp={"x": lambda g, x, labels: g[..., None] * _violated(x, labels), "labels": BLOCKED},
-    jvp={"x": lambda t, x, labels: np.sum(t * _violated(x, labels), axis=-1)},
+    jvp={"x": lambda t, x, labels: np.sum(t * _violated(x, labels), axis=-1), "labels": BLOCKED},
     inputs="x labels",
     doc="Multi-class SVM loss: the sum over j != y of max(0, x_j - x_y + 1) for each row (Sullivan, lecture 3).",
 )

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._op import linear, op
+from .._node import Node
+from .._op import Signature, linear, op
+from .arithmetic import guarded_multiply
 from .linear import reduced, spread
 
 __all__ = ["logsumexp", "max", "mean", "min"]
@@ -16,7 +18,7 @@ AXES = {"axis": None, "keepdims": False}
 
 def _count(shape: tuple[int, ...], axis: Any) -> int:
     """How many elements each element of the result is made of."""
-    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = range(len(shape)) if axis is None or not shape else axis if isinstance(axis, tuple) else (axis,)
     count = 1
     for a in axes:
         count *= shape[a]
@@ -45,18 +47,23 @@ def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _extremum(name: str, function: Any, numpy: Any) -> Any:
+    def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
+        if 0 in x.shape:
+            function(np.empty(x.shape, bool), axis, keepdims)  # NumPy's own error if there is nothing to choose from
+        return reduced(np.max)(x, axis, keepdims)
+
     return op(
         name,
         function,
-        shape=reduced(np.max),
+        shape=infer,
         vjp={
             "x": lambda g, x, out, x_shape, axis, keepdims: (
-                spread(g, x_shape, axis, keepdims) * _share(x, out, axis, keepdims)
+                guarded_multiply(_share(x, out, axis, keepdims), spread(g, x_shape, axis, keepdims))
             )
         },
         jvp={
             "x": lambda t, x, out, axis, keepdims: np.sum(
-                t * _share(x, out, axis, keepdims), axis=axis, keepdims=keepdims
+                guarded_multiply(_share(x, out, axis, keepdims), t), axis=axis, keepdims=keepdims
             )
         },
         statics=AXES,
@@ -69,7 +76,13 @@ max = _extremum("max", lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepd
 min = _extremum("min", lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims), (np.min, np.amin))
 
 
+def floating(x: Any) -> Any:
+    """The array itself, or integers as floats before a difference of them can wrap around."""
+    return x if x.dtype.kind == "f" else x.astype(float)
+
+
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    x = floating(x)
     if x.size == 0:
         return np.sum(x, axis=axis, keepdims=keepdims) - np.inf  # the logarithm of an empty sum is -inf
     peak = x.max(axis=axis, keepdims=True)

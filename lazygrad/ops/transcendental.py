@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 
 from .._op import elementwise
-from .arithmetic import guarded_divide
+from .arithmetic import guarded_divide, guarded_multiply
 
 __all__ = ["cos", "exp", "log", "sigmoid", "sin", "sqrt", "tanh"]
 
 exp = elementwise(
-    "exp", np.exp, vjp={"x": lambda g, out: g * out}, jvp={"x": lambda t, out: t * out}, numpy=(np.exp,), doc="e ** x."
+    "exp",
+    np.exp,
+    vjp={"x": lambda g, out: guarded_multiply(g, out)},  # out may be inf where `where` does not look
+    jvp={"x": lambda t, out: guarded_multiply(t, out)},
+    numpy=(np.exp,),
+    doc="e ** x.",
 )
 
 log = elementwise(
@@ -48,7 +53,7 @@ tanh = elementwise(
 
 
 def _sigmoid(x: Any) -> Any:
-    return np.exp(-np.logaddexp(0, -x))  # no overflow on either side, and exact in the tail
+    return np.exp(-np.logaddexp(0.0, 0.0 - x))  # no overflow on either side, and exact in the tail
 
 
 sigmoid = elementwise(

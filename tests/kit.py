@@ -1,0 +1,267 @@
+"""The checks that every op has to pass: each is a function of one case, and raises AssertionError.
+
+`test_ops` runs them over the table in `op_cases`, and runs each on a deliberately wrong op, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+import lazygrad as lg
+from lazygrad._op import BLOCKED, OUT, UNDEFINED, ZERO, Op, Rule
+
+STEP = 1e-3  # of the central differences; kinks must be further away than twice this
+
+
+def _frozen_arrays(values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(np.asarray(v) for v in values)
+
+
+@attrs.frozen(eq=False)
+class Case:
+    """One call of an op: its inputs, its statics, and what NumPy makes of them."""
+
+    op: Op
+    reference: Callable[..., Any]  # on the same arrays and statics, in NumPy
+    inputs: tuple[Any, ...] = attrs.field(converter=_frozen_arrays)
+    static: Mapping[str, Any] = {}
+    order: int = 2  # of derivative there is; 0 for none
+
+    @property
+    def wrt(self) -> list[int]:
+        """The inputs that have a derivative."""
+        return [k for k, x in enumerate(self.inputs) if x.dtype.kind == "f" and has_rule(self.op.vjp, k)]
+
+    def build(self, inputs: Sequence[Any] | None = None) -> tuple[list[lg.Node], lg.Node]:
+        """Leaves for the inputs, and the op's node."""
+        arrays = self.inputs if inputs is None else inputs
+        leaves = [(lg.parameter if np.asarray(a).dtype.kind == "f" else lg.constant)(a) for a in arrays]
+        return leaves, self.op(*leaves, **self.static)
+
+    def cast(self, dtype: Any) -> Case:
+        """The same case with its float inputs in another dtype."""
+        unsigned = np.dtype(dtype).kind == "u"
+        cast = [(np.abs(x) if unsigned else x).astype(dtype) if x.dtype.kind == "f" else x for x in self.inputs]
+        return attrs.evolve(self, inputs=cast)
+
+    def function(self, *inputs: Any) -> Any:
+        """The op's own function on arrays."""
+        return self.op(*inputs, **self.static)
+
+
+def has_rule(rules: Sequence[Rule | None], k: int) -> bool:
+    """Whether derivatives flow through the k-th input; the last rule serves all inputs of a starred name."""
+    rule = rules[min(k, len(rules) - 1)]
+    return rule is not BLOCKED and rule is not ZERO and rule is not UNDEFINED
+
+
+def seeded() -> np.random.Generator:
+    return np.random.default_rng(20240611)
+
+
+def close(actual: Any, expected: Any, rtol: float = 1e-7, atol: float = 1e-8) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
+
+
+def slope(function: Callable[..., Any], point: Sequence[Any], k: int, direction: Any) -> Any:
+    """The derivative of `function` at `point` along a direction of its k-th argument, by central differences."""
+
+    def at(steps: int) -> Any:
+        moved = list(point)
+        moved[k] = point[k] + steps * STEP * direction
+        return np.asarray(function(*moved))
+
+    return (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * STEP)
+
+
+def inner(a: Any, b: Any) -> Any:
+    return np.sum(np.asarray(a) * np.asarray(b))
+
+
+# -- value, shape and dtype ------------------------------------------------------------------------
+
+
+def check_value(case: Case) -> None:
+    """The value is NumPy's, on nodes and on arrays alike."""
+    expected = case.reference(*case.inputs, **case.static)
+    loose = 1e-6 if np.asarray(expected).dtype == np.float32 else 1e-13
+    close(case.build()[1].value, expected, rtol=10 * loose, atol=loose)
+    close(case.function(*case.inputs), expected, rtol=10 * loose, atol=loose)
+
+
+def check_inference(case: Case) -> None:
+    """Shape and dtype known at build are those of the value, and NumPy's."""
+    expected = np.asarray(case.reference(*case.inputs, **case.static))
+    _, node = case.build()
+    known = (node.shape, node.dtype)
+    assert (node.value.shape, node.value.dtype) == known
+    assert (expected.shape, expected.dtype) == known
+
+
+def check_dtype(case: Case, dtype: Any) -> None:
+    """Value, shape and dtype are NumPy's for inputs of that dtype; or both refuse."""
+    cast = case.cast(dtype)
+    with np.errstate(all="ignore"):
+        try:
+            cast.reference(*cast.inputs, **cast.static)
+        except (TypeError, ValueError) as error:
+            with pytest.raises((TypeError, ValueError)) as caught:
+                cast.build()[1].value  # noqa: B018
+            assert isinstance(caught.value, type(error))
+            return
+        check_value(cast)
+        check_inference(cast)
+
+
+# -- first derivatives -----------------------------------------------------------------------------
+
+
+def cotangents(node: lg.Node) -> list[Any]:
+    """A random cotangent, and one with exact zeros in it (rules may guard them)."""
+    rng = seeded()
+    full = rng.normal(size=node.shape)
+    return [full, full * rng.integers(0, 2, node.shape)]
+
+
+def check_vjp(case: Case) -> None:
+    """The gradient is the one that central differences see, along random directions of each input."""
+    leaves, node = case.build()
+    rng = seeded()
+    for w in cotangents(node):
+        gradients = lg.gradient(node, [leaves[k] for k in case.wrt], cotangent=w)
+        for k, gradient in zip(case.wrt, gradients, strict=True):
+            assert gradient.__class__ is np.ndarray
+            assert (gradient.shape, gradient.dtype) == (leaves[k].shape, leaves[k].dtype)
+            for _ in range(2):
+                d = rng.normal(size=leaves[k].shape)
+                close(inner(gradient, d), inner(w, slope(case.function, case.inputs, k, d)))
+
+
+def pushed(case: Case, leaves: Sequence[Any], node: lg.Node, k: int, tangent: Any, *, on_nodes: bool) -> Any:
+    """The jvp rule of the k-th input applied to a tangent, reading arrays or nodes as it declares."""
+    rule = case.op.jvp[min(k, len(case.op.jvp) - 1)]
+    assert rule is not None
+    reads = [node if r == OUT else leaves[r] for r in rule.reads]
+    reads += [] if rule.rest is None else leaves[rule.rest :]
+    reads = reads if on_nodes else [r.value[()] for r in reads]
+    return rule.function(tangent, *reads, **rule.meta(node, k))
+
+
+def check_jvp(case: Case) -> None:
+    """Every input with a vjp has a jvp: it is the directional derivative, and the adjoint of the vjp."""
+    leaves, node = case.build()
+    rng = seeded()
+    w, _ = cotangents(node)
+    gradients = lg.gradient(node, [leaves[k] for k in case.wrt], cotangent=w)
+    for k, gradient in zip(case.wrt, gradients, strict=True):
+        assert has_rule(case.op.jvp, k), f"{case.op} has a vjp by input {k}, but no jvp"
+        t = np.asarray(rng.normal(size=leaves[k].shape))
+        tangent = np.broadcast_to(pushed(case, leaves, node, k, t[()], on_nodes=False), node.shape)
+        close(tangent, slope(case.function, case.inputs, k, t))
+        close(inner(w, tangent), inner(gradient, t), rtol=1e-11, atol=1e-11)
+
+
+def check_readings(case: Case) -> None:
+    """A rule read on nodes gives what it gives on arrays: the unfolded adjoint, and the jvp."""
+    leaves, node = case.build()
+    rng = seeded()
+    for w in cotangents(node):
+        d = lg.Differentiator(node, cotangent=w)
+        for k in case.wrt:
+            adjoint = d.adjoint(leaves[k])
+            root, _ = adjoint.op.unfold(adjoint)
+            assert (root.shape, root.dtype) == (adjoint.shape, adjoint.dtype)
+            close(root.value, adjoint.value, rtol=1e-13, atol=1e-14)
+    for k in case.wrt:
+        t = lg.parameter(rng.normal(size=leaves[k].shape))
+        on_nodes = pushed(case, leaves, node, k, t, on_nodes=True)
+        on_arrays = pushed(case, leaves, node, k, t.value[()], on_nodes=False)
+        assert on_nodes.shape == np.shape(on_arrays)
+        close(on_nodes.value, on_arrays, rtol=1e-13, atol=1e-14)
+
+
+# -- second derivatives ----------------------------------------------------------------------------
+
+
+def _first(case: Case, inputs: Sequence[Any], w: Any, vs: Sequence[Any]) -> tuple[list[lg.Node], lg.Node]:
+    """Leaves (the cotangent last) and the inner product of the adjoints with `vs`."""
+    leaves, node = case.build(inputs)
+    seed = lg.parameter(w)
+    d = lg.Differentiator(node, cotangent=seed)
+    total: Any = 0.0
+    for k, v in zip(case.wrt, vs, strict=True):
+        total = (d.adjoint(leaves[k]) * v).sum() + total
+    return [*leaves, seed], total
+
+
+def check_second_order(case: Case) -> None:
+    """The gradient of the gradient is the one that central differences of the gradient see."""
+    rng = seeded()
+    vs = [rng.normal(size=case.inputs[k].shape) for k in case.wrt]
+    for w in cotangents(case.build()[1]):
+        point = [*case.inputs, np.asarray(w)]
+        leaves, product = _first(case, case.inputs, w, vs)
+        wrt = [*case.wrt, len(case.inputs)]
+        for k, second in zip(wrt, lg.gradient(product, [leaves[k] for k in wrt]), strict=True):
+            d = rng.normal(size=point[k].shape)
+            seen = slope(lambda *moved, vs=vs: _first(case, moved[:-1], moved[-1], vs)[1].value, point, k, d)
+            close(inner(second, d), seen)
+
+
+# -- float32, and points of special interest -------------------------------------------------------
+
+
+def check_float32(case: Case) -> None:
+    """Adjoints and gradients, first and second, of a float32 leaf are float32, and near those of float64."""
+    found = []
+    for dtype in (np.float64, np.float32):
+        cast = case.cast(dtype)
+        leaves, node = cast.build()
+        w = cotangents(node)[0].astype(node.dtype)
+        d = lg.Differentiator(node, cotangent=w)
+        vs = [seeded().normal(size=leaves[k].shape).astype(dtype) for k in case.wrt]
+        for k in case.wrt:
+            adjoint = d.adjoint(leaves[k])
+            assert adjoint.dtype == adjoint.value.dtype == dtype
+        seconds, product = _first(cast, cast.inputs, w, vs)
+        wrt = [seconds[k] for k in case.wrt]
+        gradients = [*d.gradient([leaves[k] for k in case.wrt]), *lg.gradient(product, [*wrt, seconds[-1]])[:-1]]
+        assert all(g.dtype == dtype for g in gradients)
+        found.append(gradients)
+    for double, single in zip(*found, strict=True):
+        close(single, double, rtol=2e-3, atol=2e-4)
+
+
+@attrs.frozen(eq=False)
+class Point:
+    """A kink, tie or edge of the domain, and the gradient decided for it (cotangent 1)."""
+
+    inputs: tuple[Any, ...] = attrs.field(converter=lambda xs: tuple(np.asarray(x, dtype=float) for x in xs))
+    gradients: tuple[Any, ...]
+    static: Mapping[str, Any] = {}
+
+
+def check_point(op: Op, point: Point) -> None:
+    """The gradient at that point is exactly the one decided."""
+    leaves = [lg.parameter(x) for x in point.inputs]
+    with np.errstate(divide="ignore"):
+        node = op(*leaves, **point.static)
+        gradients = lg.gradient(node, leaves, cotangent=np.ones(node.shape))
+    for gradient, expected in zip(gradients, point.gradients, strict=True):
+        np.testing.assert_array_equal(gradient, expected)
+
+
+CHECKS = {
+    "value": check_value,
+    "inference": check_inference,
+    "vjp": check_vjp,
+    "jvp": check_jvp,
+    "readings": check_readings,
+    "second order": check_second_order,
+    "float32": check_float32,
+}

@@ -1,0 +1,321 @@
+"""The table of op cases: every op of the library has a row, and `test_ops` runs all checks of `kit` over it.
+
+A row says how NumPy computes the op, where its inputs are taken from, and at which shapes and statics.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+from kit import Case, Point
+
+from lazygrad._op import OPS
+from lazygrad.ops.linear import SLOT
+
+Domain = Callable[[np.random.Generator, Any], Any]
+
+# -- where inputs are taken from: (generator, shape) -> array ---------------------------------------
+
+
+def real(rng: np.random.Generator, shape: Any) -> Any:
+    return rng.normal(size=shape)
+
+
+def positive(rng: np.random.Generator, shape: Any) -> Any:
+    return rng.uniform(0.5, 2.0, size=shape)
+
+
+def nonzero(rng: np.random.Generator, shape: Any) -> Any:
+    return rng.uniform(0.3, 1.5, size=shape) * rng.choice([-1.0, 1.0], size=shape)
+
+
+def spaced(offset: float, step: float = 0.5) -> Domain:
+    """Values at least 0.1 apart from each other, from 0, and from those of another offset."""
+    return lambda rng, shape: step * rng.permutation(np.arange(np.prod(shape, dtype=int)) - 2).reshape(shape) + offset
+
+
+def mask(rng: np.random.Generator, shape: Any) -> Any:
+    return rng.integers(0, 2, size=shape).astype(bool)
+
+
+def below(count: int, first: int = 0) -> Domain:
+    return lambda rng, shape: rng.integers(first, count, size=shape)
+
+
+def shares(rng: np.random.Generator, shape: Any) -> Any:
+    x = rng.uniform(0.1, 1.0, size=shape)
+    return x / x.sum(-1, keepdims=True)
+
+
+# -- what NumPy has no function for ----------------------------------------------------------------
+
+
+def as_float(x: Any) -> Any:
+    return np.asarray(x) if np.asarray(x).dtype.kind == "f" else np.asarray(x, dtype=float)
+
+
+def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
+    out = np.zeros(shape, x.dtype)
+    for place in np.ndindex(x.shape):
+        kept = place[len(x.shape) - len(shape) :]
+        out[tuple(0 if n == 1 else k for k, n in zip(kept, shape, strict=True))] += x[place]
+    return out
+
+
+def filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
+    arrays = iter(indices)
+    return tuple(next(arrays) if item is SLOT else item for item in key)
+
+
+def getitem(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
+    return x[filled(key, indices)]
+
+
+def concatenate(*xs: Any, axis: int | None) -> Any:
+    return np.concatenate(xs, axis=axis)
+
+
+def scatter_add(x: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+    out = np.zeros(shape, x.dtype)
+    np.add.at(out, filled(key, indices), x)
+    return out
+
+
+def softmax(x: Any, axis: Any) -> Any:
+    e = np.exp(as_float(x))
+    return e / e.sum(axis, keepdims=True)
+
+
+def logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.log(np.exp(as_float(x)).sum(axis, keepdims=keepdims))
+
+
+def log_softmax(x: Any, axis: Any) -> Any:
+    return as_float(x) - logsumexp(x, axis, True)
+
+
+def one_hot_loss(x: Any, y: Any) -> Any:
+    return -(y * log_softmax(x, -1)).sum(-1)
+
+
+def pick(x: Any, labels: Any) -> Any:
+    return np.array([x[(*row, labels[row])] for row in np.ndindex(labels.shape)], x.dtype).reshape(labels.shape)
+
+
+def svm(x: Any, labels: Any) -> Any:
+    """Sullivan's sum over j != y of max(0, s_j - s_y + 1), as a plain loop."""
+    x = as_float(x)
+    losses = np.zeros(labels.shape, x.dtype)
+    for row in np.ndindex(labels.shape):
+        for j in range(x.shape[-1]):
+            if j != labels[row]:
+                losses[row] += max(0.0, x[(*row, j)] - x[(*row, labels[row])] + 1)
+    return losses
+
+
+# -- the table -------------------------------------------------------------------------------------
+
+ALL_DTYPES = (bool, np.uint8, np.int32, np.int64, np.float32)
+FLOATS = (np.float32,)  # ops that only rules use, on adjoints
+
+NONE: tuple[Mapping[str, Any], ...] = ({},)
+UNARY = (((),), ((3,),), ((2, 3),), ((0,),), ((2, 0),))
+BINARY = (
+    ((), ()),
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((2, 1), (1, 3)),
+    ((3,), ()),
+    ((), (2, 2)),
+    ((1,), (2, 2)),
+    ((0,), (1,)),
+    ((2, 0), (2, 0)),
+)
+TERNARY = (((), (), ()), ((3,), (3,), (3,)), ((2, 1), (3,), ()), ((), (2, 1), (3,)), ((1, 3), (), (2, 1)), ((0,),) * 3)
+AXES = tuple({"axis": axis, "keepdims": keep} for axis in (None, 1, -1, (0, 2), ()) for keep in (False, True))
+ZERO_D_AXES = ({"axis": None, "keepdims": False}, {"axis": 0, "keepdims": True}, {"axis": -1, "keepdims": False})
+LAST = {"axis": -1}
+LABELLED = (((4,), ()), ((3, 4), (3,)), ((2, 3, 4), (2, 3)), ((0, 4), (0,)))
+INF = float("inf")
+
+
+@attrs.frozen(eq=False)
+class Row:
+    """One op at some shapes, each with each of the statics."""
+
+    op: str
+    reference: Callable[..., Any]
+    domains: tuple[Domain, ...]  # of the inputs; the last one serves all that follow
+    shapes: tuple[tuple[Any, ...], ...]
+    statics: tuple[Mapping[str, Any], ...] = NONE
+    dtypes: tuple[Any, ...] = ALL_DTYPES  # of the real inputs, beside float64
+    points: tuple[Point, ...] = ()
+    order: int = 2  # 0 for what has no derivative at all
+    broadcasts: bool = False  # an elementwise op, which must also be tried with inputs of different shapes
+
+    def cases(self) -> Iterator[tuple[str, Case]]:
+        """Each case with a readable identity, which is its seed, too."""
+        for shapes in self.shapes:
+            for static in self.statics:
+                name = " ".join([self.op, *map(str, shapes), *(f"{k}={v}" for k, v in static.items())])
+                rng = np.random.default_rng(zlib.crc32(name.encode()))
+                domains = [self.domains[min(k, len(self.domains) - 1)] for k in range(len(shapes))]
+                inputs = [domain(rng, shape) for domain, shape in zip(domains, shapes, strict=True)]
+                yield name, Case(OPS[self.op], self.reference, inputs, static, self.order)
+
+
+def unary(op: str, reference: Any, domain: Domain, *points: Point, **fields: Any) -> Row:
+    return Row(op, reference, (domain,), UNARY, points=points, **fields)
+
+
+def binary(op: str, reference: Any, first: Domain, second: Domain, *points: Point, **fields: Any) -> Row:
+    return Row(op, reference, (first, second), BINARY, points=points, broadcasts=True, **fields)
+
+
+def reduction(op: str, reference: Any, domain: Domain, *points: Point) -> tuple[Row, Row, Row]:
+    return (
+        Row(op, reference, (domain,), (((2, 3, 2),),), AXES, points=points),
+        Row(op, reference, (domain,), (((),),), ZERO_D_AXES),
+        Row(op, reference, (domain,), (((0, 3),),), ({"axis": 1, "keepdims": False}, {"axis": -1, "keepdims": True})),
+    )
+
+
+def comparison(name: str) -> Row:
+    return binary(name, getattr(np, name), spaced(0.1), spaced(0.35), order=0)
+
+
+def ties(x: Any, gradient: Any, rows: Any, gradients: Any) -> tuple[Point, Point]:
+    """Ties along the only axis, and along axis 1."""
+    return (
+        Point([x], (gradient,), {"axis": None, "keepdims": False}),
+        Point([rows], (gradients,), {"axis": 1, "keepdims": True}),
+    )
+
+
+BASIC_KEYS = ((1,), (-1, slice(None)), (slice(None, None, -2), None), (..., 2), (1, 2), (slice(5, 5),), ())
+ARRAY_KEYS = ({"key": (SLOT,)}, {"key": (slice(1, 3), SLOT)}, {"key": (None, SLOT, ..., None)})
+APART = (SLOT, slice(0, 2), SLOT)  # NumPy puts their common axes first
+MATMUL = (
+    ((3,), (3,)),
+    ((2, 3), (3,)),
+    ((3,), (3, 2)),
+    ((2, 3), (3, 4)),
+    ((2, 2, 3), (3,)),
+    ((3,), (2, 3, 2)),
+    ((2, 2, 3), (3, 2)),
+    ((2, 3), (2, 3, 2)),
+    ((2, 1, 2, 3), (2, 3, 2)),
+    ((2, 0), (0, 3)),
+    ((0, 2), (2, 3)),
+)
+
+TABLE = (
+    # element by element
+    binary("add", np.add, real, real),
+    binary("subtract", np.subtract, real, real),
+    binary("multiply", np.multiply, real, real),
+    binary("strong_multiply", np.multiply, real, real, Point([[0, 2], [3, 0]], ([3, 0], [0, 2])), dtypes=FLOATS),
+    binary("guarded_multiply", np.multiply, nonzero, real, Point([[0, 2], [3, 0]], ([3, 0], [0, 2])), dtypes=FLOATS),
+    binary("guarded_divide", np.divide, nonzero, nonzero, Point([[0, 2], [2, 1]], ([0.5, 1], [0, -2])), dtypes=FLOATS),
+    binary("divide", np.divide, real, nonzero, Point([[1, 1], [0, 2]], ([INF, 0.5], [-INF, -0.25]))),
+    binary("power", np.power, positive, real, Point([[0, 2, 0], [0, 0, 2]], ([0, 0, 0], [0, np.log(2.0), 0]))),
+    binary(
+        "maximum", np.maximum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 0, 1], [0.5, 1, 0]))
+    ),
+    binary(
+        "minimum", np.minimum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 1, 0], [0.5, 0, 1]))
+    ),
+    *map(comparison, ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")),
+    Row("where", np.where, (mask, real, real), TERNARY, broadcasts=True),
+    unary("negative", np.negative, real),
+    unary("identity", lambda x: x, real),
+    unary("sign", np.sign, nonzero, order=0),
+    unary("absolute", np.absolute, nonzero, Point([[-2, 0, 3]], ([-1, 0, 1],))),
+    unary("fabs", np.fabs, nonzero, Point([[-2, 0, 3]], ([-1, 0, 1],))),
+    unary("exp", np.exp, real),
+    unary("log", np.log, positive, Point([[0, 2]], ([INF, 0.5],))),
+    unary("sqrt", np.sqrt, positive, Point([[0, 4]], ([INF, 0.25],))),
+    unary("sin", np.sin, real),
+    unary("cos", np.cos, real),
+    unary("tanh", np.tanh, real),
+    unary("sigmoid", lambda x: 1 / (1 + np.exp(-as_float(x))), real, Point([[-1000, 0, 1000]], ([0, 0.25, 0],))),
+    unary("relu", lambda x: np.maximum(x, 0), nonzero, Point([[-1, 0, 2]], ([0, 0, 1],))),
+    unary(
+        "at_least",
+        lambda x, bound: np.maximum(x, bound),
+        spaced(0.1),
+        Point([[-1, 0, 2]], ([0, 0, 1],), {"bound": 0}),
+        Point([[-1, 0.5, 2]], ([0, 0, 1],), {"bound": 0.5}),
+        statics=({"bound": 0}, {"bound": 0.25}),
+    ),
+    unary(
+        "at_most",
+        lambda x, bound: np.minimum(x, bound),
+        spaced(0.1),
+        Point([[-1, 0, 2]], ([1, 0, 0],), {"bound": 0}),
+        Point([[-1, 0.5, 2]], ([1, 0, 0],), {"bound": 0.5}),
+        statics=({"bound": 0}, {"bound": 0.25}),
+    ),
+    unary(
+        "pow",
+        lambda x, n: x**n,
+        positive,
+        Point([[0, 2]], ([0, 0],), {"n": 0}),
+        Point([[0, 2]], ([1, 1],), {"n": 1}),
+        Point([[0, 2]], ([0, 4],), {"n": 2}),
+        Point([[0, 4]], ([INF, 0.25],), {"n": 0.5}),
+        Point([[0, 4]], ([0, 3],), {"n": 1.5}),
+        Point([[0, 2]], ([-INF, -0.25],), {"n": -1}),
+        statics=tuple({"n": n} for n in (0, 1, 2, 3, 0.5, 1.5, -1, -2.5)),
+    ),
+    unary("pow", lambda x, n: x**n, nonzero, statics=({"n": 0}, {"n": 3}, {"n": -2})),
+    unary("astype", lambda x, dtype: x.astype(dtype), real, statics=({"dtype": np.dtype(float)},)),
+    unary("astype", lambda x, dtype: x.astype(dtype), real, statics=({"dtype": np.int32}, {"dtype": bool}), order=0),
+    # shape
+    Row("reshape", np.reshape, (real,), (((2, 3),),), ({"shape": (3, 2)}, {"shape": -1}, {"shape": (1, 2, -1)})),
+    Row("reshape", np.reshape, (real,), (((),), ((1, 1),)), ({"shape": (1,)}, {"shape": ()})),
+    Row("reshape", np.reshape, (real,), (((0, 2),),), ({"shape": (4, 0)}, {"shape": (0,)})),
+    Row("transpose", np.transpose, (real,), UNARY, ({"axes": None},)),
+    Row("transpose", np.transpose, (real,), (((2, 3, 4),),), tuple({"axes": a} for a in ((2, 0, 1), (-1, 0, 1)))),
+    Row("broadcast_to", np.broadcast_to, (real,), (((),), ((3,),), ((2, 1),)), ({"shape": (2, 3)},)),
+    Row("broadcast_to", np.broadcast_to, (real,), (((),), ((1,),), ((2, 1),)), ({"shape": (2, 0)}, {"shape": (4, 2, 3)})),
+    Row("sum_to", sum_to, (real,), (((2, 3),),), tuple({"shape": s} for s in ((3,), (2, 1), (1, 1), (), (2, 3))), FLOATS),
+    Row("sum_to", sum_to, (real,), (((0, 3),),), ({"shape": (1, 3)}, {"shape": ()}), FLOATS),
+    # indexing and joining
+    Row("getitem", lambda x, key: x[key], (real,), (((3, 4),),), tuple({"key": key} for key in BASIC_KEYS)),
+    Row("getitem", lambda x, key: x[key], (real,), (((),),), ({"key": (None,)}, {"key": ()}, {"key": (...,)})),
+    Row("getitem", getitem, (real, below(2, -3)), (((3, 4), (5,)), ((3, 4), ()), ((3, 4), (0,))), ARRAY_KEYS),
+    Row("getitem", getitem, (real, below(2)), (((2, 3, 4), (2, 1), (3,)),), ({"key": (SLOT, SLOT)}, {"key": APART})),
+    Row("getitem", getitem, (real, below(1)), (((0, 3), (0,)),), ({"key": (SLOT,)},)),
+    Row("scatter_add", scatter_add, (real,), (((4,),),), ({"shape": (3, 4), "key": (1,)},), FLOATS),
+    Row("scatter_add", scatter_add, (real,), (((),),), ({"shape": (3, 4), "key": (1, 2)},), FLOATS),
+    Row("scatter_add", scatter_add, (real, below(2)), (((5, 4), (5,)),), ({"shape": (3, 4), "key": (SLOT,)},), FLOATS),
+    Row("scatter_add", scatter_add, (real, below(2)), (((0,), (0,)),), ({"shape": (2,), "key": (SLOT,)},), FLOATS),
+    Row("concatenate", concatenate, (real,), (((2, 3),), ((2, 3), (0, 3), (1, 3))), ({"axis": 0}, {"axis": -2})),
+    Row("concatenate", concatenate, (real,), (((2, 3), (2, 1)),), ({"axis": 1}, {"axis": -1})),
+    Row("concatenate", concatenate, (real,), (((2, 3), (), (2,)),), ({"axis": None},)),
+    # reductions
+    *reduction("sum", np.sum, real),
+    *reduction("mean", np.mean, real),
+    *reduction("max", np.max, spaced(0.1), *ties([1, 3, 3, 2], [0, 0.5, 0.5, 0], [[2, 2], [1, 0]], [[0.5, 0.5], [1, 0]])),
+    *reduction("min", np.min, spaced(0.1), *ties([1, 3, 2, 1], [0.5, 0, 0, 0.5], [[2, 2], [1, 0]], [[0.5, 0.5], [0, 1]])),
+    *reduction("logsumexp", logsumexp, real),
+    Row("sum", np.sum, (real,), (((2, 0),),), AXES[:6]),
+    Row("logsumexp", logsumexp, (real,), (((2, 0),),), AXES[:6]),
+    # products
+    Row("matmul", np.matmul, (real,), MATMUL),
+    # classifiers
+    Row("softmax", softmax, (real,), (*UNARY[1:], ((2, 3, 4),)), (LAST, {"axis": 0}, {"axis": None})),
+    Row("softmax", softmax, (real,), (((),),), (LAST,)),
+    Row("log_softmax", log_softmax, (real,), (*UNARY[1:], ((2, 3, 4),)), (LAST, {"axis": 0}, {"axis": None})),
+    Row("log_softmax", log_softmax, (real,), (((),),), (LAST,)),
+    Row("pick", pick, (real, below(4)), LABELLED),
+    Row("cross_entropy", lambda x, labels: -pick(log_softmax(x, -1), labels), (real, below(4)), LABELLED),
+    Row("svm_loss", svm, (spaced(0.1, step=0.3), below(4)), LABELLED),
+    Row("cross_entropy_one_hot", one_hot_loss, (real, shares), tuple((s, s) for s in ((4,), (3, 4), (0, 4), (2, 3, 4)))),
+)

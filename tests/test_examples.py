@@ -1,0 +1,114 @@
+"""Every example runs without a warning, and prints what it promises."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "examples"
+EXAMPLES = sorted(path.name for path in FOLDER.glob("*.py"))
+
+
+def tomassoli(out):
+    """His steps, in his order: dL/dc is computed once and read once; other nodes are absent."""
+    traces = """\
+dL/dW1 -> table[W1]
+  dg/dW1
+  dL/dg -> table[g]
+
+dL/dW2 -> table[W2]
+  dc/dW2
+  dL/dc -> table[c]
+    db/dc
+    dL/db -> table[b]
+
+dL/dW3 -> table[W3]
+  de/dW3
+  dL/de -> table[e]
+    dc/de
+    dL/dc <- table[c]
+"""
+    printed = re.findall(r"^ *d\w+/d\w+(?: (?:->|<-) table\[\w+\])?$", out, re.M)
+    assert printed == [line for line in traces.splitlines() if line]
+    assert (out.count("dL/dc -> table[c]"), out.count("dL/dc <- table[c]")) == (1, 1)
+    for absent in "afdx":
+        assert f"table[{absent}]" not in out
+    # The derivatives by hand: g = 6, e = 2, c = -2, b = -10.
+    assert re.findall(r"^dL/dW\d = .*$", out, re.M) == ["dL/dW1 = -20", "dL/dW2 = 60", "dL/dW3 = -120"]
+    assert "\nvalues computed: g, e, c, b, L\n" in out
+    assert re.search(r"^nobody needs d: .*not computed>$", out, re.M)
+    assert "\nderivatives: g, W1, b, c, W2, e, W3\n" in out
+    assert "\nnew values:  0\n" in out
+
+
+def collins(out):
+    """The numbers of examples 1 to 5, and the network of figure 1.4."""
+    assert "\nE = (u1, u3), (u2, u3), (u2, u4), (u3, u4)\n" in out
+    assert "\nu4 = 15, on the way u3 = 5\n" in out
+    assert re.findall(r"^J (u\d->u\d) = (\d+)$", out, re.M) == [
+        ("u1->u3", "1"),
+        ("u2->u3", "1"),
+        ("u2->u4", "5"),
+        ("u3->u4", "3"),
+    ]
+    assert re.findall(r"^P(\d) = (\d+)$", out, re.M) == [("4", "1"), ("3", "3"), ("2", "8"), ("1", "3")]
+    assert "\nthrough u3: 3\nthrough u4: 5\nP2 = 3 + 5 = 8\n" in out
+    agrees = re.findall(r"^do/d(\w+) of shape \(.*\) agrees with the central difference$", out, re.M)
+    assert agrees == ["W", "b", "V", "gamma"]
+    assert "\ndo/dgamma agrees with softmax(l) - e_y\n" in out
+    assert "DIFFERS" not in out
+    assert "\ndoes a derivative flow from y to o? False\nNotDifferentiableError: " in out
+
+
+def digits(out):
+    """More than 95 % of the test images are recognised, and each query computes only what is new."""
+    (accuracy,) = re.findall(r"^test accuracy: (.*)$", out, re.M)
+    assert float(accuracy) > 0.95
+    values = re.findall(r"^  values computed: +(.*)$", out, re.M)
+    adjoints = re.findall(r"^  adjoints computed: +(.*)$", out, re.M)
+    assert [set(names.split(", ")) for names in values] == [
+        {"s1", "z1", "h1", "s2", "z2", "h2", "s3", "z3"},
+        {"none"},
+        {"none"},
+        {"none"},
+        {"s3", "z3"},
+    ]
+    assert [set(names.split(", ")) for names in adjoints] == [
+        {"z3", "s3", "W3", "b3"},
+        {"h2", "z2", "s2", "W2", "b2"},
+        {"h1", "z1", "s1", "W1", "b1"},
+        {"none"},
+        {"z3", "s3", "W3"},
+    ]
+    assert len(re.findall(r"^  \d+ rules run", out, re.M)) == 5
+
+
+def cli(out):
+    """It only builds a graph; the README's command asks for gradients."""
+    assert out == ""
+
+
+CHECKS = {"cli.py": cli, "collins.py": collins, "digits.py": digits, "tomassoli.py": tomassoli}
+
+
+def test_every_example_has_a_check():
+    assert sorted(CHECKS) == EXAMPLES
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example(name):
+    command = [sys.executable, "-W", "error", str(FOLDER / name)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    CHECKS[name](done.stdout)
+
+
+def test_digits_tells_what_to_install(tmp_path):
+    (tmp_path / "sklearn").mkdir()
+    (tmp_path / "sklearn" / "__init__.py").write_text("raise ImportError('hidden by the test')\n")
+    program = f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r}); runpy.run_path({str(FOLDER / 'digits.py')!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == 'This example needs scikit-learn: pip install -e ".[examples]"\n'

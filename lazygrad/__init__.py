@@ -31,6 +31,10 @@ from ._errors import (
 from ._errors import (
     UnconnectedWarning as UnconnectedWarning,
 )
+from ._jacobian import Plan as Plan
+from ._jacobian import jacobian as jacobian
+from ._jacobian import jacobian_plan as jacobian_plan
+from ._local import local_jacobian as local_jacobian
 from ._memo import CacheInfo as CacheInfo
 from ._memo import Report as Report
 from ._memo import record as record

@@ -41,6 +41,7 @@ class Op:
     numpy: tuple[Callable[..., Any], ...] = ()  # the NumPy functions that become this op on nodes
     is_adjoint: ClassVar[bool] = False
     mirrors: ClassVar[Node | None] = None
+    pointwise: bool = False  # each element of the output depends on one element of each input
     keeps_float: bool = False  # two floats of one dtype in, that dtype out
     fully_open: bool = False  # every input has a rule: spares discovery a look
     pairs: tuple[tuple[Any, int], ...] = ()  # (rule, argnum) of each input, shared by all nodes of the op
@@ -317,6 +318,7 @@ def elementwise(
     )
     with np.errstate(all="ignore"):
         sample = function(*[np.ones(1)] * len(made.inputs))
+    made.pointwise = True
     made.keeps_float = sample.dtype == np.float64
     return made
 

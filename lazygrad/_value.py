@@ -77,9 +77,7 @@ def _recorded(i: Node, asked: bool, reports: Sequence[Any]) -> None:
 
 def handed_out(value: Any) -> np.ndarray[Any, Any]:
     """A read-only array for the caller; the memo's own stays out of reach."""
-    if value.__class__ is np.ndarray:
-        return value.view()
-    array = np.asarray(value)
+    array = value.view() if value.__class__ is np.ndarray else np.asarray(value)
     array.flags.writeable = False
     return array
 

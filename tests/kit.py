@@ -19,7 +19,7 @@ STEP = 1e-3  # of the central differences; kinks must be further away than twice
 
 
 def _frozen_arrays(values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(np.asarray(v) for v in values)
+    return tuple(np.asarray(v)[()] for v in values)  # NumPy itself hands out scalars for 0-d
 
 
 @attrs.frozen(eq=False)
@@ -68,6 +68,15 @@ def close(actual: Any, expected: Any, rtol: float = 1e-7, atol: float = 1e-8) ->
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
 
 
+def same(node: Any, expected: Any) -> None:
+    """A node, of NumPy's value, shape and dtype."""
+    assert type(node) is lg.Node
+    expected = np.asarray(expected)
+    assert (node.shape, node.dtype) == (expected.shape, expected.dtype)
+    assert node.value.dtype == expected.dtype
+    np.testing.assert_array_equal(node.value, expected)
+
+
 def slope(function: Callable[..., Any], point: Sequence[Any], k: int, direction: Any) -> Any:
     """The derivative of `function` at `point` along a direction of its k-th argument, by central differences."""
 
@@ -109,13 +118,12 @@ def check_dtype(case: Case, dtype: Any) -> None:
     with np.errstate(all="ignore"):
         try:
             cast.reference(*cast.inputs, **cast.static)
-        except (TypeError, ValueError) as error:
-            with pytest.raises((TypeError, ValueError)) as caught:
-                cast.build()[1].value  # noqa: B018
-            assert isinstance(caught.value, type(error))
-            return
-        check_value(cast)
-        check_inference(cast)
+        except TypeError:
+            with pytest.raises(TypeError):
+                cast.build()
+        else:
+            check_value(cast)
+            check_inference(cast)
 
 
 # -- first derivatives -----------------------------------------------------------------------------

@@ -156,13 +156,16 @@ class Row:
     dtypes: tuple[Any, ...] = ALL_DTYPES  # of the real inputs, beside float64
     points: tuple[Point, ...] = ()
     order: int = 2  # 0 for what has no derivative at all
+    label: str = ""  # what is special about it, where an op has several rows
     broadcasts: bool = False  # an elementwise op, which must also be tried with inputs of different shapes
 
     def cases(self) -> Iterator[tuple[str, Case]]:
         """Each case with a readable identity, which is its seed, too."""
         for shapes in self.shapes:
             for static in self.statics:
-                name = " ".join([self.op, *map(str, shapes), *(f"{k}={v}" for k, v in static.items())])
+                name = " ".join(
+                    [self.op, *self.label.split(), *map(str, shapes), *(f"{k}={v}" for k, v in static.items())]
+                )
                 rng = np.random.default_rng(zlib.crc32(name.encode()))
                 domains = [self.domains[min(k, len(self.domains) - 1)] for k in range(len(shapes))]
                 inputs = [domain(rng, shape) for domain, shape in zip(domains, shapes, strict=True)]
@@ -177,10 +180,12 @@ def binary(op: str, reference: Any, first: Domain, second: Domain, *points: Poin
     return Row(op, reference, (first, second), BINARY, points=points, broadcasts=True, **fields)
 
 
-def reduction(op: str, reference: Any, domain: Domain, *points: Point) -> tuple[Row, Row, Row]:
+def reduction(
+    op: str, reference: Any, domain: Domain, *points: Point, scalar_axes: tuple[Any, ...] = ZERO_D_AXES
+) -> tuple[Row, Row, Row]:
     return (
         Row(op, reference, (domain,), (((2, 3, 2),),), AXES, points=points),
-        Row(op, reference, (domain,), (((),),), ZERO_D_AXES),
+        Row(op, reference, (domain,), (((),),), scalar_axes),
         Row(op, reference, (domain,), (((0, 3),),), ({"axis": 1, "keepdims": False}, {"axis": -1, "keepdims": True})),
     )
 
@@ -223,13 +228,10 @@ TABLE = (
     binary("guarded_multiply", np.multiply, nonzero, real, Point([[0, 2], [3, 0]], ([3, 0], [0, 2])), dtypes=FLOATS),
     binary("guarded_divide", np.divide, nonzero, nonzero, Point([[0, 2], [2, 1]], ([0.5, 1], [0, -2])), dtypes=FLOATS),
     binary("divide", np.divide, real, nonzero, Point([[1, 1], [0, 2]], ([INF, 0.5], [-INF, -0.25]))),
-    binary("power", np.power, positive, real, Point([[0, 2, 0], [0, 0, 2]], ([0, 0, 0], [0, np.log(2.0), 0]))),
-    binary(
-        "maximum", np.maximum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 0, 1], [0.5, 1, 0]))
-    ),
-    binary(
-        "minimum", np.minimum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 1, 0], [0.5, 0, 1]))
-    ),
+    binary("power", np.power, positive, real, dtypes=FLOATS, label="of any exponent"),
+    binary("power", np.power, positive, positive, Point([[0, 2, 0], [0, 0, 2]], ([0, 0, 0], [0, np.log(2.0), 0]))),
+    binary("maximum", np.maximum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 0, 1], [0.5, 1, 0]))),
+    binary("minimum", np.minimum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 1, 0], [0.5, 0, 1]))),
     *map(comparison, ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")),
     Row("where", np.where, (mask, real, real), TERNARY, broadcasts=True),
     unary("negative", np.negative, real),
@@ -271,9 +273,10 @@ TABLE = (
         Point([[0, 4]], ([INF, 0.25],), {"n": 0.5}),
         Point([[0, 4]], ([0, 3],), {"n": 1.5}),
         Point([[0, 2]], ([-INF, -0.25],), {"n": -1}),
-        statics=tuple({"n": n} for n in (0, 1, 2, 3, 0.5, 1.5, -1, -2.5)),
+        statics=tuple({"n": n} for n in (0, 1, 2, 3, 0.5, 1.5)),
     ),
-    unary("pow", lambda x, n: x**n, nonzero, statics=({"n": 0}, {"n": 3}, {"n": -2})),
+    unary("pow", lambda x, n: x**n, positive, statics=({"n": -1}, {"n": -2.5}), dtypes=FLOATS),
+    unary("pow", lambda x, n: x**n, nonzero, statics=({"n": 3}, {"n": -2}), dtypes=FLOATS, label="of any sign"),
     unary("astype", lambda x, dtype: x.astype(dtype), real, statics=({"dtype": np.dtype(float)},)),
     unary("astype", lambda x, dtype: x.astype(dtype), real, statics=({"dtype": np.int32}, {"dtype": bool}), order=0),
     # shape
@@ -283,8 +286,12 @@ TABLE = (
     Row("transpose", np.transpose, (real,), UNARY, ({"axes": None},)),
     Row("transpose", np.transpose, (real,), (((2, 3, 4),),), tuple({"axes": a} for a in ((2, 0, 1), (-1, 0, 1)))),
     Row("broadcast_to", np.broadcast_to, (real,), (((),), ((3,),), ((2, 1),)), ({"shape": (2, 3)},)),
-    Row("broadcast_to", np.broadcast_to, (real,), (((),), ((1,),), ((2, 1),)), ({"shape": (2, 0)}, {"shape": (4, 2, 3)})),
-    Row("sum_to", sum_to, (real,), (((2, 3),),), tuple({"shape": s} for s in ((3,), (2, 1), (1, 1), (), (2, 3))), FLOATS),
+    Row(
+        "broadcast_to", np.broadcast_to, (real,), (((),), ((1,),), ((2, 1),)), ({"shape": (2, 0)}, {"shape": (4, 2, 3)})
+    ),
+    Row(
+        "sum_to", sum_to, (real,), (((2, 3),),), tuple({"shape": s} for s in ((3,), (2, 1), (1, 1), (), (2, 3))), FLOATS
+    ),
     Row("sum_to", sum_to, (real,), (((0, 3),),), ({"shape": (1, 3)}, {"shape": ()}), FLOATS),
     # indexing and joining
     Row("getitem", lambda x, key: x[key], (real,), (((3, 4),),), tuple({"key": key} for key in BASIC_KEYS)),
@@ -301,12 +308,16 @@ TABLE = (
     Row("concatenate", concatenate, (real,), (((2, 3), (), (2,)),), ({"axis": None},)),
     # reductions
     *reduction("sum", np.sum, real),
-    *reduction("mean", np.mean, real),
-    *reduction("max", np.max, spaced(0.1), *ties([1, 3, 3, 2], [0, 0.5, 0.5, 0], [[2, 2], [1, 0]], [[0.5, 0.5], [1, 0]])),
-    *reduction("min", np.min, spaced(0.1), *ties([1, 3, 2, 1], [0.5, 0, 0, 0.5], [[2, 2], [1, 0]], [[0.5, 0.5], [0, 1]])),
+    *reduction("mean", np.mean, real, scalar_axes=ZERO_D_AXES[:1]),  # NumPy's mean takes no axis of a 0-d array
+    *reduction(
+        "max", np.max, spaced(0.1), *ties([1, 3, 3, 2], [0, 0.5, 0.5, 0], [[2, 2], [1, 0]], [[0.5, 0.5], [1, 0]])
+    ),
+    *reduction(
+        "min", np.min, spaced(0.1), *ties([1, 3, 2, 1], [0.5, 0, 0, 0.5], [[2, 2], [1, 0]], [[0.5, 0.5], [0, 1]])
+    ),
     *reduction("logsumexp", logsumexp, real),
     Row("sum", np.sum, (real,), (((2, 0),),), AXES[:6]),
-    Row("logsumexp", logsumexp, (real,), (((2, 0),),), AXES[:6]),
+    Row("logsumexp", logsumexp, (real,), (((2, 0),),), AXES[:6], order=0),  # -inf, with nothing to differentiate by
     # products
     Row("matmul", np.matmul, (real,), MATMUL),
     # classifiers
@@ -317,5 +328,7 @@ TABLE = (
     Row("pick", pick, (real, below(4)), LABELLED),
     Row("cross_entropy", lambda x, labels: -pick(log_softmax(x, -1), labels), (real, below(4)), LABELLED),
     Row("svm_loss", svm, (spaced(0.1, step=0.3), below(4)), LABELLED),
-    Row("cross_entropy_one_hot", one_hot_loss, (real, shares), tuple((s, s) for s in ((4,), (3, 4), (0, 4), (2, 3, 4)))),
+    Row(
+        "cross_entropy_one_hot", one_hot_loss, (real, shares), tuple((s, s) for s in ((4,), (3, 4), (0, 4), (2, 3, 4)))
+    ),
 )

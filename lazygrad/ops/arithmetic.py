@@ -118,7 +118,8 @@ divide = elementwise(
 
 
 def _pow_shape(x: Node, n: float) -> Signature:
-    return x.shape, (np.ones(1, x.dtype) ** n).dtype
+    sample = np.ones(1, x.dtype) if x.shape else x.dtype.type(1)  # NumPy squares booleans to int8, one alone to int64
+    return x.shape, (sample**n).dtype
 
 
 def _pow_rule(g: Any, x: Any, n: float) -> Any:

@@ -251,7 +251,9 @@ def index(x: Node, key: Any) -> Node:
     """The node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs."""
     items: list[Any] = []
     arrays: list[Any] = []
-    for item in key if isinstance(key, tuple) else (key,):
+    masked = False
+    key = key if isinstance(key, tuple) else (key,)
+    for item in key:
         if isinstance(item, Node):
             if item.dtype.kind not in "iu":
                 raise TypeError(
@@ -260,21 +262,25 @@ def index(x: Node, key: Any) -> Node:
                 )
             items.append(SLOT)
             arrays.append(item)
-        elif isinstance(item, (list, np.ndarray)):
+        elif isinstance(item, (list, tuple, np.ndarray)) and np.shape(item):
             array = np.asarray(item)
             if array.size == 0 and array.dtype.kind == "f":
                 array = array.astype(np.intp)  # x[[]], as NumPy reads it
+            masked |= array.dtype.kind == "b"
             found = array.nonzero() if array.dtype.kind == "b" else (array,)
             if array.dtype.kind not in "biu":
                 raise IndexError(f"arrays used as indices must be integers or booleans, not {array.dtype}")
             items.extend([SLOT] * len(found))
             arrays.extend(found)
-        elif isinstance(item, (bool, np.bool_)):
+        elif isinstance(item, (bool, np.bool_)) or getattr(item, "dtype", None) == np.dtype(bool):
             raise IndexError("a single boolean is not supported as an index of a node: use `None` for a new axis")
         elif item is None or item is Ellipsis or isinstance(item, slice):
             items.append(item)
         else:
             items.append(operator.index(item))  # a TypeError as NumPy users know it
+    if masked:  # NumPy's own error for a mask of another shape, which its positions do not show
+        trial = tuple([np.zeros(i.shape, np.intp) if isinstance(i, Node) else i for i in key])
+        np.broadcast_to(False, x.shape)[trial]
     if not arrays:
         return getitem.on_nodes((x,), {"key": tuple(items)})
     return getitem.on_nodes((x, *[as_node(a) for a in arrays]), {"key": tuple(items)})

@@ -74,6 +74,11 @@ def _checked_labels(scores: Any, labels: Any) -> Any:
     return np.asarray(labels)[..., None]
 
 
+def _given(labels: Any) -> Any:
+    """Labels of a dtype of their own: a plain number must not take that of the scores."""
+    return labels if isinstance(labels, Node) else np.asarray(labels)
+
+
 def _labelled(x: Node, labels: Node) -> Signature:
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, not {labels.dtype}: one number for each row of scores")
@@ -90,7 +95,7 @@ def _one_hot(labels: Any, x: Any) -> Any:
     return np.where(labels[..., None] == np.arange(x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
 
 
-pick: Op = op(
+_picked: Op = op(
     "pick",
     _pick,
     shape=lambda x, labels: (_labelled(x, labels)[0], x.dtype),
@@ -102,6 +107,17 @@ pick: Op = op(
     inputs="x labels",
     doc="x[..., label], one score for each row (Stratos H: pick; J^T g = g e_l).",
 )
+
+
+def pick(scores: Any, labels: Any) -> Any:
+    """Return the score of the label for each row: ``scores[..., label]`` (Stratos, appendix H: pick).
+
+    Examples
+    --------
+    >>> pick(np.array([[0.5, 0.1], [0.2, 0.7]]), [0, 1])
+    array([0.5, 0.7])
+    """
+    return _picked(scores, _given(labels))
 
 
 def _pnls(x: Any, labels: Any) -> Any:
@@ -181,7 +197,7 @@ def cross_entropy(scores: Any, labels: Any) -> Any:
     >>> cross_entropy(s, [[1.0, 0.0], [0.0, 1.0]]).value.round(4)
     array([0.1269, 0.6931])
     """
-    x, y = as_nodes((scores, np.asarray(labels) if isinstance(labels, (list, tuple)) else labels))
+    x, y = as_nodes((scores, _given(labels)))
     return (_hard if y.dtype.kind in "iu" and y.shape != x.shape else _soft).on_nodes((x, y), {})
 
 
@@ -198,7 +214,7 @@ def _violated(x: Any, labels: Any) -> Any:
     return over - own * np.sum(over, axis=-1, keepdims=True)
 
 
-svm_loss = op(
+_svm_loss = op(
     "svm_loss",
     _svm,
     shape=_labelled,
@@ -207,3 +223,14 @@ svm_loss = op(
     inputs="x labels",
     doc="Multi-class SVM loss: the sum over j != y of max(0, x_j - x_y + 1) for each row (Sullivan, lecture 3).",
 )
+
+
+def svm_loss(scores: Any, labels: Any) -> Any:
+    """Return the multi-class SVM loss of each row: the sum over j != y of max(0, s_j - s_y + 1) (Sullivan, lecture 3).
+
+    Examples
+    --------
+    >>> svm_loss(np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0]]), [0, 1])
+    array([2.9, 0. ])
+    """
+    return _svm_loss(scores, _given(labels))

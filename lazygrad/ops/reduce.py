@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._node import Node
 from .._op import Signature, linear, op
@@ -18,7 +19,7 @@ AXES = {"axis": None, "keepdims": False}
 
 def _count(shape: tuple[int, ...], axis: Any) -> int:
     """How many elements each element of the result is made of."""
-    axes = range(len(shape)) if axis is None or not shape else axis if isinstance(axis, tuple) else (axis,)
+    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     count = 1
     for a in axes:
         count *= shape[a]
@@ -29,10 +30,16 @@ def _mean_rule(g: Any, x_shape: tuple[int, ...], axis: Any, keepdims: bool) -> A
     return spread(g / (_count(x_shape, axis) or 1), x_shape, axis, keepdims)
 
 
+def _mean_shape(x: Node, axis: Any, keepdims: bool) -> Signature:
+    if axis is not None:
+        normalize_axis_tuple(axis, x.ndim)  # unlike the other reductions it takes no axis of a 0-d array
+    return reduced(np.mean)(x, axis, keepdims)
+
+
 mean = linear(
     "mean",
     lambda x, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
-    shape=reduced(np.mean),
+    shape=_mean_shape,
     transpose=_mean_rule,
     statics=AXES,
     numpy=(np.mean,),
@@ -57,8 +64,8 @@ def _extremum(name: str, function: Any, numpy: Any) -> Any:
         function,
         shape=infer,
         vjp={
-            "x": lambda g, x, out, x_shape, axis, keepdims: (
-                guarded_multiply(_share(x, out, axis, keepdims), spread(g, x_shape, axis, keepdims))
+            "x": lambda g, x, out, x_shape, axis, keepdims: guarded_multiply(
+                _share(x, out, axis, keepdims), spread(g, x_shape, axis, keepdims)
             )
         },
         jvp={

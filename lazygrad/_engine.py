@@ -1,0 +1,61 @@
+"""The interface of an engine, and the engines by name.
+
+An engine is one algorithm for gradients::
+
+    engine(L, wrt, cotangent) -> [dL/di for each i in wrt]
+
+`L` is a float node and `wrt` a list of different float nodes; `cotangent` is a node for dL/dL, or None for one.
+Each answer is an array of the node's shape, or None where no derivative flows from the node to `L`.
+`lazygrad.engines` holds the algorithms.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._errors import LazygradError, ShapeError
+from ._node import Node, kept
+
+__all__ = ["LAZY", "Engine", "add", "answers", "names", "named_engine"]
+
+Engine = Callable[[Node, Sequence[Node], Node | None], Sequence[Any]]
+
+LAZY = "lazy"  # the default: what `lazygrad.gradient` does by itself
+_ENGINES: dict[str, Engine] = {}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all engines, in the order of registration."""
+    return tuple(_ENGINES)
+
+
+def add(name: str, engine: Engine) -> None:
+    """Enter an engine under a name; the last one entered counts."""
+    _ENGINES[name] = engine
+
+
+def named_engine(name: str) -> Engine:
+    """The engine of that name; an unknown one is a ValueError that lists the known, closest first."""
+    found = _ENGINES.get(name)
+    if found is None:
+        close = difflib.get_close_matches(str(name), _ENGINES, n=len(_ENGINES), cutoff=0.0)
+        raise ValueError(f"no engine is named {name!r}; known engines, closest first: {', '.join(close)}")
+    return found
+
+
+def answers(name: str, L: Node, wrt: Sequence[Node], cotangent: Node | None) -> list[Any]:
+    """What an engine answers, as read-only arrays of each node's shape and dtype, or None."""
+    found = named_engine(name)(L, wrt, cotangent)
+    if len(found) != len(wrt):
+        raise LazygradError(f"engine {name!r} gave {len(found)} answers for {len(wrt)} nodes")
+    return [None if answer is None else _checked(name, np.asarray(answer), i) for answer, i in zip(found, wrt, strict=True)]
+
+
+def _checked(name: str, answer: np.ndarray[Any, Any], i: Node) -> Any:
+    if answer.shape != i.shape:
+        raise ShapeError(f"engine {name!r} gave an answer of shape {answer.shape} for {i!r}")
+    return kept(answer.astype(i.dtype, copy=False))

@@ -1,0 +1,179 @@
+"""What the engines share: the graph below a target, with the edges along which derivatives flow.
+
+Nodes in topological order, edges (j, i) as in Collins' Definition 1. Which edges are open, blocked, zero or undefined is
+asked of the ops, as discovery does, and all derivatives are the ops' own rules. An adjoint among the
+nodes (when a gradient is differentiated) counts as computed from the ops it unfolds into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import attrs
+import numpy as np
+
+from .._contributions import AdjointNode, fitted, pass_on
+from .._demand import demand
+from .._errors import NotDifferentiableError
+from .._memo import recorders
+from .._node import Node
+from .._op import BLOCKED, OUT, UNDEFINED, ZERO
+from .._rule import Rule
+from .._value import forward_rec
+
+__all__ = ["Edge", "Graph", "Step", "added", "needs", "pulled", "push_rule", "read", "seed", "visited"]
+
+PASS_ON = Rule(pass_on)
+
+
+class Edge(NamedTuple):
+    """One use of a node as an input: the vjp rule of that input, and the nodes whose values the rule reads."""
+
+    consumer: Node
+    argnum: int
+    input: Node
+    rule: Rule
+    reads: tuple[Node, ...]
+
+
+# A node between some w and the target, with those of its edges that come from w.
+Step = tuple[Node, list[Edge]]
+
+
+def needs(i: Node) -> tuple[Node, ...]:
+    """The nodes that must be computed before `i`; for an adjoint, the root of its ops comes first."""
+    return (i.op.unfold(i)[0], *i.inputs) if isinstance(i, AdjointNode) else i.inputs
+
+
+def _topological(L: Node) -> list[Node]:
+    found: dict[int, Node] = {}
+    demand(
+        L,
+        lambda i: None if i.serial in found else [j for j in needs(i) if j.serial not in found],
+        lambda i: found.__setitem__(i.serial, i),
+    )
+    return list(found.values())
+
+
+def _open_inputs(c: Node) -> list[tuple[int, Node]]:
+    """The inputs that a derivative flows to."""
+    if c.op is None or c.dtype.kind != "f":
+        return []
+    if isinstance(c, AdjointNode):
+        return [(0, needs(c)[0])]
+    return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind == "f" and c.op.opens(c, k)]
+
+
+def _edge(c: Node, argnum: int, j: Node) -> Edge:
+    """The edge; raises NotDifferentiableError if it has no rule."""
+    if isinstance(c, AdjointNode):
+        return Edge(c, argnum, j, PASS_ON, ())
+    inputs: list[Node] = []
+    rule, _ = c.op.contribution(c, argnum, c, None, inputs)  # the first input is the place of the adjoint
+    return Edge(c, argnum, j, rule, tuple(inputs[1:]))
+
+
+@attrs.frozen(eq=False)
+class Graph:
+    """All nodes below a target, and the open edges among those that lead to it.
+
+    Attributes
+    ----------
+    order
+        Every node the target is computed from, in topological order; the target is the last.
+    edges
+        Serial of each node that leads to the target -> the edges to its inputs.
+    """
+
+    order: list[Node]
+    edges: dict[int, list[Edge]]
+
+    @classmethod
+    def of(cls, L: Node, wrt: Iterable[Node]) -> Graph:
+        """Walk the graph below `L`; an edge without a rule is an error if it lies on a path from `wrt`, else left out."""
+        order = _topological(L)
+        depends = {i.serial for i in wrt}
+        opened: dict[int, list[tuple[int, Node]]] = {}
+        for c in order:
+            opened[c.serial] = _open_inputs(c)
+            if any(j.serial in depends for _, j in opened[c.serial]):
+                depends.add(c.serial)
+        edges: dict[int, list[Edge]] = {L.serial: []}
+        for c in reversed(order):
+            if c.serial not in edges:
+                continue
+            for argnum, j in opened[c.serial]:
+                try:
+                    edges[c.serial].append(_edge(c, argnum, j))
+                except NotDifferentiableError:
+                    if j.serial in depends:
+                        raise
+                else:
+                    edges.setdefault(j.serial, [])
+        return cls(order, edges)
+
+    def consumers(self) -> dict[int, list[Edge]]:
+        """Serial of each node that leads to the target -> the edges from its consumers, ch(i) in Stratos' notation."""
+        found: dict[int, list[Edge]] = {serial: [] for serial in self.edges}
+        for c in self.order:
+            for edge in self.edges.get(c.serial, ()):
+                found[edge.input.serial].append(edge)
+        return found
+
+    def steps(self, w: Node) -> list[Step]:
+        """The nodes between `w` and the target, in topological order, each with its edges that come from `w`."""
+        depends = {w.serial}
+        found: list[Step] = []
+        for c in self.order:
+            edges = [edge for edge in self.edges.get(c.serial, ()) if edge.input.serial in depends]
+            if edges and c is not w:
+                depends.add(c.serial)
+                found.append((c, edges))
+        return found
+
+
+def seed(L: Node, cotangent: Node | None) -> Any:
+    """dL/dL: the cotangent's value, or ones."""
+    return np.ones(L.shape, L.dtype)[()] if cotangent is None else forward_rec(cotangent)
+
+
+def read(nodes: Sequence[Node]) -> list[Any]:
+    """The values that a rule reads."""
+    return [forward_rec(i) for i in nodes]
+
+
+def pulled(edge: Edge, g: Any) -> Any:
+    """The contribution of an edge: its vjp rule applied to the adjoint of the consumer, g J^{j->i}."""
+    c, argnum, j, rule, reads = edge
+    return fitted(rule.function(g, *read(reads), **rule.meta(c, argnum)), j.shape, j.dtype, rule)
+
+
+def push_rule(edge: Edge) -> Edge | None:
+    """The same edge with its jvp rule; None if that is zero."""
+    c, argnum, j = edge[:3]
+    if isinstance(c, AdjointNode):
+        return edge
+    rules = c.op.jvp
+    rule = rules[argnum] if argnum < len(rules) else rules[-1]
+    if rule is BLOCKED or rule is ZERO:
+        return None
+    if rule is UNDEFINED:
+        name = c.op.inputs[min(argnum, len(c.op.inputs) - 1)].lstrip("*")
+        raise NotDifferentiableError(
+            f"op {c.op.name!r} has no jvp rule by its input {name!r}, which tangents need at {c!r}: "
+            f"declare one, or use an engine of reverse order"
+        )
+    reads = [c if k == OUT else c.inputs[k] for k in rule.reads]
+    return Edge(c, argnum, j, rule, (*reads, *(() if rule.rest is None else c.inputs[rule.rest :])))
+
+
+def added(total: Any, term: Any) -> Any:
+    """The sum so far and one more term, in an array of its own; `total` is None before the first."""
+    return term if total is None else total + term
+
+
+def visited(i: Node, rules: int) -> None:
+    """Tell open reports that the adjoint or tangent of `i` was computed, by that many rules."""
+    for report in recorders():
+        report.visited(i, rules)

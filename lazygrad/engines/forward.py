@@ -1,0 +1,51 @@
+"""Tangents from an input to the output: Sullivan's forward mode, Tomassoli's foldl (section 14).
+
+::
+
+    T^w = e_k;   T^i = sum over inputs j of i that depend on w of J^{j->i} T^j;   (dL/dw)_k = <dL/dL, T^L>
+
+One pass for each element of each w, over the nodes between w and L: the order to take "if x is just a scalar and L
+a vector" (Tomassoli). For a scalar L it costs as many passes as w has elements (Sullivan: 2m^2 d + md against 2m^2 + md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._contributions import fitted
+from .._node import Node
+from ._graph import Graph, Step, added, push_rule, read, seed, visited
+
+__all__ = ["forward"]
+
+
+def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+    """Push the unit tangents of each node of `wrt` up to `L`, one after the other."""
+    graph = Graph.of(L, wrt)
+    g = seed(L, cotangent)
+    return [_pass_each(L, w, graph.steps(w), g) if w.serial in graph.edges else None for w in wrt]
+
+
+def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
+    """<g, dL/dw_k> for each element k of `w`."""
+    result = np.empty(w.shape, w.dtype)
+    pushes = []  # everything that is the same in each pass
+    for c, edges in steps:
+        rules = [pushed for edge in edges if (pushed := push_rule(edge)) is not None]
+        pushes.append((c, [(e.rule.function, e.input, read(e.reads), e.rule.meta(c, e.argnum)) for e in rules]))
+        visited(c, w.size * len(rules))
+    for k in np.ndindex(w.shape):
+        unit = np.zeros(w.shape, w.dtype)
+        unit[k] = 1
+        tangents = {w.serial: unit[()]}
+        for c, terms in pushes:
+            total = None
+            for function, j, values, meta in terms:
+                term = function(tangents[j.serial], *values, **meta)
+                total = added(total, fitted(term, c.shape, c.dtype, c.op))
+            tangents[c.serial] = np.zeros(c.shape, c.dtype)[()] if total is None else total
+        result[k] = np.vdot(g, tangents[L.serial])
+    return result

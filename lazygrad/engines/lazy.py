@@ -1,0 +1,27 @@
+"""Tomassoli's lazy dynamic programming, section 13: the engine that `lazygrad.gradient` uses by itself.
+
+::
+
+    adjoint(i) = sum over consumers c of i that lead to L of vjp_{c->i}(adjoint(c)),   adjoint(L) = 1
+
+computed "recursively in a lazy way (i.e. only when needed)", with a table "lest we repeat computations". It
+visits only nodes between `wrt` and L, and what L's table holds already costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._adjoint import TargetMemo, target_memo
+from .._node import Node
+from .._value import forward_rec
+
+__all__ = ["lazy"]
+
+
+def lazy(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+    """Return the adjoints from the table of `L`, or from a new one if there is a cotangent."""
+    table = target_memo(L) if cotangent is None else TargetMemo.of(L, cotangent)
+    adjoints = [table.adjoint(i) for i in wrt]
+    return [None if adjoint is None else forward_rec(adjoint) for adjoint in adjoints]

@@ -1,0 +1,70 @@
+"""Collins' Theorem 1 taken at its word: the sum over directed paths.
+
+::
+
+    dL/dw = sum over paths p from w to L of  product over edges (a, b) in p of J^{a->b}(alpha^b)
+
+(also Stratos 3 and F.2). Each product is taken from L's side, as vector-Jacobian products; paths that share their last
+edges share those factors. It is exponential, so it counts the paths first (that is linear) and refuses beyond `MOST`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from .._errors import LazygradError
+from .._node import Node, label
+from ._graph import Graph, Step, added, pulled, seed, visited
+
+__all__ = ["MOST", "paths"]
+
+MOST = 10_000  # paths, for all of `wrt` together
+
+
+def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+    """Sum over all paths from each node of `wrt` to `L`; LazygradError if there are more than `MOST`."""
+    graph = Graph.of(L, wrt)
+    steps = {w.serial: graph.steps(w) for w in wrt if w.serial in graph.edges}
+    total = sum(_count(L, w, steps[w.serial]) for w in wrt if w.serial in steps)
+    if total > MOST:
+        names = ", ".join(label(w) for w in wrt)
+        raise LazygradError(
+            f"{_shown(total)} paths lead from {names} to {L!r}, and engine 'paths' follows each one: "
+            f"it refuses more than {MOST:,}; every other engine sums them without following them"
+        )
+    g = seed(L, cotangent)
+    return [_sum_over_paths(L, w, steps[w.serial], g) if w.serial in steps else None for w in wrt]
+
+
+def _count(L: Node, w: Node, steps: list[Step]) -> int:
+    """The number of paths from `w` to `L`, without following them."""
+    count = {w.serial: 1}
+    for c, edges in steps:
+        count[c.serial] = sum(count[edge.input.serial] for edge in edges)
+    return count[L.serial]
+
+
+def _shown(count: int) -> str:
+    return f"{count:,}" if count < 10**60 else f"about 10^{math.floor(math.log10(count))}"
+
+
+def _sum_over_paths(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
+    """Follow every path from `L` down to `w`; the stack holds where each stands and its product so far."""
+    edges = {c.serial: edges for c, edges in steps}
+    rules = Counter[Node]()
+    total = None
+    stack = [(L, g)]
+    while stack:
+        i, product = stack.pop()
+        if i is w:
+            total = added(total, product)
+            continue
+        for edge in reversed(edges[i.serial]):
+            rules[edge.input] += 1
+            stack.append((edge.input, pulled(edge, product)))
+    for i, count in rules.items():
+        visited(i, count)
+    return total

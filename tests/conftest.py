@@ -1,0 +1,19 @@
+"""What several test modules need."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """The garbage collector off; at the end there must be nothing for it to do."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+        assert gc.collect() == 0, "a reference cycle was left behind"
+    finally:
+        gc.enable()

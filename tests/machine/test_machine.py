@@ -1,0 +1,88 @@
+"""The main test of the memo: random lives of a graph, bit for bit those of a twin that has no memo."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from machine.world import ACTIONS, World
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+class Machine(RuleBasedStateMachine):
+    """The actions of `World` as rules, so that hypothesis finds a short life that fails."""
+
+    @initialize(seed=SEEDS, arrays=st.booleans(), adjoints=st.booleans())
+    def start(self, seed: int, arrays: bool, adjoints: bool) -> None:
+        self.world = World(seed, arrays, adjoints, refits=not adjoints)
+
+    @rule(seed=SEEDS)
+    def build(self, seed: int) -> None:
+        self.world.build(seed)
+
+    @rule(seed=SEEDS)
+    def set(self, seed: int) -> None:
+        self.world.set(seed)
+
+    @rule(seed=SEEDS)
+    def query(self, seed: int) -> None:
+        self.world.query(seed)
+
+    @rule(seed=SEEDS)
+    def query_held(self, seed: int) -> None:
+        self.world.query_held(seed)
+
+    @rule(seed=SEEDS)
+    def raise_in_the_middle(self, seed: int) -> None:
+        self.world.raise_in_the_middle(seed)
+
+    @rule(seed=SEEDS)
+    def drop(self, seed: int) -> None:
+        self.world.drop(seed)
+
+    @rule(seed=SEEDS)
+    def cache_clear(self, seed: int) -> None:
+        self.world.cache_clear(seed)
+
+    @invariant()
+    def holds(self) -> None:
+        if hasattr(self, "world"):
+            self.world.check()
+
+
+TestMachine = Machine.TestCase
+TestMachine.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+
+def live(seed: int, adjoints: bool, refits: bool) -> None:
+    rng = np.random.default_rng(seed)
+    world = World(seed, bool(seed % 2), adjoints, refits)
+    for step in range(80):
+        getattr(world, ACTIONS[rng.integers(len(ACTIONS))])(1000 * seed + step)
+        world.check()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lives_with_nodes_built_on_adjoints(seed: int) -> None:
+    live(seed, adjoints=True, refits=False)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lives_with_other_shapes_and_dtypes(seed: int) -> None:
+    live(seed, adjoints=False, refits=True)
+
+
+def test_lives_with_both() -> None:
+    for seed in range(20):
+        live(seed, adjoints=True, refits=True)

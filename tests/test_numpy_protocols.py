@@ -1,0 +1,320 @@
+"""Nodes among arrays and numbers: operators, NumPy's functions, indexing, and what is refused."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from kit import same
+
+import lazygrad as lg
+from lazygrad._operators import COMPARISONS, FUNCTIONS, OPERATORS
+
+ARRAY = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+SQUARE = np.array([[1.0, 2.0], [3.0, 5.0]])
+
+BINARY: dict[str, Callable[[Any, Any], Any]] = {name: getattr(operator, name) for name in (OPERATORS | COMPARISONS)}
+
+
+@pytest.fixture
+def x() -> lg.Node:
+    return lg.parameter(ARRAY)
+
+
+# -- operators -------------------------------------------------------------------------------------
+
+OTHERS = [
+    SQUARE[1],
+    SQUARE,
+    SQUARE.astype(int),
+    np.array(2.0),
+    np.array(2),
+    np.float64(2),
+    np.float32(2),
+    np.int64(2),
+    np.int32(2),
+    np.bool_(True),
+    2,
+    2.5,
+    True,
+    [[1.0, 2.0], [3.0, 4.0]],
+    [1, 2],
+]
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("other", OTHERS, ids=repr)
+def test_operators_take_arrays_and_numbers_on_either_side(name: str, other: Any) -> None:
+    """Always a node, never an array of objects."""
+    call, x = BINARY[name], lg.parameter(SQUARE)
+    if name == "matmul" and np.ndim(other) == 0:
+        for pair in ((x, other), (other, x)):
+            with pytest.raises(lg.ShapeError, match="0-d"):
+                call(*pair)
+        return
+    same(call(x, other), call(SQUARE, other))
+    # An operator of a list with a node is NumPy's with an array, except that `list < node` is `node > list`.
+    same(call(other, x), call(np.asarray(other) if isinstance(other, list) else other, SQUARE))
+
+
+def test_operators_between_nodes_and_of_one_node(x: lg.Node) -> None:
+    y = lg.parameter(ARRAY + 1)
+    for name in BINARY:
+        if name != "matmul":
+            same(BINARY[name](x, y), BINARY[name](ARRAY, ARRAY + 1))
+    same(x @ y.T, ARRAY @ (ARRAY + 1).T)
+    same(-x, -ARRAY)
+    same(abs(-x), ARRAY)
+    assert +x is x
+
+
+DTYPES = [bool, np.int32, np.int64, np.float32, np.float64]
+NUMBERS = [True, 2, 2.0]
+
+
+def operands(dtype: Any) -> list[tuple[Any, Any]]:
+    """(for lazygrad, for NumPy): a 2 x 2 leaf and a 0-d one; or a Python number."""
+    if isinstance(dtype, type):
+        arrays = [np.array([[1, 2], [3, 1]]).astype(dtype), np.ones((), dtype)[()]]
+        return [(lg.constant(a), a) for a in arrays]
+    return [(dtype, dtype)]
+
+
+@pytest.mark.parametrize("name", BINARY)
+@pytest.mark.parametrize("first", [*DTYPES, *NUMBERS], ids=str)
+@pytest.mark.parametrize("second", [*DTYPES, *NUMBERS], ids=str)
+def test_dtypes_are_promoted_as_numpy_does(name: str, first: Any, second: Any) -> None:
+    for x, a in operands(first):
+        for y, b in operands(second):
+            if not (isinstance(x, lg.Node) or isinstance(y, lg.Node)) or (
+                name == "matmul" and not (np.ndim(a) and np.ndim(b))
+            ):
+                continue
+            try:
+                expected = BINARY[name](a, b)
+            except TypeError:
+                with pytest.raises(TypeError):
+                    BINARY[name](x, y)
+                continue
+            same(BINARY[name](x, y), expected)
+
+
+def test_integers_out_of_range_are_refused_as_numpy_does() -> None:
+    for x in (np.array([1], np.int32), lg.constant(np.array([1], np.int32))):
+        with pytest.raises(OverflowError, match="out of bounds for int32"):
+            x + 2**40
+
+
+@pytest.mark.parametrize("other", ["a", None, 1j, {}, object()], ids=repr)
+def test_operands_of_another_kind_are_refused(x: lg.Node, other: Any) -> None:
+    for name in BINARY:
+        if name in ("eq", "ne"):
+            assert BINARY[name](x, other) is (name == "ne")  # Python's own answer: another object
+            continue
+        for pair in ((x, other), (other, x)):
+            with pytest.raises(TypeError):
+                BINARY[name](*pair)
+
+
+@pytest.mark.parametrize(
+    "other", [np.array([1j, 2, 3]), np.array([None, 1, 2]), np.ma.array([1.0, 2.0, 3.0])], ids=repr
+)
+def test_arrays_that_a_node_cannot_hold_are_refused(x: lg.Node, other: Any) -> None:
+    for pair in ((x, other), (other, x)):
+        with pytest.raises(TypeError, match=r"cannot hold|\.value"):
+            operator.add(*pair)
+
+
+def test_gradients_flow_from_either_side(x: lg.Node) -> None:
+    two = np.full((2, 3), 2.0)
+    for L in (two * x, x * two, np.float64(2) * x, x * 2, [[2.0]] * x):
+        np.testing.assert_array_equal(lg.gradient(L.sum(), x), two)
+
+
+# -- NumPy's functions -----------------------------------------------------------------------------
+
+Calls = tuple[Callable[[Any, Any], Any], ...]  # of the function and its array
+
+
+def plain(f: Any, x: Any) -> Any:
+    return f(x)
+
+
+def two(f: Any, x: Any) -> Any:
+    return f(x, ARRAY[::-1] - 1.5)
+
+
+def reversed_two(f: Any, x: Any) -> Any:
+    return f(ARRAY[::-1] + 1, x)
+
+
+REDUCTION: Calls = (
+    plain,
+    lambda f, x: f(x, axis=0),
+    lambda f, x: f(x, 1),
+    lambda f, x: f(x, axis=-1, keepdims=True),
+    lambda f, x: f(x, axis=(0, 1)),
+)
+ELEMENTWISE = [np.sign, np.absolute, np.fabs, np.negative, np.exp, np.log, np.sqrt, np.sin, np.cos, np.tanh]
+ARITHMETIC = [np.add, np.subtract, np.multiply, np.divide, np.power]
+COMPARISON = [np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal]
+CALLS: dict[Any, Calls] = {
+    **dict.fromkeys((*ELEMENTWISE, np.positive, np.square, np.shape, np.ndim, np.size, np.ravel), (plain,)),
+    **{f: (two, reversed_two, lambda f, x: f(x, 2), lambda f, x: f(2.0, x)) for f in (*ARITHMETIC, *COMPARISON)},
+    **{
+        f: (two, reversed_two, lambda f, x: f(x, 2), lambda f, x: f(2.0, x), lambda f, x: f(x, np.float64(2)))
+        for f in (np.maximum, np.minimum)
+    },
+    **dict.fromkeys((np.sum, np.mean, np.max, np.amax, np.min, np.amin), REDUCTION),
+    **{
+        f: (lambda f, x: f(x, ARRAY.T), lambda f, x: f(ARRAY.T, x), lambda f, x: f(x, ARRAY[0]))
+        for f in (np.matmul, np.dot)
+    },
+    **dict.fromkeys((np.ones_like, np.zeros_like), (plain,)),
+    np.reshape: (lambda f, x: f(x, (3, 2)), lambda f, x: f(x, -1)),
+    np.transpose: (plain, lambda f, x: f(x, (1, 0)), lambda f, x: f(x, axes=(-1, 0))),
+    np.swapaxes: (lambda f, x: f(x, 0, 1), lambda f, x: f(x, -1, 0)),
+    np.broadcast_to: (lambda f, x: f(x, (4, 2, 3)),),
+    np.expand_dims: tuple(lambda f, x, k=k: f(x, k) for k in (0, 1, 2, -1, -3)),
+    np.where: (
+        lambda f, x: f(ARRAY > 2, x, 0),
+        lambda f, x: f(x > 2, -1.0, x),
+        lambda f, x: f([True, False, True], x, ARRAY),
+    ),
+    np.concatenate: (
+        lambda f, x: f([x, ARRAY]),
+        lambda f, x: f((ARRAY[:, :1], x), axis=1),
+        lambda f, x: f([x, x], axis=None),
+    ),
+}
+METADATA = {np.shape, np.ndim, np.size, np.ones_like, np.zeros_like}
+
+
+def test_every_function_is_tried() -> None:
+    assert set(FUNCTIONS) <= set(CALLS), "a function in lazygrad._operators.FUNCTIONS has no call here"
+
+
+@pytest.mark.parametrize("function", CALLS, ids=lambda f: f.__name__)
+def test_numpy_functions_on_nodes(function: Any) -> None:
+    for call in CALLS[function]:
+        for array in (ARRAY, ARRAY.astype(np.float32)):
+            found, expected = call(function, lg.parameter(array)), call(function, array)
+            if function in METADATA:
+                np.testing.assert_array_equal(found, expected)
+                assert np.asarray(found).dtype == np.asarray(expected).dtype
+            else:
+                same(found, expected)
+
+
+@pytest.mark.xfail(strict=True, reason="the axis wraps around")
+@pytest.mark.parametrize("k", [-4, 3])
+def test_expand_dims_out_of_range(x: lg.Node, k: int) -> None:
+    with pytest.raises((ValueError, IndexError), match="axis"):
+        np.expand_dims(x, k)
+
+
+def test_methods_are_named_and_called_as_numpys(x: lg.Node) -> None:
+    calls: list[Callable[[Any], Any]] = [
+        lambda a: a.reshape(3, 2),
+        lambda a: a.reshape((-1,)),
+        lambda a: a.T,
+        lambda a: a.transpose(),
+        lambda a: a.transpose(1, 0),
+        lambda a: a.transpose((1, 0)),
+        lambda a: a.swapaxes(0, 1),
+        lambda a: a.astype(np.float32),
+        lambda a: a.astype("int64"),
+        lambda a: a.dot(ARRAY.T),
+        *[lambda a, n=n: getattr(a, n)(axis=1, keepdims=True) for n in ("sum", "mean", "max", "min")],
+    ]
+    for call in calls:
+        same(call(x), call(ARRAY))
+    assert x.sum().item() == 21.0
+
+
+# -- refused, with a hint --------------------------------------------------------------------------
+
+
+def in_place(x: lg.Node) -> None:
+    buffer = np.zeros((2, 3))
+    buffer += x
+
+
+def store(x: lg.Node) -> None:
+    buffer = np.zeros((2, 3))
+    buffer[...] = x
+
+
+def store_row(x: lg.Node) -> None:
+    buffer = np.zeros((2, 3))
+    buffer[0] = x[0]
+
+
+def assign(x: lg.Node) -> None:
+    x[0] = 1.0  # type: ignore[index]
+
+
+REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "out=": (lambda x: np.add(x, 1, out=np.zeros((2, 3))), "assign the result"),
+    "buffer += node": (in_place, "assign the result"),
+    "buffer[...] = node": (store, r"use `\.value`"),
+    "buffer[0] = node": (store_row, r"use `\.value`"),
+    "node[0] = 1": (assign, "build a new one"),
+    "np.array(node)": (lambda x: np.array(x), "np.concatenate"),
+    "np.array([node])": (lambda x: np.array([x, x]), "np.concatenate"),
+    "object array": (lambda x: np.array([x.sum()], dtype=object), "np.concatenate"),
+    "np.asarray(node)": (lambda x: np.asarray(x.sum()), r"use `\.value`"),
+    "float": (lambda x: float(x.sum()), r"`\.item\(\)`"),
+    "int": (lambda x: int(x.sum()), r"`\.item\(\)`"),
+    "complex": (lambda x: complex(x.sum()), r"`\.item\(\)`"),
+    "math": (lambda x: math.sin(x.sum()), r"`\.item\(\)`"),
+    "index": (lambda x: range(lg.constant(3)), r"`\.item\(\)`"),
+    "index of an array": (lambda x: ARRAY[lg.constant(0)], r"use `\.value`"),
+    "slice": (lambda x: x[lg.constant(1) :], r"`\.item\(\)`"),
+    "bool": (lambda x: bool(x.sum() > 0), r"use `\.value`"),
+    "if": (lambda x: 1 if x.sum() > 0 else 2, "np.where"),
+    "chained comparison": (lambda x: 0 < x.sum() < 1, "np.where"),
+    "in": (lambda x: 1.0 in x, "compare by value"),
+    "in a list": (lambda x: x in [lg.parameter(1.0)], "truth value"),
+    "fft": (lambda x: np.fft.fft(x), r"np\.fft is not defined on nodes.*`\.value`"),
+    "a ufunc without a rule": (lambda x: np.arctan(x), r"np\.arctan is not defined on nodes.*`\.value`"),
+    "a function without a rule": (lambda x: np.median(x), r"np\.median is not defined on nodes.*`\.value`"),
+    "ufunc.reduce": (lambda x: np.add.reduce(x), r"np\.add\.reduce is not defined on nodes"),
+    "ufunc.outer": (lambda x: np.multiply.outer(x, x), r"np\.multiply\.outer is not defined on nodes"),
+    "ufunc.at": (lambda x: np.add.at(np.zeros(3), [0], x), r"np\.add\.at is not defined on nodes"),
+    "where=": (lambda x: np.add(x, 1, where=ARRAY > 2), "does not take where"),
+    "dtype=": (lambda x: np.sum(x, dtype=float), "dtype"),
+    "len of 0-d": (lambda x: len(x.sum()), "0-d"),
+    "iteration over 0-d": (lambda x: list(x.sum()), "0-d"),
+    "mask node": (lambda x: x[x > 2], "np.where"),
+    "float index": (lambda x: x[1.0], "integer"),
+    "parameter of a node": (lambda x: lg.parameter(x), r"node\.value"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_with_a_hint(x: lg.Node, name: str) -> None:
+    call, hint = REFUSED[name]
+    with pytest.raises(TypeError, match=hint):
+        call(x)
+
+
+def test_an_element_of_an_array_is_not_assigned_silently(x: lg.Node) -> None:
+    """NumPy turns our TypeError into its own ValueError here, but nothing is cut off from the graph."""
+    buffer = np.zeros(3)
+    with pytest.raises((TypeError, ValueError)):
+        buffer[0] = x.sum()
+    assert not buffer.any()
+
+
+def test_augmented_assignment_builds_a_new_node(x: lg.Node) -> None:
+    y = x
+    y += 1.0
+    y *= 2.0
+    assert y is not x
+    same(y, (ARRAY + 1) * 2)
+    same(x * 1, ARRAY)

@@ -24,9 +24,9 @@ import numpy as np
 from ._contributions import AdjointNode, ContributionSum, Counts, pass_on
 from ._demand import demand
 from ._discover import Discovery
-from ._node import NO_STATIC, Node, _next_serial, enlist
+from ._node import NO_STATIC, Node, _next_serial, constant, enlist, in_order
+from ._op import frozen
 from ._rule import Rule
-from ._set import invalidate
 from ._value import forward_rec
 
 __all__ = ["AdjointOp", "MirrorOp", "TargetMemo", "target_memo"]
@@ -119,7 +119,8 @@ class TargetMemo:
             target, op=MirrorOp(target.op, ref), value=None, consumers=None, memo=None, serial=_next_serial()
         )
         enlist(mirror)
-        op = AdjointOp(Counts(ref), mirror, _one(target) if seed is None else seed)
+        order = (*in_order(target), 0 if seed is None else mirror.serial)
+        op = AdjointOp(Counts(ref), mirror, _one(target) if seed is None else seed, order)
         return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
 
     @property
@@ -146,6 +147,12 @@ class TargetMemo:
                     return None
                 demand(i, self._missing, self._build)
         return self.adjoints[i.serial]
+
+    def zero(self, i: Node) -> Node:
+        """The adjoint of a node that does not lead to the target: zeros, in whatever shape the node has."""
+        node = AdjointNode(self.op, (), NO_STATIC, i.shape, i.dtype, of=i, edges=())
+        enlist(node, (i,))
+        return node
 
     def _missing(self, i: Node) -> Sequence[Node] | None:
         adjoints = self.adjoints
@@ -174,13 +181,21 @@ class TargetMemo:
         adjoints[i.serial] = node
         leading[i.serial] = BUILT
 
-    def reshaped(self) -> None:
-        """Called when nodes below the target change shape: adjoints follow, and the tables are rebuilt."""
+    def reshaped(self) -> list[weakref.ref[Node]]:
+        """Called when nodes below the target change shape: drop the adjoints; return those somebody else may hold."""
+        dropped: list[weakref.ref[Node]] = []
         for memo in (self, *self.others):
-            for adjoint in memo.adjoints.values():  # somebody else may hold them
-                adjoint.shape, adjoint.dtype = adjoint.op.infer(adjoint)
-                invalidate(adjoint)
+            dropped += [weakref.ref(adjoint) for adjoint in memo.adjoints.values()]
             memo.clear()
+        return dropped
+
+    def renew_seed(self, target: Node) -> None:
+        """Follow a target whose shape or dtype has changed."""
+        self.clear()
+        if not self.seeded:
+            self.op.seed = _one(target)
+        elif self.seed.op is None and self.seed.shape == target.shape:
+            self.op.seed = constant(self.seed._value.astype(target.dtype))
 
     def clear(self) -> None:
         """Forget the adjoints and the counts."""
@@ -191,8 +206,7 @@ class TargetMemo:
 
 
 def _one(target: Node) -> Node:
-    value = target.dtype.type(1) if not target.shape else np.ones(target.shape, target.dtype)
-    return Node(None, (), SEED, target.shape, target.dtype, value=value)
+    return Node(None, (), SEED, target.shape, target.dtype, value=frozen(np.ones(target.shape, target.dtype)))
 
 
 def target_memo(target: Node) -> TargetMemo:

@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from ._errors import LazygradError
-from ._node import NO_STATIC, Node
-from ._op import as_node, frozen
+from ._node import NO_STATIC, Node, in_order
+from ._op import as_node, count_requests, frozen
 from ._rule import Rule
 from .ops.linear import astype, broadcast_to, identity, sum_to, unbroadcast
 
@@ -56,6 +56,11 @@ class AdjointNode(Node):
             yield rule, consumer, argnum, start, stop
             start = stop
 
+    def order(self) -> tuple[float, ...]:
+        """Where its own contributions stand in sums: see `in_order`."""
+        of = in_order(self.of)
+        return (*self.op.order, -len(of), *of)
+
     def contributions(self, arguments: Sequence[Any]) -> Iterator[tuple[Node, int, Any]]:
         """Consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
         for rule, consumer, argnum, start, stop in self.each_edge():
@@ -79,6 +84,7 @@ class ContributionSum:
     counts: Counts
     mirror: Node
     seed: Node
+    order: tuple[float, ...] = ()  # where its adjoints stand in sums
 
     name: ClassVar[str] = "adjoint"
     is_adjoint: ClassVar[bool] = True
@@ -144,12 +150,17 @@ class ContributionSum:
             else:
                 total = total + term
                 owned = bool(shape)
-            if adjoint.op is not None:
-                adjoint.op.requested()
+        count_requests(inputs)
         self.counts.misses += 1
+        if total is None:  # no path leads to the target
+            total = np.zeros(shape, dtype)
         return frozen(total)
 
     # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
+
+    def numbers(self, node: AdjointNode) -> list[tuple[Node, Any]]:
+        """No plain number is an operand of an adjoint."""
+        return []
 
     def unfold(self, node: AdjointNode) -> tuple[Node, tuple[Node, ...]]:
         """The same computation as ops, and the stand-ins for the adjoint's inputs it starts from."""

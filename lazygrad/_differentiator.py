@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ._adjoint import TargetMemo, target_memo
+from ._checks import as_cotangent, check_node, check_target, check_wrt
 from ._contributions import AdjointNode, fitted, shown
-from ._discover import Discovery, flows, flows_or_blocked
+from ._defined import defined_leaves, first_blocked, input_name, naming
+from ._engine import LAZY, answers
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
 from ._memo import CacheInfo
-from ._node import Node, constant, label, lock
+from ._node import Node, label, lock
 from ._table import Table, ancestors, named_node, row
 from ._value import forward_rec, handed_out
 
@@ -63,9 +65,9 @@ class Differentiator:
     """
 
     def __init__(self, L: Node, *, cotangent: Any = None) -> None:
-        _check_target(L)
+        check_target(L)
         with lock:
-            seed = None if cotangent is None else _as_cotangent(L, cotangent)
+            seed = None if cotangent is None else as_cotangent(L, cotangent)
             self._set_up(L, TargetMemo.of(L, seed))
             target_memo(L).others.add(self._memo)
 
@@ -81,27 +83,29 @@ class Differentiator:
             return _with_cotangent, (self.target, self._memo.seed)
         return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
 
-    def gradient(self, wrt: Any, *, unconnected: Unconnected = "zero") -> Any:
+    def gradient(self, wrt: Any, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> Any:
         """dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
         with lock:
             self._check()
+            if unconnected not in ("zero", "none", "raise"):
+                raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
+            nodes = self._resolved(wrt)
+            lazy = engine == LAZY
+            connected = self._connected if lazy else self._answers(engine, nodes)
             missing: list[Node] = []
             found = 0
 
             def one(i: Node) -> Any:
                 nonlocal found
-                adjoint = self._connected(i)
+                adjoint = connected(i)
                 if adjoint is None:
                     missing.append(i)
                     return None if unconnected == "none" else handed_out(np.zeros(i.shape, i.dtype))
                 found += 1
-                return handed_out(forward_rec(adjoint))
+                return handed_out(forward_rec(adjoint) if lazy else adjoint)
 
-            if unconnected not in ("zero", "none", "raise"):
-                raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
-            nodes = self._resolved(wrt)
-            if unconnected == "raise":  # before anything is computed
-                _each(nodes, lambda i: None if self._connected(i) is not None else missing.append(i))
+            if unconnected == "raise":  # before anything is computed, if the engine is lazy
+                _each(nodes, lambda i: None if connected(i) is not None else missing.append(i))
                 if missing:
                     names = ", ".join(label(i) for i in missing)
                     raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
@@ -117,9 +121,7 @@ class Differentiator:
         with lock:
             self._check()
             found = self._connected(node)
-            if found is None:
-                return constant(np.zeros(node.shape, node.dtype))
-            return found
+            return self._memo.zero(node) if found is None else found
 
     def contributions(self, node: Node) -> list[Contribution]:
         """The terms that sum to the adjoint of `node`, one for each edge that leads to the target.
@@ -156,14 +158,14 @@ class Differentiator:
         >>> d.is_connected(x), d.is_connected(y)
         (True, False)
         """
-        _check_node(node)
+        check_node(node)
         with lock:
             return self._memo.leads(node)
 
     def cache_info(self) -> CacheInfo:
-        """Requests for adjoints of this target by the caller and by other adjoints, and the table's size."""
+        """Requests for adjoints of this target, by the caller and by computations, and the table's size."""
         counts = self._memo.op.counts
-        return CacheInfo(max(counts.requests - counts.misses, 0), counts.misses, None, len(self._memo.adjoints))
+        return CacheInfo(counts.requests - counts.misses, counts.misses, None, len(self._memo.adjoints))
 
     def cache_clear(self) -> None:
         """Drop the adjoints and the counts; forward values stay."""
@@ -202,35 +204,39 @@ class Differentiator:
                 f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
                 f"sum it, or pass `cotangent=` of that shape"
             )
+        seed = self._memo.seed
+        if seed.shape != L.shape or seed.dtype != L.dtype:
+            self._memo.renew_seed(L)
         if self._memo.seed.shape != L.shape:
             raise ShapeError(f"the cotangent has shape {self._memo.seed.shape}, but {L!r} has shape {L.shape}")
 
     def _connected(self, i: Node) -> Node | None:
         """The adjoint of `i`, None if structurally zero; raises where it is undefined."""
-        _check_node(i)
-        if i.dtype.kind != "f":
-            raise NotDifferentiableError(
-                f"there is no derivative with respect to {i!r}: its dtype is {i.dtype}; make it a float parameter"
-            )
+        check_wrt(i)
         found = self._memo.adjoint(i)
         if found is None:
             self._raise_if_blocked(i)
         return found
 
+    def _answers(self, engine: str, nodes: Any) -> Callable[[Node], Any]:
+        """What another engine finds for all of a structure's nodes at once, as a look-up; None for no path."""
+        wanted: dict[int, Node] = {}
+        _each(nodes, lambda i: wanted.update({check_wrt(i).serial: i}))
+        table = answers(engine, self.target, wanted, self._memo.seed if self._memo.seeded else None)
+        for serial, i in wanted.items():
+            if table[serial] is None:
+                self._raise_if_blocked(i)
+        return lambda i: table[i.serial]
+
     def _raise_if_blocked(self, i: Node) -> None:
         """Tell "no path" from "every path is blocked" (Collins, Definition 6), naming the first blocked edge."""
-        mirror = self._memo.mirror
-        search = Discovery(self._memo.serial, mirror, flows_or_blocked)
-        while consumers := search.find(i):
-            c = consumers[0]
-            if not flows(c, i):
-                k = next(k for k, j in enumerate(c.inputs) if j is i and c.op.blocks(c, k))
-                name = c.op.inputs[min(k, len(c.op.inputs) - 1)].lstrip("*")
-                raise NotDifferentiableError(
-                    f"op {c.op.name!r} has no derivative by its input {name!r} ({i!r}), and every path from there "
-                    f"to {self.target!r} starts with such an edge"
-                )
-            i = c
+        if (found := first_blocked(i, self._memo.serial, self._memo.mirror)) is not None:
+            c, argnum, j = found
+            raise NotDifferentiableError(
+                f"op {c.op.name!r} has no derivative by its input {input_name(c, argnum)!r} ({j!r}), and every path "
+                f"from there to {self.target!r} meets such an edge; derivatives are defined on all paths from: "
+                f"{naming(defined_leaves(self.target))}"
+            )
 
     def _resolved(self, wrt: Any) -> Any:
         """`wrt` with names replaced by the nodes below the target that bear them."""
@@ -262,28 +268,6 @@ def _each(wrt: Any, one: Any) -> Any:
     raise TypeError(f"wrt must be a node, a name, or a list, tuple or dict of them, not {type(wrt).__name__}")
 
 
-def _check_node(node: Any) -> None:
-    if not isinstance(node, Node):
-        hint = ": make it a `parameter` and build the target from that" if isinstance(node, np.ndarray) else ""
-        raise TypeError(f"expected a node, not {type(node).__name__}{hint}")
-
-
-def _check_target(L: Any) -> None:
-    _check_node(L)
-    if L.dtype.kind != "f":
-        raise TypeError(f"the target must be floating point, but {L!r} has dtype {L.dtype}")
-
-
-def _as_cotangent(L: Node, cotangent: Any) -> Node:
-    if not isinstance(cotangent, Node):
-        cotangent = constant(np.asarray(cotangent, dtype=L.dtype))
-    if cotangent.shape != L.shape:
-        raise ShapeError(f"the cotangent has shape {cotangent.shape}, but {L!r} has shape {L.shape}")
-    if cotangent.dtype != L.dtype:
-        raise TypeError(f"the cotangent has dtype {cotangent.dtype}, but {L!r} has dtype {L.dtype}")
-    return cotangent
-
-
 def _with_cotangent(L: Node, cotangent: Node) -> Differentiator:
     return Differentiator(L, cotangent=cotangent)
 
@@ -299,7 +283,7 @@ def differentiator(L: Node) -> Differentiator:
     >>> lg.gradient(L, x), lg.differentiator(L).cache_info()
     (array(4.), CacheInfo(hits=0, misses=1, maxsize=None, currsize=1))
     """
-    _check_target(L)
+    check_target(L)
     with lock:
         memo = target_memo(L)
         kept: Differentiator | None = memo.facade() if memo.facade is not None else None
@@ -310,7 +294,7 @@ def differentiator(L: Node) -> Differentiator:
         return kept
 
 
-def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent: Any = None) -> Any:
+def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent: Any = None, engine: str = LAZY) -> Any:
     """Return dL/d`wrt`, computing only what no earlier question has.
 
     Parameters
@@ -325,6 +309,8 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
     cotangent
         Array or node of the shape of `L`: the answer is then the vector-Jacobian product.
         To keep its memo between calls, hold a `Differentiator`.
+    engine
+        The algorithm, by its name in `lazygrad.engines`; only ``"lazy"`` has a memo.
 
     Returns
     -------
@@ -336,6 +322,8 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
         If `L` has several elements and there is no cotangent, or is no float.
     NotDifferentiableError
         If an edge that is needed has no rule, or a requested node is an integer.
+    ValueError
+        If no engine has that name: the known ones are listed, closest first.
 
     Notes
     -----
@@ -356,7 +344,7 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
     array([1.])
     """
     d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
-    return d.gradient(wrt, unconnected=unconnected)
+    return d.gradient(wrt, unconnected=unconnected, engine=engine)
 
 
 def adjoint(L: Node, node: Node) -> Node:

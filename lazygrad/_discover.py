@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 import attrs
 
 from ._memo import recorders
-from ._node import Node, by_serial, consumer_refs
+from ._node import Node, consumer_refs, in_order
 
 __all__ = ["Discovery", "flows", "flows_or_blocked"]
 
@@ -107,7 +107,7 @@ class Discovery:
         for serial in sorted(cone, reverse=True):
             consumers = cone[serial]
             if len(consumers) > 1:  # a consumer stands twice in the list if it was built as f(x, y, x)
-                consumers = sorted({c.serial: c for c in consumers}.values(), key=by_serial)
+                consumers = sorted({c.serial: c for c in consumers}.values(), key=in_order)
             leading[serial] = tuple([c for c in consumers if c is mirror or leading[c.serial]])
 
     def _from_target(self, serial: int) -> Iterator[None]:
@@ -117,7 +117,7 @@ class Discovery:
             yield
             node, consumers = met[youngest]
             if youngest not in self.leading:
-                self.leading[youngest] = tuple(reversed(consumers))  # they came youngest first
+                self.leading[youngest] = tuple(sorted(consumers, key=in_order) if len(consumers) > 1 else consumers)
             self._expand(node)
             # Only now, so that an interrupted step is simply done again.
             self._floor = youngest

@@ -12,7 +12,7 @@ Each answer is an array of the node's shape, or None where no derivative flows f
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from ._errors import LazygradError, ShapeError
 from ._node import Node, kept
 
-__all__ = ["LAZY", "Engine", "add", "answers", "names", "named_engine"]
+__all__ = ["LAZY", "Engine", "add", "answers", "named_engine", "names"]
 
 Engine = Callable[[Node, Sequence[Node], Node | None], Sequence[Any]]
 
@@ -47,12 +47,15 @@ def named_engine(name: str) -> Engine:
     return found
 
 
-def answers(name: str, L: Node, wrt: Sequence[Node], cotangent: Node | None) -> list[Any]:
-    """What an engine answers, as read-only arrays of each node's shape and dtype, or None."""
-    found = named_engine(name)(L, wrt, cotangent)
+def answers(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None) -> dict[int, Any]:
+    """What an engine answers for nodes by serial: read-only arrays of each node's shape and dtype, or None."""
+    found = named_engine(name)(L, list(wrt.values()), cotangent)
     if len(found) != len(wrt):
         raise LazygradError(f"engine {name!r} gave {len(found)} answers for {len(wrt)} nodes")
-    return [None if answer is None else _checked(name, np.asarray(answer), i) for answer, i in zip(found, wrt, strict=True)]
+    return {
+        serial: None if answer is None else _checked(name, np.asarray(answer), i)
+        for (serial, i), answer in zip(wrt.items(), found, strict=True)
+    }
 
 
 def _checked(name: str, answer: np.ndarray[Any, Any], i: Node) -> Any:

@@ -6,7 +6,7 @@ node, and a node was *computed*. Everything a report shows is a function of thes
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -36,7 +36,8 @@ class Tally:
     """How often values, or adjoints, were needed and what became of it.
 
     A *request* is one need, by a computation or by the caller; a *hit* found the memo fresh, a *miss* had
-    to compute. Leaves are always fresh; structural zeros and the seed dL/dL = 1 do not count.
+    to compute. Leaves are always fresh; structural zeros and the seed dL/dL = 1 do not count. An engine without
+    a memo (`lazygrad.engines`) asks once for each adjoint or tangent that it computes.
     """
 
     requests: int
@@ -64,6 +65,7 @@ class Report:
 
     nodes_touched: int = 0  # nodes examined by discovery
     _events: list[tuple[Node, bool]] = attrs.field(factory=list)  # (node, asked for | computed)
+    _visits: list[tuple[Node, int]] = attrs.field(factory=list)  # by engines without a memo: (node, rules run)
 
     def begin(self, node: Node, asked: bool) -> None:
         """Note that somebody needs `node`."""
@@ -74,13 +76,17 @@ class Report:
         """Note what was computed."""
         self._events.extend([(node, False) for node in computed])
 
+    def visited(self, node: Node, rules: int) -> None:
+        """Note that an engine without a memo computed the adjoint or tangent of `node`, by so many rules."""
+        self._visits.append((node, rules))
+
     def _tally(self, adjoints: bool) -> Tally:
         requests, computed = 0, []
         for node, asked in self._events:
             if asked:
-                needs: Sequence[Node] = (node,)
-            else:
-                needs = node.inputs
+                needs: Iterable[Node] = (node,)
+            else:  # x * x needs x once
+                needs = {id(j): j for j in node.inputs}.values()
                 if adjoints == node.op.is_adjoint:
                     computed.append(node.of if adjoints else node)  # type: ignore[attr-defined]
             for j in needs:
@@ -88,6 +94,9 @@ class Report:
                     requests += not adjoints and j.static["leaf"] != "seed"
                 else:
                     requests += adjoints == j.op.is_adjoint
+        if adjoints:
+            requests += len(self._visits)
+            computed += [node for node, _ in self._visits]
         return Tally(requests, tuple(computed))
 
     @property
@@ -103,7 +112,8 @@ class Report:
     @property
     def rules_run(self) -> int:
         """How many contributions were evaluated: one for each edge of the graph."""
-        return sum(len(node.edge_adjoints()) for node, asked in self._events if not asked and node.op.is_adjoint)  # type: ignore
+        lazily = sum(len(node.edge_adjoints()) for node, asked in self._events if not asked and node.op.is_adjoint)  # type: ignore
+        return lazily + sum(rules for _, rules in self._visits)
 
     def trace(self) -> str:
         """The adjoints asked for and computed, in the manner of Tomassoli's section 13.

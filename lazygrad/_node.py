@@ -127,6 +127,14 @@ def by_serial(node: Node) -> int:
     return node.serial
 
 
+def in_order(node: Node) -> tuple[float, ...]:
+    """Sort key of summation: by creation, but an adjoint right after its target, whenever it was built.
+
+    So the order, and with it every bit of a sum, does not depend on which questions came first.
+    """
+    return (node.serial,) if node.__class__ is Node else node.order()  # type: ignore[attr-defined, no-any-return]
+
+
 def label(node: Node) -> str:
     """The node's name, or the op and serial that stand for it in reports."""
     if node.name is not None:
@@ -147,11 +155,11 @@ def build(
     return node
 
 
-def enlist(node: Node) -> None:
-    """Enter `node` among the consumers of each of its inputs."""
+def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
+    """Enter `node` among the consumers of each of its inputs, or of others that it must follow."""
     ref = weakref.ref(node)
     previous = None
-    for j in node.inputs:
+    for j in node.inputs if inputs is None else inputs:
         if j is previous:  # x * x; any other repetition only costs a second look
             continue
         previous = j

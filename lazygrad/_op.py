@@ -123,9 +123,20 @@ class Op:
         """Shape and dtype of `node` from its inputs as they are now."""
         return self.checked(node.inputs, node.static)
 
+    def numbers(self, node: Node) -> list[tuple[Node, Any]]:
+        """The plain numbers among the inputs, and their values in the dtype that the other inputs give them."""
+        plain = [j for j in node.inputs if j.op is None and "number" in j.static]
+        others = [j.dtype for j in node.inputs if j.op is not None or "number" not in j.static]
+        like = np.result_type(*others) if others else None
+        return [(j, as_node(j.static["number"], like)._value) for j in plain]
+
     def run(self, node: Node) -> Any:
         """The value of `node` from the values of its inputs: a^i = f^i(a^j, j in pa(i))."""
         inputs = node.inputs
+        for j in inputs:
+            if j.__class__ is not Node:  # an adjoint, whose memo counts its requests
+                count_requests(inputs)
+                break
         if node.static is not NO_STATIC:
             value = self.function(*[j._value for j in inputs], **node.static)
         elif len(inputs) == 2:
@@ -174,6 +185,12 @@ class Op:
         return pair
 
 
+def count_requests(inputs: Sequence[Node]) -> None:
+    """Let each adjoint among the inputs of a computation count one request."""
+    for j in {id(j): j for j in inputs if j.__class__ is not Node}.values():
+        j.op.requested()
+
+
 def frozen(value: Any) -> Any:
     """The value as the memo keeps it: a read-only array, or for 0-d a NumPy scalar."""
     if value.__class__ is np.ndarray:
@@ -195,13 +212,17 @@ def op_named(name: str) -> Op:
 
 
 def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
-    """The node itself, or a constant around an array or number (a plain number takes dtype `like`)."""
+    """The node itself, or a constant around an array or number.
+
+    A plain number takes the dtype `like`, as in NumPy's promotion, and remembers that it is one: should the
+    other operand change its dtype, so will the constant.
+    """
     if isinstance(value, Node):
         return value
     if like is not None and value.__class__ in (int, float):
         if like.kind != "f":
             like = np.result_type(like, value)
-        return Node(None, (), CONSTANT, (), like, value=like.type(value))
+        return Node(None, (), {"leaf": "constant", "number": value}, (), like, value=like.type(value))
     return leaf(kept(leaf_array(value, "constant")), CONSTANT)
 
 
@@ -353,10 +374,8 @@ def linear(
     # The jvp reads the other inputs and all statics, and calls the op.
     metas = tuple([(name, look_up) for name in made.statics if (look_up := meta_look_up(name, (), made.statics))])
     starred = bool(others) and others[-1][0] == "*"
-    made.jvp = (
-        Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas),
-        BLOCKED,
-    )
+    own = Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas)
+    made.jvp = (own, *[BLOCKED for _ in others])
     return made
 
 

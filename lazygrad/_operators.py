@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ._node import Node, install
 from ._op import OPS, Op, as_node
@@ -116,7 +117,9 @@ def _swapaxes(self: Node, axis1: int, axis2: int) -> Node:
 
 
 def _reduction(op: Op) -> Callable[..., Node]:
-    def method(self: Node, axis: Any = None, keepdims: bool = False) -> Node:
+    def method(self: Node, axis: Any = None, keepdims: bool = False, **others: Any) -> Node:
+        if others:
+            raise TypeError(f"{op.name} on a node takes axis and keepdims, not {', '.join(others)}")
         if isinstance(axis, list):
             axis = tuple(axis)
         return op.on_nodes((self,), {"axis": axis, "keepdims": keepdims})
@@ -148,8 +151,18 @@ METHODS: dict[str, Callable[..., Any]] = {
 # -- NumPy's own protocols (NEP 13, NEP 18) --------------------------------------------------------
 
 
-def _expand_dims(a: Node, axis: int) -> Node:
-    return a[(slice(None),) * (axis % (a.ndim + 1)) + (None,)]
+def _expand_dims(a: Any, axis: int) -> Any:
+    return a[(slice(None),) * normalize_axis_index(axis, a.ndim + 1) + (None,)]
+
+
+def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:
+    return linear.concatenate(*[_expand_dims(as_node(a), axis) for a in arrays], axis=axis)
+
+
+def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    if x is None or y is None:
+        raise TypeError("np.where on nodes takes condition, x and y: where it holds is known by `.value` alone")
+    return arithmetic.where(condition, x, y)
 
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -159,7 +172,8 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     np.minimum: _bound(arithmetic.minimum, arithmetic.at_most),
     np.positive: lambda x: x,
     np.square: lambda x: arithmetic.pow.on_nodes((x,), {"n": 2}),
-    np.where: lambda condition, x, y: arithmetic.where(condition, x, y),
+    np.where: _where,
+    np.stack: _stack,
     np.dot: linalg.dot,
     np.concatenate: lambda arrays, axis=0: linear.concatenate(*arrays, axis=axis),
     np.reshape: lambda a, shape: _reshape(as_node(a), shape),

@@ -16,7 +16,7 @@ import numpy as np
 from ._adjoint import AdjointOp, MirrorOp
 from ._contributions import AdjointNode, Counts, pass_on
 from ._demand import demand
-from ._node import NO_STATIC, Node, build, by_serial, enlist, install, leaf
+from ._node import NO_STATIC, Node, build, by_serial, enlist, in_order, install, leaf
 from ._rule import Rule
 
 __all__: list[str] = []
@@ -113,7 +113,7 @@ def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
 
 
 def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
-    return AdjointOp(Counts(_nobody), mirror, seed)
+    return AdjointOp(Counts(_nobody), mirror, seed, in_order(mirror))
 
 
 def _nobody() -> None:

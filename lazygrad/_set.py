@@ -18,7 +18,7 @@ import numpy as np
 
 from ._demand import demand
 from ._errors import LazygradError
-from ._node import Node, by_serial, install, kept, leaf_array, living_consumers, lock
+from ._node import CONSTANT, Node, by_serial, install, kept, leaf_array, living_consumers, lock
 
 __all__ = ["invalidate"]
 
@@ -51,17 +51,20 @@ def _same(old: Any, new: np.ndarray[Any, Any]) -> bool:
     return np.array_equal(old.reshape(-1).view(np.uint8), np.ascontiguousarray(new).reshape(-1).view(np.uint8))
 
 
-def _put(self: Node, new: np.ndarray[Any, Any]) -> None:
-    """Store a copy; in the old array if nobody else has a reference to it, which spares a fresh allocation."""
-    if new.ndim and new.shape == self._value.shape and new.dtype == self._value.dtype and getrefcount(self._value) == 2:
-        flags = self._value.flags
-        try:
-            flags.writeable = True
-            np.copyto(self._value, new)
-        finally:
-            flags.writeable = False
-    else:
-        self._value = kept(new)
+def _overwritten(self: Node, new: np.ndarray[Any, Any]) -> bool:
+    """Whether the new value could be written into the old array, as nobody else has a reference to it.
+
+    That spares the page faults of a fresh array, which cost more than the copy.
+    """
+    if not new.ndim or new.shape != self.shape or new.dtype != self.dtype or getrefcount(self._value) != 2:
+        return False
+    flags = self._value.flags
+    try:
+        flags.writeable = True
+        np.copyto(self._value, new)
+    finally:
+        flags.writeable = False
+    return True
 
 
 def _set(self: Node, value: Any) -> None:
@@ -99,40 +102,72 @@ def _set(self: Node, value: Any) -> None:
     if kind == "seed":
         raise TypeError("the seed dL/dL of a target is fixed; pass `cotangent=` for another")
     new = leaf_array(value, kind, like=self.dtype)
+    if "number" in self.static:
+        self.static = CONSTANT  # it is a leaf of the user's now
     with lock:
         if _same(self._value, new):
             return
         if new.shape != self.shape or new.dtype != self.dtype:
-            _refit(self, new)
+            _refit(self, kept(new))
+            return
         invalidate(self)
-        _put(self, new)
+        if not _overwritten(self, new):
+            self._value = kept(new)
 
 
-def _refit(self: Node, new: Any) -> None:
-    """Give every node that depends on a leaf the shape and dtype that follow from its new ones; or none."""
-    for i in _dependents(self):  # adjoints inside memos follow their nodes; they are rebuilt when asked for
-        if i._memo is not None:
-            i._memo.reshaped()
-        if i.op is not None:
-            i.op.reshaped(i)
-    before: list[tuple[Node, tuple[int, ...], np.dtype[Any]]] = []
+def _refit(self: Node, value: Any) -> None:
+    """Give a leaf a value of another shape or dtype, and every node built on it what follows; or nothing at all."""
+    # Adjoints inside memos are dropped and built again when asked for; those that somebody holds follow their nodes.
+    held = [a for ref in _drop_adjoints(_dependents([self])) if (a := ref()) is not None]
+    before: list[tuple[Node, Any, tuple[int, ...], np.dtype[Any]]] = []
+    i = self
     try:
-        for i in sorted(_dependents(self), key=by_serial):
-            shape, dtype = (new.shape, new.dtype) if i is self else i.op.infer(i)
-            before.append((i, i.shape, i.dtype))
-            i.shape, i.dtype = shape, dtype
+        for i in sorted(_dependents([self, *held]), key=by_serial):
+            if i is self:
+                _reform(i, None, value.shape, value.dtype, before)
+                continue
+            for number, cast in i.op.numbers(i):
+                if cast.dtype != number.dtype:
+                    _reform(number, cast, (), cast.dtype, before)
+            shape, dtype = i.op.infer(i)
+            _reform(i, None, shape, dtype, before)
+        for root in (*held, self):
+            invalidate(root)
+        self._value = value
     except BaseException as error:
-        for i, shape, dtype in before:
-            i.shape, i.dtype = shape, dtype
+        if self._value is not value:  # (else the interruption came too late to undo anything)
+            for node, old, old_shape, old_dtype in reversed(before):
+                node.shape, node.dtype = old_shape, old_dtype
+                if node.op is None:
+                    node._value = old
         if isinstance(error, (LazygradError, TypeError, IndexError)):
-            error.add_note(f"{self!r} keeps its value: {i!r} does not fit shape {new.shape} and dtype {new.dtype}")
+            error.add_note(f"{self!r} keeps its value: {i!r} does not fit shape {value.shape} and dtype {value.dtype}")
         raise
 
 
-def _dependents(i: Node) -> list[Node]:
-    """`i` and every living node built on it, fresh or not."""
-    found = {i.serial: i}
-    todo = [i]
+def _reform(i: Node, value: Any, shape: tuple[int, ...], dtype: Any, before: list[Any]) -> None:
+    """Change a node's shape and dtype, and a plain number's value, after noting what they were."""
+    before.append((i, i._value, i.shape, i.dtype))
+    i.shape, i.dtype = shape, dtype
+    if value is not None:
+        i._value = value
+
+
+def _drop_adjoints(nodes: list[Node]) -> list[Any]:
+    """Empty the memos of these nodes; weak references to what was in them."""
+    dropped: list[Any] = []
+    for i in nodes:
+        if i._memo is not None:
+            dropped += i._memo.reshaped()
+        if i.op is not None:
+            i.op.reshaped(i)
+    return dropped
+
+
+def _dependents(roots: list[Node]) -> list[Node]:
+    """The roots and every living node built on them, fresh or not."""
+    found = {i.serial: i for i in roots}
+    todo = list(roots)
     while todo:
         for c in living_consumers(todo.pop()):
             if c.serial not in found:

@@ -104,4 +104,8 @@ def _item(self: Node) -> Any:
     return forward_rec(self).item()
 
 
-install({"value": property(_value), "item": _item})
+def _set_value(self: Node, value: Any) -> None:
+    self.set(value)
+
+
+install({"value": property(_value, _set_value), "item": _item})

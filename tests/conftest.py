@@ -6,6 +6,12 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", 'slow: takes more than ten seconds; leave out with -m "not slow"')
+
 
 @contextmanager
 def no_collector() -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-import tracemalloc
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -160,6 +160,7 @@ LIVES = [
 @pytest.mark.parametrize("target", TARGETS)
 def test_del_frees_nodes_and_arrays_at_once(target: str, life: Callable[..., Any]) -> None:
     x, w = lg.parameter([0.3, 0.1, -0.7], name="x"), lg.parameter([0.2, 0.5, 0.4], name="w")
+    life(TARGETS[target](x, w), x, w)  # what is done only once is done now
     with no_collector():
         L = TARGETS[target](x, w)
         life(L, x, w)
@@ -167,7 +168,7 @@ def test_del_frees_nodes_and_arrays_at_once(target: str, life: Callable[..., Any
         for node in reachable([L]):
             if node is not x and node is not w:
                 watched_for.append(weakref.ref(node))
-                if isinstance(node._value, np.ndarray):
+                if isinstance(node._value, np.ndarray) and node._value is not x._value and node._value is not w._value:
                     watched_for.append(weakref.ref(node._value))
         assert len(watched_for) >= 2
         del node, L
@@ -200,7 +201,8 @@ def test_an_adjoint_outlives_its_target() -> None:
         assert g.value == np.exp(np.sin(0.5)) * np.cos(0.5)
         x.set(0.25)
         assert g.value == np.exp(np.sin(0.25)) * np.cos(0.25)
-        np.testing.assert_allclose(lg.gradient(g, x), g.value * (np.cos(0.25) - np.tan(0.25)), rtol=1e-14)
+        second = lg.gradient(g, x)
+    np.testing.assert_allclose(second, g.value * (np.cos(0.25) - np.tan(0.25)), rtol=1e-14)
 
 
 def test_a_report_keeps_what_it_names_and_no_longer() -> None:
@@ -246,26 +248,19 @@ def rounds_on_one_target(W: Node, x: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "rounds"), [(one_round, 10_000), (rounds_of_adjoints, 2_000), (rounds_on_one_target, 3_000)]
+    ("one", "rounds"), [(one_round, 10_000), (rounds_of_adjoints, 4_000), (rounds_on_one_target, 10_000)]
 )
 def test_rounds_of_build_query_drop_stay_flat(one: Callable[[Node, Node], None], rounds: int) -> None:
     W, x = lg.parameter(np.full((8, 8), 0.1)), lg.constant(np.ones((4, 8)))
     L = x @ W
     L.name = "L"
-
-    def run(count: int) -> int:
-        for _ in range(count):
-            one(W, x)
-        return tracemalloc.get_traced_memory()[0]
-
+    blocks = []
     with no_collector():
-        tracemalloc.start()
-        try:
-            early = run(rounds // 5)
-            late = run(rounds - rounds // 5)
-        finally:
-            tracemalloc.stop()
-    assert late - early < 4_000
+        for _ in range(2):  # by half of the rounds Python's own lists of free objects are full
+            for _ in range(rounds // 2):
+                one(W, x)
+            blocks.append(sys.getallocatedblocks())
+    assert blocks[1] - blocks[0] < rounds / 100
     for node in (W, x, L):
         links = node._consumers
         assert not isinstance(links, list) or len(links) <= 64

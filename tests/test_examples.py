@@ -90,7 +90,49 @@ def cli(out):
     assert out == ""
 
 
-CHECKS = {"cli.py": cli, "collins.py": collins, "digits.py": digits, "tomassoli.py": tomassoli}
+def attribution(out):
+    """Every way through and around the six blocks is one path, and all of them together are the gradient."""
+    assert "\npaths: 64\n" in out
+    assert "\nall 64 contributions sum to the gradient: True\n" in out
+    assert "\nall shares sum to 1.000000\n" in out
+    norms = [float(norm) for norm in re.findall(r"^  norm (\S+), share", out, re.M)]
+    assert len(norms) == 8
+    assert norms[:5] == sorted(norms[:5], reverse=True)
+    assert norms[5:] == sorted(norms[5:], reverse=True)
+    assert len(set(re.findall(r"^  norm .*: (through .*|around all blocks)$", out, re.M))) == 5
+    shares = [float(share) for share in re.findall(r"^  \d blocks: +(\S+)%$", out, re.M)]
+    assert len(shares) == 7
+    assert abs(sum(shares) - 100) < 1
+    assert out.count("of 3.4e+30 paths") == 3
+
+
+def engines(out):
+    """All engines agree; the sweeps visit everything, lazy what lies between; paths refuses 3^30 paths."""
+    blocks = re.split(r"\n\n", out.strip())
+    tables = [dict(re.findall(r"^(lazy|sweep|children|forward|paths|numeric) +(.*)$", b, re.M)) for b in blocks]
+    last_layer, everything, questions, layered, deep = tables
+    for table in (last_layer, everything, layered, deep):
+        rows = {name: line.split() for name, line in table.items() if not line.startswith("refused")}
+        assert all(float(row[-1]) < 1e-9 for row in rows.values())
+    assert last_layer["lazy"].split()[:3] == ["8", "10", "11"]
+    for table in (last_layer, everything):
+        for engine in ("sweep", "children"):
+            assert table[engine].split()[:3] == ["21", "29", "32"]
+    assert everything["lazy"].split()[:3] == ["8", "26", "29"]
+    assert questions == {"lazy": "29 rules,   8 forward values", "sweep": "96 rules,  21 forward values"}
+    assert [layered[engine].split()[2] for engine in ("lazy", "sweep", "paths")] == ["67", "70", "2,185"]
+    assert deep["paths"].startswith("refused: 205,891,132,094,649 paths lead from x to L;")
+    assert "\ndL/dx = 205891132094649, and 3^30 = 205891132094649\n" in out
+
+
+CHECKS = {
+    "attribution.py": attribution,
+    "cli.py": cli,
+    "collins.py": collins,
+    "digits.py": digits,
+    "engines.py": engines,
+    "tomassoli.py": tomassoli,
+}
 
 
 def test_every_example_has_a_check():

@@ -1,8 +1,8 @@
 """What the engines share: the graph below a target, with the edges along which derivatives flow.
 
-Nodes in topological order, edges (j, i) as in Collins' Definition 1. Which edges are open, blocked, zero or undefined is
-asked of the ops, as discovery does, and all derivatives are the ops' own rules. An adjoint among the
-nodes (when a gradient is differentiated) counts as computed from the ops it unfolds into.
+Nodes in topological order, edges (j, i) as in Collins' Definition 1. Which edges are open, blocked, zero or undefined
+is asked of the ops, as discovery does, and all derivatives are the ops' own rules. An adjoint among the nodes (when a
+gradient is differentiated) counts as computed from the ops it unfolds into.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Graph:
 
     @classmethod
     def of(cls, L: Node, wrt: Iterable[Node]) -> Graph:
-        """Walk the graph below `L`; an edge without a rule is an error if it lies on a path from `wrt`, else left out."""
+        """Walk the graph below `L`; an edge without a rule is an error if a path from `wrt` needs it, else left out."""
         order = _topological(L)
         depends = {i.serial for i in wrt}
         opened: dict[int, list[tuple[int, Node]]] = {}

@@ -10,7 +10,7 @@ Backward, `BackOp(s)`, from the node of the cost::
 
 As printed, the loop over parents runs even where the children's gradients are not complete: the parents are entered
 too early, find nothing, go on upwards, and all of it is repeated when the next child arrives - as often as there
-are paths. What the slides mean is implemented: a node is entered once, when the gradients of all its children are complete.
+are paths. What the slides mean is implemented: a node is entered once, when its children's gradients are complete.
 "All computed" is a count of what is still missing, so that both passes take time linear in the edges.
 """
 
@@ -44,14 +44,14 @@ def _evaluate_graph(nodes: Sequence[Node], L: Node) -> None:
     for start in [i for i in nodes if not missing[i.serial]]:
         branches: list[Iterator[Node]] = [iter(children[start.serial])]
         while branches:
-            n = next(branches[-1], None)
-            if n is None:
+            child = next(branches[-1], None)
+            if child is None:
                 branches.pop()
                 continue
-            missing[n.serial] -= 1
-            if not missing[n.serial]:
-                forward_rec(n, asked=n is L)
-                branches.append(iter(children[n.serial]))
+            missing[child.serial] -= 1
+            if not missing[child.serial]:
+                forward_rec(child, asked=child is L)
+                branches.append(iter(children[child.serial]))
 
 
 def _back_op(graph: Graph, L: Node, one: Any) -> dict[int, Any]:

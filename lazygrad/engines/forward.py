@@ -4,8 +4,9 @@
 
     T^w = e_k;   T^i = sum over inputs j of i that depend on w of J^{j->i} T^j;   (dL/dw)_k = <dL/dL, T^L>
 
-One pass for each element of each w, over the nodes between w and L: the order to take "if x is just a scalar and L
-a vector" (Tomassoli). For a scalar L it costs as many passes as w has elements (Sullivan: 2m^2 d + md against 2m^2 + md).
+One pass for each element of each w, over the nodes between w and L; a tangent is freed after its last use. It is
+the order to take "if x is just a scalar and L a vector" (Tomassoli). For a scalar L it takes as many passes as w has
+elements (Sullivan: 2m^2 d + md multiplications against 2m^2 + md).
 """
 
 from __future__ import annotations
@@ -32,20 +33,24 @@ def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list
 def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
     """<g, dL/dw_k> for each element k of `w`."""
     result = np.empty(w.shape, w.dtype)
-    pushes = []  # everything that is the same in each pass
+    pushes = []  # everything that is the same in each pass: the node, its terms, the tangents it is the last to use
+    last_use = {edge.input.serial: c.serial for c, edges in steps for edge in edges}
     for c, edges in steps:
         rules = [pushed for edge in edges if (pushed := push_rule(edge)) is not None]
-        pushes.append((c, [(e.rule.function, e.input, read(e.reads), e.rule.meta(c, e.argnum)) for e in rules]))
+        terms = [(e.rule.function, e.input, read(e.reads), e.rule.meta(c, e.argnum)) for e in rules]
+        pushes.append((c, terms, {e.input.serial for e in edges if last_use[e.input.serial] == c.serial}))
         visited(c, w.size * len(rules))
     for k in np.ndindex(w.shape):
         unit = np.zeros(w.shape, w.dtype)
         unit[k] = 1
         tangents = {w.serial: unit[()]}
-        for c, terms in pushes:
+        for c, terms, used_up in pushes:
             total = None
             for function, j, values, meta in terms:
                 term = function(tangents[j.serial], *values, **meta)
                 total = added(total, fitted(term, c.shape, c.dtype, c.op))
             tangents[c.serial] = np.zeros(c.shape, c.dtype)[()] if total is None else total
+            for serial in used_up:
+                del tangents[serial]
         result[k] = np.vdot(g, tangents[L.serial])
     return result

@@ -12,6 +12,7 @@ graph's leaves and its memo stay as they are. Along edges that no derivative flo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from ._graph import Graph, Step, needs, seed, visited
 
 __all__ = ["numeric"]
 
-FIRST, SHRINK, LEVELS = 2.0**-6, 4.0, 6
+FIRST, SHRINK, LEVELS = 2.0**-6, 4.0, 6  # the step in units of w's size; how it shrinks; how often at most
+GOOD = 1e-12  # the relative error that is small enough
 
 
 def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
@@ -70,10 +72,13 @@ def _differences(L: Node, w: Node, steps: Sequence[Step], still: dict[int, Node]
             i._value = i.op.run(i)
         return moved[L.serial]._value
 
+    def difference(k: tuple[int, ...], h: float) -> float:
+        return float(np.vdot(g, target(k, h) - target(k, -h)))
+
     result = np.empty(w.shape, w.dtype)
     for k in np.ndindex(w.shape):
         size = 2.0 ** np.frexp(max(1.0, abs(float(np.asarray(at)[k]))))[1]
-        result[k] = _slope(lambda h, k=k: float(np.vdot(g, target(k, h) - target(k, -h))), FIRST * size)
+        result[k] = _slope(partial(difference, k), FIRST * size)
     return result
 
 
@@ -91,6 +96,6 @@ def _slope(difference: Callable[[float], float], h: float) -> float:
             found = max(abs(row[-1] - row[-2]), abs(row[-1] - coarser))
             if found < error:
                 best, error = row[-1], found
-        if error <= 1e-14 * abs(best):
+        if error <= GOOD * abs(best):
             break
     return best

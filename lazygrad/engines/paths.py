@@ -11,7 +11,6 @@ edges share those factors. It is exponential, so it counts the paths first (that
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,8 +31,8 @@ def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[A
     if total > MOST:
         names = ", ".join(label(w) for w in wrt)
         raise LazygradError(
-            f"{_shown(total)} paths lead from {names} to {L!r}, and engine 'paths' follows each one: "
-            f"it refuses more than {MOST:,}; every other engine sums them without following them"
+            f"{_shown(total)} paths lead from {names} to {label(L)}; engine 'paths' follows each one "
+            f"and refuses more than {MOST:,}"
         )
     g = seed(L, cotangent)
     return [_sum_over_paths(L, w, steps[w.serial], g) if w.serial in steps else None for w in wrt]
@@ -54,7 +53,7 @@ def _shown(count: int) -> str:
 def _sum_over_paths(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
     """Follow every path from `L` down to `w`; the stack holds where each stands and its product so far."""
     edges = {c.serial: edges for c, edges in steps}
-    rules = Counter[Node]()
+    rules = {i.serial: 0 for i in (w, *(c for c, _ in steps))}
     total = None
     stack = [(L, g)]
     while stack:
@@ -63,8 +62,9 @@ def _sum_over_paths(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
             total = added(total, product)
             continue
         for edge in reversed(edges[i.serial]):
-            rules[edge.input] += 1
+            rules[edge.input.serial] += 1
             stack.append((edge.input, pulled(edge, product)))
-    for i, count in rules.items():
-        visited(i, count)
+    for i in (w, *(c for c, _ in steps)):
+        if i is not L:
+            visited(i, rules[i.serial])
     return total

@@ -66,9 +66,8 @@ log_softmax = op(
 # -- labels: the last axis holds the scores of the classes, a label picks one (a blocked input) -----
 
 
-def _checked_labels(scores: Any, labels: Any) -> Any:
+def _checked_labels(classes: int, labels: Any) -> Any:
     """The labels with a class axis, after a look at their range: -1 must not mean the last class."""
-    classes = scores.shape[-1]
     if np.size(labels) and (np.min(labels) < 0 or np.max(labels) >= classes):
         raise IndexError(f"labels must lie in 0..{classes - 1}, but range over {np.min(labels)}..{np.max(labels)}")
     return np.asarray(labels)[..., None]
@@ -88,11 +87,16 @@ def _labelled(x: Node, labels: Node) -> Signature:
 
 
 def _pick(x: Any, labels: Any) -> Any:
-    return np.take_along_axis(x, _checked_labels(x, labels), axis=-1)[..., 0]
+    return np.take_along_axis(x, _checked_labels(x.shape[-1], labels), axis=-1)[..., 0]
+
+
+def _column(labels: Any, classes: int) -> Any:
+    """Labels with a class axis; on arrays checked, as a rule can run where the loss itself never does."""
+    return labels[..., None] if isinstance(labels, Node) else _checked_labels(classes, labels)
 
 
 def _one_hot(labels: Any, x: Any) -> Any:
-    return np.where(labels[..., None] == np.arange(x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
+    return np.where(_column(labels, x.shape[-1]) == np.arange(x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
 
 
 _picked: Op = op(
@@ -100,7 +104,9 @@ _picked: Op = op(
     _pick,
     shape=lambda x, labels: (_labelled(x, labels)[0], x.dtype),
     vjp={
-        "x": lambda g, labels, x_shape: np.where(labels[..., None] == np.arange(x_shape[-1]), g[..., None], 0),
+        "x": lambda g, labels, x_shape: np.where(
+            _column(labels, x_shape[-1]) == np.arange(x_shape[-1]), g[..., None], 0
+        ),
         "labels": BLOCKED,
     },
     jvp={"x": lambda t, labels: pick(t, labels), "labels": BLOCKED},
@@ -203,7 +209,7 @@ def cross_entropy(scores: Any, labels: Any) -> Any:
 
 def _svm(x: Any, labels: Any) -> Any:
     x = floating(x)
-    margins = np.maximum(0, x - np.take_along_axis(x, _checked_labels(x, labels), axis=-1) + 1)
+    margins = np.maximum(0, x - np.take_along_axis(x, _checked_labels(x.shape[-1], labels), axis=-1) + 1)
     return np.add.reduce(margins, axis=-1) - 1  # the label's own margin is exactly 1
 
 

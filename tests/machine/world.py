@@ -39,7 +39,10 @@ class World:
         """Build the nodes of new steps."""
         while self.steps_built < len(self.recipe):
             step = self.recipe[self.steps_built]
-            self.nodes[self.steps_built] = node_of(step, [self.nodes[j] for j in step.inputs])
+            node = node_of(step, [self.nodes[j] for j in step.inputs])
+            self.nodes[self.steps_built] = node
+            if step.kind == "adjoint" and node.op is None:  # a zero or a one, constant from now on
+                self.forget(self.steps_built)
             self.steps_built += 1
 
     def floats(self, rng: np.random.Generator, scalar: bool = False) -> int:

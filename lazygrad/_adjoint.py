@@ -21,7 +21,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ._contributions import AdjointNode, ContributionSum, Counts, pass_on
+from ._contributions import AdjointNode, ContributionSum, Counts, follow, pass_on
 from ._demand import demand
 from ._discover import Discovery
 from ._node import NO_STATIC, Node, _next_serial, constant, enlist, in_order
@@ -98,6 +98,14 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+def copy(node: Node) -> Node:
+    """A node like another, with nothing in the memo and no consumers."""
+    fresh: dict[str, Any] = {"value": None, "stale": False, "consumers": None, "memo": None}
+    if isinstance(node, AdjointNode):
+        fresh |= {"follows": None, "unfolded": None}
+    return attrs.evolve(node, **fresh)
+
+
 @attrs.define(eq=False, repr=False)
 class TargetMemo:
     """Everything kept about the derivatives of one target: what leads to it, and its adjoints."""
@@ -115,10 +123,11 @@ class TargetMemo:
     def of(cls, target: Node, seed: Node | None = None) -> TargetMemo:
         """A new memo; `seed` is dL/dL, one by default."""
         ref = weakref.ref(target)
-        mirror = attrs.evolve(
-            target, op=MirrorOp(target.op, ref), value=None, consumers=None, memo=None, serial=_next_serial()
-        )
+        mirror = copy(target)
+        mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
         enlist(mirror)
+        if isinstance(mirror, AdjointNode):
+            follow(mirror)
         order = (*in_order(target), 0 if seed is None else mirror.serial)
         op = AdjointOp(Counts(ref), mirror, _one(target) if seed is None else seed, order)
         return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
@@ -151,7 +160,6 @@ class TargetMemo:
     def zero(self, i: Node) -> Node:
         """The adjoint of a node that does not lead to the target: zeros, in whatever shape the node has."""
         node = AdjointNode(self.op, (), NO_STATIC, i.shape, i.dtype, of=i, edges=())
-        enlist(node, (i,))
         return node
 
     def _missing(self, i: Node) -> Sequence[Node] | None:
@@ -181,13 +189,10 @@ class TargetMemo:
         adjoints[i.serial] = node
         leading[i.serial] = BUILT
 
-    def reshaped(self) -> list[weakref.ref[Node]]:
-        """Called when nodes below the target change shape: drop the adjoints; return those somebody else may hold."""
-        dropped: list[weakref.ref[Node]] = []
+    def reshaped(self) -> None:
+        """Called when nodes below the target change shape: the adjoints are built again when asked for."""
         for memo in (self, *self.others):
-            dropped += [weakref.ref(adjoint) for adjoint in memo.adjoints.values()]
             memo.clear()
-        return dropped
 
     def renew_seed(self, target: Node) -> None:
         """Follow a target whose shape or dtype has changed."""

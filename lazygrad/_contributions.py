@@ -13,12 +13,12 @@ import attrs
 import numpy as np
 
 from ._errors import LazygradError
-from ._node import NO_STATIC, Node, in_order
+from ._node import NO_STATIC, Node, enlist, in_order
 from ._op import as_node, count_requests, frozen
 from ._rule import Rule
 from .ops.linear import astype, broadcast_to, identity, sum_to, unbroadcast
 
-__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "pass_on", "shown"]
+__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "follow", "pass_on", "shown"]
 
 
 def pass_on(g: Any) -> Any:
@@ -45,6 +45,12 @@ class AdjointNode(Node):
     of: Node = attrs.field(kw_only=True)
     edges: tuple[Any, ...] = attrs.field(kw_only=True)  # flat: rule, argnum for each edge it sums over
     unfolded: tuple[Node, tuple[Node, ...]] | None = attrs.field(default=None, kw_only=True)
+    # Whether it is a consumer of `of` for its shape alone; None while it lives in a memo, which is told instead.
+    follows: bool | None = attrs.field(default=None, kw_only=True)
+
+    def only_follows(self, i: Node) -> bool:
+        """Whether it is a consumer of `i` for its shape alone."""
+        return bool(self.follows) and self.of is i
 
     def each_edge(self) -> Iterator[tuple[Rule, Node, int, int, int]]:
         """Rule, consumer, argnum of each edge, and where in the inputs its arguments start and stop."""
@@ -69,6 +75,19 @@ class AdjointNode(Node):
     def edge_adjoints(self) -> list[tuple[Node, Node]]:
         """The consumer of each edge, as users know it, and that consumer's adjoint."""
         return [(shown(consumer), self.inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
+
+
+def follow(adjoint: Node) -> Node:
+    """Let an adjoint that leaves its memo, and those it is computed from, be told when their nodes change shape."""
+    todo = [adjoint]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, AdjointNode) and node.follows is None:
+            node.follows = all(j is not node.of for j in node.inputs)
+            if node.follows:
+                enlist(node, (node.of,))
+            todo.extend(node.inputs)
+    return adjoint
 
 
 def shown(consumer: Node) -> Node:

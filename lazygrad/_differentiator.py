@@ -12,7 +12,7 @@ import numpy as np
 
 from ._adjoint import TargetMemo, target_memo
 from ._checks import as_cotangent, check_node, check_target, check_wrt
-from ._contributions import AdjointNode, fitted, shown
+from ._contributions import AdjointNode, fitted, follow, shown
 from ._defined import defined_leaves, first_blocked, input_name, naming
 from ._engine import LAZY, answers
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
@@ -121,7 +121,7 @@ class Differentiator:
         with lock:
             self._check()
             found = self._connected(node)
-            return self._memo.zero(node) if found is None else found
+            return follow(self._memo.zero(node) if found is None else found)
 
     def contributions(self, node: Node) -> list[Contribution]:
         """The terms that sum to the adjoint of `node`, one for each edge that leads to the target.
@@ -212,6 +212,8 @@ class Differentiator:
 
     def _connected(self, i: Node) -> Node | None:
         """The adjoint of `i`, None if structurally zero; raises where it is undefined."""
+        if check_node(i).dtype.kind != "f":
+            self._raise_if_blocked(i)  # the more telling error, where there is a path
         check_wrt(i)
         found = self._memo.adjoint(i)
         if found is None:

@@ -26,7 +26,7 @@ __all__ = ["invalidate"]
 def _fresh(i: Node) -> Sequence[Node] | None:
     if i._value is None:
         return None
-    return [c for c in living_consumers(i) if c._value is not None]
+    return [c for c in living_consumers(i) if c._value is not None and (c.__class__ is Node or not c.only_follows(i))]
 
 
 def _forget(i: Node) -> None:
@@ -117,22 +117,24 @@ def _set(self: Node, value: Any) -> None:
 
 def _refit(self: Node, value: Any) -> None:
     """Give a leaf a value of another shape or dtype, and every node built on it what follows; or nothing at all."""
-    # Adjoints inside memos are dropped and built again when asked for; those that somebody holds follow their nodes.
-    held = [a for ref in _drop_adjoints(_dependents([self])) if (a := ref()) is not None]
+    _drop_adjoints(_dependents([self]))  # but for those that somebody holds: they follow their nodes
+    numbers = [j for i in _dependents([self]) for j in i.inputs if j.op is None and "number" in j.static]
     before: list[tuple[Node, Any, tuple[int, ...], np.dtype[Any]]] = []
     i = self
     try:
-        for i in sorted(_dependents([self, *held]), key=by_serial):
+        nodes = sorted(_dependents([self, *numbers]), key=by_serial)
+        for i in nodes:
             if i is self:
                 _reform(i, None, value.shape, value.dtype, before)
+            if i.op is None:
                 continue
             for number, cast in i.op.numbers(i):
                 if cast.dtype != number.dtype:
                     _reform(number, cast, (), cast.dtype, before)
             shape, dtype = i.op.infer(i)
             _reform(i, None, shape, dtype, before)
-        for root in (*held, self):
-            invalidate(root)
+        for i in nodes:
+            invalidate(i)
         self._value = value
     except BaseException as error:
         if self._value is not value:  # (else the interruption came too late to undo anything)
@@ -153,15 +155,13 @@ def _reform(i: Node, value: Any, shape: tuple[int, ...], dtype: Any, before: lis
         i._value = value
 
 
-def _drop_adjoints(nodes: list[Node]) -> list[Any]:
-    """Empty the memos of these nodes; weak references to what was in them."""
-    dropped: list[Any] = []
+def _drop_adjoints(nodes: list[Node]) -> None:
+    """Empty the memos of these nodes."""
     for i in nodes:
         if i._memo is not None:
-            dropped += i._memo.reshaped()
+            i._memo.reshaped()
         if i.op is not None:
             i.op.reshaped(i)
-    return dropped
 
 
 def _dependents(roots: list[Node]) -> list[Node]:

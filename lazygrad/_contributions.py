@@ -201,13 +201,17 @@ class ContributionSum:
         return False
 
 
-def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: Any) -> Any:
+def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: object) -> Any:
     """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
     term = np.asarray(term)
     if term.shape != shape:
-        if len(term.shape) >= len(shape) and np.broadcast_shapes(term.shape, shape) == term.shape:
+        try:
+            common = np.broadcast_shapes(term.shape, shape)
+        except ValueError:
+            common = None
+        if common == term.shape:
             term = unbroadcast(term, shape)
-        elif np.broadcast_shapes(term.shape, shape) == shape:
+        elif common == shape:
             term = np.broadcast_to(term, shape)
         else:
             raise LazygradError(f"the rule of {source!r} returned shape {term.shape} for an input of shape {shape}")

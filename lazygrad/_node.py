@@ -132,7 +132,7 @@ def in_order(node: Node) -> tuple[float, ...]:
 
     So the order, and with it every bit of a sum, does not depend on which questions came first.
     """
-    return (node.serial,) if node.__class__ is Node else node.order()  # type: ignore[attr-defined, no-any-return]
+    return (node.serial,) if node.__class__ is Node else node.order()  # type: ignore[attr-defined]
 
 
 def label(node: Node) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from sys import getrefcount
 from typing import Any, ClassVar
 
 import attrs
@@ -196,11 +197,25 @@ def frozen(value: Any) -> Any:
     if value.__class__ is np.ndarray:
         if not value.shape:
             return value[()]
+        if value.base is not None:
+            value = _sealed(value)
         value.flags.writeable = False
         return value
     if isinstance(value, np.generic):
         return value
     return frozen(np.array(value, subok=False))
+
+
+def _sealed(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A view that nobody can write to through what it is a view of; a copy where somebody else holds that."""
+    base: Any = value.base
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            if getrefcount(base) > 3:  # the view, this variable and the call itself make three
+                return value.copy()
+            base.flags.writeable = False
+        base = base.base
+    return value if base is None else value.copy()
 
 
 OPS: dict[str, Op] = {}  # name -> op, filled by the declarations at import and only read afterwards
@@ -305,6 +320,7 @@ def elementwise(
     jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
     doc: str = "",
     numpy: tuple[Callable[..., Any], ...] = (),
+    register: bool = True,
 ) -> Op:
     """Declare an op that acts element by element, with broadcasting.
 
@@ -336,6 +352,7 @@ def elementwise(
         inputs=inputs,
         doc=doc,
         numpy=numpy,
+        register=register,
     )
     with np.errstate(all="ignore"):
         sample = function(*[np.ones(1)] * len(made.inputs))

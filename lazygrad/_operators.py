@@ -105,7 +105,11 @@ def _reshape(self: Node, shape: Any, *more: int) -> Node:
 
 def _transpose(self: Node, axes: Any = None, *more: int) -> Node:
     """The axes in another order; reversed by default."""
-    axes = None if axes is None else tuple([a % self.ndim if -self.ndim <= a else a for a in _several(axes, more)])
+    axes = (
+        None
+        if axes is None
+        else tuple([a % self.ndim if -self.ndim <= a < self.ndim else a for a in _several(axes, more)])
+    )
     return linear.transpose.on_nodes((self,), {"axes": axes})
 
 

@@ -23,9 +23,10 @@ __all__: list[str] = []
 
 
 class _Saving(threading.local):
-    """Whether this thread is saving a graph, so that inputs are there already."""
+    """The node whose graph this thread is saving, if any: then the inputs of what is saved are there already."""
 
-    depth = 0
+    def __init__(self) -> None:
+        self.roots: list[Node] = []
 
 
 _saving = _Saving()
@@ -88,11 +89,16 @@ class _Bundle(list[Node]):
         return _Bundle, (), None, self._each()
 
     def _each(self) -> Iterator[Node]:
-        _saving.depth += 1
+        # The root, saved last, takes itself off again. (Not the end of this iterator: a pickler takes up to a
+        # thousand items ahead before it saves them.)
+        root, roots = self[-1], _saving.roots
+        roots.append(root)
         try:
             yield from self
-        finally:
-            _saving.depth -= 1
+        except GeneratorExit:  # the pickler has given up
+            if roots and roots[-1] is root:
+                roots.pop()
+            raise
 
 
 def _last(bundle: _Bundle) -> Node:
@@ -100,7 +106,10 @@ def _last(bundle: _Bundle) -> Node:
 
 
 def _reduce(self: Node, protocol: object = None) -> Any:
-    if _saving.depth or self.op is None:
+    roots = _saving.roots
+    if self.op is None or roots:
+        if roots and roots[-1] is self:
+            roots.pop()
         return _restore, _state(self)
     return _last, (_Bundle(_with_needs(self)),)
 

@@ -26,7 +26,7 @@ __all__ = ["invalidate"]
 def _fresh(i: Node) -> Sequence[Node] | None:
     if i._value is None:
         return None
-    return [c for c in living_consumers(i) if c._value is not None and (c.__class__ is Node or not c.only_follows(i))]
+    return [c for c in living_consumers(i) if c._value is not None and (c.__class__ is Node or not c.only_follows(i))]  # type: ignore[attr-defined]
 
 
 def _forget(i: Node) -> None:

@@ -205,7 +205,7 @@ def test_an_op_that_raises_leaves_what_was_computed() -> None:
     assert [n.op.name for n in report.values.computed] == ["fails", "multiply"]
     assert calls == {"value": 2, "rule": 1}
     fail[0] = True
-    with pytest.raises(ZeroDivisionError, match=""):
+    with pytest.raises(ZeroDivisionError):
         lg.gradient(L, x)
     fail[0] = False
     with lg.record() as report:

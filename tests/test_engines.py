@@ -178,14 +178,16 @@ half_open = elementwise(
     inputs="x mask",
     vjp={"x": lambda g, mask: g * mask, "mask": BLOCKED},
     jvp={"x": lambda t, mask: t * mask, "mask": BLOCKED},
+    register=False,
 )
-flat = elementwise("flat_for_engines", lambda x: 3.0 * x, vjp={"x": ZERO}, jvp={"x": ZERO})
+flat = elementwise("flat_for_engines", lambda x: 3.0 * x, vjp={"x": ZERO}, jvp={"x": ZERO}, register=False)
 ruleless = elementwise(
     "ruleless_for_engines",
     lambda x, y: x * y,
     inputs="x y",
     vjp={"x": lambda g, y: g * y, "y": UNDEFINED},
     jvp={"x": lambda t, y: t * y, "y": UNDEFINED},
+    register=False,
 )
 
 

@@ -160,7 +160,8 @@ def test_three_states() -> None:
     assert d.gradient([x, y], unconnected="none") == [2.0, None]
     assert d.contributions(y) == []
     zero = d.adjoint(y)
-    assert (zero.value, zero.is_leaf) == (0.0, True)
+    assert (zero.value, zero.shape, zero.dtype) == (0.0, (), np.float64)
+    assert not lg.differentiator(zero).is_connected(y)
 
 
 def test_an_undefined_edge_that_is_not_needed_is_no_error() -> None:

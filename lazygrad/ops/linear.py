@@ -206,15 +206,11 @@ def _getitem(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
 
 
 def _getitem_shape(x: Node, *indices: Node, key: tuple[Any, ...]) -> Signature:
-    # Index values are checked by NumPy when they are known; here only their shapes matter, so every
-    # axis they meet is made at least 1 long and they point at its start.
+    # Index values are checked by NumPy when they are known; here only their shapes matter, so they are all 0.
     if not indices:
         return np.empty(x.shape, bool)[key].shape, x.dtype
     dummies = [np.zeros(j.shape, np.intp) for j in indices]
-    shape = x.shape
-    if 0 in shape and all(j.size for j in indices):
-        shape = tuple([n or 1 for n in shape])
-    return np.empty(shape, bool)[_filled(key, dummies)].shape, x.dtype
+    return np.empty(x.shape, bool)[_filled(key, dummies)].shape, x.dtype
 
 
 def _scatter_add(g: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from graphs import Grower, Step, same_bits
 from invariants import check_invariants
-from machine.naive import QUESTIONS, Boom, Question, ask, cotangent, from_scratch, fuse, node_of
+from machine.naive import QUESTIONS, Boom, Question, alive, ask, cotangent, from_scratch, fuse, node_of
 
 import lazygrad as lg
 
@@ -32,6 +32,8 @@ class World:
             self.grower.random_leaf()
         self.grower.random_leaf("constant")
         self.built()
+        for k in range(6):
+            self.build(seed + k)
 
     # -- what is there -------------------------------------------------------------------------------
 
@@ -48,6 +50,11 @@ class World:
     def floats(self, rng: np.random.Generator, scalar: bool = False) -> int:
         found = [k for k, n in self.nodes.items() if n.dtype.kind == "f" and (n.size == 1 or not scalar)]
         return int(rng.choice(found if found else list(self.nodes)))
+
+    def below(self, rng: np.random.Generator, target: int) -> int:
+        """A float step below the target, mostly."""
+        found = [k for k in alive(self.recipe, {target}) if k in self.nodes and self.nodes[k].dtype.kind == "f"]
+        return int(rng.choice(found)) if found and rng.random() < 0.8 else self.floats(rng)
 
     def leaf(self, rng: np.random.Generator) -> int:
         kinds = ("parameter", "constant")
@@ -137,8 +144,9 @@ class World:
     def question(self, rng: np.random.Generator) -> Question:
         kind = QUESTIONS[rng.integers(len(QUESTIONS))]
         scalar = kind in ("gradient", "adjoint", "contributions", "connected", "second")
-        steps = tuple(self.floats(rng) for _ in range(int(rng.integers(2, 5))))
-        return Question(kind, self.floats(rng, scalar), steps, int(rng.integers(1000)))
+        target = max(self.floats(rng, scalar), self.floats(rng, scalar))  # late ones have more below them
+        steps = tuple(self.below(rng, target) for _ in range(int(rng.integers(2, 5))))
+        return Question(kind, target, steps, int(rng.integers(1000)))
 
     def query(self, seed: int) -> None:
         """Ask something, and the same again."""
@@ -167,7 +175,7 @@ class World:
             del self.held[k]
             return
         fresh, _ = from_scratch(self.recipe, set(self.nodes))
-        question = Question("gradient", k, tuple(self.floats(rng) for _ in range(3)))
+        question = Question("gradient", k, tuple(self.below(rng, k) for _ in range(3)))
         same = lg.Differentiator(fresh[k], cotangent=cotangent(fresh[k], old))
         truth = self.quiet(lambda: ask(fresh, question, same))
         self.agree(self.quiet(lambda: ask(self.nodes, question, d)), truth, question)

@@ -204,10 +204,11 @@ class TargetMemo:
 
     def clear(self) -> None:
         """Forget the adjoints and the counts."""
+        # Discovery first: without it the adjoints are still right, but not the other way round.
+        self.discovery = Discovery(self.serial, self.mirror)
         self.adjoints.clear()
         self.inner.clear()
-        self.discovery = Discovery(self.serial, self.mirror)
-        self.op.counts.requests = self.op.counts.misses = 0
+        self.op.counts.misses = self.op.counts.requests = 0
 
 
 def _one(target: Node) -> Node:

@@ -40,7 +40,10 @@ def check_target(L: Any) -> None:
 def as_cotangent(L: Node, cotangent: Any) -> Node:
     """A node for dL/dL of the shape and dtype of `L`."""
     if not isinstance(cotangent, Node):
-        cotangent = constant(np.asarray(cotangent, dtype=L.dtype))
+        array = np.asarray(cotangent)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"a cotangent must be real numbers, not dtype {array.dtype}")
+        cotangent = constant(array.astype(L.dtype))
     if cotangent.shape != L.shape:
         raise ShapeError(f"the cotangent has shape {cotangent.shape}, but {L!r} has shape {L.shape}")
     if cotangent.dtype != L.dtype:

@@ -242,10 +242,18 @@ class Differentiator:
 
     def _resolved(self, wrt: Any) -> Any:
         """`wrt` with names replaced by the nodes below the target that bear them."""
-        if isinstance(wrt, str) or (isinstance(wrt, (list, tuple)) and any(isinstance(w, str) for w in wrt)):
-            named = {i.name: i for i in ancestors(self.target) if i.name is not None}
-            return _each(wrt, lambda w: named_node(named, w) if isinstance(w, str) else w)
-        return wrt
+        names: list[str] = []
+        _each(wrt, lambda w: names.append(w) if isinstance(w, str) else None)
+        if not names:
+            return wrt
+        found: dict[str, list[Node]] = {}
+        for i in ancestors(self.target):
+            if i.name is not None:
+                found.setdefault(i.name, []).append(i)
+        for name in names:
+            if len(found.get(name, ())) > 1:
+                raise KeyError(f"{len(found[name])} nodes are named {name!r}: {found[name]}; ask by the node itself")
+        return _each(wrt, lambda w: named_node({n: f[0] for n, f in found.items()}, w) if isinstance(w, str) else w)
 
 
 def _outside() -> int:

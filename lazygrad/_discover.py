@@ -115,6 +115,9 @@ class Discovery:
         heap, met = self._heap, self._met
         while heap and (youngest := -heap[0]) >= serial:
             yield
+            if youngest not in met:  # an interrupted step was done again and pushed it twice
+                heappop(heap)
+                continue
             node, consumers = met[youngest]
             if youngest not in self.leading:
                 self.leading[youngest] = tuple(sorted(consumers, key=in_order) if len(consumers) > 1 else consumers)
@@ -131,7 +134,7 @@ class Discovery:
             if edge(node, j):
                 found = met.get(j.serial)
                 if found is None:
-                    met[j.serial] = (j, [node])
                     heappush(self._heap, -j.serial)
+                    met[j.serial] = (j, [node])
                 elif found[1][-1] is not node:  # x * x, or a step done again
                     found[1].append(node)

@@ -212,6 +212,8 @@ def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.n
         raise TypeError(f"a {kind} holds an array, not the node {value!r}: pass `node.value`")
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"a {kind} cannot hold a masked array: pass `.filled(...)` or use `where`")
+    if isinstance(value, np.matrix):
+        raise TypeError(f"a {kind} cannot hold a np.matrix, whose `*` means another product: pass `np.asarray(...)`")
     untyped = not hasattr(value, "dtype") and not hasattr(value, "__array__")
     array = np.asarray(value)
     if untyped and like is not None and np.can_cast(array.dtype, like, "same_kind"):
@@ -237,11 +239,13 @@ def kept(array: np.ndarray[Any, Any]) -> Any:
 
 def leaf(value: Any, static: Mapping[str, Any], name: str | None = None) -> Node:
     """A leaf around what `kept` made."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"the name of a leaf must be a string, not {name!r}")
     return Node(None, (), static, value.shape, value.dtype, name, value=value)
 
 
 def parameter(value: Any, name: str | None = None) -> Node:
-    """Make a leaf that gradients are asked for.
+    """Make a leaf that gradients are asked for; it holds a real floating point array.
 
     Parameters
     ----------
@@ -250,10 +254,14 @@ def parameter(value: Any, name: str | None = None) -> Node:
     name
         A name for reports and for queries by name.
 
+    Returns
+    -------
+    Node of the shape and dtype of the array.
+
     Raises
     ------
     TypeError
-        If the array is not real floating point.
+        If the array is not real floating point, or the name no string.
 
     See Also
     --------
@@ -286,6 +294,15 @@ def constant(value: Any, name: str | None = None) -> Node:
         Anything `numpy.array` makes a bool, int or float array of; copied.
     name
         A name for reports and for queries by name.
+
+    Returns
+    -------
+    Node of the shape and dtype of the array.
+
+    Raises
+    ------
+    TypeError
+        If the array is neither bool, int nor real float, or the name no string.
 
     Notes
     -----

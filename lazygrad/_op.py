@@ -73,6 +73,9 @@ class Op:
         inputs = list(args[:count])
         inputs += [kwargs.pop(name) for name in self.inputs[len(inputs) :] if name in kwargs]
         static = {**self.statics, **dict(zip(self.statics, args[count:], strict=False)), **kwargs}
+        static = {
+            k: tuple(v) if isinstance(v, (list, np.ndarray)) else v for k, v in static.items()
+        }  # not the caller's
         if len(static) > len(self.statics) or len(args) > count + len(self.statics):
             unknown = [f"`{name}`" for name in static if name not in self.statics] or ["so many arguments"]
             raise TypeError(f"{self.name} does not take {', '.join(unknown)} on a node; it takes {self.signature()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -94,8 +95,9 @@ def _install_operators() -> None:
 
 
 def _several(first: Any, rest: Sequence[Any]) -> Any:
-    """x.reshape(2, 3) and x.reshape((2, 3)) mean the same."""
-    return (first, *rest) if rest or isinstance(first, int) else first
+    """x.reshape(2, 3) and x.reshape((2, 3)) mean the same; the caller's list is not kept."""
+    several = (first, *rest) if rest or isinstance(first, (int, np.integer)) else first
+    return tuple([operator.index(n) for n in several])
 
 
 def _reshape(self: Node, shape: Any, *more: int) -> Node:
@@ -116,7 +118,8 @@ def _transpose(self: Node, axes: Any = None, *more: int) -> Node:
 def _swapaxes(self: Node, axis1: int, axis2: int) -> Node:
     """Two axes exchanged."""
     axes = list(range(self.ndim))
-    axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
+    i, k = normalize_axis_index(axis1, self.ndim), normalize_axis_index(axis2, self.ndim)
+    axes[i], axes[k] = k, i
     return linear.transpose.on_nodes((self,), {"axes": tuple(axes)})
 
 
@@ -133,7 +136,9 @@ def _reduction(op: Op) -> Callable[..., Node]:
 
 
 def _astype(self: Node, dtype: Any) -> Node:
-    """The node in another dtype."""
+    """The node in another dtype: bool, int or real float."""
+    if np.dtype(dtype).kind not in "biuf":
+        raise TypeError(f"{self!r} cannot become {np.dtype(dtype)}: only bool, int and float are supported")
     return linear.astype.on_nodes((self,), {"dtype": np.dtype(dtype)})
 
 

@@ -211,7 +211,8 @@ def dependents(recipe: Sequence[Step], leaf: int) -> set[int]:
 
 _UNARY = ("negative", "tanh", "sin", "cos", "sigmoid", "exp", "pow", "relu", "absolute")
 _BINARY = ("add", "subtract", "multiply", "multiply", "add", "maximum", "where", "divide")
-_ARRAY = ("sum", "mean", "max", "logsumexp", "softmax", "reshape", "transpose", "slice", "take", "concatenate", "matmul")
+_REDUCTIONS = ("sum", "mean", "max", "logsumexp")
+_ARRAY = (*_REDUCTIONS, "softmax", "reshape", "transpose", "slice", "take", "concatenate", "matmul")
 _SHAPES = ((), (3,), (2, 3), (3, 2), (1, 3), (2, 1))
 
 
@@ -310,7 +311,7 @@ class Grower:
         if kind == "max":
             ordered = np.sort(self.values[x], axis=axis)
             kind = "max" if self.away_from_kink(np.diff(ordered, axis=-1 if axis is None else axis)) else "mean"
-        if kind in ("sum", "mean", "max", "logsumexp"):
+        if kind in _REDUCTIONS:
             return self.step(kind, x, axis=axis)
         if kind == "reshape":
             return self.step(kind, x, shape=(self.values[x].size,) if len(shape) > 1 else (*shape, 1))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pytest
+from asking import QUESTIONS, asked, hvp, two_layers
 from graphs import same_bits, watched
-from networks import QUESTIONS, asked, hvp, two_layers
 from invariants import check_invariants
 
 import lazygrad as lg

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import random_dag, same_bits
 from graphs import build as built
+from graphs import random_dag, same_bits
 from invariants import check_invariants
 
 import lazygrad as lg

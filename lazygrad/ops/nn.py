@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._errors import ShapeError
 from .._node import Node
 from .._op import BLOCKED, Op, Signature, as_nodes, elementwise, op
 from .arithmetic import guarded_multiply
@@ -204,6 +205,10 @@ def cross_entropy(scores: Any, labels: Any) -> Any:
     array([0.1269, 0.6931])
     """
     x, y = as_nodes((scores, _given(labels)))
+    if y.dtype.kind in "iu" and y.shape == x.shape and y.op is None and not np.all(np.sum(y._value, axis=-1) == 1):
+        raise ShapeError(
+            f"integer labels of the scores' shape {x.shape} must be one-hot; class numbers have shape {x.shape[:-1]}"
+        )
     return (_hard if y.dtype.kind in "iu" and y.shape != x.shape else _soft).on_nodes((x, y), {})
 
 

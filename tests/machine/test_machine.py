@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
 from machine.world import ACTIONS, World
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -62,7 +63,6 @@ TestMachine.settings = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-
 
 
 def live(seed: int, adjoints: bool, refits: bool) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from graphs import Grower, Step, same_bits
 from invariants import check_invariants
-from machine.naive import QUESTIONS, Boom, Question, alive, ask, cotangent, from_scratch, fuse, node_of
 
 import lazygrad as lg
+from machine.naive import QUESTIONS, Boom, Question, alive, ask, cotangent, from_scratch, fuse, node_of
 
 GONE = np.zeros(0, bool)  # stands for the value of a dropped step, so that nothing is built on it
 
@@ -118,7 +118,7 @@ class World:
             try:  # (pytest.raises would keep the frames, and by them nodes that were dropped)
                 self.nodes[k].set(new)
             except (ValueError, IndexError) as error:
-                assert "keeps its value" in "".join(error.__notes__)
+                assert "keeps its value" in "".join(error.__notes__)  # noqa: PT017
             else:
                 pytest.fail(f"{misfits} should not fit")
             assert same_bits(self.nodes[k].value, old)
@@ -224,4 +224,4 @@ class World:
             return function()
 
 
-ACTIONS = ("build", "build", "build", "set", "set", "query", "query", "query", "query_held", "raise_in_the_middle", "drop", "cache_clear")
+ACTIONS = 3 * ("build", "query") + 2 * ("set",) + ("query_held", "raise_in_the_middle", "drop", "cache_clear")

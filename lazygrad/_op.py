@@ -191,8 +191,15 @@ class Op:
 
 def count_requests(inputs: Sequence[Node]) -> None:
     """Let each adjoint among the inputs of a computation count one request."""
-    for j in {id(j): j for j in inputs if j.__class__ is not Node}.values():
-        j.op.requested()
+    first = None
+    for j in inputs:
+        if j.__class__ is not Node and j is not first:
+            if first is not None:  # several: each once
+                for other in {id(k): k for k in inputs if k.__class__ is not Node and k is not first}.values():
+                    other.op.requested()
+                return
+            first = j
+            j.op.requested()
 
 
 def frozen(value: Any) -> Any:

@@ -15,11 +15,12 @@ import lazygrad as lg
 from lazygrad._op import op
 
 
-def chain(x: lg.Node, depth: int) -> list[lg.Node]:
-    """x and `depth` layers on it, each with a parameter of its own."""
+def chain(x: lg.Node, depth: int, parameters_first: bool = False) -> list[lg.Node]:
+    """x and `depth` layers on it, each with a parameter of its own, made with the layer or before them all."""
+    made = [lg.parameter(0.9) for _ in range(depth)] if parameters_first else []
     nodes = [x]
-    for _ in range(depth):
-        nodes.append(np.tanh(nodes[-1] * lg.parameter(0.9)))
+    for k in range(depth):
+        nodes.append(np.tanh(nodes[-1] * (made[k] if made else lg.parameter(0.9))))
     return nodes
 
 
@@ -105,9 +106,8 @@ def test_a_blocked_input_is_pruned() -> None:
 # -- C2: discovery from both ends -------------------------------------------------------------------------
 
 
-def touched_by_the_last_parameter(depth: int) -> int:
-    x = lg.parameter(0.1)
-    nodes = chain(x, depth)
+def touched_by_the_last_parameter(depth: int, parameters_first: bool) -> int:
+    nodes = chain(lg.parameter(0.1), depth, parameters_first)
     L = nodes[-1]
     assert np.isfinite(L.value)
     last = nodes[-1].inputs[0].inputs[1]
@@ -118,9 +118,10 @@ def touched_by_the_last_parameter(depth: int) -> int:
     return report.nodes_touched
 
 
-def test_the_last_parameter_of_a_deep_chain_touches_a_small_constant() -> None:
-    touched = touched_by_the_last_parameter(2_000)
-    assert touched == touched_by_the_last_parameter(20_000)
+@pytest.mark.parametrize("parameters_first", [False, True])
+def test_the_last_parameter_of_a_deep_chain_touches_a_small_constant(parameters_first: bool) -> None:
+    touched = touched_by_the_last_parameter(2_000, parameters_first)
+    assert touched == touched_by_the_last_parameter(20_000, parameters_first)
     assert touched <= 10
 
 
@@ -134,8 +135,9 @@ def test_the_first_parameter_touches_the_chain_once_and_then_nothing() -> None:
         assert report.nodes_touched == 0
 
 
-def test_parameters_from_the_last_to_the_first_touch_each_layer_once() -> None:
-    nodes = chain(lg.parameter(0.1), 500)
+@pytest.mark.parametrize("parameters_first", [False, True])
+def test_parameters_from_the_last_to_the_first_touch_each_layer_once(parameters_first: bool) -> None:
+    nodes = chain(lg.parameter(0.1), 500, parameters_first)
     weights = [node.inputs[0].inputs[1] for node in nodes[1:]]
     total = 0
     for W in reversed(weights):

@@ -25,7 +25,9 @@ def test_the_readme_names_the_two_commands_and_ci_runs_them():
 def test_command(command):
     words = shlex.split(command)
     assert words[0] == "python"
-    done = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
 

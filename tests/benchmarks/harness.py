@@ -49,7 +49,11 @@ def check(results: Mapping[str, object], rtol: float = 1e-9) -> None:
 
 
 def compare(
-    title: str, candidates: Mapping[str, Callable[[], object]], *, rounds: int, before: Callable[[], object] | None = None
+    title: str,
+    candidates: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    before: Callable[[], object] | None = None,
 ) -> dict[str, float]:
     """Time the candidates in turn, a different one first each round, and print each one's median and its ratio to the first.
 

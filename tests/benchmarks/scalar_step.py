@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness import arguments, check, compare, versions  # isort: skip  (pins the threads before NumPy loads)
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -19,9 +20,7 @@ LEAVES = 10
 def program(n: int, seed: int = 0) -> list[tuple[str, int, int]]:
     """Random ops: each takes the newest value and, if it has two inputs, a recent one."""
     rng = random.Random(seed)
-    return [
-        (rng.choice("+*st"), k + LEAVES - 1, rng.randrange(max(0, k + LEAVES - 50), k + LEAVES)) for k in range(n)
-    ]
+    return [(rng.choice("+*st"), k + LEAVES - 1, rng.randrange(max(0, k + LEAVES - 50), k + LEAVES)) for k in range(n)]
 
 
 def run(steps: list[tuple[str, int, int]], leaves: Sequence[Any], sin: Callable, tanh: Callable) -> Any:
@@ -59,7 +58,7 @@ def main() -> None:
     with lg.record() as report:
         lg.gradient(loss, leaves)
     at.append(time.process_time())
-    build, value, gradient = (1e6 * (b - a) for a, b in zip(at, at[1:], strict=False))
+    build, value, gradient = (1e6 * (b - a) for a, b in itertools.pairwise(at))
     print(versions("torch", "autograd"))
     print(
         f"{n} nodes: build {build / n:.2f} us a node, value {value / n:.2f} us a node, "

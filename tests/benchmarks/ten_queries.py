@@ -20,13 +20,19 @@ def main() -> None:
         net.new_batch()
         net.queries()
     print(versions("torch"))
-    print(f"ten queries after a new batch: {report.rules_run} rules, {report.adjoints.misses} adjoints computed once each")
+    print(
+        f"ten queries after a new batch: {report.rules_run} rules, {report.adjoints.misses} adjoints computed once each"
+    )
 
     def rebuilt() -> None:
         net.build()
         net.queries()
 
-    candidates = {"NumPy by hand, one sweep": net.sweep, "ten queries": net.queries, "ten queries, graph rebuilt": rebuilt}
+    candidates = {
+        "NumPy by hand, one sweep": net.sweep,
+        "ten queries": net.queries,
+        "ten queries, graph rebuilt": rebuilt,
+    }
     if options.peers:
         candidates |= torch_peer(net)
     compare(f"10 layers of {width}, batch {batch}, float64", candidates, rounds=rounds, before=net.new_batch)

@@ -21,12 +21,12 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ._contributions import AdjointNode, ContributionSum, Counts, follow, pass_on
+from ._contributions import AdjointNode, ContributionSum, Counts, follow
 from ._demand import demand
 from ._discover import Discovery
 from ._node import NO_STATIC, Node, _next_serial, constant, enlist, in_order
 from ._op import frozen
-from ._rule import Rule
+from ._rule import Rule, pass_on
 from ._value import forward_rec
 
 __all__ = ["AdjointOp", "MirrorOp", "TargetMemo", "target_memo"]

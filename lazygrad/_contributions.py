@@ -18,12 +18,7 @@ from ._op import as_node, count_requests, frozen
 from ._rule import Rule
 from .ops.linear import astype, broadcast_to, identity, sum_to, unbroadcast
 
-__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "follow", "pass_on", "shown"]
-
-
-def pass_on(g: Any) -> Any:
-    """The rule of an edge whose term is a node found otherwise."""
-    return g
+__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "follow", "shown"]
 
 
 @attrs.define(eq=False)

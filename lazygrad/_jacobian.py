@@ -14,8 +14,7 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 
-from ._adjoint import target_memo
-from ._discover import Discovery
+from ._edges import edges_between
 from ._local import Factor, factors
 from ._node import Node, lock
 from ._structured import Form, Matrix, added, form_of_product, form_of_sum, identity, multiplied
@@ -43,23 +42,8 @@ class Plan:
 
 def _edges(Y: Node, X: Node) -> list[Edge]:
     """The edges between X and Y, inputs first."""
-    mirror = target_memo(Y).mirror
-    search = Discovery(Y.serial, mirror)
-    if not search.find(X):
-        return []
-    found: list[Edge] = []
-    todo, seen = [X], {X.serial}
-    while todo:
-        i = todo.pop()
-        for c in search.find(i):
-            consumer = Y if c is mirror else c
-            for argnum, j in enumerate(c.inputs):
-                if j is i and (c.op.fully_open or c.op.opens(c, argnum)):
-                    found.append((i, consumer, factors(consumer, argnum)))
-            if consumer.serial not in seen:
-                seen.add(consumer.serial)
-                if consumer is not Y:
-                    todo.append(consumer)
+    between = [edge for edges in edges_between(X, Y).values() for edge in edges]
+    found = [(edge.input, edge.consumer, factors(edge.consumer, edge.argnum)) for edge in between]
     return sorted(found, key=lambda edge: (edge[1].serial, edge[0].serial))
 
 

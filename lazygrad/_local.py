@@ -17,7 +17,7 @@ from ._adjoint import TargetMemo
 from ._contributions import AdjointNode, fitted
 from ._errors import NotDifferentiableError
 from ._node import Node, constant, label, lock
-from ._rule import ZERO, Rule
+from ._rule import ZERO, Rule, pass_on
 from ._structured import Form, Matrix, identity, product
 from ._value import forward_rec, handed_out
 
@@ -27,7 +27,6 @@ __all__ = ["Factor", "factors", "local_jacobian"]
 Factor = tuple[Form, Callable[[], Matrix]]
 
 RESHAPES = {"identity", "reshape", "astype"}
-POINTWISE = {"pow", "at_least", "at_most", "relu"}  # elementwise, but with numbers among their arguments
 REDUCTIONS = {"sum", "mean", "max", "min", "logsumexp"}
 ALONG_AXIS = {"softmax", "log_softmax"}
 ROW_LOSSES = {"cross_entropy", "cross_entropy_one_hot", "svm_loss", "pick"}
@@ -138,12 +137,12 @@ def factors(c: Node, argnum: int) -> list[Factor]:
     rule = c.op.rule(argnum)
     if c.op.name in RESHAPES:
         return [(Form.identity(c.size), lambda: identity(c.size, i.dtype))]
-    if not (c.op.pointwise or c.op.name in POINTWISE):
+    if not c.op.pointwise:
         form = _form(c, argnum)
         if c.op.name == "matmul" and (form.same_a or form.same_b):
             return [(form, lambda: _matmul(c, argnum, form))]
         return [(form, lambda: _coloured(c, argnum, form))]
-    passes = rule is not None and getattr(rule.function, "__name__", "") == "_same"
+    passes = rule is not None and rule.function is pass_on
     found: list[Factor] = [] if passes else [(Form.diagonal(c.size), lambda: _diagonal(c, argnum))]
     if i.shape != c.shape:
         repeat = _broadcast_form(i.shape, c.shape)

@@ -272,6 +272,7 @@ def op(
     statics: Mapping[str, Any] | None = None,
     doc: str = "",
     numpy: tuple[Callable[..., Any], ...] = (),
+    pointwise: bool = False,
     register: bool = True,
 ) -> Op:
     """Declare an op of any kind.
@@ -292,6 +293,10 @@ def op(
         Keyword arguments and their defaults.
     numpy
         The NumPy functions that mean this op when called on a node with the same arguments.
+    pointwise
+        Whether each element of the output depends on one element of each input: the Jacobian is diagonal.
+    register
+        Whether the op is known, and pickled, by its name.
     """
     names = tuple(inputs.split())
     statics = statics or {}
@@ -303,6 +308,7 @@ def op(
         return tuple([r if r is None or isinstance(r, Rule) else read_rule(name, r, names, statics) for r in found])
 
     made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), doc.strip(), numpy)
+    made.pointwise = pointwise
     made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
     made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
     if register:
@@ -362,11 +368,11 @@ def elementwise(
         inputs=inputs,
         doc=doc,
         numpy=numpy,
+        pointwise=True,
         register=register,
     )
     with np.errstate(all="ignore"):
         sample = function(*[np.ones(1)] * len(made.inputs))
-    made.pointwise = True
     made.keeps_float = sample.dtype == np.float64
     return made
 

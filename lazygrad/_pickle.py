@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from ._adjoint import AdjointOp, MirrorOp
-from ._contributions import AdjointNode, Counts, pass_on
+from ._contributions import AdjointNode, Counts
 from ._demand import demand
 from ._node import NO_STATIC, Node, build, by_serial, enlist, in_order, install, leaf
-from ._rule import Rule
+from ._rule import Rule, pass_on
 
 __all__: list[str] = []
 

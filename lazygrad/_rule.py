@@ -26,7 +26,7 @@ import attrs
 
 from ._node import Node
 
-__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "meta_look_up", "read_rule"]
+__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "meta_look_up", "pass_on", "read_rule"]
 
 OUT = -1  # a rule reads the op's own output
 
@@ -54,6 +54,11 @@ class Rule:
     def meta(self, node: Node, argnum: int) -> dict[str, Any]:
         """The keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
         return {name: look_up(node, argnum) for name, look_up in self.metas}
+
+
+def pass_on(g: Any) -> Any:
+    """The rule of an identity: what comes in goes on."""
+    return g
 
 
 # What can stand in the place of a rule. None of the three is ever run.

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import attrs
 import numpy as np
 
-from .._contributions import AdjointNode, fitted, pass_on
+from .._contributions import AdjointNode, fitted
 from .._demand import demand
 from .._errors import NotDifferentiableError
 from .._memo import recorders
 from .._node import Node
 from .._op import BLOCKED, OUT, UNDEFINED, ZERO
-from .._rule import Rule
+from .._rule import Rule, pass_on
 from .._value import forward_rec
 
 __all__ = ["Edge", "Graph", "Step", "added", "needs", "pulled", "push_rule", "read", "seed", "visited"]

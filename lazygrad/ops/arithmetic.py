@@ -137,6 +137,7 @@ pow = op(
     vjp={"x": _pow_rule},
     jvp={"x": _pow_rule},
     statics={"n": 1},
+    pointwise=True,
     doc="x ** n for a number n (Stratos H: pow; J = diag(n x^(n-1))); n = 0 has derivative 0 everywhere.",
 )
 
@@ -227,6 +228,7 @@ at_least = op(
     vjp={"x": _above},
     jvp={"x": _above},
     statics={"bound": 0},
+    pointwise=True,
     doc="maximum(x, bound) for a number: the derivative at the bound is 0, as for relu and clip.",
 )
 
@@ -237,6 +239,7 @@ at_most = op(
     vjp={"x": _below},
     jvp={"x": _below},
     statics={"bound": 0},
+    pointwise=True,
     doc="minimum(x, bound) for a number: the derivative at the bound is 0, as for clip.",
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._node import Node
 from .._op import Op, Signature, as_node, elementwise, linear, op, result_dtype
+from .._rule import pass_on
 
 __all__ = [
     "add",
@@ -32,16 +33,12 @@ __all__ = [
 # -- element by element ----------------------------------------------------------------------------
 
 
-def _same(g: Any) -> Any:
-    return g
-
-
 add = elementwise(
     "add",
     operator.add,
     inputs="x y",
-    vjp={"x": _same, "y": _same},
-    jvp={"x": _same, "y": _same},
+    vjp={"x": pass_on, "y": pass_on},
+    jvp={"x": pass_on, "y": pass_on},
     numpy=(np.add,),
     doc="x + y (Stratos H: add; J = I).",
 )
@@ -50,8 +47,8 @@ subtract = elementwise(
     "subtract",
     operator.sub,
     inputs="x y",
-    vjp={"x": _same, "y": lambda g: -g},
-    jvp={"x": _same, "y": lambda t: -t},
+    vjp={"x": pass_on, "y": lambda g: -g},
+    jvp={"x": pass_on, "y": lambda t: -t},
     numpy=(np.subtract,),
     doc="x - y.",
 )
@@ -60,13 +57,13 @@ negative = elementwise(
     "negative", operator.neg, vjp={"x": lambda g: -g}, jvp={"x": lambda t: -t}, numpy=(np.negative,), doc="-x."
 )
 
-identity = linear("identity", _same, shape=lambda x: (x.shape, x.dtype), transpose=_same, doc="x itself.")
+identity = linear("identity", pass_on, shape=lambda x: (x.shape, x.dtype), transpose=pass_on, doc="x itself.")
 
 astype = linear(
     "astype",
     lambda x, dtype: x.astype(dtype),
     shape=lambda x, dtype: (x.shape, np.dtype(dtype)),
-    transpose=_same,  # the engine brings every contribution to its input's dtype
+    transpose=pass_on,  # the engine brings every contribution to its input's dtype
     statics={"dtype": float},
     doc="x in another dtype.",
 )
@@ -120,7 +117,7 @@ broadcast_to = linear(
     "broadcast_to",
     _broadcast,
     shape=_shape_of(_broadcast),
-    transpose=_same,  # the engine sums every contribution to its input's shape
+    transpose=pass_on,  # the engine sums every contribution to its input's shape
     statics={"shape": ()},
     numpy=(np.broadcast_to,),
     doc="x repeated along new and unit axes.",

@@ -55,7 +55,7 @@ def compare(
     rounds: int,
     before: Callable[[], object] | None = None,
 ) -> dict[str, float]:
-    """Time the candidates in turn, a different one first each round, and print each one's median and its ratio to the first.
+    """Time the candidates in turn, another first each round; print medians and ratios to the first one.
 
     `before` runs untimed ahead of each candidate. Returns the median per-round ratios.
     """

@@ -41,8 +41,9 @@ from ._memo import record as record
 from ._node import Node as Node
 from ._node import constant as constant
 from ._node import parameter as parameter
+from ._set import update as update
 
-from . import _operators as _operators, _pickle as _pickle, _set as _set  # isort: skip  (they give Node its methods)
+from . import _operators as _operators, _pickle as _pickle  # isort: skip  (they give Node its methods)
 from . import engines as engines
 from . import paths as paths
 from ._version import __version__ as __version__

@@ -10,7 +10,7 @@ are marked before their inputs, so an interrupted walk leaves that true.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from sys import getrefcount
 from typing import Any
 
@@ -20,7 +20,7 @@ from ._demand import demand
 from ._errors import LazygradError
 from ._node import CONSTANT, Node, by_serial, install, kept, leaf_array, living_consumers, lock
 
-__all__ = ["invalidate"]
+__all__ = ["invalidate", "update"]
 
 
 def _fresh(i: Node) -> Sequence[Node] | None:
@@ -96,36 +96,80 @@ def _set(self: Node, value: Any) -> None:
     >>> y.value
     array([ 9., 16.])
     """
+    new = _acceptable(self, value)
+    with lock:
+        if not _same(self._value, new):
+            _change([(self, new)])
+
+
+def update(values: Mapping[Node, Any]) -> None:
+    """Set several leaves at once: for shapes that only fit together, such as those of data and labels.
+
+    Parameters
+    ----------
+    values
+        Leaf -> new value, each as for `leaf.set`.
+
+    Raises
+    ------
+    ShapeError, TypeError
+        As `leaf.set`; then no leaf has changed.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> X, y = lg.constant(np.ones((4, 3))), lg.constant([0, 1, 0, 1])
+    >>> W = lg.parameter(np.zeros((3, 2)))
+    >>> loss = lg.ops.cross_entropy(X @ W, y).mean()
+    >>> lg.update({X: np.ones((2, 3)), y: [1, 1]})
+    >>> lg.gradient(loss, W).round(2)
+    array([[ 0.5, -0.5],
+           [ 0.5, -0.5],
+           [ 0.5, -0.5]])
+    """
+    changes = [(leaf, _acceptable(leaf, value)) for leaf, value in values.items()]
+    with lock:
+        _change([(leaf, new) for leaf, new in changes if not _same(leaf._value, new)])
+
+
+def _acceptable(self: Node, value: Any) -> np.ndarray[Any, Any]:
+    """The value as an array the leaf can hold; not yet a copy."""
     if self.op is not None:
         raise TypeError(f"only leaves can be set; {self!r} is computed from its inputs")
     kind = self.static["leaf"]
     if kind == "seed":
         raise TypeError("the seed dL/dL of a target is fixed; pass `cotangent=` for another")
-    new = leaf_array(value, kind, like=self.dtype)
-    if "number" in self.static:
-        self.static = CONSTANT  # it is a leaf of the user's now
-    with lock:
-        if _same(self._value, new):
-            return
-        if new.shape != self.shape or new.dtype != self.dtype:
-            _refit(self, kept(new))
-            return
-        invalidate(self)
-        if not _overwritten(self, new):
-            self._value = kept(new)
+    return leaf_array(value, kind, like=self.dtype)
 
 
-def _refit(self: Node, value: Any) -> None:
-    """Give a leaf a value of another shape or dtype, and every node built on it what follows; or nothing at all."""
-    _drop_adjoints(_dependents([self]))  # but for those that somebody holds: they follow their nodes
-    numbers = [j for i in _dependents([self]) for j in i.inputs if j.op is None and "number" in j.static]
+def _change(changes: Sequence[tuple[Node, np.ndarray[Any, Any]]]) -> None:
+    """Give leaves values that differ from their own."""
+    for leaf, new in changes:
+        if "number" in leaf.static:
+            leaf.static = CONSTANT  # it is a leaf of the user's now
+        if new.shape != leaf.shape or new.dtype != leaf.dtype:
+            _refit([(leaf, kept(new)) for leaf, new in changes])
+            return
+    for leaf, new in changes:
+        invalidate(leaf)
+        if not _overwritten(leaf, new):
+            leaf._value = kept(new)
+
+
+def _refit(changes: Sequence[tuple[Node, Any]]) -> None:
+    """Give leaves values of another shape or dtype, and every node built on them what follows; or nothing at all."""
+    leaves = [leaf for leaf, _ in changes]
+    last, final = changes[-1]
+    wanted = {leaf.serial: value for leaf, value in changes}
+    _drop_adjoints(_dependents(leaves))  # but for those that somebody holds: they follow their nodes
+    numbers = [j for i in _dependents(leaves) for j in i.inputs if j.op is None and "number" in j.static]
     before: list[tuple[Node, Any, tuple[int, ...], np.dtype[Any]]] = []
-    i = self
+    i = last
     try:
-        nodes = sorted(_dependents([self, *numbers]), key=by_serial)
+        nodes = sorted(_dependents([*leaves, *numbers]), key=by_serial)
         for i in nodes:
-            if i is self:
-                _reform(i, None, value.shape, value.dtype, before)
+            if i.serial in wanted:
+                _reform(i, None, wanted[i.serial].shape, wanted[i.serial].dtype, before)
             if i.op is None:
                 continue
             for number, cast in i.op.numbers(i):
@@ -135,15 +179,20 @@ def _refit(self: Node, value: Any) -> None:
             _reform(i, None, shape, dtype, before)
         for i in nodes:
             invalidate(i)
-        self._value = value
+        for leaf, value in changes:
+            leaf._value = value
     except BaseException as error:
-        if self._value is not value:  # (else the interruption came too late to undo anything)
+        if last._value is not final:  # (else the interruption came too late to undo anything)
             for node, old, old_shape, old_dtype in reversed(before):
                 node.shape, node.dtype = old_shape, old_dtype
                 if node.op is None:
                     node._value = old
         if isinstance(error, (LazygradError, TypeError, IndexError)):
-            error.add_note(f"{self!r} keeps its value: {i!r} does not fit shape {value.shape} and dtype {value.dtype}")
+            shapes = ", ".join(f"shape {value.shape} and dtype {value.dtype} of {leaf!r}" for leaf, value in changes)
+            error.add_note(
+                f"each leaf keeps its value: {i!r} does not fit {shapes}; leaves whose shapes only fit "
+                f"together can be set at once by `lazygrad.update`"
+            )
         raise
 
 

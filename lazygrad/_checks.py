@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ._errors import NotDifferentiableError, ShapeError
 from ._node import Node, constant
+from ._table import ancestors, named_node
 
-__all__ = ["as_cotangent", "check_node", "check_target", "check_wrt"]
+__all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "each", "resolved"]
 
 
 def check_node(node: Any) -> Node:
@@ -49,3 +51,33 @@ def as_cotangent(L: Node, cotangent: Any) -> Node:
     if cotangent.dtype != L.dtype:
         raise TypeError(f"the cotangent has dtype {cotangent.dtype}, but {L!r} has dtype {L.dtype}")
     return cotangent
+
+
+def each(wrt: Any, one: Any) -> Any:
+    """`one` of every node of a structure, in the same structure."""
+    if isinstance(wrt, (Node, str)):
+        return one(wrt)
+    if isinstance(wrt, Mapping):
+        return {key: each(value, one) for key, value in wrt.items()}
+    if isinstance(wrt, tuple):
+        made = [each(w, one) for w in wrt]
+        return type(wrt)(*made) if hasattr(wrt, "_fields") else tuple(made)
+    if isinstance(wrt, list):
+        return [each(w, one) for w in wrt]
+    raise TypeError(f"wrt must be a node, a name, or a list, tuple or dict of them, not {type(wrt).__name__}")
+
+
+def resolved(wrt: Any, target: Node) -> Any:
+    """`wrt` with names replaced by the nodes below the target that bear them."""
+    names: list[str] = []
+    each(wrt, lambda w: names.append(w) if isinstance(w, str) else None)
+    if not names:
+        return wrt
+    found: dict[str, list[Node]] = {}
+    for i in ancestors(target):
+        if i.name is not None:
+            found.setdefault(i.name, []).append(i)
+    for name in names:
+        if len(found.get(name, ())) > 1:
+            raise KeyError(f"{len(found[name])} nodes are named {name!r}: {found[name]}; ask by the node itself")
+    return each(wrt, lambda w: named_node({n: f[0] for n, f in found.items()}, w) if isinstance(w, str) else w)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ._adjoint import TargetMemo, target_memo
-from ._checks import as_cotangent, check_node, check_target, check_wrt
+from ._checks import as_cotangent, check_node, check_target, check_wrt, each, resolved
 from ._contributions import AdjointNode, fitted, follow, shown
 from ._defined import defined_leaves, first_blocked, input_name, naming
 from ._engine import LAZY, answers
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
 from ._memo import CacheInfo
 from ._node import Node, label, lock
-from ._table import Table, ancestors, named_node, row
+from ._table import Table, ancestors, row
 from ._value import forward_rec, handed_out
 
 __all__ = ["Contribution", "Differentiator", "adjoint", "differentiator", "gradient"]
@@ -89,7 +89,7 @@ class Differentiator:
             self._check()
             if unconnected not in ("zero", "none", "raise"):
                 raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
-            nodes = self._resolved(wrt)
+            nodes = resolved(wrt, self.target)
             lazy = engine == LAZY
             connected = self._connected if lazy else self._answers(engine, nodes)
             missing: list[Node] = []
@@ -105,11 +105,11 @@ class Differentiator:
                 return handed_out(forward_rec(adjoint) if lazy else adjoint)
 
             if unconnected == "raise":  # before anything is computed, if the engine is lazy
-                _each(nodes, lambda i: None if connected(i) is not None else missing.append(i))
+                each(nodes, lambda i: None if connected(i) is not None else missing.append(i))
                 if missing:
                     names = ", ".join(label(i) for i in missing)
                     raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
-            gradients = _each(nodes, one)
+            gradients = each(nodes, one)
             if missing and not found and unconnected == "zero":
                 names = ", ".join(label(i) for i in missing)
                 message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
@@ -125,6 +125,20 @@ class Differentiator:
 
     def contributions(self, node: Node) -> list[Contribution]:
         """The terms that sum to the adjoint of `node`, one for each edge that leads to the target.
+
+        Parameters
+        ----------
+        node
+            Any float node.
+
+        Returns
+        -------
+        List of (consumer, argnum, value), oldest consumer first; the values are read-only arrays of the
+        shape and dtype of `node`. Empty if nothing leads from it to the target.
+
+        Notes
+        -----
+        The terms z^j J of Stratos' equation (2). Added up in this order they are the adjoint, bit for bit.
 
         Examples
         --------
@@ -150,6 +164,11 @@ class Differentiator:
     def is_connected(self, node: Node) -> bool:
         """Whether a derivative flows from `node` to the target; nothing is computed.
 
+        Parameters
+        ----------
+        node
+            Any node; blocked edges and structural zeros do not connect.
+
         Examples
         --------
         >>> import lazygrad as lg
@@ -163,7 +182,12 @@ class Differentiator:
             return self._memo.leads(node)
 
     def cache_info(self) -> CacheInfo:
-        """Requests for adjoints of this target, by the caller and by computations, and the table's size."""
+        """Requests for adjoints of this target, by the caller and by computations, and the table's size.
+
+        Returns
+        -------
+        CacheInfo(hits, misses, maxsize, currsize), as `functools.lru_cache` has it; maxsize is None.
+        """
         counts = self._memo.op.counts
         return CacheInfo(counts.requests - counts.misses, counts.misses, None, len(self._memo.adjoints))
 
@@ -174,6 +198,10 @@ class Differentiator:
 
     def table(self) -> Table:
         """What the memo holds: forward values below the target, then adjoints, each fresh or stale.
+
+        Returns
+        -------
+        A list of rows with ``node, kind, op, shape, dtype, nbytes, state``; it prints as a table.
 
         Examples
         --------
@@ -223,7 +251,7 @@ class Differentiator:
     def _answers(self, engine: str, nodes: Any) -> Callable[[Node], Any]:
         """What another engine finds for all of a structure's nodes at once, as a look-up; None for no path."""
         wanted: dict[int, Node] = {}
-        _each(nodes, lambda i: wanted.update({check_wrt(i).serial: i}))
+        each(nodes, lambda i: wanted.update({check_wrt(i).serial: i}))
         table = answers(engine, self.target, wanted, self._memo.seed if self._memo.seeded else None)
         for serial, i in wanted.items():
             if table[serial] is None:
@@ -240,21 +268,6 @@ class Differentiator:
                 f"{naming(defined_leaves(self.target))}"
             )
 
-    def _resolved(self, wrt: Any) -> Any:
-        """`wrt` with names replaced by the nodes below the target that bear them."""
-        names: list[str] = []
-        _each(wrt, lambda w: names.append(w) if isinstance(w, str) else None)
-        if not names:
-            return wrt
-        found: dict[str, list[Node]] = {}
-        for i in ancestors(self.target):
-            if i.name is not None:
-                found.setdefault(i.name, []).append(i)
-        for name in names:
-            if len(found.get(name, ())) > 1:
-                raise KeyError(f"{len(found[name])} nodes are named {name!r}: {found[name]}; ask by the node itself")
-        return _each(wrt, lambda w: named_node({n: f[0] for n, f in found.items()}, w) if isinstance(w, str) else w)
-
 
 def _outside() -> int:
     """The `stacklevel` of the first frame that is not ours, so that a warning shows the user's line."""
@@ -264,26 +277,22 @@ def _outside() -> int:
     return level
 
 
-def _each(wrt: Any, one: Any) -> Any:
-    """`one` of every node of a structure, in the same structure."""
-    if isinstance(wrt, (Node, str)):
-        return one(wrt)
-    if isinstance(wrt, Mapping):
-        return {key: _each(value, one) for key, value in wrt.items()}
-    if isinstance(wrt, tuple):
-        made = [_each(w, one) for w in wrt]
-        return type(wrt)(*made) if hasattr(wrt, "_fields") else tuple(made)
-    if isinstance(wrt, list):
-        return [_each(w, one) for w in wrt]
-    raise TypeError(f"wrt must be a node, a name, or a list, tuple or dict of them, not {type(wrt).__name__}")
-
-
 def _with_cotangent(L: Node, cotangent: Node) -> Differentiator:
     return Differentiator(L, cotangent=cotangent)
 
 
 def differentiator(L: Node) -> Differentiator:
     """Return the Differentiator whose memo `L` keeps, the one `gradient` and `adjoint` use.
+
+    Parameters
+    ----------
+    L
+        A float node. It keeps the memo, and the Differentiator keeps `L`.
+
+    Raises
+    ------
+    TypeError
+        If `L` is no float node.
 
     Examples
     --------
@@ -366,6 +375,17 @@ def adjoint(L: Node, node: Node) -> Node:
         A float node of one element.
     node
         Any float node; zeros come back if it does not lead to `L`.
+
+    Returns
+    -------
+    Node of the shape and dtype of `node`.
+
+    Raises
+    ------
+    TypeError
+        If `L` has several elements (use a `Differentiator` with a cotangent), or is no float.
+    NotDifferentiableError
+        If the derivative is undefined.
 
     Notes
     -----

@@ -187,6 +187,19 @@ def _checked(Y: Any, X: Any, order: str) -> None:
 def jacobian_plan(Y: Node, X: Node, order: Order = "auto") -> Plan:
     """Return what `jacobian` would do and its cost in multiplications; nothing is computed.
 
+    Parameters
+    ----------
+    Y, X, order
+        As for `jacobian`.
+
+    Returns
+    -------
+    Plan with the chosen ``order``, its ``multiplications``, and what ``reverse`` and ``forward`` would take.
+
+    Notes
+    -----
+    Products of local Jacobians count, additions do not, nor does computing the local Jacobians themselves.
+
     Examples
     --------
     >>> import lazygrad as lg, numpy as np

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from invariants import check_invariants
 
 import lazygrad as lg
-from invariants import check_invariants
 
 
 def batch(n: int, seed: int = 0) -> dict:

@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._differentiator import differentiator, gradient
+from .._checks import resolved
+from .._differentiator import gradient
 from .._engine import LAZY, names
 from .._errors import LazygradError
 from .._memo import record
@@ -102,8 +103,7 @@ def compare(L: Node, wrt: Any, engines: Sequence[str] | None = None, *, cotangen
     lazy 1 3 3 0.0
     sweep 3 4 4 0.0
     """
-    wrt = differentiator(L)._resolved(wrt)
-    request = (L, wrt, cotangent)
+    request = (L, resolved(wrt, L), cotangent)
     truth = _flat(_ask(request, LAZY))
     return Comparison([_row(request, name, truth) for name in (names() if engines is None else engines)])
 

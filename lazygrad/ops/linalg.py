@@ -65,6 +65,22 @@ matmul = bilinear(
 def dot(x: Any, y: Any) -> Any:
     """The product as `numpy.dot` means it: over the last axis of `x` and the last but one of `y`.
 
+    Parameters
+    ----------
+    x, y
+        Arrays, numbers or nodes, at least one a node.
+
+    Returns
+    -------
+    Node of shape ``x.shape[:-1] + y.shape[:-2] + y.shape[-1:]``; for a 0-d operand the plain product.
+
+    Raises
+    ------
+    ShapeError
+        If the summed axes differ in length.
+
+    Notes
+    -----
     Built from matmul, reshape and transpose, so it has no rule of its own.
 
     Examples

@@ -159,8 +159,7 @@ class TargetMemo:
 
     def zero(self, i: Node) -> Node:
         """The adjoint of a node that does not lead to the target: zeros, in whatever shape the node has."""
-        node = AdjointNode(self.op, (), NO_STATIC, i.shape, i.dtype, of=i, edges=())
-        return node
+        return AdjointNode(self.op, (), NO_STATIC, i.shape, i.dtype, of=i, edges=())
 
     def _missing(self, i: Node) -> Sequence[Node] | None:
         adjoints = self.adjoints

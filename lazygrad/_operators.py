@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ._node import Node, install
 from ._op import OPS, Op, as_node
@@ -160,8 +160,9 @@ METHODS: dict[str, Callable[..., Any]] = {
 # -- NumPy's own protocols (NEP 13, NEP 18) --------------------------------------------------------
 
 
-def _expand_dims(a: Any, axis: int) -> Any:
-    return a[(slice(None),) * normalize_axis_index(axis, a.ndim + 1) + (None,)]
+def _expand_dims(a: Any, axis: int | tuple[int, ...]) -> Any:
+    axes = normalize_axis_tuple(axis, a.ndim + (len(axis) if isinstance(axis, tuple) else 1))
+    return a[tuple([None if k in axes else slice(None) for k in range(a.ndim + len(axes))])]
 
 
 def _stack(arrays: Sequence[Any], axis: int = 0) -> Any:

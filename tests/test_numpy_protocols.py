@@ -179,7 +179,7 @@ CALLS: dict[Any, Calls] = {
     np.transpose: (plain, lambda f, x: f(x, (1, 0)), lambda f, x: f(x, axes=(-1, 0))),
     np.swapaxes: (lambda f, x: f(x, 0, 1), lambda f, x: f(x, -1, 0)),
     np.broadcast_to: (lambda f, x: f(x, (4, 2, 3)),),
-    np.expand_dims: tuple(lambda f, x, k=k: f(x, k) for k in (0, 1, 2, -1, -3)),
+    np.expand_dims: tuple(lambda f, x, k=k: f(x, k) for k in (0, 1, 2, -1, -3, (0, 1), (-1, 0))),
     np.where: (
         lambda f, x: f(ARRAY > 2, x, 0),
         lambda f, x: f(x > 2, -1.0, x),

@@ -94,7 +94,8 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
         return np.sum(x, axis=axis, keepdims=keepdims) - np.inf  # the logarithm of an empty sum is -inf
     peak = x.max(axis=axis, keepdims=True)
     peak = np.where(np.isfinite(peak), peak, x.dtype.type(0))
-    total = np.log(np.add.reduce(np.exp(x - peak), axis=axis, keepdims=True)) + peak
+    with np.errstate(divide="ignore"):  # log(0) is the right answer where all is -inf
+        total = np.log(np.add.reduce(np.exp(x - peak), axis=axis, keepdims=True)) + peak
     return total if keepdims else np.squeeze(total, axis=axis)
 
 

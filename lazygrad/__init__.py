@@ -34,13 +34,13 @@ from ._errors import (
 from ._jacobian import Plan as Plan
 from ._jacobian import jacobian as jacobian
 from ._jacobian import jacobian_plan as jacobian_plan
+from ._leaf import constant as constant
+from ._leaf import parameter as parameter
 from ._local import local_jacobian as local_jacobian
 from ._memo import CacheInfo as CacheInfo
 from ._memo import Report as Report
 from ._memo import record as record
 from ._node import Node as Node
-from ._node import constant as constant
-from ._node import parameter as parameter
 from ._set import update as update
 
 from . import _operators as _operators, _pickle as _pickle  # isort: skip  (they give Node its methods)

@@ -24,7 +24,8 @@ import numpy as np
 from ._contributions import AdjointNode, ContributionSum, Counts, follow
 from ._demand import demand
 from ._discover import Discovery
-from ._node import NO_STATIC, Node, _next_serial, constant, enlist, in_order
+from ._leaf import constant
+from ._node import NO_STATIC, Node, _next_serial, enlist, in_order
 from ._op import frozen
 from ._rule import Rule, pass_on
 from ._value import forward_rec

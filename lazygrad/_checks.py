@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ._errors import NotDifferentiableError, ShapeError
-from ._node import Node, constant
+from ._leaf import constant
+from ._node import Node
 from ._table import ancestors, named_node
 
 __all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "each", "resolved"]

@@ -10,7 +10,8 @@ import numpy as np
 
 from ._contributions import fitted
 from ._discover import Discovery, flows
-from ._node import CONSTANT, Node
+from ._leaf import CONSTANT
+from ._node import Node
 from ._value import forward_rec
 
 __all__ = ["Edge", "edges_between", "open_arcs"]

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from ._errors import LazygradError, ShapeError
-from ._node import Node, kept
+from ._leaf import kept
+from ._node import Node
 
 __all__ = ["LAZY", "Engine", "add", "answers", "named_engine", "names"]
 

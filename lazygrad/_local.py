@@ -16,7 +16,8 @@ import numpy as np
 from ._adjoint import TargetMemo
 from ._contributions import AdjointNode, fitted
 from ._errors import NotDifferentiableError
-from ._node import Node, constant, label, lock
+from ._leaf import constant
+from ._node import Node, label, lock
 from ._rule import ZERO, Rule, pass_on
 from ._structured import Form, Matrix, identity, product
 from ._value import forward_rec, handed_out

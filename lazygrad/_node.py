@@ -1,4 +1,4 @@
-"""The node of the lazy graph, and its leaves.
+"""The node of the lazy graph.
 
 A computation graph (Stratos 1; Collins Definition 1) is held by its nodes alone: each knows the
 inputs it was built from, pa(i), strongly, and the consumers built on it, ch(i), weakly. So a graph
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     NodeMethods = object
 
-__all__ = ["Node", "constant", "parameter"]
+__all__ = ["Node"]
 
 # One lock for all graphs, because two graphs can meet in any new node. A query or a `set` takes it
 # once as a whole, building a node does not; so threads take turns and a node is still computed once.
@@ -35,8 +35,6 @@ if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that nobo
 _next_serial = itertools.count(1).__next__
 
 NO_STATIC: Mapping[str, Any] = MappingProxyType({})
-PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
-CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
 
 _FIRST_SWEEP = 8
 
@@ -200,118 +198,3 @@ def _sweep(node: Node, consumers: list[weakref.ref[Node]]) -> None:
             elif (last := consumers.pop()) is not ref:
                 consumers[k] = last
         node._sweep_at = max(_FIRST_SWEEP, 2 * len(consumers))
-
-
-def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.ndarray[Any, Any]:
-    """`value` as an array that a leaf of that kind can hold; not yet a copy.
-
-    Python numbers and lists have no dtype of their own, so they take `like` where that loses
-    nothing (an int list set on a float leaf).
-    """
-    if isinstance(value, Node):
-        raise TypeError(f"a {kind} holds an array, not the node {value!r}: pass `node.value`")
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"a {kind} cannot hold a masked array: pass `.filled(...)` or use `where`")
-    if isinstance(value, np.matrix):
-        raise TypeError(f"a {kind} cannot hold a np.matrix, whose `*` means another product: pass `np.asarray(...)`")
-    untyped = not hasattr(value, "dtype") and not hasattr(value, "__array__")
-    array = np.asarray(value)
-    if untyped and like is not None and np.can_cast(array.dtype, like, "same_kind"):
-        array = array.astype(like)
-    if kind == "parameter" and array.dtype.kind != "f":
-        raise TypeError(
-            f"a parameter must be real floating point to have a gradient, not {array.dtype}: "
-            f"cast it with `.astype(float)`, or use `constant` if no gradient is asked"
-        )
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"a {kind} cannot hold dtype {array.dtype}: only bool, int and float are supported")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-
-
-def kept(array: np.ndarray[Any, Any]) -> Any:
-    """A private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
-    if array.ndim == 0:
-        return array[()]
-    array = np.array(array, order="C", copy=True, subok=False)
-    array.flags.writeable = False
-    return array
-
-
-def leaf(value: Any, static: Mapping[str, Any], name: str | None = None) -> Node:
-    """A leaf around what `kept` made."""
-    if name is not None and not isinstance(name, str):
-        raise TypeError(f"the name of a leaf must be a string, not {name!r}")
-    return Node(None, (), static, value.shape, value.dtype, name, value=value)
-
-
-def parameter(value: Any, name: str | None = None) -> Node:
-    """Make a leaf that gradients are asked for; it holds a real floating point array.
-
-    Parameters
-    ----------
-    value
-        Anything `numpy.array` makes a float array of; copied, so later changes to it do not matter.
-    name
-        A name for reports and for queries by name.
-
-    Returns
-    -------
-    Node of the shape and dtype of the array.
-
-    Raises
-    ------
-    TypeError
-        If the array is not real floating point, or the name no string.
-
-    See Also
-    --------
-    constant : a leaf of any numeric dtype, such as data or labels.
-
-    Notes
-    -----
-    An input node of a computation graph, V_I (Stratos 1), a leaf variable (Collins 1.2.2).
-
-    Examples
-    --------
-    >>> W = parameter([[1.0, 2.0], [3.0, 4.0]], name="W")
-    >>> W
-    <parameter 'W' #..., shape (2, 2), float64>
-    >>> parameter([1, 2])
-    Traceback (most recent call last):
-        ...
-    TypeError: a parameter must be real floating point to have a gradient, not int64: cast it with \
-`.astype(float)`, or use `constant` if no gradient is asked
-    """
-    return leaf(kept(leaf_array(value, "parameter")), PARAMETER, name)
-
-
-def constant(value: Any, name: str | None = None) -> Node:
-    """Make a leaf for data: inputs, labels, indices.
-
-    Parameters
-    ----------
-    value
-        Anything `numpy.array` makes a bool, int or float array of; copied.
-    name
-        A name for reports and for queries by name.
-
-    Returns
-    -------
-    Node of the shape and dtype of the array.
-
-    Raises
-    ------
-    TypeError
-        If the array is neither bool, int nor real float, or the name no string.
-
-    Notes
-    -----
-    A constant can be `set` like a parameter, and a float constant can be asked for its gradient.
-    Arrays and numbers in an expression become constants by themselves.
-
-    Examples
-    --------
-    >>> constant([2, 0, 1], name="labels")
-    <constant 'labels' #..., shape (3,), int64>
-    """
-    return leaf(kept(leaf_array(value, "constant")), CONSTANT, name)

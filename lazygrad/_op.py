@@ -16,7 +16,8 @@ import attrs
 import numpy as np
 
 from ._errors import NotDifferentiableError, ShapeError
-from ._node import CONSTANT, NO_STATIC, Node, build, kept, label, leaf, leaf_array
+from ._leaf import CONSTANT, kept, leaf, leaf_array
+from ._node import NO_STATIC, Node, build, label
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
 __all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Op", "Rule", "as_node", "bilinear", "elementwise", "linear", "op"]

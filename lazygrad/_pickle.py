@@ -16,7 +16,8 @@ import numpy as np
 from ._adjoint import AdjointOp, MirrorOp
 from ._contributions import AdjointNode, Counts
 from ._demand import demand
-from ._node import NO_STATIC, Node, build, by_serial, enlist, in_order, install, leaf
+from ._leaf import leaf
+from ._node import NO_STATIC, Node, build, by_serial, enlist, in_order, install
 from ._rule import Rule, pass_on
 
 __all__: list[str] = []

@@ -18,7 +18,8 @@ import numpy as np
 
 from ._demand import demand
 from ._errors import LazygradError
-from ._node import CONSTANT, Node, by_serial, install, kept, leaf_array, living_consumers, lock
+from ._leaf import CONSTANT, kept, leaf_array
+from ._node import Node, by_serial, install, living_consumers, lock
 
 __all__ = ["invalidate", "update"]
 

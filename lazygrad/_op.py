@@ -1,13 +1,7 @@
-"""How an op is declared: value, shape and rules in one statement, in one place.
-
-One statement holds everything about an op: its value on arrays, the shape and dtype it gives, and a vjp and
-a jvp rule for each input (`_rule` says what a rule may read). The families at the end carry the boilerplate.
-"""
+"""The op of a node: value, shape and rules; what it builds when called, and what a node asks of it."""
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from sys import getrefcount
 from typing import Any, ClassVar
@@ -18,9 +12,9 @@ import numpy as np
 from ._errors import NotDifferentiableError, ShapeError
 from ._leaf import CONSTANT, kept, leaf, leaf_array
 from ._node import NO_STATIC, Node, build, label
-from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
+from ._rule import BLOCKED, UNDEFINED, ZERO, Rule
 
-__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Op", "Rule", "as_node", "bilinear", "elementwise", "linear", "op"]
+__all__ = ["OPS", "Op", "Signature", "as_node", "as_nodes", "count_requests", "frozen", "op_named"]
 
 Signature = tuple[tuple[int, ...], np.dtype[Any]]
 
@@ -257,172 +251,3 @@ def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
     dtypes = [v.dtype for v in values if not isinstance(v, (int, float, list, tuple)) and hasattr(v, "dtype")]
     like = np.result_type(*dtypes) if dtypes else None
     return tuple([v if v.__class__ is Node else as_node(v, like) for v in values])
-
-
-# -- families ---------------------------------------------------------------------------------------
-
-
-def op(
-    name: str,
-    function: Callable[..., Any],
-    *,
-    shape: Callable[..., Signature],
-    vjp: Mapping[str, Callable[..., Any] | Rule | None],
-    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
-    inputs: str = "x",
-    statics: Mapping[str, Any] | None = None,
-    doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
-    pointwise: bool = False,
-    register: bool = True,
-) -> Op:
-    """Declare an op of any kind.
-
-    Parameters
-    ----------
-    name
-        The field's standard term.
-    function
-        The value from the inputs' values, with the statics as keywords.
-    shape
-        ``shape(*input_nodes, **statics) -> (shape, dtype)``.
-    vjp, jvp
-        Input name -> rule, or `BLOCKED` or `ZERO`. An input that is left out is `UNDEFINED`.
-    inputs
-        The inputs' names, apart by blanks; a last one with a star stands for any number.
-    statics
-        Keyword arguments and their defaults.
-    numpy
-        The NumPy functions that mean this op when called on a node with the same arguments.
-    pointwise
-        Whether each element of the output depends on one element of each input: the Jacobian is diagonal.
-    register
-        Whether the op is known, and pickled, by its name.
-    """
-    names = tuple(inputs.split())
-    statics = statics or {}
-
-    def rules(given: Mapping[str, Callable[..., Any] | Rule | None]) -> tuple[Rule | None, ...]:
-        if unknown := [key for key in given if key not in [n.lstrip("*") for n in names]]:
-            raise TypeError(f"op {name!r} has a rule for {unknown[0]!r}, but its inputs are {', '.join(names)}")
-        found = [given.get(n.lstrip("*"), UNDEFINED) for n in names]
-        return tuple([r if r is None or isinstance(r, Rule) else read_rule(name, r, names, statics) for r in found])
-
-    made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), doc.strip(), numpy)
-    made.pointwise = pointwise
-    made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
-    made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
-    if register:
-        if name in OPS:
-            raise ValueError(f"op {name!r} is declared twice")
-        OPS[name] = made
-    return made
-
-
-@functools.cache
-def result_dtype(function: Callable[..., Any], *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype NumPy gives the result: asked of NumPy itself, once for each combination."""
-    with np.errstate(all="ignore"):
-        result: np.dtype[Any] = function(*[np.ones(1, d) for d in dtypes]).dtype
-    return result
-
-
-def elementwise(
-    name: str,
-    function: Callable[..., Any],
-    *,
-    inputs: str = "x",
-    partial: Mapping[str, Callable[..., Any]] | None = None,
-    vjp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
-    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
-    doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
-    register: bool = True,
-) -> Op:
-    """Declare an op that acts element by element, with broadcasting.
-
-    `partial` maps an input to its local derivative, from which both rules follow: g times it, t times it
-    (the Jacobian is diagonal, Stratos H.2). Where that is not the best form, give `vjp` and `jvp`.
-    """
-
-    def infer(*nodes: Node) -> Signature:
-        shape = nodes[0].shape
-        for n in nodes[1:]:
-            if n.shape != shape:
-                shape = np.broadcast_shapes(*[n.shape for n in nodes])
-                break
-        return shape, result_dtype(function, *[n.dtype for n in nodes])
-
-    def times(key: str, derivative: Callable[..., Any]) -> Rule:
-        parameters = list(inspect.signature(derivative).parameters)
-        unary: Callable[..., Any] = lambda g, *reads: g * derivative(*reads)  # noqa: E731
-        names = inputs.split()
-        return Rule(unary, tuple(OUT if p == "out" else names.index(p) for p in parameters))
-
-    rules = {key: times(key, d) for key, d in (partial or {}).items()}
-    made = op(
-        name,
-        function,
-        shape=infer,
-        vjp={**rules, **(vjp or {})},
-        jvp={**rules, **(jvp or {})},
-        inputs=inputs,
-        doc=doc,
-        numpy=numpy,
-        pointwise=True,
-        register=register,
-    )
-    with np.errstate(all="ignore"):
-        sample = function(*[np.ones(1)] * len(made.inputs))
-    made.keeps_float = sample.dtype == np.float64
-    return made
-
-
-def linear(
-    name: str,
-    function: Callable[..., Any],
-    *,
-    shape: Callable[..., Signature],
-    transpose: Callable[..., Any],
-    inputs: str = "x",
-    statics: Mapping[str, Any] | None = None,
-    doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
-) -> Op:
-    """Declare an op that is linear in its first input: the jvp is the op itself, the vjp its transpose.
-
-    The other inputs, such as indices, are blocked.
-    """
-    first, *others = inputs.split()
-    rules = {o.lstrip("*"): BLOCKED for o in others}
-    made = op(
-        name,
-        function,
-        shape=shape,
-        vjp={first: transpose, **rules},
-        inputs=inputs,
-        statics=statics,
-        doc=doc,
-        numpy=numpy,
-    )
-    # The jvp reads the other inputs and all statics, and calls the op.
-    metas = tuple([(name, look_up) for name in made.statics if (look_up := meta_look_up(name, (), made.statics))])
-    starred = bool(others) and others[-1][0] == "*"
-    own = Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas)
-    made.jvp = (own, *[BLOCKED for _ in others])
-    return made
-
-
-def bilinear(
-    name: str,
-    function: Callable[..., Any],
-    *,
-    shape: Callable[..., Signature],
-    vjp: Mapping[str, Callable[..., Any]],
-    doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
-) -> Op:
-    """Declare an op linear in each of its inputs ``x`` and ``y``: the jvp replaces one by its tangent."""
-    made = op(name, function, shape=shape, vjp=vjp, inputs="x y", doc=doc, numpy=numpy)
-    made.jvp = (Rule(lambda t, y: made(t, y), (1,)), Rule(lambda t, x: made(x, t), (0,)))
-    return made

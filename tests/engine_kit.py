@@ -10,7 +10,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad import _engine
-from lazygrad._op import op
+from lazygrad._declare import op
 
 BUILT_IN = ("lazy", "sweep", "children", "forward", "paths", "numeric")
 EXACT = tuple(name for name in BUILT_IN if name != "numeric")

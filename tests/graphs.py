@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import lazygrad as lg
-from lazygrad._op import OUT, Op, op
+from lazygrad._declare import op
+from lazygrad._op import Op
+from lazygrad._rule import OUT
 
 # -- the ops: on nodes, on complex arrays, and what a derivative by each input has to read ---------------
 

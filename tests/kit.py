@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
-from lazygrad._op import BLOCKED, OUT, UNDEFINED, ZERO, Op, Rule
+from lazygrad._op import Op
+from lazygrad._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule
 
 STEP = 1e-3  # of the central differences; kinks must be further away than twice this
 

@@ -12,7 +12,7 @@ from graphs import same_bits, watched
 from invariants import check_invariants
 
 import lazygrad as lg
-from lazygrad._op import op
+from lazygrad._declare import op
 
 
 def chain(x: lg.Node, depth: int, parameters_first: bool = False) -> list[lg.Node]:

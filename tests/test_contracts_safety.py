@@ -14,7 +14,7 @@ from graphs import same_bits
 from invariants import check_invariants
 
 import lazygrad as lg
-from lazygrad._op import op
+from lazygrad._declare import op
 
 # -- C5: arrays in and out ----------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from graphs import same_bits
 
 import lazygrad as lg
 from lazygrad import engines
-from lazygrad._op import BLOCKED, UNDEFINED, ZERO, elementwise
+from lazygrad._declare import elementwise
+from lazygrad._rule import BLOCKED, UNDEFINED, ZERO
 
 # -- the worked examples of the seeds ----------------------------------------------------------------------
 

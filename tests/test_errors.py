@@ -14,7 +14,8 @@ import pytest
 from graphs import watched
 
 import lazygrad as lg
-from lazygrad._op import BLOCKED, UNDEFINED, op
+from lazygrad._declare import op
+from lazygrad._rule import BLOCKED, UNDEFINED
 
 
 def leaves() -> tuple[lg.Node, lg.Node, lg.Node]:

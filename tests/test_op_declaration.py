@@ -13,7 +13,9 @@ from kit import Case, check_jvp, check_second_order, check_vjp, same
 
 import lazygrad as lg
 from lazygrad import ops
-from lazygrad._op import BLOCKED, OPS, OUT, UNDEFINED, ZERO, bilinear, elementwise, linear, op
+from lazygrad._declare import bilinear, elementwise, linear, op
+from lazygrad._op import OPS
+from lazygrad._rule import BLOCKED, OUT, UNDEFINED, ZERO
 
 
 def like(x: lg.Node, *others: lg.Node, **static: Any) -> Any:

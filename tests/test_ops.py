@@ -12,7 +12,9 @@ from op_cases import TABLE
 
 import lazygrad as lg
 from lazygrad import ops
-from lazygrad._op import OPS, ZERO, op
+from lazygrad._declare import op
+from lazygrad._op import OPS
+from lazygrad._rule import ZERO
 
 NAMED = [named for row in TABLE for named in row.cases()]
 CASES = dict(NAMED)

@@ -14,7 +14,8 @@ from graphs import random_dag
 
 import lazygrad as lg
 from lazygrad import paths
-from lazygrad._op import UNDEFINED, op
+from lazygrad._declare import op
+from lazygrad._rule import UNDEFINED
 
 SEEDS = range(40)
 FREE = paths.Semiring(operator.or_, lambda x, y: frozenset(a + b for a in x for b in y), frozenset(), frozenset({()}))

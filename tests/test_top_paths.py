@@ -15,9 +15,9 @@ from graphs import random_dag
 import lazygrad as lg
 from lazygrad import paths
 from lazygrad._best_paths import Search, edges_of, operator_norm
+from lazygrad._declare import op
 from lazygrad._edges import Edge, edges_between
-from lazygrad._op import UNDEFINED, op
-from lazygrad._rule import OUT
+from lazygrad._rule import OUT, UNDEFINED
 
 undefined = op("undefined", np.negative, shape=lambda x: (x.shape, x.dtype), vjp={"x": UNDEFINED}, register=False)
 

@@ -18,8 +18,7 @@ from .._demand import demand
 from .._errors import NotDifferentiableError
 from .._memo import recorders
 from .._node import Node
-from .._op import BLOCKED, OUT, UNDEFINED, ZERO
-from .._rule import Rule, pass_on
+from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, pass_on
 from .._value import forward_rec
 
 __all__ = ["Edge", "Graph", "Step", "added", "needs", "pulled", "push_rule", "read", "seed", "visited"]

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .._declare import elementwise, op
 from .._node import Node
-from .._op import BLOCKED, ZERO, Op, Signature, elementwise, op
+from .._op import Op, Signature
+from .._rule import BLOCKED, ZERO
 
 __all__ = [
     "absolute",

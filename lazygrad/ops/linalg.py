@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._declare import bilinear, result_dtype
 from .._node import Node
-from .._op import Signature, as_nodes, bilinear, result_dtype
+from .._op import Signature, as_nodes
 from .arithmetic import multiply
 from .linear import reshape, transpose
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .._declare import elementwise, linear, op, result_dtype
 from .._node import Node
-from .._op import Op, Signature, as_node, elementwise, linear, op, result_dtype
+from .._op import Op, Signature, as_node
 from .._rule import pass_on
 
 __all__ = [

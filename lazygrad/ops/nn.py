@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from .._declare import elementwise, op
 from .._errors import ShapeError
 from .._node import Node
-from .._op import BLOCKED, Op, Signature, as_nodes, elementwise, op
+from .._op import Op, Signature, as_nodes
+from .._rule import BLOCKED
 from .arithmetic import guarded_multiply
 from .reduce import _logsumexp, floating
 

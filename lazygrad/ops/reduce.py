@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .._declare import linear, op
 from .._node import Node
-from .._op import Signature, linear, op
+from .._op import Signature
 from .arithmetic import guarded_multiply
 from .linear import reduced, spread
 

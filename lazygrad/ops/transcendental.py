@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._op import elementwise
+from .._declare import elementwise
 from .arithmetic import guarded_divide, guarded_multiply
 
 __all__ = ["cos", "exp", "log", "sigmoid", "sin", "sqrt", "tanh"]

@@ -265,7 +265,7 @@ def test_blocked_and_zero_differ_where_nothing_else_flows() -> None:
 @pytest.fixture
 def unregistered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the families, which always register, declare into a copy of the registry."""
-    monkeypatch.setattr("lazygrad._op.OPS", dict(OPS))
+    monkeypatch.setattr("lazygrad._declare.OPS", dict(OPS))
 
 
 @pytest.mark.usefixtures("unregistered")

@@ -7,13 +7,7 @@ from ._node import Node, label
 from ._rule import BLOCKED, UNDEFINED
 from ._table import ancestors
 
-__all__ = ["defined_leaves", "first_blocked", "input_name", "naming"]
-
-
-def input_name(c: Node, argnum: int) -> str:
-    """What the op of `c` calls that input."""
-    names: tuple[str, ...] = c.op.inputs
-    return names[min(argnum, len(names) - 1)].lstrip("*")
+__all__ = ["defined_leaves", "first_blocked", "naming"]
 
 
 def naming(nodes: tuple[Node, ...], most: int = 8) -> str:

@@ -13,11 +13,12 @@ import numpy as np
 from ._adjoint import TargetMemo, target_memo
 from ._checks import as_cotangent, check_node, check_target, check_wrt, each, resolved
 from ._contributions import AdjointNode, fitted, follow, shown
-from ._defined import defined_leaves, first_blocked, input_name, naming
+from ._defined import defined_leaves, first_blocked, naming
 from ._engine import LAZY, answers
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
 from ._memo import CacheInfo
 from ._node import Node, label, lock
+from ._rule import input_name
 from ._table import Table, ancestors, row
 from ._value import forward_rec, handed_out
 

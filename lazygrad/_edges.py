@@ -12,9 +12,10 @@ from ._contributions import fitted
 from ._discover import Discovery, flows
 from ._leaf import CONSTANT
 from ._node import Node
+from ._rule import Rule
 from ._value import forward_rec
 
-__all__ = ["Edge", "edges_between", "open_arcs"]
+__all__ = ["Edge", "edges_between", "open_arcs", "rule_and_reads"]
 
 
 def open_arcs(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[Node, int]]]:
@@ -34,6 +35,13 @@ def open_arcs(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[
         ]
 
     return arcs
+
+
+def rule_and_reads(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
+    """The vjp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
+    nodes: list[Node] = []
+    rule, _ = c.op.contribution(c, argnum, c, None, nodes)  # the first is the place of the adjoint
+    return rule, nodes[1:]
 
 
 @attrs.define(eq=False)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ._adjoint import TargetMemo
 from ._contributions import AdjointNode, fitted
+from ._edges import rule_and_reads
 from ._errors import NotDifferentiableError
 from ._leaf import constant
 from ._node import Node, label, lock
@@ -79,9 +80,8 @@ def _matmul_form(x: tuple[int, ...], y: tuple[int, ...], argnum: int) -> Form | 
 
 def _rule_of(c: Node, argnum: int) -> tuple[Rule, list[Any]]:
     """The rule of an edge and the values it reads."""
-    nodes: list[Node] = []
-    rule, _ = c.op.contribution(c, argnum, c, None, nodes)
-    return rule, [forward_rec(n) for n in nodes[1:]]
+    rule, reads = rule_and_reads(c, argnum)
+    return rule, [forward_rec(n) for n in reads]
 
 
 def _apply(c: Node, argnum: int, rule: Rule, reads: list[Any], g: Any) -> Any:

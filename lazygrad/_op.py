@@ -12,7 +12,7 @@ import numpy as np
 from ._errors import NotDifferentiableError, ShapeError
 from ._leaf import CONSTANT, kept, leaf, leaf_array
 from ._node import NO_STATIC, Node, build, label
-from ._rule import BLOCKED, UNDEFINED, ZERO, Rule
+from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
 
 __all__ = ["OPS", "Op", "Signature", "as_node", "as_nodes", "count_requests", "frozen", "op_named"]
 
@@ -171,7 +171,7 @@ class Op:
         pairs = self.pairs
         rule, _ = pair = pairs[argnum] if argnum < len(pairs) else (pairs[-1][0], argnum)
         if rule is UNDEFINED or rule is None:
-            name = self.inputs[min(argnum, len(self.inputs) - 1)].lstrip("*")
+            name = input_name(node, argnum)
             raise NotDifferentiableError(
                 f"op {self.name!r} has no derivative by its input {name!r} ({node.inputs[argnum]!r}), "
                 f"which the gradient needs at {node!r}: declare a rule for it, or `ZERO` if it is constant"

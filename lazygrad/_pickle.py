@@ -15,10 +15,10 @@ import numpy as np
 
 from ._adjoint import AdjointOp, MirrorOp
 from ._contributions import AdjointNode, Counts
-from ._demand import demand
 from ._leaf import leaf
 from ._node import NO_STATIC, Node, build, by_serial, enlist, in_order, install
 from ._rule import Rule, pass_on
+from ._table import inputs_first
 
 __all__: list[str] = []
 
@@ -42,13 +42,7 @@ def _needs(i: Node) -> tuple[Node, ...]:
 
 
 def _with_needs(node: Node) -> list[Node]:
-    found: dict[int, Node] = {}
-    demand(
-        node,
-        lambda i: None if i.serial in found else [j for j in _needs(i) if j.serial not in found],
-        lambda i: found.__setitem__(i.serial, i),
-    )
-    return sorted(found.values(), key=by_serial)
+    return sorted(inputs_first(node, _needs), key=by_serial)
 
 
 def _state(i: Node) -> tuple[Any, ...]:

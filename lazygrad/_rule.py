@@ -26,7 +26,7 @@ import attrs
 
 from ._node import Node
 
-__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "meta_look_up", "pass_on", "read_rule"]
+__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "input_name", "meta_look_up", "pass_on", "read_rule"]
 
 OUT = -1  # a rule reads the op's own output
 
@@ -65,6 +65,12 @@ def pass_on(g: Any) -> Any:
 BLOCKED = None  # nothing flows and nothing should: labels, indices, masks (Collins 1.4.4)
 ZERO = Rule(lambda g: None)  # the derivative is zero wherever it exists: a structural zero
 UNDEFINED = Rule(lambda g: None)  # nobody gave a rule: an error as soon as the edge is needed
+
+
+def input_name(c: Node, argnum: int) -> str:
+    """What the op of `c` calls that input."""
+    names: tuple[str, ...] = c.op.inputs
+    return names[min(argnum, len(names) - 1)].lstrip("*")
 
 
 def read_rule(name: str, function: Callable[..., Any], inputs: Sequence[str], statics: Mapping[str, Any]) -> Rule:

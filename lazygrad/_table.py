@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ import numpy as np
 from ._demand import demand
 from ._node import Node, by_serial, label
 
-__all__ = ["Row", "Table", "ancestors", "named_node", "row"]
+__all__ = ["Row", "Table", "ancestors", "inputs_first", "named_node", "row"]
 
 
 @attrs.frozen
@@ -54,14 +54,19 @@ def named_node(named: Mapping[str, Node], name: str) -> Node:
 
 
 def ancestors(L: Node) -> list[Node]:
-    """All nodes `L` is computed from and `L` itself, inputs first."""
+    """All nodes `L` is computed from and `L` itself, oldest first."""
+    return sorted(inputs_first(L, lambda i: i.inputs), key=by_serial)
+
+
+def inputs_first(L: Node, needs: Callable[[Node], Sequence[Node]]) -> list[Node]:
+    """`L` and all it needs, directly or not, each after what it needs."""
     found: dict[int, Node] = {}
     demand(
         L,
-        lambda i: None if i.serial in found else [j for j in i.inputs if j.serial not in found],
+        lambda i: None if i.serial in found else [j for j in needs(i) if j.serial not in found],
         lambda i: found.__setitem__(i.serial, i),
     )
-    return sorted(found.values(), key=by_serial)
+    return list(found.values())
 
 
 def row(node: Node, entry: Node, kind: str) -> Row:

@@ -14,10 +14,10 @@ import attrs
 import numpy as np
 
 from ._best_paths import Search, edges_of
-from ._defined import input_name
 from ._differentiator import Differentiator, differentiator
 from ._edges import Edge, edges_between
 from ._node import Node, label, lock
+from ._rule import input_name
 from ._value import forward_rec, handed_out
 
 __all__ = ["Path", "TopPaths", "top"]

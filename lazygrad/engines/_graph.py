@@ -14,11 +14,12 @@ import attrs
 import numpy as np
 
 from .._contributions import AdjointNode, fitted
-from .._demand import demand
+from .._edges import rule_and_reads
 from .._errors import NotDifferentiableError
 from .._memo import recorders
 from .._node import Node
-from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, pass_on
+from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
+from .._table import inputs_first
 from .._value import forward_rec
 
 __all__ = ["Edge", "Graph", "Step", "added", "needs", "pulled", "push_rule", "read", "seed", "visited"]
@@ -45,16 +46,6 @@ def needs(i: Node) -> tuple[Node, ...]:
     return (i.op.unfold(i)[0], *i.inputs) if isinstance(i, AdjointNode) else i.inputs
 
 
-def _topological(L: Node) -> list[Node]:
-    found: dict[int, Node] = {}
-    demand(
-        L,
-        lambda i: None if i.serial in found else [j for j in needs(i) if j.serial not in found],
-        lambda i: found.__setitem__(i.serial, i),
-    )
-    return list(found.values())
-
-
 def _open_inputs(c: Node) -> list[tuple[int, Node]]:
     """The inputs that a derivative flows to."""
     if c.op is None or c.dtype.kind != "f":
@@ -68,9 +59,8 @@ def _edge(c: Node, argnum: int, j: Node) -> Edge:
     """The edge; raises NotDifferentiableError if it has no rule."""
     if isinstance(c, AdjointNode):
         return Edge(c, argnum, j, PASS_ON, ())
-    inputs: list[Node] = []
-    rule, _ = c.op.contribution(c, argnum, c, None, inputs)  # the first input is the place of the adjoint
-    return Edge(c, argnum, j, rule, tuple(inputs[1:]))
+    rule, reads = rule_and_reads(c, argnum)
+    return Edge(c, argnum, j, rule, tuple(reads))
 
 
 @attrs.frozen(eq=False)
@@ -91,7 +81,7 @@ class Graph:
     @classmethod
     def of(cls, L: Node, wrt: Iterable[Node]) -> Graph:
         """Walk the graph below `L`; an edge without a rule is an error if a path from `wrt` needs it, else left out."""
-        order = _topological(L)
+        order = inputs_first(L, needs)
         depends = {i.serial for i in wrt}
         opened: dict[int, list[tuple[int, Node]]] = {}
         for c in order:
@@ -158,9 +148,8 @@ def push_rule(edge: Edge) -> Edge | None:
     if rule is BLOCKED or rule is ZERO:
         return None
     if rule is UNDEFINED:
-        name = c.op.inputs[min(argnum, len(c.op.inputs) - 1)].lstrip("*")
         raise NotDifferentiableError(
-            f"op {c.op.name!r} has no jvp rule by its input {name!r}, which tangents need at {c!r}: "
+            f"op {c.op.name!r} has no jvp rule by its input {input_name(c, argnum)!r}, which tangents need at {c!r}: "
             f"declare one, or use an engine of reverse order"
         )
     reads = [c if k == OUT else c.inputs[k] for k in rule.reads]

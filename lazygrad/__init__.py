@@ -43,7 +43,7 @@ from ._memo import record as record
 from ._node import Node as Node
 from ._set import update as update
 
-from . import _operators as _operators, _pickle as _pickle  # isort: skip  (they give Node its methods)
+from . import _operators as _operators, _protocols as _protocols, _pickle as _pickle  # isort: skip  (they give Node its methods)
 from . import engines as engines
 from . import paths as paths
 from ._version import __version__ as __version__

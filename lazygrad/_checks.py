@@ -9,7 +9,7 @@ import numpy as np
 
 from ._errors import NotDifferentiableError, ShapeError
 from ._leaf import constant
-from ._node import Node
+from ._node import INEXACT, Node
 from ._table import ancestors, named_node
 
 __all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "each", "resolved"]
@@ -26,7 +26,7 @@ def check_node(node: Any) -> Node:
 def check_wrt(i: Any) -> Node:
     """The node itself, if a derivative with respect to it can be asked for."""
     node: Node = i if isinstance(i, Node) else check_node(i)
-    if node.dtype.kind != "f":
+    if node.dtype.kind not in INEXACT:
         raise NotDifferentiableError(
             f"there is no derivative with respect to {i!r}: its dtype is {i.dtype}; make it a float parameter"
         )
@@ -36,7 +36,7 @@ def check_wrt(i: Any) -> Node:
 def check_target(L: Any) -> None:
     """Raise TypeError unless `L` is a float node."""
     check_node(L)
-    if L.dtype.kind != "f":
+    if L.dtype.kind not in INEXACT:
         raise TypeError(f"the target must be floating point, but {L!r} has dtype {L.dtype}")
 
 
@@ -44,8 +44,8 @@ def as_cotangent(L: Node, cotangent: Any) -> Node:
     """A node for dL/dL of the shape and dtype of `L`."""
     if not isinstance(cotangent, Node):
         array = np.asarray(cotangent)
-        if array.dtype.kind not in "biuf":
-            raise TypeError(f"a cotangent must be real numbers, not dtype {array.dtype}")
+        if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and L.dtype.kind == "f"):
+            raise TypeError(f"a cotangent of {L!r} must be numbers that its dtype can hold, not dtype {array.dtype}")
         cotangent = constant(array.astype(L.dtype))
     if cotangent.shape != L.shape:
         raise ShapeError(f"the cotangent has shape {cotangent.shape}, but {L!r} has shape {L.shape}")

@@ -16,9 +16,9 @@ from ._errors import LazygradError
 from ._node import NO_STATIC, Node, enlist, in_order
 from ._op import as_node, count_requests, frozen
 from ._rule import Rule
-from .ops.linear import astype, broadcast_to, identity, sum_to, unbroadcast
+from .ops.linear import astype, broadcast_to, identity, real, sum_to, unbroadcast
 
-__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "follow", "shown"]
+__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "fitted_node", "follow", "shown"]
 
 
 @attrs.define(eq=False)
@@ -182,7 +182,7 @@ class ContributionSum:
             stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
             total: Any = None
             for _, _, term in node.contributions(stands):
-                term = _fitted_node(term, node.of)
+                term = fitted_node(term, node.of)
                 total = term if total is None else total + term
             node.unfolded = total, stands
         return node.unfolded
@@ -211,13 +211,18 @@ def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: obje
         else:
             raise LazygradError(f"the rule of {source!r} returned shape {term.shape} for an input of shape {shape}")
     if term.dtype != dtype:
-        term = term.astype(dtype)
+        if dtype.kind == "f" and term.dtype.kind == "c":  # <g, dx> = Re(sum of g dx), and dx is real
+            term = term.real
+        term = term.astype(dtype, copy=False)
     return term if shape else term[()]
 
 
-def _fitted_node(term: Any, like: Node) -> Node:
+def fitted_node(term: Any, like: Node) -> Node:
+    """The same for a contribution, or a tangent, that is a node."""
     term = as_node(term)
     if term.shape != like.shape:
         larger = term.ndim >= like.ndim and np.broadcast_shapes(term.shape, like.shape) == term.shape
         term = (sum_to if larger else broadcast_to).on_nodes((term,), {"shape": like.shape})
+    if like.dtype.kind == "f" and term.dtype.kind == "c":
+        term = real.on_nodes((term,), NO_STATIC)
     return term if term.dtype == like.dtype else astype.on_nodes((term,), {"dtype": like.dtype})

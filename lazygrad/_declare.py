@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,36 @@ from ._node import Node
 from ._op import OPS, Op, Signature
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
-__all__ = ["bilinear", "elementwise", "linear", "op", "result_dtype"]
+__all__ = ["MEANINGS", "bilinear", "elementwise", "function", "linear", "op", "result_dtype"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# NumPy's function -> the op or function that it is on nodes; filled by the declarations at import.
+MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def function(*numpy: Callable[..., Any]) -> Callable[[F], F]:
+    """Declare what NumPy functions are on nodes, in terms of ops: a function of the same arguments.
+
+    Examples
+    --------
+    >>> @function(np.ptp)
+    ... def ptp(a, axis=None, keepdims=False):
+    ...     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+    """
+
+    def enter(meaning: F) -> F:
+        _mean(numpy, meaning)
+        return meaning
+
+    return enter
+
+
+def _mean(numpy: tuple[Callable[..., Any], ...], meaning: Callable[..., Any]) -> None:
+    for f in numpy:
+        if f in MEANINGS:
+            raise ValueError(f"np.{f.__name__} is declared twice")
+        MEANINGS[f] = meaning
 
 
 def op(
@@ -74,6 +103,7 @@ def op(
         if name in OPS:
             raise ValueError(f"op {name!r} is declared twice")
         OPS[name] = made
+        _mean(numpy, made)
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._discover import Discovery, flows, flows_or_blocked
-from ._node import Node, label
+from ._node import INEXACT, Node, label
 from ._rule import BLOCKED, UNDEFINED
 from ._table import ancestors
 
@@ -18,7 +18,7 @@ def naming(nodes: tuple[Node, ...], most: int = 8) -> str:
 
 def _well_defined(c: Node, argnum: int) -> bool:
     """Whether the local Jacobian of `c` by that input is: of floats, and with a rule or zero."""
-    if c.dtype.kind != "f" or c.inputs[argnum].dtype.kind != "f":
+    if c.dtype.kind not in INEXACT or c.inputs[argnum].dtype.kind not in INEXACT:
         return False
     return c.op.is_adjoint or c.op.rule(argnum) not in (BLOCKED, UNDEFINED)
 
@@ -26,7 +26,7 @@ def _well_defined(c: Node, argnum: int) -> bool:
 def defined_leaves(L: Node) -> tuple[Node, ...]:
     """The leaves below `L` all of whose paths to it have well-defined local Jacobians, oldest first."""
     nodes = ancestors(L)
-    outside = {L.serial} if L.dtype.kind != "f" else set()
+    outside = {L.serial} if L.dtype.kind not in INEXACT else set()
     for c in reversed(nodes):  # consumers first
         excluded = c.serial in outside
         outside.update(i.serial for k, i in enumerate(c.inputs) if excluded or not _well_defined(c, k))

@@ -17,7 +17,7 @@ from ._defined import defined_leaves, first_blocked, naming
 from ._engine import LAZY, answers
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
 from ._memo import CacheInfo
-from ._node import Node, label, lock
+from ._node import INEXACT, Node, label, lock
 from ._rule import input_name
 from ._table import Table, ancestors, row
 from ._value import forward_rec, handed_out
@@ -228,11 +228,17 @@ class Differentiator:
 
     def _check(self) -> None:
         L = self.target
-        if not self._memo.seeded and L.size != 1:
-            raise TypeError(
-                f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
-                f"sum it, or pass `cotangent=` of that shape"
-            )
+        if not self._memo.seeded:
+            if L.size != 1:
+                raise TypeError(
+                    f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
+                    f"sum it, or pass `cotangent=` of that shape"
+                )
+            if L.dtype.kind == "c":
+                raise TypeError(
+                    f"a gradient needs a real target, but {L!r} is complex: take its `.real`, `.imag` or `abs`, "
+                    f"or pass `cotangent=`"
+                )
         seed = self._memo.seed
         if seed.shape != L.shape or seed.dtype != L.dtype:
             self._memo.renew_seed(L)
@@ -241,7 +247,7 @@ class Differentiator:
 
     def _connected(self, i: Node) -> Node | None:
         """The adjoint of `i`, None if structurally zero; raises where it is undefined."""
-        if check_node(i).dtype.kind != "f":
+        if check_node(i).dtype.kind not in INEXACT:
             self._raise_if_blocked(i)  # the more telling error, where there is a path
         check_wrt(i)
         found = self._memo.adjoint(i)
@@ -320,7 +326,7 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
     Parameters
     ----------
     L
-        A float node of one element; or of any shape, with a `cotangent`.
+        A real float node of one element; or of any shape and complex, too, with a `cotangent`.
     wrt
         A node (any float node, not only a leaf), the name of one below `L`, or a list, tuple or dict of them.
     unconnected
@@ -339,7 +345,7 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
     Raises
     ------
     TypeError
-        If `L` has several elements and there is no cotangent, or is no float.
+        If `L` has several elements or is complex and there is no cotangent, or is no float.
     NotDifferentiableError
         If an edge that is needed has no rule, or a requested node is an integer.
     ValueError

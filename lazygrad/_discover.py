@@ -15,14 +15,14 @@ from heapq import heappop, heappush
 import attrs
 
 from ._memo import recorders
-from ._node import Node, consumer_refs, in_order
+from ._node import INEXACT, Node, consumer_refs, in_order
 
 __all__ = ["Discovery", "flows", "flows_or_blocked"]
 
 
 def flows(c: Node, i: Node) -> bool:
     """Whether a derivative flows from consumer `c` to its input `i`."""
-    if c.dtype.kind != "f" or i.dtype.kind != "f":
+    if c.dtype.kind not in INEXACT or i.dtype.kind not in INEXACT:
         return False
     op = c.op
     return op.fully_open or any(j is i and op.opens(c, k) for k, j in enumerate(c.inputs))
@@ -90,7 +90,7 @@ class Discovery:
                 c = ref()
                 if c is None or (serial := c.serial) > target:
                     continue
-                if not (plain and c.op.fully_open and c.dtype.kind == "f") and not edge(c, i):
+                if not (plain and c.op.fully_open and c.dtype.kind in INEXACT) and not edge(c, i):
                     continue
                 if serial == target:
                     consumers.append(mirror)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._node import Node
+from ._node import INEXACT, Node
 
 __all__ = ["constant", "parameter"]
 
@@ -32,13 +32,13 @@ def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.n
     array = np.asarray(value)
     if untyped and like is not None and np.can_cast(array.dtype, like, "same_kind"):
         array = array.astype(like)
-    if kind == "parameter" and array.dtype.kind != "f":
+    if kind == "parameter" and array.dtype.kind not in INEXACT:
         raise TypeError(
-            f"a parameter must be real floating point to have a gradient, not {array.dtype}: "
+            f"a parameter must be floating point to have a gradient, not {array.dtype}: "
             f"cast it with `.astype(float)`, or use `constant` if no gradient is asked"
         )
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"a {kind} cannot hold dtype {array.dtype}: only bool, int and float are supported")
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"a {kind} cannot hold dtype {array.dtype}: only bool, int, float and complex are supported")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
@@ -59,7 +59,7 @@ def leaf(value: Any, static: Mapping[str, Any], name: str | None = None) -> Node
 
 
 def parameter(value: Any, name: str | None = None) -> Node:
-    """Make a leaf that gradients are asked for; it holds a real floating point array.
+    """Make a leaf that gradients are asked for; it holds a floating point array, real or complex.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def parameter(value: Any, name: str | None = None) -> Node:
     Raises
     ------
     TypeError
-        If the array is not real floating point, or the name no string.
+        If the array is not floating point, or the name no string.
 
     See Also
     --------
@@ -93,7 +93,7 @@ def parameter(value: Any, name: str | None = None) -> Node:
     >>> parameter([1, 2])
     Traceback (most recent call last):
         ...
-    TypeError: a parameter must be real floating point to have a gradient, not int64: cast it with \
+    TypeError: a parameter must be floating point to have a gradient, not int64: cast it with \
 `.astype(float)`, or use `constant` if no gradient is asked
     """
     return leaf(kept(leaf_array(value, "parameter")), PARAMETER, name)
@@ -105,7 +105,7 @@ def constant(value: Any, name: str | None = None) -> Node:
     Parameters
     ----------
     value
-        Anything `numpy.array` makes a bool, int or float array of; copied.
+        Anything `numpy.array` makes a bool, int, float or complex array of; copied.
     name
         A name for reports and for queries by name.
 
@@ -116,7 +116,7 @@ def constant(value: Any, name: str | None = None) -> Node:
     Raises
     ------
     TypeError
-        If the array is neither bool, int nor real float, or the name no string.
+        If the array is no bool, int, float or complex, or the name no string.
 
     Notes
     -----

@@ -35,6 +35,7 @@ if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that nobo
 _next_serial = itertools.count(1).__next__
 
 NO_STATIC: Mapping[str, Any] = MappingProxyType({})
+INEXACT = "fc"  # the kinds of dtype that have derivatives: real and complex floating point
 
 _FIRST_SWEEP = 8
 

@@ -149,6 +149,11 @@ class Op:
         rules = self.vjp
         return rules[argnum] if argnum < len(rules) else rules[-1]
 
+    def jvp_rule(self, argnum: int) -> Rule | None:
+        """The jvp rule of one input, likewise."""
+        rules = self.jvp
+        return rules[argnum] if argnum < len(rules) else rules[-1]
+
     def opens(self, node: Node, argnum: int) -> bool:
         """Whether a derivative flows from `node` to that input."""
         rule = self.rule(argnum)
@@ -239,8 +244,8 @@ def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
     """
     if isinstance(value, Node):
         return value
-    if like is not None and value.__class__ in (int, float):
-        if like.kind != "f":
+    if like is not None and value.__class__ in (int, float, complex):
+        if like.kind != "f" or value.__class__ is complex:
             like = np.result_type(like, value)
         return Node(None, (), {"leaf": "constant", "number": value}, (), like, value=like.type(value))
     return leaf(kept(leaf_array(value, "constant")), CONSTANT)
@@ -248,6 +253,6 @@ def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
 
 def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
     """Nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
-    dtypes = [v.dtype for v in values if not isinstance(v, (int, float, list, tuple)) and hasattr(v, "dtype")]
+    dtypes = [v.dtype for v in values if not isinstance(v, (int, float, complex, list, tuple)) and hasattr(v, "dtype")]
     like = np.result_type(*dtypes) if dtypes else None
     return tuple([v if v.__class__ is Node else as_node(v, like) for v in values])

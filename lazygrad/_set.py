@@ -82,7 +82,7 @@ def _set(self: Node, value: Any) -> None:
     ShapeError
         If some op does not fit the new shape: it is named, and the leaf keeps its old value.
     TypeError
-        If the leaf is a parameter and the value no real float; or if the node is no leaf.
+        If the leaf is a parameter and the value no float; or if the node is no leaf.
 
     Examples
     --------

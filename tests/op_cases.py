@@ -1,55 +1,38 @@
-"""The table of op cases: every op of the library has a row, and `test_ops` runs all checks of `kit` over it.
-
-A row says how NumPy computes the op, where its inputs are taken from, and at which shapes and statics.
-"""
+"""The table of op cases: every op and function has a row, and `test_ops` runs all checks of `kit` over it."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import attrs
+import cases_shape
 import numpy as np
-from kit import Case, Point
+from kit import Point
+from rows import (
+    AXES,
+    BINARY,
+    FLOATS,
+    INF,
+    LABELLED,
+    LAST,
+    TERNARY,
+    UNARY,
+    ZERO_D_AXES,
+    Row,
+    below,
+    binary,
+    calls,
+    complexes,
+    mask,
+    nonzero,
+    positive,
+    real,
+    reduction,
+    shares,
+    spaced,
+    unary,
+)
 
-from lazygrad._op import OPS
 from lazygrad.ops.linear import SLOT
-
-Domain = Callable[[np.random.Generator, Any], Any]
-
-# -- where inputs are taken from: (generator, shape) -> array ---------------------------------------
-
-
-def real(rng: np.random.Generator, shape: Any) -> Any:
-    return rng.normal(size=shape)
-
-
-def positive(rng: np.random.Generator, shape: Any) -> Any:
-    return rng.uniform(0.5, 2.0, size=shape)
-
-
-def nonzero(rng: np.random.Generator, shape: Any) -> Any:
-    return rng.uniform(0.3, 1.5, size=shape) * rng.choice([-1.0, 1.0], size=shape)
-
-
-def spaced(offset: float, step: float = 0.5) -> Domain:
-    """Values at least 0.1 apart from each other, from 0, and from those of another offset."""
-    return lambda rng, shape: step * rng.permutation(np.arange(np.prod(shape, dtype=int)) - 2).reshape(shape) + offset
-
-
-def mask(rng: np.random.Generator, shape: Any) -> Any:
-    return rng.integers(0, 2, size=shape).astype(bool)
-
-
-def below(count: int, first: int = 0) -> Domain:
-    return lambda rng, shape: rng.integers(first, count, size=shape)
-
-
-def shares(rng: np.random.Generator, shape: Any) -> Any:
-    x = rng.uniform(0.1, 1.0, size=shape)
-    return x / x.sum(-1, keepdims=True)
-
 
 # -- what NumPy has no function for ----------------------------------------------------------------
 
@@ -118,78 +101,6 @@ def svm(x: Any, labels: Any) -> Any:
     return losses
 
 
-# -- the table -------------------------------------------------------------------------------------
-
-ALL_DTYPES = (bool, np.uint8, np.int32, np.int64, np.float32)
-FLOATS = (np.float32,)  # ops that only rules use, on adjoints
-
-NONE: tuple[Mapping[str, Any], ...] = ({},)
-UNARY = (((),), ((3,),), ((2, 3),), ((0,),), ((2, 0),))
-BINARY = (
-    ((), ()),
-    ((3,), (3,)),
-    ((2, 3), (3,)),
-    ((2, 1), (1, 3)),
-    ((3,), ()),
-    ((), (2, 2)),
-    ((1,), (2, 2)),
-    ((0,), (1,)),
-    ((2, 0), (2, 0)),
-)
-TERNARY = (((), (), ()), ((3,), (3,), (3,)), ((2, 1), (3,), ()), ((), (2, 1), (3,)), ((1, 3), (), (2, 1)), ((0,),) * 3)
-AXES = tuple({"axis": axis, "keepdims": keep} for axis in (None, 1, -1, (0, 2), ()) for keep in (False, True))
-ZERO_D_AXES = ({"axis": None, "keepdims": False}, {"axis": 0, "keepdims": True}, {"axis": -1, "keepdims": False})
-LAST = {"axis": -1}
-LABELLED = (((4,), ()), ((3, 4), (3,)), ((2, 3, 4), (2, 3)), ((0, 4), (0,)))
-INF = float("inf")
-
-
-@attrs.frozen(eq=False)
-class Row:
-    """One op at some shapes, each with each of the statics."""
-
-    op: str
-    reference: Callable[..., Any]
-    domains: tuple[Domain, ...]  # of the inputs; the last one serves all that follow
-    shapes: tuple[tuple[Any, ...], ...]
-    statics: tuple[Mapping[str, Any], ...] = NONE
-    dtypes: tuple[Any, ...] = ALL_DTYPES  # of the real inputs, beside float64
-    points: tuple[Point, ...] = ()
-    order: int = 2  # 0 for what has no derivative at all
-    label: str = ""  # what is special about it, where an op has several rows
-    broadcasts: bool = False  # an elementwise op, which must also be tried with inputs of different shapes
-
-    def cases(self) -> Iterator[tuple[str, Case]]:
-        """Each case with a readable identity, which is its seed, too."""
-        for shapes in self.shapes:
-            for static in self.statics:
-                name = " ".join(
-                    [self.op, *self.label.split(), *map(str, shapes), *(f"{k}={v}" for k, v in static.items())]
-                )
-                rng = np.random.default_rng(zlib.crc32(name.encode()))
-                domains = [self.domains[min(k, len(self.domains) - 1)] for k in range(len(shapes))]
-                inputs = [domain(rng, shape) for domain, shape in zip(domains, shapes, strict=True)]
-                yield name, Case(OPS[self.op], self.reference, inputs, static, self.order)
-
-
-def unary(op: str, reference: Any, domain: Domain, *points: Point, **fields: Any) -> Row:
-    return Row(op, reference, (domain,), UNARY, points=points, **fields)
-
-
-def binary(op: str, reference: Any, first: Domain, second: Domain, *points: Point, **fields: Any) -> Row:
-    return Row(op, reference, (first, second), BINARY, points=points, broadcasts=True, **fields)
-
-
-def reduction(
-    op: str, reference: Any, domain: Domain, *points: Point, scalar_axes: tuple[Any, ...] = ZERO_D_AXES
-) -> tuple[Row, Row, Row]:
-    return (
-        Row(op, reference, (domain,), (((2, 3, 2),),), AXES, points=points),
-        Row(op, reference, (domain,), (((),),), scalar_axes),
-        Row(op, reference, (domain,), (((0, 3),),), ({"axis": 1, "keepdims": False}, {"axis": -1, "keepdims": True})),
-    )
-
-
 def comparison(name: str) -> Row:
     return binary(name, getattr(np, name), spaced(0.1), spaced(0.35), order=0)
 
@@ -220,6 +131,13 @@ MATMUL = (
 )
 
 TABLE = (
+    # NumPy's functions, where they are not ops
+    calls(np.power, positive, real, shapes=BINARY, dtypes=FLOATS),
+    calls(np.positive, dtypes=FLOATS),
+    calls(np.maximum, spaced(0.1), spaced(0.35), shapes=BINARY),
+    calls(np.minimum, spaced(0.1), spaced(0.35), shapes=BINARY),
+    calls(np.where, mask, real, real, shapes=TERNARY),
+    calls(np.dot, shapes=MATMUL),
     # element by element
     binary("add", np.add, real, real),
     binary("subtract", np.subtract, real, real),
@@ -234,8 +152,11 @@ TABLE = (
     binary("minimum", np.minimum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 1, 0], [0.5, 0, 1]))),
     *map(comparison, ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")),
     Row("where", np.where, (mask, real, real), TERNARY, broadcasts=True),
+    unary("square", np.square, real),
     unary("negative", np.negative, real),
     unary("identity", lambda x: x, real),
+    unary("real", np.real, real),
+    unary("real", np.real, complexes, label="of complex", dtypes=FLOATS),
     unary("sign", np.sign, nonzero, order=0),
     unary("absolute", np.absolute, nonzero, Point([[-2, 0, 3]], ([-1, 0, 1],))),
     unary("fabs", np.fabs, nonzero, Point([[-2, 0, 3]], ([-1, 0, 1],))),
@@ -331,4 +252,5 @@ TABLE = (
     Row(
         "cross_entropy_one_hot", one_hot_loss, (real, shares), tuple((s, s) for s in ((4,), (3, 4), (0, 4), (2, 3, 4)))
     ),
+    *cases_shape.ROWS,
 )

@@ -17,7 +17,7 @@ from .._contributions import AdjointNode, fitted
 from .._edges import rule_and_reads
 from .._errors import NotDifferentiableError
 from .._memo import recorders
-from .._node import Node
+from .._node import INEXACT, Node
 from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
 from .._table import inputs_first
 from .._value import forward_rec
@@ -48,11 +48,11 @@ def needs(i: Node) -> tuple[Node, ...]:
 
 def _open_inputs(c: Node) -> list[tuple[int, Node]]:
     """The inputs that a derivative flows to."""
-    if c.op is None or c.dtype.kind != "f":
+    if c.op is None or c.dtype.kind not in INEXACT:
         return []
     if isinstance(c, AdjointNode):
         return [(0, needs(c)[0])]
-    return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind == "f" and c.op.opens(c, k)]
+    return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind in INEXACT and c.op.opens(c, k)]
 
 
 def _edge(c: Node, argnum: int, j: Node) -> Edge:

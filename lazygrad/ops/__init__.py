@@ -4,6 +4,7 @@ The seeds' names: Stratos' *cmult* is `multiply`, *concat* `concatenate`, *mult*
 `cross_entropy`, *logit* `sigmoid`, *sm* `softmax`; *add*, *pick*, *pow* and *tanh* keep theirs.
 """
 
+from . import shape as shape
 from .arithmetic import (
     absolute as absolute,
 )

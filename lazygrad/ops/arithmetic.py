@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import elementwise, op
+from .._declare import elementwise, function, op
 from .._node import Node
 from .._op import Op, Signature
 from .._rule import BLOCKED, ZERO
 
 __all__ = [
+    "NUMBERS",
     "absolute",
     "at_least",
     "at_most",
@@ -35,6 +36,8 @@ __all__ = [
     "strong_multiply",
     "where",
 ]
+
+NUMBERS = (int, float, complex, np.integer, np.inexact)  # what has no shape and is no node
 
 multiply = elementwise(
     "multiply",
@@ -158,9 +161,26 @@ power = elementwise(
     inputs="x y",
     vjp={"x": _power_by_base, "y": _power_by_exponent},
     jvp={"x": _power_by_base, "y": _power_by_exponent},
-    numpy=(np.power,),
     doc="x ** y; by x it is 0 at y = 0, by y it is 0 at x = 0.",
 )
+
+
+@function(np.power)
+def power_or_pow(x: Any, y: Any) -> Any:
+    """x ** y; a number as exponent is Stratos' pow, whose derivative reads x alone."""
+    if isinstance(x, Node) and isinstance(y, NUMBERS):
+        return pow.on_nodes((x,), {"n": y})
+    return power(x, y)
+
+
+square = elementwise("square", np.square, partial={"x": lambda x: 2 * x}, numpy=(np.square,), doc="x * x.")
+
+
+@function(np.positive)
+def positive(x: Any) -> Any:
+    """x itself."""
+    return x
+
 
 # -- absolute value and bounds ---------------------------------------------------------------------
 
@@ -193,7 +213,6 @@ maximum = elementwise(
     inputs="x y",
     vjp={"x": _bigger, "y": lambda g, y, x: _bigger(g, y, x)},
     jvp={"x": _bigger, "y": lambda t, y, x: _bigger(t, y, x)},
-    numpy=(np.maximum,),
     doc="The larger of two arrays; a tie splits the derivative evenly.",
 )
 
@@ -203,7 +222,6 @@ minimum = elementwise(
     inputs="x y",
     vjp={"x": _smaller, "y": lambda g, y, x: _smaller(g, y, x)},
     jvp={"x": _smaller, "y": lambda t, y, x: _smaller(t, y, x)},
-    numpy=(np.minimum,),
     doc="The smaller of two arrays; a tie splits the derivative evenly.",
 )
 
@@ -245,6 +263,23 @@ at_most = op(
     doc="minimum(x, bound) for a number: the derivative at the bound is 0, as for clip.",
 )
 
+
+def _bound(op: Op, bounded: Op) -> Any:
+    """maximum or minimum; against a number it is a bound, with relu's derivative at the tie."""
+
+    def call(x: Any, y: Any) -> Any:
+        if isinstance(y, NUMBERS):
+            return bounded.on_nodes((x,), {"bound": y})
+        if isinstance(x, NUMBERS):
+            return bounded.on_nodes((y,), {"bound": x})
+        return op(x, y)
+
+    return call
+
+
+function(np.maximum)(_bound(maximum, at_least))
+function(np.minimum)(_bound(minimum, at_most))
+
 # -- choice and comparison -------------------------------------------------------------------------
 
 where = elementwise(
@@ -263,6 +298,14 @@ where = elementwise(
     },
     doc="x where the condition holds, else y; the condition is a blocked input.",
 )
+
+
+@function(np.where)
+def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """x where the condition holds, else y."""
+    if x is None or y is None:
+        raise TypeError("np.where on nodes takes condition, x and y: where it holds is known by `.value` alone")
+    return where(condition, x, y)
 
 
 def _comparison(name: str, function: Any, ufunc: Any) -> Any:

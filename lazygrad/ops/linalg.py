@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import bilinear, result_dtype
+from .._declare import bilinear, function, result_dtype
 from .._node import Node
 from .._op import Signature, as_nodes
 from .arithmetic import multiply
@@ -63,6 +63,7 @@ matmul = bilinear(
 )
 
 
+@function(np.dot)
 def dot(x: Any, y: Any) -> Any:
     """The product as `numpy.dot` means it: over the last axis of `x` and the last but one of `y`.
 

@@ -21,6 +21,7 @@ __all__ = [
     "getitem",
     "identity",
     "negative",
+    "real",
     "reshape",
     "scatter_add",
     "spread",
@@ -69,6 +70,15 @@ astype = linear(
     doc="x in another dtype.",
 )
 
+real = linear(
+    "real",
+    lambda x: x.real,
+    shape=lambda x: (x.shape, result_dtype(np.real, x.dtype)),
+    transpose=pass_on,
+    numpy=(np.real,),
+    doc="The real part.",
+)
+
 # -- shape -----------------------------------------------------------------------------------------
 
 
@@ -110,7 +120,6 @@ transpose = linear(
     shape=_shape_of(lambda x, axes: x.transpose(axes)),
     transpose=_transposed,
     statics={"axes": None},
-    numpy=(np.transpose,),
     doc="The axes in another order; reversed without `axes`.",
 )
 

@@ -1,0 +1,73 @@
+"""Forward mode: a tangent is just another node, too.
+
+Sullivan's forward mode, by demand over *inputs* and with a memo::
+
+    tangent(i) = sum over inputs j of i that depend on a seed of  jvp_{j->i}(tangent(j)),   tangent(seed) = given
+
+One memo serves all outputs that are asked for, and a node is visited only if an output needs it and it is
+younger than the oldest seed: nothing older can depend on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ._contributions import AdjointNode, fitted_node
+from ._demand import demand
+from ._errors import NotDifferentiableError
+from ._node import INEXACT, Node
+from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
+
+__all__ = ["Tangents"]
+
+
+class Tangents:
+    """The tangents of all nodes for given tangents of some; each is built at most once, of ops.
+
+    Parameters
+    ----------
+    seeds
+        Node -> its tangent, a node of the same shape.
+    """
+
+    def __init__(self, seeds: Mapping[Node, Node]) -> None:
+        self._oldest = min((i.serial for i in seeds), default=0)
+        self._found: dict[int, Node | None] = {i.serial: fitted_node(t, i) for i, t in seeds.items()}
+
+    def of(self, i: Node) -> Node | None:
+        """The tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
+        demand(i, self._missing, self._build)
+        return self._found.get(i.serial)
+
+    def _needs(self, i: Node) -> Sequence[Node]:
+        return (i.op.unfold(i)[0],) if isinstance(i, AdjointNode) else i.inputs
+
+    def _missing(self, i: Node) -> Sequence[Node] | None:
+        if i.serial in self._found or i.serial < self._oldest or i.dtype.kind not in INEXACT:
+            return None
+        return [j for j in self._needs(i) if j.serial not in self._found]
+
+    def _build(self, i: Node) -> None:
+        if isinstance(i, AdjointNode):  # it is what it unfolds into
+            self._found[i.serial] = self._found.get(self._needs(i)[0].serial)
+            return
+        total: Any = None
+        for k, j in enumerate(i.inputs):
+            t = self._found.get(j.serial)
+            if t is None:
+                continue
+            rule = i.op.jvp_rule(k)
+            if rule is BLOCKED or rule is ZERO:
+                continue
+            if rule is UNDEFINED:
+                raise NotDifferentiableError(
+                    f"op {i.op.name!r} has no jvp rule for its input {input_name(i, k)!r} ({j!r}), which the "
+                    f"tangent needs at {i!r}: declare one, or use reverse mode"
+                )
+            reads = [i if r == OUT else i.inputs[r] for r in rule.reads]
+            if rule.rest is not None:
+                reads += i.inputs[rule.rest :]
+            term = fitted_node(rule.function(t, *reads, **rule.meta(i, k)), i)
+            total = term if total is None else total + term
+        self._found[i.serial] = total

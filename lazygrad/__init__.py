@@ -31,9 +31,14 @@ from ._errors import (
 from ._errors import (
     UnconnectedWarning as UnconnectedWarning,
 )
+from ._forward import hvp as hvp
+from ._forward import jvp as jvp
 from ._jacobian import Plan as Plan
-from ._jacobian import jacobian as jacobian
 from ._jacobian import jacobian_plan as jacobian_plan
+from ._jacobians import hessian as hessian
+from ._jacobians import jacfwd as jacfwd
+from ._jacobians import jacobian as jacobian
+from ._jacobians import jacrev as jacrev
 from ._leaf import constant as constant
 from ._leaf import parameter as parameter
 from ._local import local_jacobian as local_jacobian
@@ -42,6 +47,10 @@ from ._memo import Report as Report
 from ._memo import record as record
 from ._node import Node as Node
 from ._set import update as update
+from ._transforms import elementwise_grad as elementwise_grad
+from ._transforms import grad as grad
+from ._transforms import value_and_grad as value_and_grad
+from ._transforms import vjp as vjp
 
 from . import _operators as _operators, _protocols as _protocols, _pickle as _pickle  # isort: skip  (they give Node its methods)
 from . import engines as engines

@@ -216,45 +216,7 @@ def jacobian_plan(Y: Node, X: Node, order: Order = "auto") -> Plan:
 
 
 def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> np.ndarray[Any, Any]:
-    """Return dY/dX for nodes of any shape.
-
-    Parameters
-    ----------
-    Y, X
-        Float nodes; `X` any node, not only a leaf.
-    order
-        ``"reverse"`` from the output side, ``"forward"`` from the input side, ``"auto"`` the one of the two that
-        takes fewer multiplications, ``"optimal"`` the best bracketing if the path is a chain (of up to 200
-        local Jacobians; else as ``"auto"``).
-
-    Returns
-    -------
-    Read-only array of shape ``Y.shape + X.shape``; zeros where no path leads from `X` to `Y`.
-
-    Raises
-    ------
-    NotDifferentiableError
-        If an edge on the way has no rule.
-
-    See Also
-    --------
-    jacobian_plan : the cost, without the work.
-
-    Notes
-    -----
-    Collins 1.4.2 (global Jacobians), Tomassoli 14, Sullivan's flop counts; tensors are vectorised in C
-    order (Stratos E).
-    All orders agree up to rounding.
-
-    Examples
-    --------
-    >>> import lazygrad as lg, numpy as np
-    >>> x = lg.parameter([1.0, 2.0])
-    >>> jacobian(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]) @ (x * x), x)
-    array([[ 2.,  8.],
-           [ 6., 16.],
-           [10., 24.]])
-    """
+    """Return dY/dX for nodes of any shape; `lazygrad.jacobian` tells more."""
     _checked(Y, X, order)
     with lock:
         if Y is X:

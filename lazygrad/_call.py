@@ -1,0 +1,134 @@
+"""One call of a function on nodes: what all function transforms start from.
+
+Each call builds a graph of its own. New nodes stand for the leaves of the arguments, so the derivatives of an
+inner function by its arguments are nobody else's (no perturbation confusion): the graph tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ._context import arguments_of, enclosing
+from ._leaf import constant, parameter
+from ._node import INEXACT, NO_STATIC, Node
+from ._table import inputs_first
+from ._tree import leaves, map_tree, places, rebuild
+from ._value import forward_rec, handed_out
+from .ops.linear import identity
+
+__all__ = ["Argnums", "Call", "called", "title"]
+
+Argnums = int | Sequence[int]
+
+
+def title(f: Callable[..., Any]) -> str:
+    """What error messages call a function."""
+    return getattr(f, "__name__", type(f).__name__)
+
+
+@attrs.define(eq=False)
+class Call:
+    """What came of it."""
+
+    function: Callable[..., Any]
+    nodes: list[Any]  # in place of the leaves of the arguments to differentiate by; None for what is no number
+    tree: Any  # those arguments, in the structure of `argnums`
+    out: Any
+    aux: Any
+    outer: frozenset[int]  # the arguments of the transforms around this one
+    lazy: bool  # whether all answers are nodes, as an argument was
+
+    def target(self) -> Node:
+        """The only output, as a float node."""
+        return self.as_target(self.out)
+
+    def as_target(self, out: Any) -> Node:
+        """One output as a float node."""
+        if isinstance(out, Node):
+            return out
+        array = np.asarray(out)
+        if array.dtype.kind not in INEXACT:
+            raise TypeError(
+                f"{title(self.function)} returned {type(out).__name__}, where a float array or number is to be "
+                f"differentiated (`has_aux=True` if it returns something else beside it)"
+            )
+        return constant(array)
+
+    def stays_node(self, node: Node) -> bool:
+        """Whether an answer must stay a node, as it depends on what a transform around this one differentiates by."""
+        if self.lazy or not self.outer:
+            return self.lazy
+        oldest = min(self.outer)
+        below = inputs_first(node, lambda i: [j for j in i.inputs if j.serial >= oldest])
+        return any(i.serial in self.outer for i in below)
+
+    def answer(self, found: Any) -> Any:
+        """A node as the caller gets it: as it is among nodes, else its value, read-only."""
+        if not isinstance(found, Node) or self.stays_node(found):
+            return found
+        return handed_out(forward_rec(found))
+
+    def answers(self, found: Any) -> Any:
+        """The same for every leaf of a structure."""
+        return map_tree(self.answer, found)
+
+    def like_arguments(self, made: Iterable[Any]) -> Any:
+        """What was made for each node, in the structure of the arguments."""
+        following = iter(made)
+        return rebuild(
+            self.tree,
+            [leaf if n is None else next(following) for n, leaf in zip(self.nodes, leaves(self.tree), strict=True)],
+        )
+
+
+def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Any, has_aux: bool = False) -> Call:
+    """Call `f` with new nodes in place of the leaves of the arguments that `argnums` names.
+
+    Raises
+    ------
+    TypeError
+        If `argnums` names no positional argument, or a leaf is no float.
+    """
+    single = isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)
+    chosen: list[int] = []
+    for k in (argnums,) if single else argnums:  # type: ignore[union-attr]
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -len(args) <= k < len(args):
+            raise TypeError(
+                f"argnums={argnums!r} must name positional arguments of {title(f)}, which was called with {len(args)}"
+            )
+        chosen.append(int(k) % len(args))
+    outer = enclosing()
+    filled = list(args)
+    nodes: list[Any] = []
+    for k in chosen:
+        own = [_stand_in(f, k, args[k], n, leaf) for n, leaf in enumerate(leaves(args[k]))]
+        filled[k] = rebuild(args[k], [leaf if n is None else n for n, leaf in zip(own, leaves(args[k]), strict=True)])
+        nodes += own
+    tree = args[chosen[0]] if single else tuple([args[k] for k in chosen])
+    lazy = any(isinstance(leaf, Node) for leaf in leaves(tree))
+    with arguments_of(frozenset([node.serial for node in nodes if node is not None])):
+        out = f(*filled, **kwargs)
+    aux = None
+    if has_aux:
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise TypeError(f"with has_aux=True {title(f)} must return a pair (result, aux), not {type(out).__name__}")
+        out, aux = out
+    return Call(f, nodes, tree, out, aux, outer, lazy)
+
+
+def _stand_in(f: Callable[..., Any], k: int, tree: Any, n: int, leaf: Any) -> Node | None:
+    """A new node for the n-th leaf of an argument; None for what is no number at all."""
+    if leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf):
+        return None
+    try:
+        if not isinstance(leaf, Node):
+            return parameter(leaf)
+        if leaf.dtype.kind in INEXACT:
+            return identity.on_nodes((leaf,), NO_STATIC)
+        raise TypeError(f"it has dtype {leaf.dtype}; cast it to float")
+    except TypeError as error:
+        raise TypeError(f"{title(f)} cannot be differentiated by argument {k}{places(tree)[n]}: {error}") from None

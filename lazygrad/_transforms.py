@@ -1,0 +1,233 @@
+"""Function transforms in reverse mode: a function of arrays becomes the function of its gradient."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ._call import Argnums, Call, called, title
+from ._checks import as_cotangent
+from ._differentiator import Differentiator, differentiator
+from ._leaf import parameter
+from ._node import Node, lock
+from ._tree import leaves, places, rebuild
+
+__all__ = ["elementwise_grad", "grad", "value_and_grad", "vjp"]
+
+
+def _gradients(call: Call, d: Differentiator) -> Any:
+    """The gradients of one target by all argument nodes, as the caller gets them."""
+    nodes = [node for node in call.nodes if node is not None]
+    if call.lazy or call.outer:
+        found = [call.answer(d.adjoint(node)) for node in nodes]
+    else:  # zeros where nothing leads to the target; no node is made for them
+        found = [
+            np.zeros(node.shape, node.dtype) if g is None else g
+            for node, g in zip(nodes, d.gradient(nodes, unconnected="none"), strict=True)
+        ]
+    return call.like_arguments(found)
+
+
+def _scalar_target(call: Call, holomorphic: bool) -> Differentiator:
+    L = call.target()
+    if L.size != 1:
+        raise TypeError(
+            f"grad needs one number, but {title(call.function)} returned shape {L.shape}: sum it, or use "
+            f"`elementwise_grad`, `jacobian` or `vjp`"
+        )
+    if L.dtype.kind != "c":
+        return differentiator(L)
+    if not holomorphic:
+        raise TypeError(
+            f"grad needs a real number, but {title(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
+            f"`abs`; for the complex derivative of a holomorphic function pass `holomorphic=True`"
+        )
+    return Differentiator(L, cotangent=np.ones(L.shape))
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
+    """Return a function that evaluates both `f` and its gradient.
+
+    Parameters
+    ----------
+    f, argnums, has_aux, holomorphic
+        As for `grad`.
+
+    Returns
+    -------
+    Function of the arguments of `f` that returns ``(value, gradient)``; with `has_aux` ``((value, aux), gradient)``.
+
+    Raises
+    ------
+    TypeError
+        As `grad`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    (array(5.), array([2., 4.]))
+    """
+
+    @functools.wraps(f)
+    def with_gradient(*args: Any, **kwargs: Any) -> Any:
+        call = called(f, argnums, args, kwargs, has_aux)
+        d = _scalar_target(call, holomorphic)
+        gradients = _gradients(call, d)
+        value = call.answer(d.target)
+        return ((value, call.answers(call.aux)) if has_aux else value), gradients
+
+    return with_gradient
+
+
+def grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
+    """Return the gradient of a function that returns one number.
+
+    Parameters
+    ----------
+    f
+        Function written with NumPy (called with nodes in place of arrays), of any arguments; branches and loops
+        may depend on values.
+    argnums
+        Which positional arguments to differentiate by: a number, or several. An argument may be a float array or
+        number, or a nested dict, list, tuple, namedtuple, attrs class or dataclass of them.
+    has_aux
+        Whether `f` returns a pair ``(result, aux)``, the second of which is passed through.
+    holomorphic
+        Whether `f` is a holomorphic function of complex numbers, whose complex derivative is meant.
+
+    Returns
+    -------
+    Function of the same arguments. It returns read-only arrays in the structure of the argument (a tuple if `argnums`
+    is one), zeros where `f` does not depend on it; with `has_aux` ``(gradient, aux)``. It returns nodes if it
+    is called with nodes or inside another transform, so that it can be differentiated again.
+
+    Raises
+    ------
+    TypeError
+        If `f` does not return one real float, an argument is no float, or `argnums` names none.
+    NotDifferentiableError
+        If an edge that is needed has no rule.
+
+    Notes
+    -----
+    The lazy recursion over consumers (Tomassoli, section 13) on a graph that lives for one call. For complex
+    arguments the gradient is dL/dx - i dL/dy (the convention of JAX and HIPS autograd; PyTorch's is its conjugate),
+    so that dL = Re(sum of gradient * dz).
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.grad(np.tanh)(0.0)
+    array(1.)
+    >>> loss = lambda p, x: np.sum((p["W"] @ x + p["b"]) ** 2)
+    >>> lg.grad(loss)({"W": np.array([[1.0, 2.0]]), "b": np.array([3.0])}, np.array([1.0, 1.0]))
+    {'W': array([[12., 12.]]), 'b': array([12.])}
+    >>> lg.grad(lg.grad(lambda x: x**3))(2.0)
+    array(12.)
+    """
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        call = called(f, argnums, args, kwargs, has_aux)
+        gradients = _gradients(call, _scalar_target(call, holomorphic))
+        return (gradients, call.answers(call.aux)) if has_aux else gradients
+
+    return gradient
+
+
+def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """Return the derivative of a function that acts element by element: the gradient of the sum of its outputs.
+
+    Parameters
+    ----------
+    f, argnums, has_aux
+        As for `grad`, but `f` may return an array of any shape.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.elementwise_grad(np.sin)(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    """
+
+    @functools.wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        call = called(f, argnums, args, kwargs, has_aux)
+        L = call.target()
+        gradients = _gradients(call, Differentiator(L, cotangent=np.ones(L.shape, L.dtype)))
+        return (gradients, call.answers(call.aux)) if has_aux else gradients
+
+    return derivative
+
+
+def _pairing(outs: list[Node], cotangents: list[Node]) -> Differentiator:
+    """The differentiator of all outputs at once: of the sum of their products with the cotangents."""
+    if len(outs) == 1:
+        return Differentiator(outs[0], cotangent=cotangents[0])
+    total: Any = 0.0
+    for out, w in zip(outs, cotangents, strict=True):
+        total = total + (out * w).sum()
+    return Differentiator(total, cotangent=np.ones(()))
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """Return the value of a function, and a function that maps a cotangent of it to those of the arguments.
+
+    Parameters
+    ----------
+    f
+        Function of all `primals`, which returns an array or a structure of them.
+    primals
+        The arguments, each a float array or a structure of them.
+    has_aux
+        As for `grad`.
+
+    Returns
+    -------
+    ``(value, vjp_fn)``; with `has_aux` ``(value, vjp_fn, aux)``. ``vjp_fn(cotangent)`` takes the structure of
+    the value and returns a tuple, one entry for each argument. It can be called again and again: forward values
+    are not computed again.
+
+    Raises
+    ------
+    TypeError
+        If an argument or output is no float.
+    ShapeError
+        If a cotangent does not have the shape of its output.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> value, pull = lg.vjp(lambda x, y: x * y, 3.0, 4.0)
+    >>> value, pull(1.0), pull(10.0)
+    (array(12.), (array(4.), array(3.)), (array(40.), array(30.)))
+    """
+    call = called(f, range(len(primals)), primals, {}, has_aux)
+    outs = [call.as_target(out) for out in leaves(call.out)]
+    seeds = [parameter(np.zeros(out.shape, out.dtype)) for out in outs]
+    together = _pairing(outs, seeds)
+
+    def pull(cotangent: Any) -> Any:
+        given = leaves(cotangent)
+        if len(given) != len(outs):
+            raise TypeError(f"the cotangent must have the structure of the value, with leaves at {places(call.out)}")
+        cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
+        lazy = call.lazy or any(isinstance(w, Node) for w in given)
+        if lazy or call.outer:  # nodes may be kept, so each cotangent has its own
+            return _gradients(attrs.evolve(call, lazy=lazy), _pairing(outs, cotangents))
+        with lock:
+            for seed, w in zip(seeds, cotangents, strict=True):
+                seed.set(w.value)
+            return _gradients(call, together)
+
+    value = call.answers(rebuild(call.out, outs))
+    return (value, pull, call.answers(call.aux)) if has_aux else (value, pull)

@@ -55,19 +55,24 @@ class Tangents:
         total: Any = None
         for k, j in enumerate(i.inputs):
             t = self._found.get(j.serial)
-            if t is None:
+            if t is None or i.op.jvp_rule(k) in (BLOCKED, ZERO):
                 continue
-            rule = i.op.jvp_rule(k)
-            if rule is BLOCKED or rule is ZERO:
-                continue
-            if rule is UNDEFINED:
-                raise NotDifferentiableError(
-                    f"op {i.op.name!r} has no jvp rule for its input {input_name(i, k)!r} ({j!r}), which the "
-                    f"tangent needs at {i!r}: declare one, or use reverse mode"
-                )
-            reads = [i if r == OUT else i.inputs[r] for r in rule.reads]
-            if rule.rest is not None:
-                reads += i.inputs[rule.rest :]
-            term = fitted_node(rule.function(t, *reads, **rule.meta(i, k)), i)
-            total = term if total is None else total + term
+            term = self._term(i, k, t)
+            total = term if total is None else self._sum(total, term)
         self._found[i.serial] = total
+
+    def _term(self, i: Node, argnum: int, tangent: Node) -> Node:
+        """What one input's tangent adds to that of `i`."""
+        rule = i.op.jvp_rule(argnum)
+        if rule is UNDEFINED:
+            raise NotDifferentiableError(
+                f"op {i.op.name!r} has no jvp rule for its input {input_name(i, argnum)!r} ({i.inputs[argnum]!r}), "
+                f"which the tangent needs at {i!r}: declare one, or use reverse mode"
+            )
+        reads = [i if r == OUT else i.inputs[r] for r in rule.reads]
+        if rule.rest is not None:
+            reads += i.inputs[rule.rest :]
+        return fitted_node(rule.function(tangent, *reads, **rule.meta(i, argnum)), i)
+
+    def _sum(self, first: Node, second: Node) -> Node:
+        return first + second

@@ -11,8 +11,10 @@ import numpy as np
 
 from ._call import Argnums, Call, called, title
 from ._checks import as_cotangent
+from ._contributions import fitted_node
+from ._derivation import Derivation
 from ._differentiator import Differentiator, differentiator
-from ._leaf import parameter
+from ._leaf import constant, parameter
 from ._node import Node, lock
 from ._tree import leaves, places, rebuild
 
@@ -135,13 +137,35 @@ def grad(
     array(12.)
     """
 
+    base, order = getattr(f, "derivative_of", {}).get(argnums, (f, 0)) if isinstance(argnums, int) else (f, 0)
+
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
+        if order and _is_number(args, argnums):
+            return _nth_derivative(called(base, argnums, args, kwargs), order + 1)
         call = called(f, argnums, args, kwargs, has_aux)
         gradients = _gradients(call, _scalar_target(call, holomorphic))
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
+    pure = isinstance(argnums, int) and not has_aux and not holomorphic
+    gradient.derivative_of = {argnums: (base, order + 1)} if pure else {}  # type: ignore[attr-defined]
     return gradient
+
+
+def _is_number(args: tuple[Any, ...], argnum: Any) -> bool:
+    """Whether that argument is one number, so that a gradient of a gradient is the next derivative."""
+    if not -len(args) <= argnum < len(args):
+        return False
+    x = args[argnum]
+    return isinstance(x, (Node, float, np.floating, np.ndarray)) and not np.ndim(x)
+
+
+def _nth_derivative(call: Call, n: int) -> Any:
+    """The n-th derivative of a function of one number."""
+    x = call.nodes[0]
+    L = _scalar_target(call, False).target
+    found = Derivation(x).nth(L, n)
+    return call.answer(constant(np.zeros(x.shape, x.dtype)) if found is None else fitted_node(found, x))
 
 
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:

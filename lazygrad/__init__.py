@@ -46,6 +46,7 @@ from ._memo import CacheInfo as CacheInfo
 from ._memo import Report as Report
 from ._memo import record as record
 from ._node import Node as Node
+from ._primitive import primitive as primitive
 from ._set import update as update
 from ._transforms import elementwise_grad as elementwise_grad
 from ._transforms import grad as grad

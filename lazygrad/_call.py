@@ -50,13 +50,13 @@ class Call:
         """One output as a float node."""
         if isinstance(out, Node):
             return out
-        array = np.asarray(out)
-        if array.dtype.kind not in INEXACT:
+        plain = isinstance(out, (float, complex, np.ndarray, np.generic))
+        if not plain or np.asarray(out).dtype.kind not in INEXACT:
             raise TypeError(
                 f"{title(self.function)} returned {type(out).__name__}, where a float array or number is to be "
                 f"differentiated (`has_aux=True` if it returns something else beside it)"
             )
-        return constant(array)
+        return constant(out)
 
     def stays_node(self, node: Node) -> bool:
         """Whether an answer must stay a node, as it depends on what a transform around this one differentiates by."""

@@ -53,7 +53,7 @@ from ._transforms import grad as grad
 from ._transforms import value_and_grad as value_and_grad
 from ._transforms import vjp as vjp
 
-from . import _operators as _operators, _protocols as _protocols, _pickle as _pickle  # isort: skip  (they give Node its methods)
+from . import _operators as _operators, _protocols as _protocols, _pickle as _pickle, _at as _at  # isort: skip  (they give Node its methods)
 from . import engines as engines
 from . import paths as paths
 from ._version import __version__ as __version__

@@ -155,7 +155,7 @@ class TargetMemo:
             with collector_paused():
                 if not self.discovery.find(i):
                     return None
-                demand(i, self._missing, self._build)
+                demand(i, self._missing, self.build)
         return self.adjoints[i.serial]
 
     def zero(self, i: Node) -> Node:
@@ -169,7 +169,7 @@ class TargetMemo:
         mirror = self.op.mirror
         return [c for c in self.discovery.leading[i.serial] if c.serial not in adjoints and c is not mirror]
 
-    def _build(self, i: Node) -> None:
+    def build(self, i: Node) -> None:
         """Collect the edges of `i` that lead to the target, and what their rules read, into a node."""
         pairs: list[tuple[Rule, int]] = []
         inputs: list[Node] = []

@@ -16,7 +16,7 @@ from ._context import arguments_of, enclosing
 from ._leaf import constant, parameter
 from ._node import INEXACT, NO_STATIC, Node
 from ._table import inputs_first
-from ._tree import leaves, map_tree, places, rebuild
+from ._tree import Tree, flatten, map_tree, places
 from ._value import forward_rec, handed_out
 from .ops.linear import identity
 
@@ -35,12 +35,21 @@ class Call:
     """What came of it."""
 
     function: Callable[..., Any]
-    nodes: list[Any]  # in place of the leaves of the arguments to differentiate by; None for what is no number
-    tree: Any  # those arguments, in the structure of `argnums`
+    stands: list[Node | None]  # in place of the leaves of the arguments; None for what is no number
+    tree: Tree  # those arguments, in the structure of `argnums`
     out: Any
     aux: Any
     outer: frozenset[int]  # the arguments of the transforms around this one
     lazy: bool  # whether all answers are nodes, as an argument was
+    nodes: list[Node] = attrs.field(init=False)  # what to differentiate by
+
+    def __attrs_post_init__(self) -> None:
+        self.nodes = [node for node in self.stands if node is not None]
+
+    @property
+    def gaps(self) -> bool:
+        """Whether some leaves are no numbers."""
+        return len(self.nodes) < len(self.stands)
 
     def target(self) -> Node:
         """The only output, as a float node."""
@@ -78,11 +87,12 @@ class Call:
 
     def like_arguments(self, made: Iterable[Any]) -> Any:
         """What was made for each node, in the structure of the arguments."""
-        following = iter(made)
-        return rebuild(
-            self.tree,
-            [leaf if n is None else next(following) for n, leaf in zip(self.nodes, leaves(self.tree), strict=True)],
-        )
+        if self.gaps:
+            following = iter(made)
+            made = [
+                leaf if n is None else next(following) for n, leaf in zip(self.stands, self.tree.leaves, strict=True)
+            ]
+        return self.tree.like(made)
 
 
 def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Any, has_aux: bool = False) -> Call:
@@ -102,33 +112,37 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
             )
         chosen.append(int(k) % len(args))
     outer = enclosing()
+    tree = flatten(args[chosen[0]] if single else tuple([args[k] for k in chosen]))
+    stands: list[Node | None] = []
+    lazy = False
+    for leaf in tree.leaves:
+        if isinstance(leaf, Node):
+            lazy = True
+        try:
+            stands.append(_stand_in(leaf))
+        except TypeError as error:
+            where = [f"{k}{place}" for k in chosen for place in places(args[k])][len(stands)]
+            raise TypeError(f"{title(f)} cannot be differentiated by argument {where}: {error}") from None
     filled = list(args)
-    nodes: list[Any] = []
-    for k in chosen:
-        own = [_stand_in(f, k, args[k], n, leaf) for n, leaf in enumerate(leaves(args[k]))]
-        filled[k] = rebuild(args[k], [leaf if n is None else n for n, leaf in zip(own, leaves(args[k]), strict=True)])
-        nodes += own
-    tree = args[chosen[0]] if single else tuple([args[k] for k in chosen])
-    lazy = any(isinstance(leaf, Node) for leaf in leaves(tree))
-    with arguments_of(frozenset([node.serial for node in nodes if node is not None])):
+    given = tree.like([leaf if n is None else n for n, leaf in zip(stands, tree.leaves, strict=True)])
+    for k, argument in zip(chosen, (given,) if single else given, strict=True):
+        filled[k] = argument
+    with arguments_of(frozenset([node.serial for node in stands if node is not None])):
         out = f(*filled, **kwargs)
     aux = None
     if has_aux:
         if not isinstance(out, tuple) or len(out) != 2:
             raise TypeError(f"with has_aux=True {title(f)} must return a pair (result, aux), not {type(out).__name__}")
         out, aux = out
-    return Call(f, nodes, tree, out, aux, outer, lazy)
+    return Call(f, stands, tree, out, aux, outer, lazy)
 
 
-def _stand_in(f: Callable[..., Any], k: int, tree: Any, n: int, leaf: Any) -> Node | None:
-    """A new node for the n-th leaf of an argument; None for what is no number at all."""
-    if leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf):
-        return None
-    try:
-        if not isinstance(leaf, Node):
-            return parameter(leaf)
+def _stand_in(leaf: Any) -> Node | None:
+    """A new node for a leaf of an argument; None for what is no number at all."""
+    if isinstance(leaf, Node):
         if leaf.dtype.kind in INEXACT:
             return identity.on_nodes((leaf,), NO_STATIC)
         raise TypeError(f"it has dtype {leaf.dtype}; cast it to float")
-    except TypeError as error:
-        raise TypeError(f"{title(f)} cannot be differentiated by argument {k}{places(tree)[n]}: {error}") from None
+    if leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf):
+        return None
+    return parameter(leaf)

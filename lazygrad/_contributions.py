@@ -16,9 +16,10 @@ from ._errors import LazygradError
 from ._node import NO_STATIC, Node, enlist, in_order
 from ._op import as_node, count_requests, frozen
 from ._rule import Rule
-from .ops.linear import astype, broadcast_to, identity, real, sum_to, unbroadcast
+from ._shapes import broadcast
+from .ops.linear import astype, broadcast_to, expanded, identity, real, sum_to, unbroadcast
 
-__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "fitted_node", "follow", "shown"]
+__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "fitted_node", "follow", "shown", "summed"]
 
 
 @attrs.define(eq=False)
@@ -132,42 +133,9 @@ class ContributionSum:
 
     def run(self, node: AdjointNode) -> Any:
         """The contributions of the consumers, oldest first, summed."""
-        inputs, edges, of = node.inputs, node.edges, node.of
-        shape, dtype = of.shape, of.dtype
-        total: Any = None
-        owned = False
-        start = 0
-        for k in range(0, len(edges), 2):
-            rule = edges[k]
-            adjoint = inputs[start]
-            if rule.simple == 1:
-                term = rule.function(adjoint._value)
-                start += 1
-            elif rule.simple == 2:
-                term = rule.function(adjoint._value, inputs[start + 1]._value)
-                start += 2
-            else:
-                consumer = self.consumer(rule, adjoint)
-                stop = start + rule.width(consumer)
-                values = [j._value for j in inputs[start:stop]]
-                term = rule.function(*values, **rule.meta(consumer, edges[k + 1]))
-                start = stop
-            if term.__class__ is not np.ndarray:
-                if shape or term.__class__ is not dtype.type:
-                    term = fitted(term, shape, dtype, rule)
-            elif term.shape != shape or term.dtype is not dtype:
-                term = fitted(term, shape, dtype, rule)
-            if total is None:
-                total = term
-            elif owned:
-                total += term  # bit for bit what a new array would hold
-            else:
-                total = total + term
-                owned = bool(shape)
-        count_requests(inputs)
+        total = summed(node.inputs, node.edges, node.of, self.consumer)
+        count_requests(node.inputs)
         self.counts.misses += 1
-        if total is None:  # no path leads to the target
-            total = np.zeros(shape, dtype)
         return frozen(total)
 
     # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
@@ -196,18 +164,65 @@ class ContributionSum:
         return False
 
 
+def summed(inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]) -> Any:
+    """The terms of flat edges (rule, argnum), added up; their arguments are the values of `inputs`, one after the other."""
+    shape, dtype = of.shape, of.dtype
+    total: Any = None
+    owned = False  # whether `total` is an array of our own
+    settled = False  # whether it holds no -0.0, nor ever will
+    start = 0
+    for k in range(0, len(edges), 2):
+        rule = edges[k]
+        adjoint = inputs[start]
+        if rule.simple == 1:
+            term = rule.function(adjoint._value)
+            start += 1
+        elif rule.simple == 2:
+            term = rule.function(adjoint._value, inputs[start + 1]._value)
+            start += 2
+        else:
+            consumer = consumer_of(rule, adjoint)
+            stop = start + rule.width(consumer)
+            values = [j._value for j in inputs[start:stop]]
+            meta = rule.meta(consumer, edges[k + 1])
+            start = stop
+            if rule.into is not None and shape:
+                if total is None:
+                    total = rule.function(*values, **meta)
+                else:
+                    if not settled:  # as adding 0.0 everywhere does: what was -0.0 becomes 0.0
+                        total = np.add(total, 0.0, out=total if owned else None)
+                    rule.into(total, *values, **meta)
+                owned = settled = True
+                continue
+            term = rule.function(*values, **meta)
+        if term.__class__ is not np.ndarray:
+            if shape or term.__class__ is not dtype.type:
+                term = fitted(term, shape, dtype, rule)
+        elif term.shape != shape or term.dtype is not dtype:
+            term = fitted(term, shape, dtype, rule)
+        if total is None:
+            total = term
+        elif owned:
+            total += term  # bit for bit what a new array would hold
+        else:
+            total = total + term
+            owned = bool(shape)
+    return np.zeros(shape, dtype) if total is None else total  # no path leads to the target
+
+
 def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: object) -> Any:
     """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
     term = np.asarray(term)
     if term.shape != shape:
         try:
-            common = np.broadcast_shapes(term.shape, shape)
+            common = broadcast(term.shape, shape)
         except ValueError:
             common = None
         if common == term.shape:
             term = unbroadcast(term, shape)
         elif common == shape:
-            term = np.broadcast_to(term, shape)
+            term = expanded(term, shape)
         else:
             raise LazygradError(f"the rule of {source!r} returned shape {term.shape} for an input of shape {shape}")
     if term.dtype != dtype:

@@ -6,16 +6,19 @@ each input (`_rule` says what a rule may read). The families carry the boilerpla
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+import attrs
 import numpy as np
 
 from ._node import Node
 from ._op import OPS, Op, Signature
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
+from ._shapes import broadcast
 
 __all__ = ["MEANINGS", "bilinear", "elementwise", "function", "linear", "op", "result_dtype"]
 
@@ -97,6 +100,7 @@ def op(
 
     made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), doc.strip(), numpy)
     made.pointwise = pointwise
+    made.plain = len(names) if not statics and names[-1][0] != "*" else -1
     made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
     made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
     if register:
@@ -137,8 +141,7 @@ def elementwise(
         shape = nodes[0].shape
         for n in nodes[1:]:
             if n.shape != shape:
-                shape = np.broadcast_shapes(*[n.shape for n in nodes])
-                break
+                shape = broadcast(shape, n.shape)
         return shape, result_dtype(function, *[n.dtype for n in nodes])
 
     def times(key: str, derivative: Callable[..., Any]) -> Rule:
@@ -160,9 +163,8 @@ def elementwise(
         pointwise=True,
         register=register,
     )
-    with np.errstate(all="ignore"):
-        sample = function(*[np.ones(1)] * len(made.inputs))
-    made.keeps_float = sample.dtype == np.float64
+    with np.errstate(all="ignore"), contextlib.suppress(TypeError):  # which functions of integers raise
+        made.keeps_float = function(*[np.ones(1)] * len(made.inputs)).dtype == np.float64
     return made
 
 
@@ -172,6 +174,7 @@ def linear(
     *,
     shape: Callable[..., Signature],
     transpose: Callable[..., Any],
+    into: Callable[..., None] | None = None,
     inputs: str = "x",
     statics: Mapping[str, Any] | None = None,
     doc: str = "",
@@ -179,15 +182,17 @@ def linear(
 ) -> Op:
     """Declare an op that is linear in its first input: the jvp is the op itself, the vjp its transpose.
 
-    The other inputs, such as indices, are blocked.
+    The other inputs, such as indices, are blocked. A transpose that gives zeros but for a part can also be told
+    by ``into(total, ...)``, which adds it to an array at the cost of that part (`Rule.into`).
     """
     first, *others = inputs.split()
     rules = {o.lstrip("*"): BLOCKED for o in others}
+    by_first = attrs.evolve(read_rule(name, transpose, inputs.split(), statics or {}), into=into)
     made = op(
         name,
         function,
         shape=shape,
-        vjp={first: transpose, **rules},
+        vjp={first: by_first, **rules},
         inputs=inputs,
         statics=statics,
         doc=doc,

@@ -20,7 +20,7 @@ from ._memo import CacheInfo
 from ._node import INEXACT, Node, label, lock
 from ._rule import input_name
 from ._table import Table, ancestors, row
-from ._value import forward_rec, handed_out
+from ._value import forward_rec, handed_out, zeros
 
 __all__ = ["Contribution", "Differentiator", "adjoint", "differentiator", "gradient"]
 
@@ -101,7 +101,7 @@ class Differentiator:
                 adjoint = connected(i)
                 if adjoint is None:
                     missing.append(i)
-                    return None if unconnected == "none" else handed_out(np.zeros(i.shape, i.dtype))
+                    return None if unconnected == "none" else zeros(i)
                 found += 1
                 return handed_out(forward_rec(adjoint) if lazy else adjoint)
 

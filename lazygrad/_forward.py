@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ._call import called
 from ._checks import as_cotangent
 from ._leaf import constant
@@ -14,13 +12,9 @@ from ._node import Node
 from ._tangents import Tangents
 from ._transforms import grad
 from ._tree import leaves, map_tree, places
+from ._value import zeros
 
-__all__ = ["hvp", "jvp", "zeros"]
-
-
-def zeros(node: Node) -> Any:
-    """The derivative where there is no path: zeros of the shape and dtype of the node."""
-    return np.zeros(node.shape, node.dtype)
+__all__ = ["hvp", "jvp"]
 
 
 def _paired(primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], bool]:
@@ -71,9 +65,9 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
     primals, tangents, _ = _paired(primals, tangents)
     call = called(f, range(len(primals)), primals, {}, has_aux)
     given = leaves(tangents)
-    if len(given) != len(call.nodes):
+    if len(given) != len(call.stands):
         raise TypeError(f"the tangents must have the structure of the primals, with leaves at {places(primals)}")
-    seeds = {node: as_cotangent(node, t) for node, t in zip(call.nodes, given, strict=True) if node is not None}
+    seeds = {node: as_cotangent(node, t) for node, t in zip(call.stands, given, strict=True) if node is not None}
     if any(isinstance(t, Node) for t in given):
         call.lazy = True
     tangents_of = Tangents(seeds)

@@ -10,14 +10,14 @@ import numpy as np
 
 from ._call import Argnums, Call, called
 from ._differentiator import Differentiator
-from ._forward import zeros
 from ._jacobian import Order
 from ._jacobian import jacobian as of_nodes
 from ._leaf import constant, parameter
 from ._node import Node
 from ._tangents import Tangents
 from ._transforms import grad
-from ._tree import leaves, map_tree, rebuild
+from ._tree import flatten
+from ._value import zeros
 
 __all__ = ["hessian", "jacfwd", "jacobian", "jacrev"]
 
@@ -105,20 +105,12 @@ def _jacobian_by(mode: Callable[..., Rows], f: Callable[..., Any], argnums: Argn
     @functools.wraps(f)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         call = called(f, argnums, args, kwargs, has_aux)
-        outs = [call.as_target(out) for out in leaves(call.out)]
-        nodes = [node for node in call.nodes if node is not None]
-        found = rebuild(call.out, [_Leaf(call.like_arguments(row)) for row in mode(call, outs, nodes)])
-        made = map_tree(lambda leaf: leaf.tree, found)
+        tree = flatten(call.out)
+        outs = [call.as_target(out) for out in tree.leaves]
+        made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes)))
         return (made, call.answers(call.aux)) if has_aux else made
 
     return jacobian
-
-
-class _Leaf:
-    """Keeps a structure together while it is a leaf of another."""
-
-    def __init__(self, tree: Any) -> None:
-        self.tree = tree
 
 
 @overload

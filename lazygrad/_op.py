@@ -13,6 +13,7 @@ from ._errors import NotDifferentiableError, ShapeError
 from ._leaf import CONSTANT, kept, leaf, leaf_array
 from ._node import NO_STATIC, Node, build, label
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
+from ._shapes import broadcast
 
 __all__ = ["OPS", "Op", "Signature", "as_node", "as_nodes", "count_requests", "frozen", "op_named"]
 
@@ -40,6 +41,7 @@ class Op:
     pointwise: bool = False  # each element of the output depends on one element of each input
     keeps_float: bool = False  # two floats of one dtype in, that dtype out
     fully_open: bool = False  # every input has a rule: spares discovery a look
+    plain: int = -1  # how many inputs it takes, if it takes nothing else
     pairs: tuple[tuple[Any, int], ...] = ()  # (rule, argnum) of each input, shared by all nodes of the op
 
     def __repr__(self) -> str:
@@ -56,7 +58,10 @@ class Op:
     # -- building ---------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        inputs, static = self.bind(args, kwargs)
+        if not kwargs and len(args) == self.plain:
+            inputs, static = args, NO_STATIC
+        else:
+            inputs, static = self.bind(args, kwargs)
         for value in inputs:
             if isinstance(value, Node):
                 return self.on_nodes(inputs, static)
@@ -101,10 +106,16 @@ class Op:
             shape = x.shape
             if shape == y.shape or not y.shape:
                 return build(self, (x, y), NO_STATIC, shape, dtype)
-            if not shape:
-                return build(self, (x, y), NO_STATIC, y.shape, dtype)
+            return build(self, (x, y), NO_STATIC, self.joined(x, y), dtype)
         shape, dtype = self.checked((x, y), NO_STATIC)
         return build(self, (x, y), NO_STATIC, shape, dtype)
+
+    def joined(self, x: Node, y: Node) -> tuple[int, ...]:
+        """The shape two operands broadcast to; an error of ours names op, inputs and shapes."""
+        try:
+            return broadcast(x.shape, y.shape)
+        except ValueError:
+            return self.checked((x, y), NO_STATIC)[0]
 
     def checked(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Signature:
         """Shape and dtype of the output; an error of ours names op, inputs and shapes."""

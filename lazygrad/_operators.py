@@ -7,9 +7,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ._context import evaluating
 from ._node import Node, install
+from ._numpy_calls import caller_in_numpy
 from ._op import Op, as_node
-from .ops import arithmetic, linalg, linear
+from ._value import forward_rec
+from .ops import arithmetic, indexing, linalg, linear, rounding
 from .ops.arithmetic import NUMBERS
 
 __all__ = ["COMPARISONS", "OPERATORS"]
@@ -35,6 +38,12 @@ def _power(x: Any, y: Any) -> Any:
     return _binary(arithmetic.power, x, y)
 
 
+def _divmod(x: Any, y: Any) -> Any:
+    """The quotient rounded down, and the remainder."""
+    quotient = _binary(rounding.floor_divide, x, y)
+    return quotient if quotient is NotImplemented else (quotient, _binary(rounding.remainder, x, y))
+
+
 OPERATORS: dict[str, Op | Callable[[Any, Any], Any]] = {
     "add": linear.add,
     "sub": linear.subtract,
@@ -42,6 +51,14 @@ OPERATORS: dict[str, Op | Callable[[Any, Any], Any]] = {
     "truediv": arithmetic.divide,
     "pow": _power,
     "matmul": linalg.matmul,
+    "floordiv": rounding.floor_divide,
+    "mod": rounding.remainder,
+    "divmod": _divmod,
+    "and": rounding.bitwise_and,
+    "or": rounding.bitwise_or,
+    "xor": rounding.bitwise_xor,
+    "lshift": rounding.left_shift,
+    "rshift": rounding.right_shift,
 }
 COMPARISONS: dict[str, Op | Callable[[Any, Any], Any]] = {
     "lt": arithmetic.less,
@@ -71,16 +88,23 @@ def _install_operators() -> None:
     install({f"__{name}__": forward(op) for name, op in (OPERATORS | COMPARISONS).items()})
     install({f"__r{name}__": reflected(op) for name, op in OPERATORS.items()})
     install({"__neg__": lambda self: linear.negative.single(self)})
+    install({"__invert__": lambda self: rounding.invert.single(self)})
     install({"__abs__": lambda self: arithmetic.absolute.single(self)})
-    install({"__pos__": lambda self: self, "__getitem__": linear.index})
+    install({"__pos__": lambda self: self, "__getitem__": indexing.index})
 
 
 # -- refused, with a hint, rather than silently cut off from the graph ------------------------------
 
 
+def _cut_off(what: str, node: Node, hint: str) -> TypeError:
+    caller = caller_in_numpy()
+    where = "" if caller is None else f"{caller} does not take a node here: "
+    return TypeError(f"{where}{what} of {node!r} would cut it off from its graph: {hint}")
+
+
 def _refuse(what: str, hint: str) -> Callable[..., NoReturn]:
     def refuse(self: Node, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(f"{what} of {self!r} would cut it off from its graph: {hint}")
+        raise _cut_off(what, self, hint)
 
     return refuse
 
@@ -90,10 +114,48 @@ REFUSED = {
     "__int__": ("int()", "use `.item()` for the number"),
     "__complex__": ("complex()", "use `.item()` for the number"),
     "__index__": ("use as an index", "use `.item()` for the number, or index a node with it"),
-    "__bool__": ("the truth value", "use `.value` to look at it, or `np.where` to choose by it"),
-    "__array__": ("a NumPy array", "use `.value`; to join nodes use `np.concatenate` or `np.stack`"),
+    "__array__": (
+        "a NumPy array",
+        "use `.value`; to join nodes use `np.concatenate`, `np.stack` or `lazygrad.numpy.array`",
+    ),
     "__setitem__": ("assignment to a part", "nodes do not change; build a new one, or `set` a leaf"),
 }
+IN_PLACE = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "truediv": "/",
+    "floordiv": "//",
+    "mod": "%",
+    "pow": "**",
+    "matmul": "@",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "lshift": "<<",
+    "rshift": ">>",
+}
+
+
+def _in_place(sign: str) -> Callable[[Node, Any], Any]:
+    def refuse(self: Node, other: Any) -> Any:
+        if not self.shape:  # NumPy's scalars do not change either: `total += x` is `total = total + x`
+            return NotImplemented
+        raise TypeError(f"{self!r} cannot be changed by `{sign}=`, as nodes do not change: write `x = x {sign} y`")
+
+    return refuse
+
+
+def _bool(self: Node) -> bool:
+    if evaluating():
+        return bool(forward_rec(self))
+    raise _cut_off("the truth value", self, "use `.value` to look at it, or `np.where` to choose by it")
+
+
+def _format(self: Node, spec: str) -> str:
+    if spec:
+        raise TypeError(f"{self!r} is no number, to be formatted by {spec!r}: use `.item()` or `.value`")
+    return str(self)
 
 
 def _len(self: Node) -> int:
@@ -114,4 +176,6 @@ def _contains(self: Node, item: Any) -> NoReturn:
 
 _install_operators()
 install({name: _refuse(*reason) for name, reason in REFUSED.items()})
+install({f"__i{name}__": _in_place(sign) for name, sign in IN_PLACE.items()})
+install({"__bool__": _bool, "__format__": _format})
 install({"__len__": _len, "__iter__": _iter, "__contains__": _contains})

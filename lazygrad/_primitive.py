@@ -246,7 +246,7 @@ def primitive(
         return lambda f: primitive(f, vjp=vjp, jvp=jvp, shape=shape, name=name)
     inputs, statics = _signature(function)
     names = [n.lstrip("*") for n in inputs.split()]
-    name = name or getattr(function, "__name__", type(function).__name__)
+    name = str(name or getattr(function, "__name__", type(function).__name__))
     infer = _shape_function(shape, function, names, name) if shape is not None else lambda *nodes, **static: ((), float)
     made = op(
         name,
@@ -263,7 +263,7 @@ def primitive(
     fields["vjp"] = _completed(made.vjp, made.jvp, to_output=False)
     fields["jvp"] = _completed(made.jvp, made.vjp, to_output=True)
     fields["pairs"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
-    home = (getattr(function, "__module__", ""), getattr(function, "__qualname__", name))
+    home = (str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", name)))
     return Primitive(**fields, home=home, eager=shape is None)
 
 

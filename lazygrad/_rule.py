@@ -41,6 +41,9 @@ class Rule:
     metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
 
     passes: Any = None  # a node whose derivative was found otherwise; the rule passes it on
+    # Adds the term to an array in place, bit for bit, where the term is zero but for a part. Then the term of
+    # `function` is an array of its own without -0.0, in the shape and dtype of the input.
+    into: Callable[..., None] | None = None
     simple: int = attrs.field(init=False)  # how many values it takes, if that is 1 or 2 and nothing else
 
     def __attrs_post_init__(self) -> None:

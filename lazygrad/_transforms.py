@@ -15,40 +15,47 @@ from ._contributions import fitted_node
 from ._derivation import Derivation
 from ._differentiator import Differentiator, differentiator
 from ._leaf import constant, parameter
-from ._node import Node, lock
-from ._tree import leaves, places, rebuild
+from ._memo import recorders
+from ._node import INEXACT, Node, lock
+from ._one_pass import pulled
+from ._tree import flatten, leaves, places
+from ._value import handed_out, zeros
 
 __all__ = ["elementwise_grad", "grad", "value_and_grad", "vjp"]
 
 
-def _gradients(call: Call, d: Differentiator) -> Any:
-    """The gradients of one target by all argument nodes, as the caller gets them."""
-    nodes = [node for node in call.nodes if node is not None]
+def _asked(call: Call, d: Differentiator) -> Any:
+    """The gradients of one target by all argument nodes, from its memo, as the caller gets them."""
     if call.lazy or call.outer:
-        found = [call.answer(d.adjoint(node)) for node in nodes]
-    else:  # zeros where nothing leads to the target; no node is made for them
-        found = [
-            np.zeros(node.shape, node.dtype) if g is None else g
-            for node, g in zip(nodes, d.gradient(nodes, unconnected="none"), strict=True)
-        ]
-    return call.like_arguments(found)
+        return call.like_arguments([call.answer(d.adjoint(node)) for node in call.nodes])
+    found = d.gradient(call.nodes, unconnected="none")
+    return call.like_arguments([zeros(i) if g is None else g for i, g in zip(call.nodes, found, strict=True)])
 
 
-def _scalar_target(call: Call, holomorphic: bool) -> Differentiator:
-    L = call.target()
+def _gradients(call: Call, L: Node, seeded: bool = False) -> Any:
+    """The same for a target that is asked once; `seeded` if its adjoint is given as one, whatever it is."""
+    ones = np.ones(L.shape, L.dtype)
+    if call.nodes and not (call.lazy or call.outer or recorders()):  # whose events are those of the recursion
+        with lock:
+            found = pulled(L, call.nodes, ones[()])
+        if found is not None and len(found) == len(call.nodes):
+            return call.like_arguments([handed_out(found[i.serial]) for i in call.nodes])
+    return _asked(call, Differentiator(L, cotangent=ones) if seeded else differentiator(L))
+
+
+def _check_number(call: Call, L: Node, holomorphic: bool) -> None:
     if L.size != 1:
         raise TypeError(
             f"grad needs one number, but {title(call.function)} returned shape {L.shape}: sum it, or use "
             f"`elementwise_grad`, `jacobian` or `vjp`"
         )
-    if L.dtype.kind != "c":
-        return differentiator(L)
-    if not holomorphic:
+    if L.dtype.kind not in INEXACT:
+        raise TypeError(f"grad needs a float, but {title(call.function)} returned dtype {L.dtype}")
+    if L.dtype.kind == "c" and not holomorphic:
         raise TypeError(
             f"grad needs a real number, but {title(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
             f"`abs`; for the complex derivative of a holomorphic function pass `holomorphic=True`"
         )
-    return Differentiator(L, cotangent=np.ones(L.shape))
 
 
 def value_and_grad(
@@ -80,9 +87,10 @@ def value_and_grad(
     @functools.wraps(f)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
         call = called(f, argnums, args, kwargs, has_aux)
-        d = _scalar_target(call, holomorphic)
-        gradients = _gradients(call, d)
-        value = call.answer(d.target)
+        L = call.target()
+        _check_number(call, L, holomorphic)
+        value = call.answer(L)
+        gradients = _gradients(call, L, holomorphic)
         return ((value, call.answers(call.aux)) if has_aux else value), gradients
 
     return with_gradient
@@ -144,7 +152,9 @@ def grad(
         if order and _is_number(args, argnums):
             return _nth_derivative(called(base, argnums, args, kwargs), order + 1)
         call = called(f, argnums, args, kwargs, has_aux)
-        gradients = _gradients(call, _scalar_target(call, holomorphic))
+        L = call.target()
+        _check_number(call, L, holomorphic)
+        gradients = _gradients(call, L, holomorphic)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
     pure = isinstance(argnums, int) and not has_aux and not holomorphic
@@ -163,9 +173,10 @@ def _is_number(args: tuple[Any, ...], argnum: Any) -> bool:
 def _nth_derivative(call: Call, n: int) -> Any:
     """The n-th derivative of a function of one number."""
     x = call.nodes[0]
-    L = _scalar_target(call, False).target
+    L = call.target()
+    _check_number(call, L, False)
     found = Derivation(x).nth(L, n)
-    return call.answer(constant(np.zeros(x.shape, x.dtype)) if found is None else fitted_node(found, x))
+    return call.answer(constant(zeros(x)) if found is None else fitted_node(found, x))
 
 
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
@@ -187,7 +198,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         call = called(f, argnums, args, kwargs, has_aux)
         L = call.target()
-        gradients = _gradients(call, Differentiator(L, cotangent=np.ones(L.shape, L.dtype)))
+        gradients = _gradients(call, L, seeded=True)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
     return derivative
@@ -236,7 +247,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     (array(12.), (array(4.), array(3.)), (array(40.), array(30.)))
     """
     call = called(f, range(len(primals)), primals, {}, has_aux)
-    outs = [call.as_target(out) for out in leaves(call.out)]
+    tree = flatten(call.out)
+    outs = [call.as_target(out) for out in tree.leaves]
     seeds = [parameter(np.zeros(out.shape, out.dtype)) for out in outs]
     together = _pairing(outs, seeds)
 
@@ -247,11 +259,11 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
         lazy = call.lazy or any(isinstance(w, Node) for w in given)
         if lazy or call.outer:  # nodes may be kept, so each cotangent has its own
-            return _gradients(attrs.evolve(call, lazy=lazy), _pairing(outs, cotangents))
+            return _asked(attrs.evolve(call, lazy=lazy), _pairing(outs, cotangents))
         with lock:
             for seed, w in zip(seeds, cotangents, strict=True):
                 seed.set(w.value)
-            return _gradients(call, together)
+            return _asked(call, together)
 
-    value = call.answers(rebuild(call.out, outs))
+    value = tree.like(map(call.answer, outs))
     return (value, pull, call.answers(call.aux)) if has_aux else (value, pull)

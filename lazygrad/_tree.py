@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -15,20 +15,20 @@ import numpy as np
 
 from ._node import INEXACT, Node
 
-__all__ = ["leaves", "map_tree", "places", "rebuild"]
+__all__ = ["Tree", "flatten", "leaves", "map_tree", "places"]
 
-Parts = tuple[list[tuple[str, Any]], Callable[[list[Any]], Any]]
+_LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
 
 
-def _parts(tree: Any) -> Parts | None:
-    """The children of a container with their places, and how to make one like it; None for a leaf."""
+def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
+    """The children of a container, and how to make one like it of others; None for a leaf."""
+    if isinstance(tree, _LEAVES):
+        return None
     kind = type(tree)
     if kind is list:
-        return [(f"[{k}]", child) for k, child in enumerate(tree)], list
+        return tree, list
     if isinstance(tree, tuple):
-        if hasattr(tree, "_fields"):
-            return [(f".{k}", getattr(tree, k)) for k in tree._fields], lambda made: kind(*made)
-        return [(f"[{k}]", child) for k, child in enumerate(tree)], kind
+        return list(tree), (lambda made: kind(*made)) if hasattr(kind, "_fields") else kind
     if isinstance(tree, dict):
 
         def like(made: list[Any]) -> Any:
@@ -36,19 +36,29 @@ def _parts(tree: Any) -> Parts | None:
             new.update(zip(tree, made, strict=True))
             return new
 
-        return [(f"[{k!r}]", child) for k, child in tree.items()], like
-    if isinstance(tree, (Node, np.ndarray, np.generic, type)):
+        return list(tree.values()), like
+    if (names := _fields(tree)) is None:
         return None
+    change: Callable[..., Any] = dataclasses.replace
     if attrs.has(kind):
-        aliases = {a.name: a.alias for a in attrs.fields(kind) if a.init}
-        names = [name for name in aliases if not _static(getattr(tree, name))]
-        fields: list[tuple[str, Any]] = [(f".{name}", getattr(tree, name)) for name in names]
-        return fields, lambda made: attrs.evolve(tree, **{aliases[n]: m for n, m in zip(names, made, strict=True)})
-    if dataclasses.is_dataclass(kind):
-        names = [f.name for f in dataclasses.fields(kind) if f.init and not _static(getattr(tree, f.name))]
-        fields = [(f".{name}", getattr(tree, name)) for name in names]
-        return fields, lambda made: dataclasses.replace(tree, **dict(zip(names, made, strict=True)))
-    return None
+        aliases = {a.name: a.alias for a in attrs.fields(kind)}
+        keywords, change = [aliases[name] for name in names], attrs.evolve
+    else:
+        keywords = names
+    children = [getattr(tree, name) for name in names]
+    return children, lambda made: change(tree, **dict(zip(keywords, made, strict=True)))
+
+
+def _fields(tree: Any) -> list[str] | None:
+    """The fields of an instance of an attrs class or dataclass that hold parameters; None for what is neither."""
+    fields: tuple[Any, ...]
+    if attrs.has(type(tree)):
+        fields = attrs.fields(type(tree))
+    elif dataclasses.is_dataclass(tree):
+        fields = dataclasses.fields(tree)
+    else:
+        return None
+    return [f.name for f in fields if f.init and not _static(getattr(tree, f.name))]
 
 
 def _static(value: Any) -> bool:
@@ -59,6 +69,44 @@ def _static(value: Any) -> bool:
     return not (isinstance(dtype, np.dtype) and dtype.kind in INEXACT)
 
 
+@attrs.define(eq=False)
+class Tree:
+    """A tree taken apart: its leaves, and what is needed to make trees like it."""
+
+    leaves: list[Any]
+    _make: Any  # None for a leaf, else (how to make the container, what its children are)
+
+    def like(self, made: Iterable[Any]) -> Any:
+        """A tree of the same structure, of other leaves.
+
+        Examples
+        --------
+        >>> flatten({"W": 1.0, "layers": [2.0, (3.0,)]}).like([10, 20, 30])
+        {'W': 10, 'layers': [20, (30,)]}
+        """
+        return _made(self._make, iter(made))
+
+
+def _made(make: Any, following: Iterator[Any]) -> Any:
+    if make is None:
+        return next(following)
+    return make[0]([_made(child, following) for child in make[1]])
+
+
+def _taken_apart(tree: Any, found: list[Any]) -> Any:
+    parts = _parts(tree)
+    if parts is None:
+        found.append(tree)
+        return None
+    return parts[1], [_taken_apart(child, found) for child in parts[0]]
+
+
+def flatten(tree: Any) -> Tree:
+    """Take a tree apart."""
+    found: list[Any] = []
+    return Tree(found, _taken_apart(tree, found))
+
+
 def leaves(tree: Any) -> list[Any]:
     """Its leaves, in order.
 
@@ -67,8 +115,15 @@ def leaves(tree: Any) -> list[Any]:
     >>> leaves({"W": 1.0, "layers": [2.0, (3.0,)]})
     [1.0, 2.0, 3.0]
     """
+    return flatten(tree).leaves
+
+
+def map_tree(one: Callable[[Any], Any], tree: Any) -> Any:
+    """`one` of every leaf, in the same structure."""
     parts = _parts(tree)
-    return [tree] if parts is None else [leaf for _, child in parts[0] for leaf in leaves(child)]
+    if parts is None:
+        return one(tree)
+    return parts[1]([map_tree(one, child) for child in parts[0]])
 
 
 def places(tree: Any, place: str = "") -> list[str]:
@@ -80,25 +135,12 @@ def places(tree: Any, place: str = "") -> list[str]:
     ["['W']", "['layers'][0]", "['layers'][1][0]"]
     """
     parts = _parts(tree)
-    return [place] if parts is None else [p for step, child in parts[0] for p in places(child, place + step)]
-
-
-def rebuild(tree: Any, made: Iterable[Any]) -> Any:
-    """A tree like another, of other leaves.
-
-    Examples
-    --------
-    >>> rebuild({"W": 1.0, "layers": [2.0, (3.0,)]}, [10, 20, 30])
-    {'W': 10, 'layers': [20, (30,)]}
-    """
-    following = iter(made)
-    return map_tree(lambda _: next(following), tree)
-
-
-def map_tree(one: Callable[[Any], Any], tree: Any) -> Any:
-    """`one` of every leaf, in the same structure."""
-    parts = _parts(tree)
     if parts is None:
-        return one(tree)
-    children, like = parts
-    return like([map_tree(one, child) for _, child in children])
+        return [place]
+    if isinstance(tree, dict):
+        steps = [f"[{key!r}]" for key in tree]
+    elif isinstance(tree, (list, tuple)):
+        steps = [f".{name}" for name in getattr(tree, "_fields", ())] or [f"[{k}]" for k in range(len(tree))]
+    else:
+        steps = [f".{name}" for name in _fields(tree) or ()]
+    return [found for step, child in zip(steps, parts[0], strict=True) for found in places(child, place + step)]

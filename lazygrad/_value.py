@@ -18,7 +18,7 @@ from ._demand import demand
 from ._memo import recorders
 from ._node import Node, install, lock
 
-__all__ = ["forward_rec", "handed_out"]
+__all__ = ["forward_rec", "handed_out", "zeros"]
 
 
 def _missing(i: Node) -> Sequence[Node] | None:
@@ -28,6 +28,7 @@ def _missing(i: Node) -> Sequence[Node] | None:
 
 
 def _compute(i: Node) -> None:
+    """Run the op of a node whose inputs are there."""
     try:
         i._value = i.op.run(i)
     except Exception as error:
@@ -60,7 +61,7 @@ def forward_rec(i: Node, *, asked: bool = True) -> Any:
 def _recorded(i: Node, asked: bool, reports: Sequence[Any]) -> None:
     computed: list[Node] = []
 
-    def compute(node: Node) -> None:
+    def compute_and_note(node: Node) -> None:
         _compute(node)
         if node.op.mirrors is None:  # a mirror shows what its original computed
             computed.append(node)
@@ -69,7 +70,7 @@ def _recorded(i: Node, asked: bool, reports: Sequence[Any]) -> None:
         report.begin(i, asked)
     try:
         if i._value is None:
-            demand(i, _missing, compute)
+            demand(i, _missing, compute_and_note)
     finally:  # what was computed before an exception stays computed
         for report in reports:
             report.extend(computed)
@@ -80,6 +81,11 @@ def handed_out(value: Any) -> np.ndarray[Any, Any]:
     array = value.view() if value.__class__ is np.ndarray else np.asarray(value)
     array.flags.writeable = False
     return array
+
+
+def zeros(like: Node) -> np.ndarray[Any, Any]:
+    """What a derivative is where there is no path: zeros of the shape and dtype of a node, read-only."""
+    return handed_out(np.zeros(like.shape, like.dtype))
 
 
 def _value(self: Node) -> np.ndarray[Any, Any]:

@@ -1,0 +1,29 @@
+"""Broadcasting of shapes, at the cost of a comparison where they are equal or one is the other's tail."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["broadcast"]
+
+Shape = tuple[int, ...]
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """The shape that two shapes broadcast to; NumPy's own error where they do not."""
+    if a == b or not b:
+        return a
+    if not a:
+        return b
+    if len(a) < len(b):
+        a, b = b, a
+    extra = len(a) - len(b)
+    if extra and a[extra:] == b:
+        return a
+    joined = list(a)
+    for k, n in enumerate(b, extra):
+        if joined[k] == 1:
+            joined[k] = n
+        elif n not in (1, joined[k]):
+            return np.broadcast_shapes(a, b)  # raises
+    return tuple(joined)

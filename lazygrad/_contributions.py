@@ -165,7 +165,7 @@ class ContributionSum:
 
 
 def summed(inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]) -> Any:
-    """The terms of flat edges (rule, argnum), added up; their arguments are the values of `inputs`, one after the other."""
+    """The terms of flat edges (rule, argnum) in order, added up; `inputs` hold their arguments, one after the other."""
     shape, dtype = of.shape, of.dtype
     total: Any = None
     owned = False  # whether `total` is an array of our own

@@ -31,11 +31,11 @@ MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
 def function(*numpy: Callable[..., Any]) -> Callable[[F], F]:
     """Declare what NumPy functions are on nodes, in terms of ops: a function of the same arguments.
 
-    Examples
-    --------
-    >>> @function(np.ptp)
-    ... def ptp(a, axis=None, keepdims=False):
-    ...     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+    For instance::
+
+        @function(np.ptp)
+        def ptp(a, axis=None):
+            return np.max(a, axis=axis) - np.min(a, axis=axis)
     """
 
     def enter(meaning: F) -> F:

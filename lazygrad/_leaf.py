@@ -22,6 +22,8 @@ def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.n
     Python numbers and lists have no dtype of their own, so they take `like` where that loses
     nothing (an int list set on a float leaf).
     """
+    if value.__class__ is np.ndarray and value.dtype.kind == "f" and value.dtype.isnative:
+        return value  # as most are
     if isinstance(value, Node):
         raise TypeError(f"a {kind} holds an array, not the node {value!r}: pass `node.value`")
     if isinstance(value, np.ma.MaskedArray):
@@ -46,7 +48,7 @@ def kept(array: np.ndarray[Any, Any]) -> Any:
     """A private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
     if array.ndim == 0:
         return array[()]
-    array = np.array(array, order="C", copy=True, subok=False)
+    array = array.copy() if array.__class__ is np.ndarray else np.array(array, order="C", copy=True, subok=False)
     array.flags.writeable = False
     return array
 

@@ -148,6 +148,8 @@ def _adapted(
             args = (*args, by_keyword.pop(theirs))
     static = {}
     for name, value in by_keyword.items():
+        if value is np._NoValue:
+            continue
         if (ours := renamed.get(name, name)) in reading.known or reading.free:
             static[ours] = value
         elif value is not None and not is_default(value, reading.defaults.get(name, inspect.Parameter.empty)):

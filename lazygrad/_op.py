@@ -265,5 +265,9 @@ def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
 def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
     """Nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
     dtypes = [v.dtype for v in values if not isinstance(v, (int, float, complex, list, tuple)) and hasattr(v, "dtype")]
-    like = np.result_type(*dtypes) if dtypes else None
+    like = dtypes[0] if dtypes else None
+    for dtype in dtypes:
+        if dtype is not like:
+            like = np.result_type(*dtypes)
+            break
     return tuple([v if v.__class__ is Node else as_node(v, like) for v in values])

@@ -10,7 +10,7 @@ import numpy as np
 from ._context import evaluating
 from ._node import Node, install
 from ._numpy_calls import caller_in_numpy
-from ._op import Op, as_node
+from ._op import Op, as_node, as_nodes
 from ._value import forward_rec
 from .ops import arithmetic, indexing, linalg, linear, rounding
 from .ops.arithmetic import NUMBERS
@@ -18,17 +18,18 @@ from .ops.arithmetic import NUMBERS
 __all__ = ["COMPARISONS", "OPERATORS"]
 
 
+_OPERANDS = (Node, np.ndarray, np.generic, *NUMBERS, list)
+
+
 def _binary(op: Op, x: Any, y: Any) -> Any:
     """One operator: node with node, array or number; whatever else is left to the other operand."""
-    if y.__class__ is float and isinstance(x, Node):
+    if (y.__class__ is float or y.__class__ is int) and isinstance(x, Node):
         return op.pair(x, as_node(y, x.dtype))
-    if x.__class__ is float and isinstance(y, Node):
+    if (x.__class__ is float or x.__class__ is int) and isinstance(y, Node):
         return op.pair(as_node(x, y.dtype), y)
-    if not isinstance(x, (Node, np.ndarray, np.generic, *NUMBERS, list)):
+    if not isinstance(x, _OPERANDS) or not isinstance(y, _OPERANDS):
         return NotImplemented
-    if not isinstance(y, (Node, np.ndarray, np.generic, *NUMBERS, list)):
-        return NotImplemented
-    return op.on_nodes((x, y), {})
+    return op.pair(*as_nodes((x, y)))
 
 
 def _power(x: Any, y: Any) -> Any:

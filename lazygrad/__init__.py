@@ -56,4 +56,5 @@ from ._transforms import vjp as vjp
 from . import _operators as _operators, _protocols as _protocols, _pickle as _pickle, _at as _at  # isort: skip  (they give Node its methods)
 from . import engines as engines
 from . import paths as paths
+from .testing import check_grads as check_grads
 from ._version import __version__ as __version__

@@ -23,7 +23,7 @@ import numpy as np
 
 from ._contributions import AdjointNode, ContributionSum, Counts, follow
 from ._demand import demand
-from ._discover import Discovery
+from ._discover import WIDE, Discovery, Places
 from ._leaf import constant
 from ._node import NO_STATIC, Node, _next_serial, enlist, in_order
 from ._op import frozen
@@ -117,6 +117,7 @@ class TargetMemo:
     seeded: bool  # by the caller
     adjoints: dict[int, AdjointNode] = attrs.field(factory=dict)
     inner: dict[int, TargetMemo] = attrs.field(factory=dict)  # of adjoints differentiated through
+    wide: Places = attrs.field(factory=Places)
     others: weakref.WeakSet[TargetMemo] = attrs.field(factory=weakref.WeakSet)  # other seeds, same target
     facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
 
@@ -179,7 +180,7 @@ class TargetMemo:
         for c in leading[i.serial]:
             adjoint = seed if c is mirror else adjoints[c.serial]
             local = c.op
-            for argnum, j in enumerate(c.inputs):
+            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else self.wide.places(c, i):
                 if j is i and (local.fully_open or local.opens(c, argnum)):
                     pairs.append(local.contribution(c, argnum, adjoint, self, inputs))
         # Most edges are alone; then the pair that all nodes of the op share will do.
@@ -208,6 +209,7 @@ class TargetMemo:
         self.discovery = Discovery(self.serial, self.mirror)
         self.adjoints.clear()
         self.inner.clear()
+        self.wide = Places()
         self.op.counts.misses = self.op.counts.requests = 0
 
 

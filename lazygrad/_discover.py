@@ -17,7 +17,7 @@ import attrs
 from ._memo import recorders
 from ._node import INEXACT, Node, consumer_refs, in_order
 
-__all__ = ["Discovery", "flows", "flows_or_blocked"]
+__all__ = ["WIDE", "Discovery", "Places", "flows", "flows_or_blocked"]
 
 
 def flows(c: Node, i: Node) -> bool:
@@ -31,6 +31,25 @@ def flows(c: Node, i: Node) -> bool:
 def flows_or_blocked(c: Node, i: Node) -> bool:
     """The same if blocked edges were open: what is left out are structural zeros."""
     return flows(c, i) or any(j is i and c.op.blocks(c, k) for k, j in enumerate(c.inputs))
+
+
+WIDE = 9  # inputs, from which on a node is not searched for one of them again and again
+
+
+@attrs.define(eq=False)
+class Places:
+    """Where the inputs of nodes with many of them stand, such as the parts of a concatenation."""
+
+    known: dict[int, dict[int, list[tuple[int, Node]]]] = attrs.field(factory=dict)
+
+    def places(self, c: Node, i: Node) -> list[tuple[int, Node]]:
+        """(argnum, i) for each place of `i` among the inputs of `c`."""
+        found = self.known.get(c.serial)
+        if found is None:
+            found = self.known[c.serial] = {}
+            for argnum, j in enumerate(c.inputs):
+                found.setdefault(j.serial, []).append((argnum, j))
+        return found.get(i.serial, [])
 
 
 @attrs.define(eq=False)

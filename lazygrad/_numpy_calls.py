@@ -22,6 +22,27 @@ from ._op import Op
 
 __all__ = ["called", "caller_in_numpy", "is_default", "named", "public_name", "refusal"]
 
+# Arguments that say what is done, and so must be known when a node is built.
+_SETTINGS = frozenset(
+    (
+        *(
+            "axis",
+            "axis1",
+            "axis2",
+            "axes",
+            "copy",
+            "ddof",
+            "decimals",
+            "dtype",
+            "endpoint",
+            "hermitian",
+            "increasing",
+            "k",
+            "keepdims",
+        ),
+        *("kind", "mode", "n", "norm", "num", "offset", "rcond", "rtol", "tol", "order", "side", "stable"),
+    )
+)
 _OF_ARRAYS = ("astype", "dtype", "ndim", "reshape", "shape", "size", "T")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 HINTS = {
@@ -146,6 +167,9 @@ def _adapted(
             if theirs not in by_keyword or ours not in (theirs, renamed.get(theirs)):
                 break
             args = (*args, by_keyword.pop(theirs))
+    for name, value in (*zip(names, args, strict=False), *by_keyword.items()):
+        if isinstance(value, Node) and name in _SETTINGS:
+            raise TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
     static = {}
     for name, value in by_keyword.items():
         if value is np._NoValue:
@@ -163,9 +187,9 @@ def called(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[st
     if meaning is None:
         error = TypeError(f"{public_name(function)} is not defined on nodes; for the array behind a node use `.value`")
         raise named(error, function)
-    if kwargs or len(args) > 1:
-        args, kwargs = _adapted(function, meaning, args, kwargs)
     try:
+        if kwargs or len(args) > 1:
+            args, kwargs = _adapted(function, meaning, args, kwargs)
         return meaning(*args, **kwargs)
     except (TypeError, AttributeError) as error:
         raise named(error, function) from error.__cause__

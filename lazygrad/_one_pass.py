@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._contributions import AdjointNode, summed
-from ._discover import flows
+from ._discover import WIDE, Places, flows
 from ._node import Node
 from ._op import frozen
 from ._rule import Rule
@@ -64,6 +64,7 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
                 known.append(c)
                 if serial not in consumers:
                     consumers[serial] = []
+    wide = Places()
     held = {L.serial: _Held(L, seed)}
     for serial in reversed(order):
         found = consumers.get(serial)
@@ -77,7 +78,7 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
             if adjoint is None:  # nothing leads on from there
                 continue
             op = c.op
-            for argnum, j in enumerate(c.inputs):
+            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.places(c, i):
                 if j is i and (op.fully_open or op.opens(c, argnum)):
                     pairs.append(op.contribution(c, argnum, adjoint, None, inputs))
         if pairs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from sys import getrefcount
 from typing import Any, ClassVar
 
@@ -243,7 +244,9 @@ OPS: dict[str, Op] = {}  # name -> op, filled by the declarations at import and 
 
 
 def op_named(name: str) -> Op:
-    """The op declared under that name."""
+    """The op declared under that name; SciPy's are declared when their module is imported."""
+    if name.startswith("scipy.") and name not in OPS:
+        import_module(f"{__package__}.{name.rpartition('.')[0]}")
     return OPS[name]
 
 

@@ -83,6 +83,8 @@ def _at_home(module: str, name: str) -> Any:
 
 def _signature(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     """The inputs, and the statics with their defaults: parameters without a default are inputs."""
+    if isinstance(function, np.ufunc):  # whose keywords are about how, not what
+        return " ".join("xyzuvw"[: function.nin]), {}
     inputs, statics = [], {}
     for p in inspect.signature(function).parameters.values():
         if p.kind is p.VAR_POSITIONAL:

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import cases_elementwise
+import cases_fourier
+import cases_linalg
+import cases_norms
+import cases_indexing
+import cases_ranges
+import cases_reductions
+import cases_statistics
+import cases_products
+import cases_convolution
+import cases_scipy
 import cases_shape
 import numpy as np
 from kit import Point
@@ -32,7 +43,6 @@ from rows import (
     unary,
 )
 
-from lazygrad.ops.linear import SLOT
 
 # -- what NumPy has no function for ----------------------------------------------------------------
 
@@ -49,23 +59,8 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     return out
 
 
-def filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
-    arrays = iter(indices)
-    return tuple(next(arrays) if item is SLOT else item for item in key)
-
-
-def getitem(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    return x[filled(key, indices)]
-
-
 def concatenate(*xs: Any, axis: int | None) -> Any:
     return np.concatenate(xs, axis=axis)
-
-
-def scatter_add(x: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
-    out = np.zeros(shape, x.dtype)
-    np.add.at(out, filled(key, indices), x)
-    return out
 
 
 def softmax(x: Any, axis: Any) -> Any:
@@ -113,9 +108,6 @@ def ties(x: Any, gradient: Any, rows: Any, gradients: Any) -> tuple[Point, Point
     )
 
 
-BASIC_KEYS = ((1,), (-1, slice(None)), (slice(None, None, -2), None), (..., 2), (1, 2), (slice(5, 5),), ())
-ARRAY_KEYS = ({"key": (SLOT,)}, {"key": (slice(1, 3), SLOT)}, {"key": (None, SLOT, ..., None)})
-APART = (SLOT, slice(0, 2), SLOT)  # NumPy puts their common axes first
 MATMUL = (
     ((3,), (3,)),
     ((2, 3), (3,)),
@@ -215,15 +207,6 @@ TABLE = (
     ),
     Row("sum_to", sum_to, (real,), (((0, 3),),), ({"shape": (1, 3)}, {"shape": ()}), FLOATS),
     # indexing and joining
-    Row("getitem", lambda x, key: x[key], (real,), (((3, 4),),), tuple({"key": key} for key in BASIC_KEYS)),
-    Row("getitem", lambda x, key: x[key], (real,), (((),),), ({"key": (None,)}, {"key": ()}, {"key": (...,)})),
-    Row("getitem", getitem, (real, below(2, -3)), (((3, 4), (5,)), ((3, 4), ()), ((3, 4), (0,))), ARRAY_KEYS),
-    Row("getitem", getitem, (real, below(2)), (((2, 3, 4), (2, 1), (3,)),), ({"key": (SLOT, SLOT)}, {"key": APART})),
-    Row("getitem", getitem, (real, below(1)), (((0, 3), (0,)),), ({"key": (SLOT,)},)),
-    Row("scatter_add", scatter_add, (real,), (((4,),),), ({"shape": (3, 4), "key": (1,)},), FLOATS),
-    Row("scatter_add", scatter_add, (real,), (((),),), ({"shape": (3, 4), "key": (1, 2)},), FLOATS),
-    Row("scatter_add", scatter_add, (real, below(2)), (((5, 4), (5,)),), ({"shape": (3, 4), "key": (SLOT,)},), FLOATS),
-    Row("scatter_add", scatter_add, (real, below(2)), (((0,), (0,)),), ({"shape": (2,), "key": (SLOT,)},), FLOATS),
     Row("concatenate", concatenate, (real,), (((2, 3),), ((2, 3), (0, 3), (1, 3))), ({"axis": 0}, {"axis": -2})),
     Row("concatenate", concatenate, (real,), (((2, 3), (2, 1)),), ({"axis": 1}, {"axis": -1})),
     Row("concatenate", concatenate, (real,), (((2, 3), (), (2,)),), ({"axis": None},)),
@@ -252,5 +235,16 @@ TABLE = (
     Row(
         "cross_entropy_one_hot", one_hot_loss, (real, shares), tuple((s, s) for s in ((4,), (3, 4), (0, 4), (2, 3, 4)))
     ),
+    *cases_indexing.ROWS,
     *cases_shape.ROWS,
+    *cases_convolution.ROWS,
+    *cases_scipy.ROWS,
+    *cases_products.ROWS,
+    *cases_elementwise.ROWS,
+    *cases_fourier.ROWS,
+    *cases_linalg.ROWS,
+    *cases_norms.ROWS,
+    *cases_reductions.ROWS,
+    *cases_statistics.ROWS,
+    *cases_ranges.ROWS,
 )

@@ -4,7 +4,35 @@ The seeds' names: Stratos' *cmult* is `multiply`, *concat* `concatenate`, *mult*
 `cross_entropy`, *logit* `sigmoid`, *sm* `softmax`; *add*, *pick*, *pow* and *tanh* keep theirs.
 """
 
+from . import bounds as bounds
+from . import calculus as calculus
+from . import choice as choice
+from . import complex_parts as complex_parts
+from . import constructors as constructors
+from . import convolution as convolution
+from . import counting as counting
+from . import cumulative as cumulative
+from . import decompositions as decompositions
+from . import diagonals as diagonals
+from . import eigen as eigen
+from . import einsum as einsum
+from . import fourier as fourier
+from . import indexing as indexing
+from . import nan as nan
+from . import norms as norms
+from . import padding as padding
+from . import polynomials as polynomials
+from . import products as products
+from . import ranges as ranges
+from . import repeating as repeating
+from . import rounding as rounding
+from . import series as series
 from . import shape as shape
+from . import solving as solving
+from . import sorting as sorting
+from . import splitting as splitting
+from . import windows as windows
+from . import statistics as statistics
 from .arithmetic import (
     absolute as absolute,
 )
@@ -56,6 +84,10 @@ from .arithmetic import (
 from .arithmetic import (
     where as where,
 )
+from .convolution import avg_pool2d as avg_pool2d
+from .convolution import conv2d as conv2d
+from .convolution import conv_transpose2d as conv_transpose2d
+from .convolution import max_pool2d as max_pool2d
 from .linalg import dot as dot
 from .linalg import matmul as matmul
 from .linear import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import elementwise, function, op
+from .._declare import elementwise, function, op, result_dtype
 from .._node import Node
-from .._op import Op, Signature
+from .._op import Op, Signature, as_node
 from .._rule import BLOCKED, ZERO
 
 __all__ = [
@@ -17,21 +17,26 @@ __all__ = [
     "absolute",
     "at_least",
     "at_most",
+    "bounded",
+    "copysign",
     "divide",
     "equal",
     "fabs",
+    "float_power",
     "greater",
     "greater_equal",
     "guarded_divide",
     "guarded_multiply",
     "less",
     "less_equal",
+    "locally_constant",
     "maximum",
     "minimum",
     "multiply",
     "not_equal",
     "pow",
     "power",
+    "reciprocal",
     "sign",
     "strong_multiply",
     "where",
@@ -59,20 +64,25 @@ def _masked(function: Any, x: Any, y: Any, mask: Any) -> Any:
     return function(x, y, out=np.zeros(shape, np.result_type(x, y)), where=mask)
 
 
+def _full(x: Any) -> bool:
+    """Whether no element is 0; counting is the quickest way to see."""
+    return bool(np.count_nonzero(x) == getattr(x, "size", 1))
+
+
 def _guarded_multiply(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
         return g * d if g else g * d.__class__(0)
-    return g * d if np.all(g) else _masked(np.multiply, g, d, g != 0)
+    return g * d if _full(g) else _masked(np.multiply, g, d, g != 0)
 
 
 def _guarded_divide(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
         return g / d if g else g * d.__class__(0)
-    return g / d if np.all(g) else _masked(np.divide, g, d, g != 0)
+    return g / d if _full(g) else _masked(np.divide, g, d, g != 0)
 
 
 def _strong_multiply(x: Any, y: Any) -> Any:
-    return x * y if np.all(x) and np.all(y) else _masked(np.multiply, x, y, (x != 0) & (y != 0))
+    return x * y if _full(x) and _full(y) else _masked(np.multiply, x, y, (x != 0) & (y != 0))
 
 
 strong_multiply: Op = elementwise(
@@ -119,6 +129,15 @@ divide = elementwise(
     doc="x / y.",
 )
 
+reciprocal = elementwise(
+    "reciprocal",
+    np.reciprocal,
+    vjp={"x": lambda g, out: -guarded_multiply(guarded_multiply(g, out), out)},
+    jvp={"x": lambda t, out: -guarded_multiply(guarded_multiply(t, out), out)},
+    numpy=(np.reciprocal,),
+    doc="1 / x.",
+)
+
 # -- powers ----------------------------------------------------------------------------------------
 
 
@@ -129,7 +148,7 @@ def _pow_shape(x: Node, n: float) -> Signature:
 
 def _pow_rule(g: Any, x: Any, n: float) -> Any:
     if n == 0:
-        return g * 0.0
+        return guarded_multiply(g.dtype.type(0), g)
     if n == 2:
         return g * (2 * x)
     return guarded_multiply(g, n * x ** (n - 1))
@@ -152,7 +171,7 @@ def _power_by_base(g: Any, x: Any, y: Any) -> Any:
 
 
 def _power_by_exponent(g: Any, x: Any, out: Any) -> Any:
-    return guarded_multiply(g, strong_multiply(out, np.log(np.where(x == 0, 1, x))))
+    return guarded_multiply(g, strong_multiply(out, np.log(np.where(x == 0, 1, x).astype(out.dtype))))
 
 
 power = elementwise(
@@ -173,6 +192,16 @@ def power_or_pow(x: Any, y: Any) -> Any:
     return power(x, y)
 
 
+@function(np.float_power)
+def float_power(x: Any, y: Any) -> Any:
+    """x ** y in at least double precision."""
+    dtype = result_dtype(np.float_power, as_node(x).dtype, as_node(y).dtype)
+    base = x.astype(dtype) if isinstance(x, Node) else np.asarray(x, dtype)
+    if isinstance(y, NUMBERS):
+        return power_or_pow(base, dtype.type(y))
+    return power(base, y.astype(dtype) if isinstance(y, Node) else np.asarray(y, dtype))
+
+
 square = elementwise("square", np.square, partial={"x": lambda x: 2 * x}, numpy=(np.square,), doc="x * x.")
 
 
@@ -184,18 +213,45 @@ def positive(x: Any) -> Any:
 
 # -- absolute value and bounds ---------------------------------------------------------------------
 
-sign = elementwise("sign", np.sign, vjp={"x": ZERO}, jvp={"x": ZERO}, numpy=(np.sign,), doc="-1, 0 or 1.")
+sign = elementwise("sign", np.sign, vjp={"x": ZERO}, jvp={"x": ZERO}, doc="-1, 0 or 1.")
+
+
+@function(np.sign)
+def sign_or_phase(x: Any) -> Any:
+    """-1, 0 or 1; of complex numbers x / |x|, and 0 at 0."""
+    if x.dtype.kind != "c":
+        return sign(x)
+    size = np.absolute(x)
+    return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
+
+
+def _away(g: Any, x: Any) -> Any:
+    """The sign; of complex numbers the conjugate of the phase."""
+    return g * (np.conjugate(np.sign(x)) if x.dtype.kind == "c" else np.sign(x))
+
 
 absolute = elementwise(
     "absolute",
     abs,
-    partial={"x": lambda x: np.sign(x)},
+    vjp={"x": _away},
+    jvp={"x": lambda t, x: np.real(_away(t, x)) if x.dtype.kind == "c" else _away(t, x)},
     numpy=(np.absolute,),
     doc="|x|; the derivative at 0 is 0.",
 )
 
 fabs = elementwise(
     "fabs", np.fabs, partial={"x": lambda x: np.sign(x)}, numpy=(np.fabs,), doc="|x|, of integers as a float."
+)
+
+
+copysign = elementwise(
+    "copysign",
+    np.copysign,
+    inputs="x y",
+    vjp={"x": lambda g, x, y: g * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
+    jvp={"x": lambda t, x, y: t * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
+    numpy=(np.copysign,),
+    doc="|x| with the sign of y.",
 )
 
 
@@ -226,9 +282,13 @@ minimum = elementwise(
 )
 
 
-def _bounded(function: Any) -> Any:
-    def infer(x: Node, bound: float) -> Signature:
-        return x.shape, function(np.ones(1, x.dtype), bound).dtype
+def bounded(function: Any) -> Any:
+    """Infer the result of a function of an array and numbers as bounds."""
+
+    def infer(x: Node, **bounds: Any) -> Signature:
+        if x.dtype.kind == "f" and all(b.__class__ is float or b.__class__ is int for b in bounds.values()):
+            return x.shape, x.dtype  # plain numbers change no float's dtype
+        return x.shape, function(np.ones(1, x.dtype), *bounds.values()).dtype
 
     return infer
 
@@ -244,7 +304,7 @@ def _below(g: Any, out: Any, bound: float) -> Any:
 at_least = op(
     "at_least",
     lambda x, bound: np.maximum(x, bound),
-    shape=_bounded(np.maximum),
+    shape=bounded(np.maximum),
     vjp={"x": _above},
     jvp={"x": _above},
     statics={"bound": 0},
@@ -255,7 +315,7 @@ at_least = op(
 at_most = op(
     "at_most",
     lambda x, bound: np.minimum(x, bound),
-    shape=_bounded(np.minimum),
+    shape=bounded(np.minimum),
     vjp={"x": _below},
     jvp={"x": _below},
     statics={"bound": 0},
@@ -302,20 +362,23 @@ where = elementwise(
 
 @function(np.where)
 def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """x where the condition holds, else y."""
+    """x where the condition holds, else y; without both, the positions where it holds."""
+    if x is None and y is None:
+        return np.nonzero(condition)
     if x is None or y is None:
-        raise TypeError("np.where on nodes takes condition, x and y: where it holds is known by `.value` alone")
+        raise ValueError("np.where takes either both x and y or neither")
     return where(condition, x, y)
 
 
-def _comparison(name: str, function: Any, ufunc: Any) -> Any:
-    zero = {"x": ZERO, "y": ZERO}
-    return elementwise(name, function, inputs="x y", vjp=zero, jvp=zero, numpy=(ufunc,), doc=f"np.{name}(x, y).")
+def locally_constant(name: str, function: Any, *numpy: Any, inputs: str = "x y") -> Op:
+    """Declare a function whose derivative is zero wherever there is one."""
+    zero = dict.fromkeys(inputs.split(), ZERO)
+    return elementwise(name, function, inputs=inputs, vjp=zero, jvp=zero, numpy=numpy, doc=f"As `numpy.{name}`.")
 
 
-less = _comparison("less", operator.lt, np.less)
-less_equal = _comparison("less_equal", operator.le, np.less_equal)
-greater = _comparison("greater", operator.gt, np.greater)
-greater_equal = _comparison("greater_equal", operator.ge, np.greater_equal)
-equal = _comparison("equal", operator.eq, np.equal)
-not_equal = _comparison("not_equal", operator.ne, np.not_equal)
+less = locally_constant("less", operator.lt, np.less)
+less_equal = locally_constant("less_equal", operator.le, np.less_equal)
+greater = locally_constant("greater", operator.gt, np.greater)
+greater_equal = locally_constant("greater_equal", operator.ge, np.greater_equal)
+equal = locally_constant("equal", operator.eq, np.equal)
+not_equal = locally_constant("not_equal", operator.ne, np.not_equal)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .._declare import bilinear, function, result_dtype
-from .._node import Node
-from .._op import Signature, as_nodes
+from .._node import INEXACT, Node
+from .._op import Signature
 from .arithmetic import multiply
+from .einsum import operand
 from .linear import reshape, transpose
 
 __all__ = ["dot", "matmul"]
@@ -30,7 +31,7 @@ def _matmul_shape(x: Node, y: Node) -> Signature:
             raise ValueError(f"the last axis of the first has {inner} elements, the rows of the second {other}")
         shape = (*np.broadcast_shapes(a[:-2], b[:-2]), *rows, *columns)
     dtype = x.dtype
-    return shape, dtype if dtype is y.dtype and dtype.kind == "f" else result_dtype(np.multiply, dtype, y.dtype)
+    return shape, dtype if dtype is y.dtype and dtype.kind in INEXACT else result_dtype(np.multiply, dtype, y.dtype)
 
 
 def _by_left(g: Any, y: Any, x_shape: tuple[int, ...]) -> Any:
@@ -58,7 +59,7 @@ matmul = bilinear(
     operator.matmul,
     shape=_matmul_shape,
     vjp={"x": _by_left, "y": _by_right},
-    numpy=(np.matmul,),
+    numpy=(np.matmul, np.linalg.matmul),
     doc="x @ y (Stratos H: mult; J^U g = g V^T, J^V g = U^T g).",
 )
 
@@ -91,7 +92,7 @@ def dot(x: Any, y: Any) -> Any:
     >>> np.dot(lg.constant(np.ones((2, 3, 4))), np.ones((5, 4, 6))).shape
     (2, 3, 5, 6)
     """
-    x, y = as_nodes((x, y))
+    x, y = operand(x), operand(y)
     if not x.shape or not y.shape:
         return multiply.pair(x, y)
     if y.ndim <= 2:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import builtins
+import math
+import math
 import operator
+import weakref
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._declare import elementwise, linear, op, result_dtype
 from .._node import Node
-from .._op import Op, Signature, as_node
-from .._rule import pass_on
+from .._op import Signature
+from .._rule import Rule, pass_on
+from .indexing import scatter_add
 
 __all__ = [
+    "WHOLE",
     "add",
+    "along",
     "astype",
     "broadcast_to",
+    "common_dtype",
     "concatenate",
-    "getitem",
+    "expanded",
     "identity",
     "negative",
     "real",
     "reshape",
-    "scatter_add",
     "spread",
     "subtract",
     "sum",
@@ -31,6 +40,8 @@ __all__ = [
     "transpose",
     "unbroadcast",
 ]
+
+_SMALL = 4096  # elements
 
 # -- element by element ----------------------------------------------------------------------------
 
@@ -110,7 +121,6 @@ reshape = linear(
     shape=_shape_of(lambda x, shape: x.reshape(shape)),
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"shape": -1},
-    numpy=(np.reshape,),
     doc="The same elements in another shape; one length may be -1.",
 )
 
@@ -134,9 +144,22 @@ broadcast_to = linear(
 )
 
 
+def expanded(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
+    if isinstance(x, Node) or math.prod(shape) > _SMALL:
+        return np.broadcast_to(x, shape)
+    if x.shape == shape:
+        return x
+    made = np.empty(shape, x.dtype)
+    made[...] = x
+    return made
+
+
 def unbroadcast(x: Any, shape: tuple[int, ...]) -> Any:
     """Sum an array to `shape`, over the axes along which broadcasting repeated it."""
     extra = len(x.shape) - len(shape)
+    if extra and x.shape[extra:] == shape:
+        return np.add.reduce(x, axis=0 if extra == 1 else tuple(range(extra)))
     axes = [k for k, n in enumerate(x.shape) if k < extra or (n != 1 and shape[k - extra] == 1)]
     return np.add.reduce(x, axis=tuple(axes), keepdims=True).reshape(shape)
 
@@ -145,7 +168,7 @@ sum_to = linear(
     "sum_to",
     unbroadcast,
     shape=lambda x, shape: (shape, x.dtype),
-    transpose=lambda g, x_shape: np.broadcast_to(g, x_shape),
+    transpose=lambda g, x_shape: expanded(g, x_shape),
     statics={"shape": ()},
     doc="x summed to a shape that broadcasts to its own: the transpose of broadcast_to.",
 )
@@ -158,7 +181,7 @@ def spread(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     if shape and axis is not None and not keepdims:  # NumPy lets a 0-d array be reduced along axis 0
         axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
         g = g.reshape(tuple([1 if k in axes else n for k, n in enumerate(shape)]))
-    return np.broadcast_to(g, shape)
+    return expanded(g, shape)
 
 
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -166,11 +189,19 @@ def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def reduced(function: Any) -> Any:
-    """Infer the result of a reduction: the shape from a boolean `any`, the dtype from NumPy."""
+    """Infer the result of a reduction: the shape from the axes, the dtype from NumPy."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
-        shape = np.empty(x.shape, bool).any(axis=axis, keepdims=keepdims).shape if axis is not None or keepdims else ()
-        return shape, result_dtype(function, x.dtype)
+        dtype = result_dtype(function, x.dtype)
+        if axis is None:
+            return (1,) * x.ndim if keepdims else (), dtype
+        if axis.__class__ is int and -x.ndim <= axis < x.ndim:
+            axes: tuple[int, ...] = (axis % x.ndim,)
+        else:
+            axes = normalize_axis_tuple(axis, x.ndim or 1)  # NumPy lets a 0-d array be reduced along axis 0
+        if keepdims:
+            return tuple([1 if k in axes else n for k, n in enumerate(x.shape)]), dtype
+        return tuple([n for k, n in enumerate(x.shape) if k not in axes]), dtype
 
     return infer
 
@@ -181,142 +212,86 @@ sum = linear(
     shape=reduced(np.sum),
     transpose=lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims),
     statics={"axis": None, "keepdims": False},
-    numpy=(np.sum,),
     doc="The sum over `axis` (all axes by default).",
 )
-
-# -- indexing --------------------------------------------------------------------------------------
-
-
-class _Slot:
-    """Stands in a key for an index array, which is an input of the node."""
-
-    def __repr__(self) -> str:
-        return "<array>"
-
-    def __reduce__(self) -> str:
-        return "SLOT"
-
-
-SLOT = _Slot()
-
-
-def _filled(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
-    if not indices:
-        return key
-    arrays = iter(indices)
-    return tuple([next(arrays) if item is SLOT else item for item in key])
-
-
-def _getitem(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    return x[_filled(key, indices)]
-
-
-def _getitem_shape(x: Node, *indices: Node, key: tuple[Any, ...]) -> Signature:
-    # Index values are checked by NumPy when they are known; here only their shapes matter, so they are all 0.
-    if not indices:
-        return np.empty(x.shape, bool)[key].shape, x.dtype
-    dummies = [np.zeros(j.shape, np.intp) for j in indices]
-    return np.empty(x.shape, bool)[_filled(key, dummies)].shape, x.dtype
-
-
-def _scatter_add(g: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
-    out = np.zeros(shape, g.dtype)
-    if indices:
-        np.add.at(out, _filled(key, indices), g)
-    else:
-        out[key] = g
-    return out
-
-
-getitem = linear(
-    "getitem",
-    _getitem,
-    shape=_getitem_shape,
-    transpose=lambda g, *indices, x_shape, key: scatter_add(g, *indices, shape=x_shape, key=key),
-    inputs="x *indices",
-    statics={"key": ()},
-    doc="x[key], basic or with integer arrays, which are blocked inputs (Collins 1.4.4).",
-)
-
-scatter_add: Op = linear(
-    "scatter_add",
-    _scatter_add,
-    shape=lambda g, *indices, shape, key: (shape, g.dtype),
-    transpose=lambda g, *indices, key: getitem(g, *indices, key=key),
-    inputs="x *indices",
-    statics={"shape": (), "key": ()},
-    doc="Zeros with x added at key, repeated places summed: the transpose of getitem.",
-)
-
-
-def index(x: Node, key: Any) -> Node:
-    """The node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs."""
-    items: list[Any] = []
-    arrays: list[Any] = []
-    masked = False
-    key = key if isinstance(key, tuple) else (key,)
-    for item in key:
-        if isinstance(item, Node):
-            if item.dtype.kind not in "iu":
-                raise TypeError(
-                    f"an index node must have an integer dtype, not {item.dtype} ({item!r}): the shape "
-                    f"of the result must not depend on values; use `np.where` or `.value` for masks"
-                )
-            items.append(SLOT)
-            arrays.append(item)
-        elif isinstance(item, (list, tuple, np.ndarray)) and np.shape(item):
-            array = np.asarray(item)
-            if array.size == 0 and array.dtype.kind == "f":
-                array = array.astype(np.intp)  # x[[]], as NumPy reads it
-            masked |= array.dtype.kind == "b"
-            found = array.nonzero() if array.dtype.kind == "b" else (array,)
-            if array.dtype.kind not in "biu":
-                raise IndexError(f"arrays used as indices must be integers or booleans, not {array.dtype}")
-            items.extend([SLOT] * len(found))
-            arrays.extend(found)
-        elif isinstance(item, (bool, np.bool_)) or getattr(item, "dtype", None) == np.dtype(bool):
-            raise IndexError("a single boolean is not supported as an index of a node: use `None` for a new axis")
-        elif item is None or item is Ellipsis or isinstance(item, slice):
-            items.append(item)
-        else:
-            items.append(operator.index(item))  # a TypeError as NumPy users know it
-    if masked:  # NumPy's own error for a mask of another shape, which its positions do not show
-        trial = tuple([np.zeros(i.shape, np.intp) if isinstance(i, Node) else i for i in key])
-        np.broadcast_to(False, x.shape)[trial]
-    if not arrays:
-        return getitem.on_nodes((x,), {"key": tuple(items)})
-    return getitem.on_nodes((x, *[as_node(a) for a in arrays]), {"key": tuple(items)})
-
 
 # -- joining ---------------------------------------------------------------------------------------
 
 
+def common_dtype(xs: Sequence[Node]) -> np.dtype[Any]:
+    """The dtype that NumPy gives arrays joined."""
+    dtypes = {x.dtype for x in xs}
+    return xs[0].dtype if len(dtypes) == 1 else np.result_type(*dtypes)
+
+
 def _concatenate_shape(*xs: Node, axis: int | None) -> Signature:
-    shape = np.concatenate([np.empty(x.shape, bool) for x in xs], axis=axis).shape
-    return shape, np.result_type(*[x.dtype for x in xs])
-
-
-def _own_part(g: Any, shapes: Sequence[tuple[int, ...]], argnum: int, axis: int | None) -> Any:
-    """The slice of g that one input was put into."""
+    # The shape must be a tuple that no other node has: see `_starts`.
     if axis is None:
-        start = int(np.sum([np.prod(s, dtype=int) for s in shapes[:argnum]], dtype=int))
-        return g[start : start + int(np.prod(shapes[argnum]))].reshape(shapes[argnum])
-    axis %= len(shapes[argnum])
-    start = int(np.sum([s[axis] for s in shapes[:argnum]], dtype=int))
-    return g[(slice(None),) * axis + (slice(start, start + shapes[argnum][axis]),)]
+        return (builtins.sum([x.size for x in xs]),), common_dtype(xs)
+    first = xs[0].shape
+    if not first:
+        raise ValueError("0-d arrays cannot be concatenated; `np.stack` joins them")
+    k = normalize_axis_index(axis, len(first))
+    before, after = first[:k], first[k + 1 :]
+    total = 0
+    for x in xs:
+        if len(x.shape) != len(first) or x.shape[:k] != before or x.shape[k + 1 :] != after:
+            raise ValueError(f"all shapes must be equal except along axis {k}")
+        total += x.shape[k]
+    return (*before, total, *after), common_dtype(xs)
 
 
-def _among_zeros(t: Any, shapes: Sequence[tuple[int, ...]], argnum: int, axis: int | None) -> Any:
-    return concatenate(*[t if k == argnum else np.zeros(s, t.dtype) for k, s in enumerate(shapes)], axis=axis)
+# Serial of a node -> (reference that ends the entry with the node, its shape, where each input starts in it).
+_starts: dict[int, tuple[weakref.ref[Node], tuple[int, ...], list[int]]] = {}
 
+
+def _measured(node: Node) -> list[int]:
+    """Where each input starts along the joined axis; the only look at all inputs, made once for all their rules."""
+    axis = node.static["axis"]
+    if axis is None:
+        return [0, *accumulate([math.prod(x.shape) for x in node.inputs])]
+    return [0, *accumulate([x.shape[axis] for x in node.inputs])]
+
+
+def _part(node: Node, argnum: int) -> slice:
+    """Where one input is put.
+
+    A node that follows its inputs to other shapes gets a new tuple for its own, by which old entries are told.
+    """
+    found = _starts.get(node.serial)
+    if found is None or found[1] is not node.shape:
+        serial = node.serial
+        ends = weakref.ref(node, lambda _: _starts.pop(serial, None))
+        found = _starts[serial] = (ends, node.shape, _measured(node))
+    return slice(found[2][argnum], found[2][argnum + 1])
+
+
+def along(axis: int, item: Any) -> tuple[Any, ...]:
+    """The key that applies to one axis."""
+    return (*[slice(None)] * axis, item)
+
+
+def _own_part(g: Any, part: slice, own: tuple[int, ...], axis: int | None) -> Any:
+    return g[part].reshape(own) if axis is None else g[along(axis % len(own), part)]
+
+
+def _among_zeros(t: Any, part: slice, whole: tuple[int, ...], axis: int | None) -> Any:
+    if axis is None:
+        return scatter_add(t.reshape(-1), shape=whole, key=(part,))
+    return scatter_add(t, shape=whole, key=along(axis % len(whole), part))
+
+
+_AXIS = ("axis", lambda node, argnum: node.static["axis"])
+WHOLE = ("whole", lambda node, argnum: node.shape)
 
 concatenate = op(
     "concatenate",
     lambda *xs, axis: np.concatenate(xs, axis=axis),
     shape=_concatenate_shape,
-    vjp={"xs": _own_part},
-    jvp={"xs": _among_zeros},
+    vjp={
+        "xs": Rule(_own_part, metas=(("part", _part), ("own", lambda node, argnum: node.inputs[argnum].shape), _AXIS))
+    },
+    jvp={"xs": Rule(_among_zeros, metas=(("part", _part), WHOLE, _AXIS))},
     inputs="*xs",
     statics={"axis": 0},
     doc="The inputs joined along an axis (Stratos H: concat; the Jacobian is a block of identity among zeros).",

@@ -2,50 +2,162 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import linear, op
-from .._node import Node
-from .._op import Signature
-from .arithmetic import guarded_multiply
-from .linear import reduced, spread
+from .._declare import function, linear, op, result_dtype
+from .._node import Node, build
+from .._op import Op, Signature, as_node
+from .arithmetic import at_least, at_most, guarded_multiply
+from .linear import reduced, spread, sum
 
-__all__ = ["logsumexp", "max", "mean", "min"]
+__all__ = [
+    "AXES",
+    "averaged",
+    "axes_of",
+    "count_of",
+    "counted",
+    "extremum",
+    "floating",
+    "gathered",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "prepared",
+    "prod",
+    "reduce_by",
+    "regrouped",
+    "trace",
+]
 
 AXES = {"axis": None, "keepdims": False}
+TOTAL = dict(AXES)  # the statics of all sums over everything; never written to
+
+# -- axes ------------------------------------------------------------------------------------------
 
 
-def _count(shape: tuple[int, ...], axis: Any) -> int:
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes meant, counted from 0; NumPy lets a 0-d array be reduced along axis 0."""
+    if axis is None or not ndim:
+        return tuple(range(ndim))
+    return normalize_axis_tuple(axis, ndim)
+
+
+def count_of(shape: tuple[int, ...], axis: Any) -> int:
     """How many elements each element of the result is made of."""
-    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     count = 1
-    for a in axes:
+    for a in axes_of(axis, len(shape)):
         count *= shape[a]
     return count
 
 
+def gathered(x: Any, axis: Any) -> Any:
+    """The array with the axes that are reduced made one, in front."""
+    axes = axes_of(axis, x.ndim)
+    rest = tuple([k for k in range(x.ndim) if k not in axes])
+    return x.transpose((*axes, *rest)).reshape((count_of(x.shape, axis), *[x.shape[k] for k in rest]))
+
+
+def regrouped(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """The inverse of `gathered`, for an array of that shape."""
+    axes = axes_of(axis, len(shape))
+    order = (*axes, *[k for k in range(len(shape)) if k not in axes])
+    return y.reshape(tuple([shape[k] for k in order])).transpose(tuple([order.index(k) for k in range(len(shape))]))
+
+
+# -- the arguments that NumPy's reductions share ---------------------------------------------------
+
+
+def prepared(name: str, a: Any, dtype: Any = None, where: Any = True, fill: float = 0) -> Node:
+    """The node to be reduced: in the dtype asked for, and `fill` where the mask does not hold."""
+    a = as_node(a)
+    if dtype is not None and a.dtype != dtype:
+        a = a.astype(dtype)
+    if where is not True:
+        chosen = np.where(where, a, fill)
+        if chosen.shape != a.shape:
+            raise ValueError(f"np.{name}: the mask `where` of shape {np.shape(where)} does not fit {a.shape}")
+        a = chosen
+    return a
+
+
+def reduce_by(op: Op, a: Node, axis: Any, keepdims: bool, **static: Any) -> Node:
+    """The node of a reduction."""
+    static = {"axis": tuple(axis) if isinstance(axis, list) else axis, "keepdims": keepdims, **static}
+    nodes = (a,)
+    return build(op, nodes, static, *op.checked(nodes, static))
+
+
+# -- sum, mean -------------------------------------------------------------------------------------
+
+
+@function(np.sum)
+def _sum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The sum over `axis` (all axes by default)."""
+    if dtype is not None or where is not True or initial is not None:
+        a = prepared("sum", a, dtype, where)
+    if axis is None and not keepdims and a.dtype.kind in "fc":
+        total = build(sum, (a,), TOTAL, (), a.dtype)  # the shortest way, for losses
+    else:
+        total = reduce_by(sum, a, axis, keepdims)
+    return total if initial is None else total + total.dtype.type(initial)
+
+
 def _mean_rule(g: Any, x_shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
-    return spread(g / (_count(x_shape, axis) or 1), x_shape, axis, keepdims)
+    return spread(g / (count_of(x_shape, axis) or 1), x_shape, axis, keepdims)
 
 
-def _mean_shape(x: Node, axis: Any, keepdims: bool) -> Signature:
-    if axis is not None:
-        normalize_axis_tuple(axis, x.ndim)  # unlike the other reductions it takes no axis of a 0-d array
-    return reduced(np.mean)(x, axis, keepdims)
+def averaged(function: Any) -> Any:
+    """Infer what `function` makes of the axes; unlike the other reductions it takes no axis of a 0-d array."""
+    infer = reduced(function)
+
+    def checked(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
+        if axis is not None and not x.shape:
+            normalize_axis_tuple(axis, 0)
+        return infer(x, axis, keepdims)
+
+    return checked
 
 
 mean = linear(
     "mean",
     lambda x, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
-    shape=_mean_shape,
+    shape=averaged(np.mean),
     transpose=_mean_rule,
     statics=AXES,
-    numpy=(np.mean,),
     doc="The arithmetic mean over `axis` (all axes by default).",
 )
+
+
+@function(np.mean)
+def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """The arithmetic mean over `axis` (all axes by default), of the elements where the mask holds."""
+    node = prepared("mean", a, dtype, where)
+    if where is True:
+        return reduce_by(mean, node, axis, keepdims)
+    total = np.sum(node, axis=axis, keepdims=keepdims)
+    if total.dtype.kind not in "fc":
+        total = total.astype(float)
+    return total / counted(where, node.shape, axis, keepdims).astype(total.dtype)
+
+
+def counted(where: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
+    """For how many of the elements that are reduced to one the mask holds."""
+    return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=keepdims)
+
+
+# -- max, min --------------------------------------------------------------------------------------
 
 
 def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
@@ -54,7 +166,9 @@ def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     return reached / np.sum(reached, axis=axis, keepdims=True)
 
 
-def _extremum(name: str, function: Any, numpy: Any) -> Any:
+def extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _share) -> Op:
+    """Declare the choice of one element of those reduced, whose ties split the derivative by `share`."""
+
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
         if 0 in x.shape:
             function(np.empty(x.shape, bool), axis, keepdims)  # NumPy's own error if there is nothing to choose from
@@ -66,22 +180,140 @@ def _extremum(name: str, function: Any, numpy: Any) -> Any:
         shape=infer,
         vjp={
             "x": lambda g, x, out, x_shape, axis, keepdims: guarded_multiply(
-                _share(x, out, axis, keepdims), spread(g, x_shape, axis, keepdims)
+                share(x, out, axis, keepdims), spread(g, x_shape, axis, keepdims)
             )
         },
         jvp={
             "x": lambda t, x, out, axis, keepdims: np.sum(
-                guarded_multiply(_share(x, out, axis, keepdims), t), axis=axis, keepdims=keepdims
+                guarded_multiply(share(x, out, axis, keepdims), t), axis=axis, keepdims=keepdims
             )
         },
         statics=AXES,
-        numpy=numpy,
-        doc=f"The {name}imum over `axis` (all axes by default); ties split the derivative evenly.",
+        doc=f"{doc} over `axis` (all axes by default); ties split the derivative evenly.",
     )
 
 
-max = _extremum("max", lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims), (np.max, np.amax))
-min = _extremum("min", lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims), (np.min, np.amin))
+max = extremum("max", lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims), "The maximum")
+min = extremum("min", lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims), "The minimum")
+
+
+def _bounded(op: Op, bound: Op) -> Any:
+    """NumPy's maximum or minimum, which an `initial` value bounds like `clip`."""
+
+    def call(
+        a: Any,
+        axis: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Any:
+        if initial is None:
+            if where is not True:
+                raise ValueError(f"np.{op.name} of what a mask `where` chooses needs an `initial` value")
+            return reduce_by(op, prepared(op.name, a), axis, keepdims)
+        a = as_node(a)
+        least = a.dtype.type(initial).item()
+        a = prepared(op.name, a, None, where, least)
+        if a.size == 0:
+            return as_node(np.full(reduced(np.max)(a, axis, keepdims)[0], least, a.dtype))
+        return bound(reduce_by(op, a, axis, keepdims), bound=least)
+
+    call.__doc__ = op.doc
+    return call
+
+
+function(np.max, np.amax)(_bounded(max, at_least))
+function(np.min, np.amin)(_bounded(min, at_most))
+
+
+@function(np.ptp)
+def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The maximum minus the minimum."""
+    node = prepared("ptp", a)
+    return reduce_by(max, node, axis, keepdims) - reduce_by(min, node, axis, keepdims)
+
+
+# -- products --------------------------------------------------------------------------------------
+
+
+def _of_the_others(x: Any) -> Any:
+    """For each place along the first axis the product of all other places: no division, so zeros do no harm."""
+    n = x.shape[0]
+    if n <= 2:
+        return x[::-1] if n != 1 else np.ones(x.shape, x.dtype)
+    half = (n + 1) // 2
+    a, b = x[:half], x[half:]
+    if n % 2:
+        b = np.concatenate((b, np.ones((1, *x.shape[1:]), x.dtype)))
+    outside = _of_the_others(a * b)  # the product of all other pairs
+    return np.concatenate((outside * b, (outside * a)[: n - half]))
+
+
+def _cofactors(x: Any, axis: Any) -> Any:
+    return regrouped(_of_the_others(gathered(x, axis)), x.shape, axis)
+
+
+prod = op(
+    "prod",
+    lambda x, axis, keepdims: np.prod(x, axis=axis, keepdims=keepdims),
+    shape=reduced(np.prod),
+    vjp={"x": lambda g, x, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims) * _cofactors(x, axis)},
+    jvp={"x": lambda t, x, axis, keepdims: np.sum(t * _cofactors(x, axis), axis=axis, keepdims=keepdims)},
+    statics=AXES,
+    doc="The product over `axis` (all axes by default); its derivative is exact where elements are 0.",
+)
+
+
+@function(np.prod)
+def _prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The product over `axis` (all axes by default)."""
+    product = reduce_by(prod, prepared("prod", a, dtype, where, 1), axis, keepdims)
+    return product if initial is None else product * product.dtype.type(initial)
+
+
+# -- trace -----------------------------------------------------------------------------------------
+
+
+def _trace_shape(x: Node, offset: int, axis1: int, axis2: int) -> Signature:
+    if x.ndim < 2:
+        raise ValueError("needs at least two axes")
+    axes = normalize_axis_tuple((axis1, axis2), x.ndim)
+    return tuple([n for k, n in enumerate(x.shape) if k not in axes]), result_dtype(np.sum, x.dtype)
+
+
+def _onto_diagonal(g: Any, x_shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
+    """Zeros, with g on the diagonal that was summed."""
+    i, k = normalize_axis_index(axis1, len(x_shape)), normalize_axis_index(axis2, len(x_shape))
+    diagonal = np.eye(x_shape[i], x_shape[k], offset, dtype=bool)
+    diagonal = (diagonal if i < k else diagonal.T).reshape([n if j in (i, k) else 1 for j, n in enumerate(x_shape)])
+    return np.where(diagonal, g.reshape(tuple([1 if j in (i, k) else n for j, n in enumerate(x_shape)])), 0)
+
+
+trace = linear(
+    "trace",
+    lambda x, offset, axis1, axis2: np.trace(x, offset, axis1, axis2),
+    shape=_trace_shape,
+    transpose=_onto_diagonal,
+    statics={"offset": 0, "axis1": 0, "axis2": 1},
+    doc="The sum along a diagonal of two axes.",
+)
+
+
+@function(np.trace)
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+    """The sum along a diagonal of two axes."""
+    node = prepared("trace", a, dtype)
+    return trace.on_nodes((node,), {"offset": offset, "axis1": axis1, "axis2": axis2})
+
+
+# -- logsumexp -------------------------------------------------------------------------------------
 
 
 def floating(x: Any) -> Any:

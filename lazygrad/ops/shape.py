@@ -1,18 +1,58 @@
-"""NumPy's functions on the shape of an array, in terms of the linear ops."""
+"""The shape of an array: other axes, the same elements."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import function
-from .._op import as_node
-from . import linear
+from .._declare import function, linear
+from .._node import Node
+from .._op import Signature, as_node
+from . import linear as ops
+from .indexing import evaluated
 
-__all__ = ["expand_dims", "ravel", "stack", "swapaxes"]
+__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "expand_dims", "known", "ravel", "reshape", "squeeze", "swapaxes"]
+
+
+def known(x: Any, what: str) -> Any:
+    """The value of an argument that a shape depends on: of a node inside a function transform alone."""
+    return evaluated(what, x) if isinstance(x, Node) else x
+
+
+# -- another shape ---------------------------------------------------------------------------------
+
+
+def _shape_given(shape: Any) -> tuple[int, ...]:
+    shape = known(shape, "a shape")
+    if isinstance(shape, np.ndarray):
+        shape = shape.tolist()
+    return tuple([operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))])
+
+
+@function(np.reshape)
+def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
+    """The same elements in another shape; ``order="F"`` takes and puts them with the first axis fastest."""
+    if (shape is None) is (newshape is None):
+        raise TypeError("np.reshape takes one `shape`")
+    wanted = _shape_given(newshape if shape is None else shape)
+    if order in ("C", "A"):  # what is computed is in C order as far as anybody can tell
+        return ops.reshape(a, shape=wanted)
+    if order != "F":
+        raise ValueError(f"order must be 'C', 'F' or 'A', not {order!r}")
+    return ops.reshape(as_node(a).T, shape=wanted[::-1]).T
+
+
+@function(np.ravel)
+def ravel(a: Any, order: str = "C") -> Any:
+    """All elements along one axis."""
+    return reshape(a, -1, "C" if order == "K" else order)
+
+
+# -- axes in another order -------------------------------------------------------------------------
 
 
 @function(np.transpose)
@@ -20,7 +60,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
     """The axes in another order; reversed by default."""
     if axes is not None:
         axes = tuple([k % a.ndim if -a.ndim <= k < a.ndim else k for k in axes])
-    return linear.transpose(a, axes=axes)
+    return ops.transpose(a, axes=axes)
 
 
 @function(np.swapaxes)
@@ -29,36 +69,118 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     axes = list(range(a.ndim))
     i, k = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
     axes[i], axes[k] = k, i
-    return linear.transpose(a, axes=tuple(axes))
+    return ops.transpose(a, axes=tuple(axes))
 
 
-@function(np.ravel)
-def ravel(a: Any) -> Any:
-    """All elements along one axis."""
-    return linear.reshape(a, shape=-1)
+@function(np.matrix_transpose)
+def matrix_transpose(x: Any, /) -> Any:
+    """The last two axes exchanged."""
+    if x.ndim < 2:
+        raise ValueError(f"np.matrix_transpose takes at least 2 axes, not the {x.ndim} of {x!r}")
+    return swapaxes(x, -1, -2)
 
 
-@function(np.expand_dims)
-def expand_dims(a: Any, axis: int | Sequence[int]) -> Any:
-    """New axes of length 1 at these places of the result."""
-    axes = normalize_axis_tuple(axis, a.ndim + (1 if isinstance(axis, int) else len(axis)))
-    return a[tuple([None if k in axes else slice(None) for k in range(a.ndim + len(axes))])]
+@function(np.moveaxis)
+def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Some axes moved to other places, the rest in their order."""
+    sources = normalize_axis_tuple(source, a.ndim, "source")
+    destinations = normalize_axis_tuple(destination, a.ndim, "destination")
+    if len(sources) != len(destinations):
+        raise ValueError("`source` and `destination` must name as many axes")
+    axes = [k for k in range(a.ndim) if k not in sources]
+    for place, k in sorted(zip(destinations, sources, strict=True)):
+        axes.insert(place, k)
+    return ops.transpose(a, axes=tuple(axes))
 
 
-@function(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """The arrays joined along a new axis."""
-    return linear.concatenate(*[expand_dims(as_node(a), axis) for a in arrays], axis=axis)
+@function(np.rollaxis)
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """One axis moved to before another, as it stands now."""
+    axis = normalize_axis_index(axis, a.ndim)
+    start = normalize_axis_index(start, a.ndim + 1) if start >= 0 else normalize_axis_index(start, a.ndim)
+    return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
-@function(np.concatenate)
-def concatenate(arrays: Sequence[Any], axis: int | None = 0) -> Any:
-    """The arrays joined along an axis."""
-    return linear.concatenate(*arrays, axis=axis)
+# -- axes of length 1 ------------------------------------------------------------------------------
 
 
-function(np.shape)(lambda a: a.shape)
-function(np.ndim)(lambda a: a.ndim)
-function(np.size)(lambda a: a.size)
-function(np.ones_like)(lambda a: np.ones(a.shape, a.dtype))
-function(np.zeros_like)(lambda a: np.zeros(a.shape, a.dtype))
+def _expanded(x: Node, axis: int | tuple[int, ...]) -> Signature:
+    ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+    axes = normalize_axis_tuple(axis, ndim)
+    lengths = iter(x.shape)
+    return tuple([1 if k in axes else next(lengths) for k in range(ndim)]), x.dtype
+
+
+def _squeezed(x: Node, axis: int | tuple[int, ...] | None) -> Signature:
+    if axis is None:
+        return tuple([n for n in x.shape if n != 1]), x.dtype
+    if not x.shape and axis in (0, -1):  # NumPy lets it pass
+        return (), x.dtype
+    axes = normalize_axis_tuple(axis, x.ndim)
+    if any(x.shape[k] != 1 for k in axes):
+        raise ValueError("only axes of length 1 can be left out")
+    return tuple([n for k, n in enumerate(x.shape) if k not in axes]), x.dtype
+
+
+expand_dims = linear(
+    "expand_dims",
+    np.expand_dims,
+    shape=_expanded,
+    transpose=lambda g, x_shape: g.reshape(x_shape),
+    statics={"axis": ()},
+    numpy=(np.expand_dims,),
+    doc="New axes of length 1 at these places of the result.",
+)
+
+squeeze = linear(
+    "squeeze",
+    np.squeeze,
+    shape=_squeezed,
+    transpose=lambda g, x_shape: g.reshape(x_shape),
+    statics={"axis": None},
+    numpy=(np.squeeze,),
+    doc="Axes of length 1 left out: these, or all.",
+)
+
+
+def _each(one: Any) -> Any:
+    """A function of one array for any number of them, as a tuple."""
+    return lambda *arys: one(as_node(arys[0])) if len(arys) == 1 else tuple([one(as_node(a)) for a in arys])
+
+
+def _at_least_3d(x: Node) -> Node:
+    return x if x.ndim > 2 else expand_dims(x, axis=((0, 1, 2), (0, 2), (2,))[x.ndim])
+
+
+atleast_1d = function(np.atleast_1d)(_each(lambda x: x if x.ndim else expand_dims(x, axis=0)))
+atleast_2d = function(np.atleast_2d)(
+    _each(lambda x: x if x.ndim > 1 else expand_dims(x, axis=tuple(range(2 - x.ndim))))
+)
+atleast_3d = function(np.atleast_3d)(_each(_at_least_3d))
+
+
+# -- broadcasting ----------------------------------------------------------------------------------
+
+
+@function(np.broadcast_arrays)
+def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+    """The arrays, each broadcast to the shape that all broadcast to."""
+    nodes = [as_node(a) for a in args]
+    shape = np.broadcast_shapes(*[n.shape for n in nodes])
+    return tuple([n if n.shape == shape else ops.broadcast_to(n, shape=shape) for n in nodes])
+
+
+@function(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+    """The coordinates of a grid, one array for each axis."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"indexing must be 'xy' or 'ij', not {indexing!r}")
+    ndim = len(xi)
+    places = list(range(ndim))
+    if indexing == "xy" and ndim > 1:
+        places[:2] = 1, 0
+    grid = []
+    for x, place in zip(xi, places, strict=True):
+        others = tuple([k for k in range(ndim) if k != place])
+        grid.append(expand_dims(ops.reshape(as_node(x), shape=-1), axis=others))
+    return tuple(grid) if sparse else broadcast_arrays(*grid)

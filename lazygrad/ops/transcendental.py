@@ -1,54 +1,127 @@
-"""Exponentials, logarithms, roots and circular functions, element by element."""
+"""Exponentials, logarithms, roots, circular and hyperbolic functions, element by element.
+
+The rules are those of holomorphic functions, g f'(x), so they serve complex numbers as they stand.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .._declare import elementwise
+from .._op import Op
 from .arithmetic import guarded_divide, guarded_multiply
 
-__all__ = ["cos", "exp", "log", "sigmoid", "sin", "sqrt", "tanh"]
-
-exp = elementwise(
+__all__ = [
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
+    "cos",
+    "cosh",
+    "deg2rad",
     "exp",
-    np.exp,
-    vjp={"x": lambda g, out: guarded_multiply(g, out)},  # out may be inf where `where` does not look
-    jvp={"x": lambda t, out: guarded_multiply(t, out)},
-    numpy=(np.exp,),
-    doc="e ** x.",
-)
-
-log = elementwise(
+    "exp2",
+    "expm1",
+    "hypot",
     "log",
-    np.log,
-    vjp={"x": lambda g, x: guarded_divide(g, x)},
-    jvp={"x": lambda t, x: guarded_divide(t, x)},
-    numpy=(np.log,),
-    doc="The natural logarithm.",
-)
-
-sqrt = elementwise(
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "rad2deg",
+    "sigmoid",
+    "sin",
+    "sinh",
     "sqrt",
-    np.sqrt,
-    vjp={"x": lambda g, out: guarded_divide(0.5 * g, out)},
-    jvp={"x": lambda t, out: guarded_divide(0.5 * t, out)},
-    numpy=(np.sqrt,),
-    doc="The square root; its derivative at 0 is inf.",
+    "tan",
+    "tanh",
+]
+
+
+def _unary(ufunc: Any, rule: Callable[..., Any], doc: str, *aliases: Any) -> Op:
+    """One of NumPy's functions of one argument; its rule maps adjoints and tangents alike."""
+    return elementwise(ufunc.__name__, ufunc, vjp={"x": rule}, jvp={"x": rule}, numpy=(ufunc, *aliases), doc=doc)
+
+
+# -- exponentials, logarithms, roots ---------------------------------------------------------------
+#    Guarded, as the derivative may be inf where `where` does not look.
+
+LN2, LN10 = math.log(2), math.log(10)
+
+exp = _unary(np.exp, lambda g, out: guarded_multiply(g, out), "e ** x.")
+exp2 = _unary(np.exp2, lambda g, out: guarded_multiply(g, LN2 * out), "2 ** x.")
+expm1 = _unary(np.expm1, lambda g, x: guarded_multiply(g, np.exp(x)), "e ** x - 1, accurate near 0.")
+log = _unary(np.log, lambda g, x: guarded_divide(g, x), "The natural logarithm.")
+log2 = _unary(np.log2, lambda g, x: guarded_divide(g, LN2 * x), "The logarithm to base 2.")
+log10 = _unary(np.log10, lambda g, x: guarded_divide(g, LN10 * x), "The logarithm to base 10.")
+log1p = _unary(np.log1p, lambda g, x: guarded_divide(g, 1 + x), "log(1 + x), accurate near 0.")
+sqrt = _unary(np.sqrt, lambda g, out: guarded_divide(0.5 * g, out), "The square root; its derivative at 0 is inf.")
+cbrt = _unary(np.cbrt, lambda g, out: guarded_divide(g, 3 * out * out), "The cube root; its derivative at 0 is inf.")
+
+# -- circular functions ----------------------------------------------------------------------------
+
+
+def _root_beside_one(x: Any) -> Any:
+    """sqrt(1 + x^2), without overflow of real numbers."""
+    return np.sqrt(1 + x * x) if x.dtype.kind == "c" else np.hypot(1.0, x)
+
+
+one_minus_square = elementwise(
+    "one_minus_square",
+    lambda x: (1 - x) * (1 + x),
+    partial={"x": lambda x: -2 * x},
+    doc="1 - x^2, accurate near 1, where the product by itself would give inf - inf as a later derivative.",
 )
 
-sin = elementwise("sin", np.sin, partial={"x": lambda x: np.cos(x)}, numpy=(np.sin,), doc="sin x.")
+sin = _unary(np.sin, lambda g, x: g * np.cos(x), "sin x.")
+cos = _unary(np.cos, lambda g, x: -g * np.sin(x), "cos x.")
+tan = _unary(np.tan, lambda g, out: g * (1 + out * out), "tan x.")
+arcsin = _unary(
+    np.arcsin, lambda g, x: guarded_divide(g, np.sqrt(one_minus_square(x))), "The angle of that sine; inf at the ends."
+)
+arccos = _unary(
+    np.arccos,
+    lambda g, x: -guarded_divide(g, np.sqrt(one_minus_square(x))),
+    "The angle of that cosine; -inf at the ends.",
+)
 
-cos = elementwise("cos", np.cos, partial={"x": lambda x: -np.sin(x)}, numpy=(np.cos,), doc="cos x.")
 
-tanh = elementwise(
-    "tanh",
+def _by_tangent(g: Any, x: Any) -> Any:
+    root = _root_beside_one(x)
+    return g / root / root
+
+
+arctan = _unary(np.arctan, _by_tangent, "The angle of that tangent.")
+deg2rad = _unary(np.deg2rad, lambda g: np.deg2rad(g), "Degrees as radians.", np.radians)
+rad2deg = _unary(np.rad2deg, lambda g: np.rad2deg(g), "Radians as degrees.", np.degrees)
+
+# -- hyperbolic functions --------------------------------------------------------------------------
+
+sinh = _unary(np.sinh, lambda g, x: guarded_multiply(g, np.cosh(x)), "The hyperbolic sine.")
+cosh = _unary(np.cosh, lambda g, x: guarded_multiply(g, np.sinh(x)), "The hyperbolic cosine.")
+tanh = _unary(
     np.tanh,
-    vjp={"x": lambda g, out: g * (1 - out * out)},
-    jvp={"x": lambda t, out: t * (1 - out * out)},
-    numpy=(np.tanh,),
-    doc="The hyperbolic tangent (Stratos H: tanh; J = diag(1 - tanh(x)^2)).",
+    lambda g, out: g * (1 - out * out),
+    "The hyperbolic tangent (Stratos H: tanh; J = diag(1 - tanh(x)^2)).",
+)
+arcsinh = _unary(np.arcsinh, lambda g, x: g / _root_beside_one(x), "The inverse of sinh.")
+arccosh = _unary(
+    np.arccosh,
+    # The roots of the factors, not of their product: that would be on the wrong branch for complex x.
+    lambda g, x: guarded_divide(guarded_divide(g, np.sqrt(x - 1)), np.sqrt(x + 1)),
+    "The inverse of cosh; its derivative at 1 is inf.",
+)
+arctanh = _unary(
+    np.arctanh, lambda g, x: guarded_divide(g, one_minus_square(x)), "The inverse of tanh; its derivative at 1 is inf."
 )
 
 
@@ -63,3 +136,54 @@ sigmoid = elementwise(
     jvp={"x": lambda t, out: t * (out * (1 - out))},
     doc="1 / (1 + exp(-x)) (Stratos H: logit; J = diag(logit(x) (1 - logit(x)))).",
 )
+
+# -- of two arguments ------------------------------------------------------------------------------
+
+
+def _binary(ufunc: Any, by_x: Callable[..., Any], by_y: Callable[..., Any], doc: str) -> Op:
+    rules = {"x": by_x, "y": by_y}
+    return elementwise(ufunc.__name__, ufunc, inputs="x y", vjp=rules, jvp=rules, numpy=(ufunc,), doc=doc)
+
+
+def _over(x: Any, size: Any) -> Any:
+    """x / size, and 0 with all its derivatives where the size is 0."""
+    return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
+
+
+def _leg(g: Any, x: Any, out: Any) -> Any:
+    return guarded_multiply(g, _over(x, out))
+
+
+hypot = _binary(
+    np.hypot,
+    _leg,
+    lambda g, y, out: _leg(g, y, out),
+    "sqrt(x^2 + y^2) without overflow; its derivative at the origin is 0, as the norm's.",
+)
+
+
+def _turn(g: Any, across: Any, x: Any, y: Any) -> Any:
+    size = np.hypot(x, y)
+    return guarded_multiply(g, _over(_over(across, size), size))
+
+
+arctan2 = _binary(  # NumPy's x1 is y, its x2 is x
+    np.arctan2,
+    lambda g, x, y: _turn(g, y, x, y),
+    lambda g, x, y: -_turn(g, x, x, y),
+    "The angle of the point (y, x); its derivative at the origin is 0.",
+)
+
+
+def _share(x: Any, y: Any, scale: float) -> Any:
+    """e^x / (e^x + e^y), accurate far from zero; of two infinities 1/2, of two impossible ones 0."""
+    same = (x == y) * np.isinf(x)
+    return sigmoid(scale * (np.where(same * (x > 0), 0, x) - np.where(same, 0, y)))
+
+
+def _log_add(ufunc: Any, scale: float, doc: str) -> Op:
+    return _binary(ufunc, lambda g, x, y: g * _share(x, y, scale), lambda g, x, y: g * _share(y, x, scale), doc)
+
+
+logaddexp = _log_add(np.logaddexp, 1.0, "log(e^x + e^y) without overflow.")
+logaddexp2 = _log_add(np.logaddexp2, LN2, "log2(2^x + 2^y) without overflow.")

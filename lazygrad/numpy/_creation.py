@@ -1,0 +1,246 @@
+"""Makers of arrays that NumPy's protocols leave out: the same calls, and nodes where NumPy takes arrays.
+
+Called without a node, each is NumPy's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy
+
+from .._context import evaluating
+from .._node import Node
+from .._op import as_node
+from .._value import forward_rec
+from ..ops import concatenate
+from ..ops.constructors import full_like as _full_like
+
+__all__ = [
+    "arange",
+    "array",
+    "asanyarray",
+    "asarray",
+    "ascontiguousarray",
+    "asfortranarray",
+    "fromiter",
+    "full",
+    "full_like",
+    "isscalar",
+    "vectorize",
+]
+
+
+def _has_node(x: Any) -> bool:
+    """Whether it is a node, or a list that has one somewhere within."""
+    if isinstance(x, (list, tuple)):
+        return any(map(_has_node, x))
+    return isinstance(x, Node)
+
+
+def _parts(x: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of a nested list, and what stands in it from first to last: nodes, and arrays of what is between."""
+    if isinstance(x, Node):
+        return x.shape, [x]
+    if not _has_node(x):
+        part = numpy.asarray(x)
+        return part.shape, [part]
+    inner = [_parts(item) for item in x]
+    if any(shape != inner[0][0] for shape, _ in inner):
+        raise ValueError(f"an array must be of one shape, but its parts are {', '.join(str(s) for s, _ in inner)}")
+    return (len(x), *inner[0][0]), [part for _, parts in inner for part in parts]
+
+
+def _joined(x: Any, dtype: Any) -> Node:
+    """The node of a nested list that has nodes in it."""
+    if not isinstance(x, Node):
+        shape, parts = _parts(x)
+        x = concatenate(*parts, axis=None).reshape(shape)
+    return x if dtype is None or x.dtype == numpy.dtype(dtype) else x.astype(dtype)
+
+
+def _of_at_least(node: Node, ndim: int) -> Node:
+    return node.reshape((1,) * (ndim - node.ndim) + node.shape) if node.ndim < ndim else node
+
+
+def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **kwargs: Any) -> Any:
+    """As `numpy.array`; of a node, or of nested lists with nodes in them, the node that joins them.
+
+    A node does not change, so nothing is copied; `order` and `subok` mean nothing for one.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> import lazygrad.numpy as np
+    >>> x = lg.parameter(2.0)
+    >>> A = np.array([[x, 1.0], [0.0, x * x]])
+    >>> A.value
+    array([[2., 1.],
+           [0., 4.]])
+    >>> lg.gradient(np.linalg.det(A), x)
+    array(12.)
+    """
+    if _has_node(object):
+        return _of_at_least(_joined(object, dtype), ndmin)
+    return numpy.array(object, dtype, ndmin=ndmin, **kwargs)
+
+
+def asarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
+    """As `numpy.asarray`; a node stays one, and nested lists with nodes in them become one.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> asarray([lg.constant(1.0), 2])
+    <reshape #..., shape (2,), float64, not computed>
+    """
+    return _joined(a, dtype) if _has_node(a) else numpy.asarray(a, dtype, order, **kwargs)
+
+
+def asanyarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
+    """As `numpy.asanyarray`; on nodes as `asarray`.
+
+    Examples
+    --------
+    >>> asanyarray([1, 2])
+    array([1, 2])
+    """
+    return _joined(a, dtype) if _has_node(a) else numpy.asanyarray(a, dtype, order, **kwargs)
+
+
+def ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    """As `numpy.ascontiguousarray`; on nodes as `asarray`, with at least one axis.
+
+    Examples
+    --------
+    >>> ascontiguousarray(3.0)
+    array([3.])
+    """
+    return _of_at_least(_joined(a, dtype), 1) if _has_node(a) else numpy.ascontiguousarray(a, dtype, **kwargs)
+
+
+def asfortranarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    """As `numpy.asfortranarray`; on nodes, which have no order in memory, as `ascontiguousarray`.
+
+    Examples
+    --------
+    >>> asfortranarray([[1, 2]]).flags.f_contiguous
+    True
+    """
+    return ascontiguousarray(a, dtype) if _has_node(a) else numpy.asfortranarray(a, dtype, **kwargs)
+
+
+def fromiter(iter: Iterable[Any], dtype: Any, count: int = -1, **kwargs: Any) -> Any:
+    """As `numpy.fromiter`; of nodes, the node that joins them.
+
+    Examples
+    --------
+    >>> fromiter((k * k for k in range(4)), float)
+    array([0., 1., 4., 9.])
+    """
+    items = list(iter) if count < 0 else [item for item, _ in zip(iter, range(count), strict=False)]
+    return _joined(items, dtype) if _has_node(items) else numpy.fromiter(items, dtype, count, **kwargs)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwargs: Any) -> Any:
+    """As `numpy.full`, of a node's value, too.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0)
+    >>> lg.gradient(full((2, 2), x).sum(), x)
+    array(4.)
+    """
+    if _has_node(fill_value):
+        return numpy.broadcast_to(_joined(fill_value, dtype), shape)
+    return numpy.full(shape, fill_value, dtype, order, **kwargs)
+
+
+def full_like(a: Any, fill_value: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """As `numpy.full_like`, of a node's value, too.
+
+    Examples
+    --------
+    >>> full_like([1.0, 2.0], 5)
+    array([5., 5.])
+    """
+    if _has_node(fill_value):
+        a = a if isinstance(a, Node) else numpy.asarray(a)
+        return _full_like(a, _joined(fill_value, None), dtype, shape=kwargs.get("shape"))
+    return numpy.full_like(a, fill_value, dtype, *args, **kwargs)
+
+
+def arange(*args: Any, **kwargs: Any) -> Any:
+    """As `numpy.arange`; from nodes inside a function transform, where their values may decide how many there are.
+
+    Examples
+    --------
+    >>> arange(3)
+    array([0, 1, 2])
+    """
+    given = (*args, *kwargs.values())
+    if not _has_node(given):
+        return numpy.arange(*args, **kwargs)
+    if not evaluating():
+        raise TypeError("np.arange of nodes has as many elements as their values say: pass their `.item()`")
+    values = [forward_rec(x) if isinstance(x, Node) else x for x in given]
+    known = numpy.arange(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
+    names = ("start", "stop", "step") if len(args) > 1 or "stop" in kwargs else ("stop",)
+    ends = dict(zip(names, args, strict=False)) | kwargs
+    if "stop" not in ends:  # NumPy reads `arange(start=n)` so
+        return known
+    steps = numpy.arange(known.size, dtype=known.dtype)
+    return (as_node(ends.get("start", 0)) + steps * ends.get("step", 1)).astype(known.dtype)
+
+
+def isscalar(element: Any) -> bool:
+    """As `numpy.isscalar`; a node without axes is a scalar.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.constant([1.0, 2.0])
+    >>> isscalar(x), isscalar(x.sum())
+    (False, True)
+    """
+    return element.ndim == 0 if isinstance(element, Node) else numpy.isscalar(element)
+
+
+class vectorize(numpy.vectorize):
+    """As `numpy.vectorize`; on nodes, the function is called on the node of each element.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter([-1.0, 2.0])
+    >>> y = vectorize(lambda a, b: a * b)(x, 3.0)
+    >>> lg.gradient(y.sum(), x)
+    array([3., 3.])
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function on each element of the arguments, broadcast."""
+        if not _has_node((*args, *kwargs.values())):
+            return super().__call__(*args, **kwargs)
+        if self.signature is not None:
+            raise TypeError("np.vectorize with a signature is not defined on nodes: use `np.apply_along_axis` or stack")
+        names = [name for name in kwargs if name not in self.excluded]
+        places = [k for k in range(len(args)) if k not in self.excluded]
+        varied = [asarray(x) for x in (*(args[k] for k in places), *(kwargs[name] for name in names))]
+        shape = numpy.broadcast_shapes(*[x.shape for x in varied])
+        if 0 in shape and self.otypes is None:
+            raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+        columns = [numpy.broadcast_to(x, shape).reshape(-1) for x in varied]
+        positional, results = list(args), []
+        for k in range(int(numpy.prod(shape, dtype=int))):
+            elements = [column[k] for column in columns]
+            for place, element in zip(places, elements, strict=False):
+                positional[place] = element
+            results.append(
+                self.pyfunc(*positional, **{**kwargs, **dict(zip(names, elements[len(places) :], strict=True))})
+            )
+        if results and isinstance(results[0], tuple):
+            return tuple([asarray(list(column)).reshape(shape) for column in zip(*results, strict=True)])
+        return asarray(results).reshape(shape)

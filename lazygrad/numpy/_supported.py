@@ -1,0 +1,36 @@
+"""Which of NumPy's functions are defined on nodes: read off the registry."""
+
+from __future__ import annotations
+
+import numpy
+
+from .._declare import MEANINGS
+from .._op import Op
+
+__all__ = ["supported"]
+
+_NAMESPACES = {"": numpy, "linalg.": numpy.linalg, "fft.": numpy.fft}
+
+
+def supported() -> dict[str, str]:
+    """The functions of NumPy that nodes can be passed to, by name, and what each is on nodes.
+
+    Returns
+    -------
+    dict from the name below ``np.`` to ``"op"`` (one node, with derivatives of its own) or ``"function"``
+    (made of ops).
+
+    Examples
+    --------
+    >>> table = supported()
+    >>> table["tanh"], table["fft.rfft"]
+    ('op', 'function')
+    >>> "savetxt" in table
+    False
+    """
+    return {
+        prefix + name: "op" if isinstance(meaning, Op) else "function"
+        for prefix, namespace in _NAMESPACES.items()
+        for name in sorted(dir(namespace))
+        if callable(f := getattr(namespace, name)) and f.__hash__ is not None and (meaning := MEANINGS.get(f))
+    }

@@ -1,0 +1,397 @@
+"""Convolution and pooling in the sense of neural networks: strided windows over the last axes.
+
+The value of a convolution y, its input x and its filter w meet in one trilinear form, the sum of
+x[n, c, i * stride + k * dilation] w[o, c, k] y[n, o, i]. Given two of the three, each of three ops is the
+derivative of the form by the third; so their rules are the ops themselves, and derivatives of any order close.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._declare import linear, op, result_dtype
+from .._node import Node
+from .._op import Op, Signature
+
+__all__ = ["avg_pool2d", "conv2d", "conv_transpose2d", "convolution", "max_pool2d"]
+
+Sizes = tuple[int, ...]
+
+# -- windows of an array ---------------------------------------------------------------------------
+
+
+def _spans(size: Sizes, dilation: Sizes) -> Sizes:
+    return tuple([(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)])
+
+
+def _counts(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
+    """How many windows there are along each axis."""
+    found = []
+    for n, span, s in zip(length, _spans(size, dilation), stride, strict=True):
+        if span > n:
+            raise ValueError(f"windows of {_spans(size, dilation)} elements do not fit into {length}")
+        found.append((n - span) // s + 1)
+    return tuple(found)
+
+
+def _windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+    """A view: (*lead, *count, *size)."""
+    axes = tuple(range(x.ndim - len(size), x.ndim))
+    view = np.lib.stride_tricks.sliding_window_view(x, _spans(size, dilation), axis=axes)  # type: ignore[call-overload]
+    steps = [slice(None, None, s) for s in (*stride, *dilation)]
+    return view[(..., *steps)]
+
+
+def _overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+    """The transpose of windows: (*lead, *size, *count) summed into (*lead, *length)."""
+    k = len(length)
+    first, last = parts.ndim - 2 * k, parts.ndim - k
+    size, count = parts.shape[first:last], parts.shape[last:]
+    out = np.zeros((*parts.shape[:first], *length), parts.dtype)
+    for place in np.ndindex(size):
+        starts = [p * d for p, d in zip(place, dilation, strict=True)]
+        own = [slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(starts, stride, count, strict=True)]
+        out[(..., *own)] += parts[(..., *place, *[slice(None)] * k)]
+    return out
+
+
+# -- the three ops ---------------------------------------------------------------------------------
+
+
+def _padded(x: Any, padding: Sizes) -> Any:
+    return np.pad(x, [(0, 0)] * (x.ndim - len(padding)) + [(p, p) for p in padding]) if any(padding) else x
+
+
+def _enlarged(length: Sizes, padding: Sizes) -> Sizes:
+    return tuple([n + 2 * p for n, p in zip(length, padding, strict=True)])
+
+
+def _columns(x: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
+    """The windows as the columns of matrices: (batch, groups, channels * window, places)."""
+    view = _windows(_padded(x, padding), size, stride, dilation)
+    k = len(size)
+    order = (0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
+    batch, channels, *count = view.shape[: 2 + k]
+    return view.transpose(order).reshape(batch, groups, channels // groups * math.prod(size), math.prod(count))
+
+
+def _rows(w: Any, groups: int) -> Any:
+    """The filters as the rows of matrices: (groups, filters, channels * window)."""
+    return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
+
+
+def _convolve(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
+    size = w.shape[2:]
+    count = _counts(_enlarged(x.shape[2:], padding), size, stride, dilation)
+    columns = _columns(x, size, stride, padding, dilation, groups)
+    return np.matmul(_rows(w, groups), columns).reshape(x.shape[0], w.shape[0], *count)
+
+
+def _transpose(y: Any, w: Any, length: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
+    batch, count, size = y.shape[0], y.shape[2:], w.shape[2:]
+    places = y.reshape(batch, groups, y.shape[1] // groups, math.prod(count))
+    columns = np.matmul(_rows(w, groups).swapaxes(1, 2), places)
+    parts = columns.reshape(batch, groups * w.shape[1], *size, *count)
+    padded = _enlarged(length, padding)
+    out = _overlap_add(parts, padded, stride, dilation)
+    return out[(..., *[slice(p, p + n) for p, n in zip(padding, length, strict=True)])]
+
+
+def _filter(x: Any, y: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
+    batch, filters, count = y.shape[0], y.shape[1], y.shape[2:]
+    columns = _columns(x, size, stride, padding, dilation, groups)
+    places = y.reshape(batch, groups, filters // groups, math.prod(count))
+    products = np.matmul(places, columns.swapaxes(2, 3))
+    return np.add.reduce(products, axis=0).reshape(filters, x.shape[1] // groups, *size)
+
+
+def _dtype(a: Node, b: Node) -> np.dtype[Any]:
+    return a.dtype if a.dtype is b.dtype and a.dtype.kind == "f" else result_dtype(np.multiply, a.dtype, b.dtype)
+
+
+def _convolved(x: Node, w: Node, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Signature:
+    if x.ndim != len(stride) + 2 or w.ndim != x.ndim:
+        raise ValueError(f"shapes {x.shape} and {w.shape} are not (batch, channels, ...) and (filters, channels, ...)")
+    if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
+        raise ValueError(f"{x.shape[1]} channels do not fit filters of shape {w.shape} in {groups} groups")
+    length = _enlarged(x.shape[2:], padding)
+    return (x.shape[0], w.shape[0], *_counts(length, w.shape[2:], stride, dilation)), _dtype(x, w)
+
+
+def _input_shape(
+    y: Node, w: Node, length: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
+) -> Signature:
+    if y.ndim != len(stride) + 2 or w.ndim != y.ndim or y.shape[1] != w.shape[0] or w.shape[0] % groups:
+        raise ValueError(f"shape {y.shape} does not fit {w.shape[:1]} filters in {groups} groups")
+    padded = _enlarged(length, padding)
+    if _counts(padded, w.shape[2:], stride, dilation) != y.shape[2:]:
+        raise ValueError(f"no convolution of {length} elements gives {y.shape[2:]}: more padding than a stride?")
+    return (y.shape[0], w.shape[1] * groups, *length), _dtype(y, w)
+
+
+STATICS = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+
+
+convolution: Op = op(
+    "convolution",
+    _convolve,
+    shape=_convolved,
+    vjp={
+        "x": lambda g, w, x_shape, stride, padding, dilation, groups: _by_input(
+            g, w, x_shape[2:], stride, padding, dilation, groups
+        ),
+        "w": lambda g, x, w_shape, stride, padding, dilation, groups: _by_filter(
+            x, g, w_shape[2:], stride, padding, dilation, groups
+        ),
+    },
+    jvp={
+        "x": lambda t, w, stride, padding, dilation, groups: convolution(t, w, stride, padding, dilation, groups),
+        "w": lambda t, x, stride, padding, dilation, groups: convolution(x, t, stride, padding, dilation, groups),
+    },
+    inputs="x w",
+    statics=STATICS,
+    doc="The sum over channels and windows of x[n, c, i * stride + k * dilation] w[o, c, k], for each n, o, i.",
+)
+
+_by_input: Op = op(
+    "convolution_by_input",
+    _transpose,
+    shape=_input_shape,
+    vjp={
+        "y": lambda g, w, stride, padding, dilation, groups: convolution(g, w, stride, padding, dilation, groups),
+        "w": lambda g, y, w_shape, stride, padding, dilation, groups: _by_filter(
+            g, y, w_shape[2:], stride, padding, dilation, groups
+        ),
+    },
+    jvp={
+        "y": lambda t, w, length, stride, padding, dilation, groups: _by_input(
+            t, w, length, stride, padding, dilation, groups
+        ),
+        "w": lambda t, y, length, stride, padding, dilation, groups: _by_input(
+            y, t, length, stride, padding, dilation, groups
+        ),
+    },
+    inputs="y w",
+    statics={"length": (), **STATICS},
+    doc="The transpose of convolution in its input.",
+)
+
+_by_filter: Op = op(
+    "convolution_by_filter",
+    _filter,
+    shape=lambda x, y, size, groups, **_: ((y.shape[1], x.shape[1] // groups, *size), _dtype(x, y)),
+    vjp={
+        "x": lambda g, y, x_shape, stride, padding, dilation, groups: _by_input(
+            y, g, x_shape[2:], stride, padding, dilation, groups
+        ),
+        "y": lambda g, x, stride, padding, dilation, groups: convolution(x, g, stride, padding, dilation, groups),
+    },
+    jvp={
+        "x": lambda t, y, size, stride, padding, dilation, groups: _by_filter(
+            t, y, size, stride, padding, dilation, groups
+        ),
+        "y": lambda t, x, size, stride, padding, dilation, groups: _by_filter(
+            x, t, size, stride, padding, dilation, groups
+        ),
+    },
+    inputs="x y",
+    statics={"size": (), **STATICS},
+    doc="The transpose of convolution in its filter.",
+)
+
+
+def _pair(value: Any) -> Sizes:
+    """One number for both axes, or one for each."""
+    pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
+    return int(pair[0]), int(pair[1])
+
+
+def _with_bias(y: Any, bias: Any) -> Any:
+    return y if bias is None else y + np.reshape(bias, (-1, 1, 1))
+
+
+def conv2d(
+    x: Any, w: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Any:
+    """Return the two-dimensional convolution of a batch of images with filters (which are not flipped).
+
+    Parameters
+    ----------
+    x
+        Images, shape (batch, channels, height, width).
+    w
+        Filters, shape (filters, channels // groups, height, width).
+    bias
+        One number for each filter, or None.
+    stride, padding, dilation
+        Step from window to window, zeros on each side, and step inside a window: one number, or a pair.
+    groups
+        How many groups of channels there are, each with filters of its own.
+
+    Returns
+    -------
+    Node (or array) of shape (batch, filters, rows, columns).
+
+    Raises
+    ------
+    ShapeError
+        If the channels do not fit, or a window is larger than the padded image.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> w = lg.parameter(np.ones((1, 1, 2, 2)))
+    >>> y = conv2d(np.arange(9.0).reshape(1, 1, 3, 3), w)
+    >>> y.value[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    >>> lg.gradient(y.sum(), w)[0, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
+    """
+    y = convolution(x, w, _pair(stride), _pair(padding), _pair(dilation), groups)
+    return _with_bias(y, bias)
+
+
+def conv_transpose2d(
+    x: Any,
+    w: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Any:
+    """Return the transpose of `conv2d`: from its result's shape to its input's.
+
+    Parameters
+    ----------
+    x, w
+        Shapes (batch, filters, height, width) and (filters, channels // groups, height, width).
+    output_padding
+        Rows and columns more, of the several input sizes that one result can come from.
+    bias, stride, padding, groups, dilation
+        As of `conv2d`.
+
+    Examples
+    --------
+    >>> conv_transpose2d(np.ones((1, 1, 1, 2)), np.ones((1, 1, 1, 2)))
+    array([[[[1., 2., 1.]]]])
+    """
+    steps, zeros, gaps = _pair(stride), _pair(padding), _pair(dilation)
+    length = tuple(
+        [
+            (n - 1) * s - 2 * p + span + extra
+            for n, s, p, span, extra in zip(
+                x.shape[2:], steps, zeros, _spans(w.shape[2:], gaps), _pair(output_padding), strict=True
+            )
+        ]
+    )
+    return _with_bias(_by_input(x, w, length, steps, zeros, gaps, groups), bias)
+
+
+# -- pooling ---------------------------------------------------------------------------------------
+
+
+def _first(x: Any, size: Sizes, stride: Sizes) -> Any:
+    """The windows with the places inside them on the first axes: sums over those are fast."""
+    k = len(size)
+    view = _windows(x, size, stride, (1,) * k)
+    return view.transpose(*range(x.ndim, x.ndim + k), *range(x.ndim))
+
+
+def _windows_shape(x: Node, size: Sizes, stride: Sizes) -> Signature:
+    k = len(size)
+    if x.ndim < k:
+        raise ValueError(f"there are no {k} axes to slide over")
+    count = _counts(x.shape[x.ndim - k :], size, stride, (1,) * k)
+    return (*size, *x.shape[: x.ndim - k], *count), x.dtype
+
+
+def _together(g: Any, length: Sizes, stride: Sizes) -> Any:
+    k = len(length)
+    lead = g.ndim - 2 * k
+    parts = g.transpose(*range(k, k + lead), *range(k), *range(k + lead, g.ndim))
+    return _overlap_add(parts, length, stride, (1,) * k)
+
+
+strided_windows: Op = linear(
+    "strided_windows",
+    _first,
+    shape=_windows_shape,
+    transpose=lambda g, x_shape, size, stride: strided_overlap_add(
+        g, length=x_shape[len(x_shape) - len(size) :], stride=stride
+    ),
+    statics={"size": (1, 1), "stride": (1, 1)},
+    doc="Windows sliding over the last axes; the places inside a window come first.",
+)
+
+strided_overlap_add: Op = linear(
+    "strided_overlap_add",
+    _together,
+    shape=lambda x, length, stride: ((*x.shape[len(length) : x.ndim - len(length)], *length), x.dtype),
+    transpose=lambda g, x_shape, length, stride: strided_windows(g, size=x_shape[: len(length)], stride=stride),
+    statics={"length": (1, 1), "stride": (1, 1)},
+    doc="Windows laid over each other and summed: the transpose of windows.",
+)
+
+
+def _pooled(x: Any, size: Any, stride: Any, padding: Any, fill: float) -> Any:
+    edges = _pair(padding)
+    if any(edges):
+        around = [(0, 0)] * (x.ndim - 2) + [(p, p) for p in edges]
+        x = np.pad(x, around, constant_values=fill)
+    return strided_windows(x, size=_pair(size), stride=_pair(size if stride is None else stride))
+
+
+def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+    """Return the largest element of each window over the last two axes; ties split the derivative evenly.
+
+    Parameters
+    ----------
+    x
+        Shape (..., height, width).
+    kernel_size, stride, padding
+        Size of a window, step from one to the next (its size by default), and margin of -inf on each side:
+        one number, or a pair.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter([[1.0, 2.0, 5.0, 5.0]])
+    >>> y = max_pool2d(x, (1, 2))
+    >>> y.value
+    array([[2., 5.]])
+    >>> lg.gradient(y.sum(), x)
+    array([[0. , 1. , 0.5, 0.5]])
+    """
+    return np.max(_pooled(x, kernel_size, stride, padding, -math.inf), axis=(0, 1))
+
+
+def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Any:
+    """Return the mean of each window over the last two axes.
+
+    Parameters
+    ----------
+    x
+        Shape (..., height, width).
+    kernel_size, stride, padding
+        Size of a window, step from one to the next (its size by default), and zeros on each side: one number,
+        or a pair.
+    count_include_pad
+        Whether the zeros count as elements.
+
+    Examples
+    --------
+    >>> avg_pool2d(np.array([[1.0, 2.0, 3.0, 5.0]]), (1, 2))
+    array([[1.5, 4. ]])
+    """
+    pooled = _pooled(x, kernel_size, stride, padding, 0)
+    if count_include_pad:
+        return np.mean(pooled, axis=(0, 1))
+    there = _pooled(np.ones(x.shape[-2:], x.dtype), kernel_size, stride, padding, 0)
+    return np.sum(pooled, axis=(0, 1)) / np.sum(there, axis=(0, 1))

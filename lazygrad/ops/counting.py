@@ -1,0 +1,230 @@
+"""What says whether, where or how often, and has no derivative; but for the weights that histograms add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._declare import function, linear, op
+from .._node import Node
+from .._op import Op, Signature, as_node
+from .._rule import ZERO
+from .indexing import SLOT, evaluated, getitem
+from .linear import reduced
+from .reduce import AXES, prepared, reduce_by
+
+__all__ = ["all", "any", "argmax", "argmin", "bincount", "count_nonzero", "digitize", "histogram", "index_of"]
+
+# -- whether, and where ----------------------------------------------------------------------------
+
+
+def index_of(name: str, find: Any) -> Op:
+    """Declare an op that says where along an axis something is."""
+
+    def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
+        if 0 in x.shape:
+            find(np.empty(x.shape, bool), axis=axis, keepdims=keepdims)  # NumPy's own error
+        return reduced(np.sum)(x, axis, keepdims)[0], np.dtype(np.intp)
+
+    made = op(name, find, shape=infer, vjp={"x": ZERO}, jvp={"x": ZERO}, statics=AXES, doc=f"np.{name}: no derivative.")
+
+    def call(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+        return reduce_by(made, prepared(name, a), axis, keepdims)
+
+    call.__doc__ = f"np.{name}, which has no derivative."
+    function(getattr(np, name))(call)
+    return made
+
+
+argmax = index_of("argmax", np.argmax)
+argmin = index_of("argmin", np.argmin)
+
+
+def _decision(name: str, function: Any, dtype: Any) -> Op:
+    return op(
+        name,
+        function,
+        shape=lambda x, axis, keepdims: (reduced(np.sum)(x, axis, keepdims)[0], np.dtype(dtype)),
+        vjp={"x": ZERO},
+        jvp={"x": ZERO},
+        statics=AXES,
+        doc=f"np.{name}: no derivative.",
+    )
+
+
+all = _decision("all", np.all, bool)
+any = _decision("any", np.any, bool)
+count_nonzero = _decision("count_nonzero", np.count_nonzero, np.intp)
+
+
+@function(np.all)
+def _all(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """Whether all elements are nonzero."""
+    return reduce_by(all, prepared("all", a, None, where, 1), axis, keepdims)
+
+
+@function(np.any)
+def _any(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """Whether any element is nonzero."""
+    return reduce_by(any, prepared("any", a, None, where), axis, keepdims)
+
+
+@function(np.count_nonzero)
+def _count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """How many elements are nonzero."""
+    return reduce_by(count_nonzero, a, axis, keepdims)
+
+
+# -- how often -------------------------------------------------------------------------------------
+
+tally = linear(
+    "tally",
+    lambda w, x, length: np.bincount(x, w, length)[:length].astype(w.dtype, copy=False),
+    shape=lambda w, x, length: ((length,), w.dtype),
+    transpose=lambda g, x, x_shape: getitem(g, x, key=(SLOT,)),
+    inputs="w x",
+    statics={"length": 0},
+    doc="The weights w summed for each integer 0 .. length - 1 in x.",
+)
+
+
+@function(np.bincount)
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+    """How often each integer is in x, or the sum of its weights; differentiable in the weights."""
+    x = evaluated("np.bincount", x)
+    counts = np.bincount(x, minlength=minlength)
+    if weights is None:
+        return counts
+    weights = as_node(weights)
+    if weights.shape != np.shape(x):
+        raise ValueError(f"np.bincount: weights of shape {weights.shape} for integers of shape {np.shape(x)}")
+    return tally(weights.astype(float), np.asarray(x, np.intp), length=len(counts))
+
+
+digitize = op(
+    "digitize",
+    lambda x, bins, right: np.digitize(x, bins, right),
+    inputs="x bins",
+    shape=lambda x, bins, right: (x.shape, np.dtype(np.intp)),
+    vjp={"x": ZERO, "bins": ZERO},
+    jvp={"x": ZERO, "bins": ZERO},
+    statics={"right": False},
+    numpy=(np.digitize,),
+    doc="In which of the bins each element lies.",
+)
+
+
+def _place(x: Any, edges: Any) -> Any:
+    """In which bin each element lies, the last one closed; one more than there are if in none."""
+    count = len(edges) - 1
+    place = np.searchsorted(edges, x, side="right") - 1
+    place = np.where(x == edges[-1], count - 1, place)
+    return np.where((place < 0) | (place >= count), count, place)
+
+
+place = op(
+    "place",
+    _place,
+    inputs="x edges",
+    shape=lambda x, edges: (x.shape, np.dtype(np.intp)),
+    vjp={"x": ZERO, "edges": ZERO},
+    jvp={"x": ZERO, "edges": ZERO},
+    doc="In which bin of a histogram each element lies.",
+)
+
+
+def _part(g: Any, count: int) -> Any:
+    return np.sum(g * (np.arange(count + 1) / count).astype(g.dtype))
+
+
+even_edges = op(
+    "even_edges",
+    lambda low, high, count: np.linspace(low, high, count + 1, dtype=np.result_type(low, high)),
+    inputs="low high",
+    shape=lambda low, high, count: ((count + 1,), np.result_type(low.dtype, high.dtype)),
+    vjp={"low": lambda g, count: _part(g[::-1], count), "high": _part},
+    jvp={
+        "low": lambda t, count: t * (1 - np.arange(count + 1) / count),
+        "high": lambda t, count: t * (np.arange(count + 1) / count),
+    },
+    statics={"count": 1},
+    doc="Bounds of `count` bins of one width.",
+)
+
+
+def _edges(x: Any, bins: Any, range: Any) -> Any:
+    """The edges of the bins: given, or from the least to the greatest element at even distances."""
+    if isinstance(bins, str):
+        bins = len(np.histogram_bin_edges(evaluated("np.histogram", x), bins, range)) - 1
+    if np.ndim(bins):
+        return bins
+    if not isinstance(x, Node) or range is not None or x.size == 0:
+        return np.histogram_bin_edges(x if not isinstance(x, Node) else np.zeros(0, x.dtype), bins, range)
+    low, high = np.min(x), np.max(x)
+    widen = np.where(low == high, 0.5, 0.0).astype(x.dtype if x.dtype.kind == "f" else float)
+    return even_edges(low - widen, high + widen, count=bins)
+
+
+def _histogram(
+    columns: Sequence[Any], bins: Sequence[Any], ranges: Any, density: bool | None, weights: Any
+) -> tuple[Any, list[Any]]:
+    """Weights summed in the boxes of a grid, and the edges of these along each axis."""
+    ranges = [None] * len(columns) if ranges is None else ranges
+    edges = [_edges(x, b, r) for x, b, r in zip(columns, bins, ranges, strict=True)]
+    shape = tuple([len(e) - 1 for e in edges])
+    flat: Any = 0
+    for x, e, n in zip(columns, edges, shape, strict=True):
+        flat = flat * (n + 1) + place(as_node(x), as_node(e))  # with one bin more along each axis, for the rest
+    length = int(np.prod([n + 1 for n in shape]))
+    summed = tally(weights, flat, length=length).reshape(tuple([n + 1 for n in shape]))
+    summed = summed[tuple([slice(None, -1)] * len(shape))]
+    if density:
+        total = np.sum(summed)
+        for k, e in enumerate(edges):
+            widths = (e[1:] - e[:-1]).astype(float)
+            summed = summed / widths.reshape(tuple([-1 if k == j else 1 for j, _ in enumerate(edges)]))
+        summed = summed / total
+    return summed, edges
+
+
+@function(np.histogram)
+def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> Any:
+    """The weights, or the number, of the elements in each bin, and the bins' edges; differentiable in the weights."""
+    if isinstance(bins, str) and weights is not None:
+        raise TypeError("np.histogram takes no weights with bins by name")
+    a = a.reshape(-1) if isinstance(a, Node) else np.ravel(a)
+    given = np.ones(a.shape) if weights is None else as_node(weights).reshape(-1)
+    if given.shape != a.shape:
+        raise ValueError(f"np.histogram: {given.size} weights for {a.size} elements")
+    summed, (edges,) = _histogram([a], [bins], None if range is None else [range], density, given)
+    return (summed if weights is not None or density else summed.astype(np.intp)), edges
+
+
+@function(np.histogramdd)
+def histogramdd(
+    sample: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
+) -> Any:
+    """The weights, or the number, of the points in each box of a grid, and the edges; differentiable in the weights."""
+    if not isinstance(sample, (list, tuple)):
+        sample = [sample] if sample.ndim < 2 else sample.T
+    columns = list(sample)
+    if all(np.ndim(x) == 0 for x in columns):  # numbers are points of one coordinate
+        columns = [np.stack(columns)]
+    bins = bins if hasattr(bins, "__len__") and not isinstance(bins, str) else [bins] * len(columns)
+    if len(bins) != len(columns):
+        raise ValueError(f"np.histogramdd: bins along {len(bins)} axes for {len(columns)} coordinates")
+    given = np.ones(columns[0].shape) if weights is None else as_node(weights).astype(float)
+    return _histogram(columns, bins, range, density, given)
+
+
+@function(np.histogram2d)
+def histogram2d(
+    x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
+) -> Any:
+    """The weights, or the number, of the points in each box of a grid, and the edges along x and along y."""
+    if not hasattr(bins, "__len__") or len(bins) != 2:  # one number, or one array of edges, for both
+        bins = [bins, bins]
+    summed, edges = histogramdd([x, y], bins, range, density, weights)
+    return summed, *edges

@@ -1,0 +1,188 @@
+"""Running sums, products and extrema along an axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from .._declare import function, linear, op, result_dtype
+from .._node import Node
+from .._op import Op, Signature
+from .reduce import prepared
+
+__all__ = ["ACCUMULATE", "cummax", "cummin", "cumprod", "cumsum", "linear_recurrence"]
+
+# -- along the first axis --------------------------------------------------------------------------
+
+
+def _previous(x: Any) -> Any:
+    """Each row's predecessor along the first axis; zeros before the first."""
+    return np.concatenate((np.zeros(x[:1].shape, x.dtype), x[:-1]))
+
+
+def _recurrence(a: Any, b: Any) -> Any:
+    n = len(b)
+    if n <= 1:
+        return b.copy()
+    dtype = np.result_type(a, b)
+    even, odd = slice(0, n - 1, 2), slice(1, None, 2)
+    pairs = b[odd] + a[odd] * b[even]
+    out = np.empty(b.shape, dtype)
+    out[odd] = _recurrence(a[odd] * a[even], pairs)  # two steps at once
+    out[0] = b[0]
+    rest = slice(2, None, 2)
+    out[rest] = b[rest] + a[rest] * out[1 : n - 1 : 2]
+    return out
+
+
+def _by_input(g: Any, a: Any) -> Any:
+    """The transpose: the same recurrence from the end, each coefficient one place later."""
+    return linear_recurrence(np.concatenate((a[:1], a[:0:-1])), g[::-1])[::-1]
+
+
+linear_recurrence: Op = op(
+    "linear_recurrence",
+    _recurrence,
+    inputs="a b",
+    shape=lambda a, b: (b.shape, np.result_type(a.dtype, b.dtype)),
+    vjp={"a": lambda g, a, out: _by_input(g, a) * _previous(out), "b": _by_input},
+    jvp={
+        "a": lambda t, a, out: linear_recurrence(a, t * _previous(out)),
+        "b": lambda t, a: linear_recurrence(a, t),
+    },
+    doc="y[0] = b[0], y[i] = b[i] + a[i] y[i-1] along the first axis, of two arrays of one shape; a[0] is not read.",
+)
+
+
+def _running(function: Any) -> Any:
+    def infer(x: Node, axis: int) -> Signature:
+        normalize_axis_index(axis, x.ndim)
+        return x.shape, result_dtype(function, x.dtype)
+
+    return infer
+
+
+def _first(rule: Any) -> Any:
+    """A rule along the first axis, applied along `axis`."""
+
+    def applied(t: Any, axis: int, *values: Any) -> Any:
+        return np.swapaxes(rule(np.swapaxes(t, 0, axis), *[np.swapaxes(v, 0, axis) for v in values]), 0, axis)
+
+    return applied
+
+
+# -- sums and products -----------------------------------------------------------------------------
+
+
+def _reversed_cumsum(g: Any, axis: int) -> Any:
+    back = (slice(None),) * (axis % len(g.shape)) + (slice(None, None, -1),)
+    return cumsum(g[back], axis=axis)[back]
+
+
+cumsum: Op = linear(
+    "cumsum",
+    lambda x, axis: np.add.accumulate(x, axis=axis),
+    shape=_running(np.cumsum),
+    transpose=_reversed_cumsum,
+    statics={"axis": 0},
+    doc="The running sum along an axis.",
+)
+
+
+def _without(x: Any) -> Any:
+    """The product of all rows before each."""
+    return cumprod(np.concatenate((np.ones(x[:1].shape, x.dtype), x[:-1])), axis=0)
+
+
+# y[i] = x[i] y[i-1], so dy[i] = dx[i] y[i-1] + x[i] dy[i-1]: a recurrence, without division.
+_product_vjp = _first(lambda g, x: _by_input(g, x) * _without(x))
+_product_jvp = _first(lambda t, x: linear_recurrence(x, t * _without(x)))
+
+cumprod: Op = op(
+    "cumprod",
+    lambda x, axis: np.multiply.accumulate(x, axis=axis),
+    shape=_running(np.cumprod),
+    vjp={"x": lambda g, x, axis: _product_vjp(g, axis, x)},
+    jvp={"x": lambda t, x, axis: _product_jvp(t, axis, x)},
+    statics={"axis": 0},
+    doc="The running product along an axis; its derivative is exact where elements are 0.",
+)
+
+
+def _accumulated(op: Op, name: str) -> Any:
+    """NumPy's cumulative function, for which no axis means all elements in order."""
+
+    def call(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+        node = prepared(name, a, dtype)
+        if axis is None or not node.ndim:
+            node, axis = node.reshape(-1), axis or 0
+        return op.on_nodes((node,), {"axis": axis})
+
+    call.__doc__ = op.doc
+    return call
+
+
+_cumsum = function(np.cumsum)(_accumulated(cumsum, "cumsum"))
+_cumprod = function(np.cumprod)(_accumulated(cumprod, "cumprod"))
+
+
+def _standard(accumulated: Any, name: str, first: Any) -> Any:
+    """The cumulative function of the array API, which can begin with the value of nothing."""
+
+    def call(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+        if x.ndim > 1 and axis is None:
+            raise ValueError(f"np.{name} of {x.ndim} axes needs `axis`")
+        result = accumulated(x, axis, dtype)
+        if not include_initial:
+            return result
+        k = normalize_axis_index(axis or 0, result.ndim)
+        start = first((*result.shape[:k], 1, *result.shape[k + 1 :]), result.dtype)
+        return np.concatenate((start, result), axis=k)
+
+    call.__doc__ = f"np.{name}: the running result along an axis, after what it starts from if that is asked for."
+    return call
+
+
+function(np.cumulative_sum)(_standard(_cumsum, "cumulative_sum", np.zeros))
+function(np.cumulative_prod)(_standard(_cumprod, "cumulative_prod", np.ones))
+
+# -- extrema ---------------------------------------------------------------------------------------
+
+
+def _ties(x: Any, out: Any) -> tuple[Any, Any]:
+    """Where the running extremum is reached, and where it stays what it was; as numbers."""
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    stays = np.concatenate((np.zeros(x[:1].shape, bool), out[1:] == out[:-1]))
+    return np.where(x == out, one, zero), np.where(stays, one, zero)
+
+
+def _extremum_vjp(g: Any, x: Any, out: Any) -> Any:
+    reached, stays = _ties(x, out)
+    return reached * _by_input(g / linear_recurrence(stays, reached), stays)
+
+
+def _extremum_jvp(t: Any, x: Any, out: Any) -> Any:
+    reached, stays = _ties(x, out)
+    return linear_recurrence(stays, reached * t) / linear_recurrence(stays, reached)
+
+
+def _extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
+    vjp, jvp = _first(_extremum_vjp), _first(_extremum_jvp)
+    return op(
+        name,
+        lambda x, axis: ufunc.accumulate(x, axis=axis),
+        shape=_running(ufunc.accumulate),
+        vjp={"x": lambda g, x, out, axis: vjp(g, axis, x, out)},
+        jvp={"x": lambda t, x, out, axis: jvp(t, axis, x, out)},
+        statics={"axis": 0},
+        doc=f"The running {what} along an axis; ties so far split the derivative evenly.",
+    )
+
+
+cummax = _extremum("cummax", np.maximum, "maximum")
+cummin = _extremum("cummin", np.minimum, "minimum")
+
+# What `ufunc.accumulate(x, axis)` is on nodes; NumPy's default axis is 0.
+ACCUMULATE: dict[np.ufunc, Op] = {np.add: cumsum, np.multiply: cumprod, np.maximum: cummax, np.minimum: cummin}

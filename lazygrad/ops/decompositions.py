@@ -1,0 +1,310 @@
+"""Factorisations of matrices: Cholesky, QR and singular values.
+
+All take stacks of matrices, real or complex. A factorisation of several results is one op whose value holds all of
+them in one array, so it is computed once whatever is asked for.
+
+Conventions
+-----------
+- `cholesky` reads one triangle of its argument, as NumPy does. Its derivative is that along Hermitian directions:
+  a gradient is Hermitian, shared evenly by the two triangles, as in PyTorch and JAX.
+- Singular vectors are known up to a factor of modulus 1, or a rotation where singular values repeat; the
+  derivative of what depends on that choice is not meaningful. Where values repeat, the part of the derivative
+  that belongs to the choice counts as 0, so a function of the values alone has a finite gradient there. A singular
+  value that is exactly 0 has derivative 0, as |x| has.
+- The columns that ``full_matrices=True`` and ``mode="complete"`` add are known up to a rotation, too: only
+  what does not depend on it, such as their projector, has a meaningful derivative.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .._declare import function, op
+from .._node import Node
+from .._op import Signature, as_node
+from .eigen import eigh, eigvalsh
+from .matrices import (
+    conj,
+    diagonal,
+    h,
+    hermitian,
+    lapack_dtype,
+    need_matrices,
+    on_diagonal,
+    pack,
+    real,
+    real_dtype,
+    reciprocal,
+    square,
+    strictly_upper,
+    t,
+    unpack,
+)
+
+__all__ = ["cholesky", "qr", "svd", "svdvals"]
+
+# NumPy's own named tuples, which it does not export everywhere.
+QRResult: Any = type(np.linalg.qr(np.ones((1, 1))))
+SVDResult: Any = type(np.linalg.svd(np.ones((1, 1))))
+
+# -- Cholesky --------------------------------------------------------------------------------------
+
+
+def _half_lower(x: Any) -> Any:
+    """The lower triangle with half of the diagonal: what of a Hermitian matrix makes the whole with its transpose."""
+    return on_diagonal(0.5 * diagonal(x), t(strictly_upper(t(x))))
+
+
+def _between(left: Any, x: Any, right: Any) -> Any:
+    """left^-1 x right^-1."""
+    return t(np.linalg.solve(t(right), t(np.linalg.solve(left, x))))
+
+
+def _cholesky_vjp(g: Any, out: Any) -> Any:
+    # dL = L low(L^-1 dA L^-H)
+    return hermitian(_between(t(out), _half_lower(t(out) @ g), conj(out)))
+
+
+def _cholesky_jvp(dx: Any, out: Any) -> Any:
+    return out @ _half_lower(_between(out, hermitian(dx), h(out)))
+
+
+_cholesky = op(
+    "cholesky",
+    np.linalg.cholesky,
+    shape=square,
+    vjp={"a": _cholesky_vjp},
+    jvp={"a": _cholesky_jvp},
+    inputs="a",
+    doc="The lower triangular L of positive definite matrices a = L L^H.",
+)
+
+
+@function(np.linalg.cholesky)
+def cholesky(a: Any, /, *, upper: bool = False) -> Any:
+    """The lower triangular L with a = L L^H, or the upper triangular U with a = U^H U."""
+    return h(_cholesky(h(a))) if upper else _cholesky(a)
+
+
+# -- singular values -------------------------------------------------------------------------------
+
+
+def _factor_shapes(shape: tuple[int, ...], full_matrices: bool) -> tuple[tuple[int, ...], ...]:
+    """The shapes of U, S and Vh for one matrix."""
+    m, n = shape[-2:]
+    k = min(m, n)
+    return ((m, m), (k,), (n, n)) if full_matrices else ((m, k), (k,), (k, n))
+
+
+def _packed(shapes: Any, a: Node, static: Any) -> Signature:
+    """Infer an op that packs several results of these shapes."""
+    need_matrices(a)
+    return (*a.shape[:-2], sum(math.prod(s) for s in shapes(a.shape, static))), lapack_dtype(a.dtype)
+
+
+def _reciprocals(s: Any) -> tuple[Any, Any]:
+    """1 / (s_j - s_i), and 1 / (s_i + s_j), each 0 where it would be infinite."""
+    row, column = s[..., None, :], s[..., :, None]
+    return reciprocal(row - column), reciprocal(row + column)
+
+
+# With P = U^H dA V, split into P = H + N, Hermitian and not: U^H dU = a * H + b * N and V^H dV = a * H - b * N for the
+# two matrices of reciprocals. Only the first term is undetermined where singular values repeat, so the polar
+# factor U Vh and the like stay right there. What lies outside the span of U and V follows from dA V and U^H dA.
+
+
+def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) -> Any:
+    (m, n), shapes = a_shape[-2:], _factor_shapes(a_shape, full_matrices)
+    k = min(m, n)
+    U, s, Vh = unpack(out, *shapes)
+    gU, gs, gVh = unpack(g, *shapes)
+    s, gs = real(s), real(gs)
+    U1, Vh1 = U[..., :k], Vh[..., :k, :]
+    by_left, by_right = t(U1) @ gU[..., :k], gVh[..., :k, :] @ t(Vh1)
+    apart, together = _reciprocals(s)
+    even, odd = apart * (by_left - by_right), together * (by_left + by_right)
+    inner = on_diagonal(gs, 0) + 0.5 * (even + h(even) + odd - h(odd))
+    result = inner @ conj(Vh1)
+    if n > k:
+        result = result + reciprocal(s)[..., :, None] * (gVh[..., :k, :] - by_right @ conj(Vh1))
+    result = conj(U1) @ result
+    if m > k:
+        scaled = reciprocal(s)[..., :, None] * conj(Vh1)
+        result = result + (gU[..., :k] - conj(U1) @ by_left) @ scaled
+        if full_matrices:
+            result = result - conj(U[..., k:] @ t(gU[..., k:]) @ U1) @ scaled
+    if n > k and full_matrices:
+        scaled = U1 * reciprocal(s)[..., None, :]
+        result = result - conj(scaled @ (Vh1 @ t(gVh[..., k:, :])) @ Vh[..., k:, :])
+    return result
+
+
+def _svd_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) -> Any:
+    (m, n), shapes = a_shape[-2:], _factor_shapes(a_shape, full_matrices)
+    k = min(m, n)
+    U, s, Vh = unpack(out, *shapes)
+    s = real(s)
+    U1, Vh1 = U[..., :k], Vh[..., :k, :]
+    left, right = h(U1) @ dx, dx @ h(Vh1)
+    P = left @ h(Vh1)
+    apart, together = _reciprocals(s)
+    even, odd = apart * hermitian(P), together * (0.5 * (P - h(P)))
+    dU, dVh = U1 @ (even + odd), (odd - even) @ Vh1
+    inverse = reciprocal(s)
+    if m > k:
+        dU = dU + (right - U1 @ P) * inverse[..., None, :]
+        if full_matrices:
+            dU = np.concatenate([dU, -U1 @ h(h(U[..., k:]) @ right * inverse[..., None, :])], axis=-1)
+    if n > k:
+        dVh = dVh + inverse[..., :, None] * (left - P @ Vh1)
+        if full_matrices:
+            dVh = np.concatenate([dVh, -h(inverse[..., :, None] * (left @ h(Vh[..., k:, :]))) @ Vh1], axis=-2)
+    return pack(a_shape[:-2], dU, real(diagonal(P)), dVh)
+
+
+_svd = op(
+    "svd",
+    lambda a, full_matrices: pack(a.shape[:-2], *np.linalg.svd(a, full_matrices)),
+    shape=lambda a, full_matrices: _packed(_factor_shapes, a, full_matrices),
+    vjp={"a": _svd_vjp},
+    jvp={"a": _svd_jvp},
+    inputs="a",
+    statics={"full_matrices": False},
+    doc="Singular vectors and values, packed.",
+)
+
+
+def _singular_vectors(a: Any) -> tuple[Any, Any]:
+    U, _, Vh = unpack(_svd(a), *_factor_shapes(a.shape, False))
+    return U, Vh
+
+
+def _svdvals_vjp(g: Any, a: Any, out: Any) -> Any:
+    U, Vh = _singular_vectors(a)
+    return (conj(U) * (g * np.sign(out))[..., None, :]) @ conj(Vh)
+
+
+def _svdvals_jvp(dx: Any, a: Any, out: Any) -> Any:
+    U, Vh = _singular_vectors(a)
+    return np.sign(out) * real(np.sum(conj(U) * (dx @ h(Vh)), axis=-2))
+
+
+def _svdvals_shape(a: Node) -> Signature:
+    need_matrices(a)
+    return (*a.shape[:-2], min(a.shape[-2:])), real_dtype(lapack_dtype(a.dtype))
+
+
+_svdvals = op(
+    "svdvals",
+    lambda a: np.linalg.svd(a, compute_uv=False),
+    shape=_svdvals_shape,
+    vjp={"a": _svdvals_vjp},
+    jvp={"a": _svdvals_jvp},
+    inputs="a",
+    doc="Singular values, descending; the derivative of one that is 0 is 0.",
+)
+
+
+@function(np.linalg.svd)
+def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """Singular vectors and values, or with compute_uv=False the values alone."""
+    a = as_node(a)
+    if hermitian:
+        return _svd_of_hermitian(a, compute_uv)
+    if not compute_uv:
+        return _svdvals(a)
+    full = full_matrices and a.shape[-2:-1] != a.shape[-1:]  # else both forms are the same
+    packed = _svd(a, full_matrices=full)
+    U, s, Vh = unpack(packed, *_factor_shapes(a.shape, full))
+    return SVDResult(U, real(s), Vh)
+
+
+def _svd_of_hermitian(a: Node, compute_uv: bool) -> Any:
+    """Singular values are the sizes of the eigenvalues."""
+    if not compute_uv:
+        return np.flip(np.sort(np.abs(eigvalsh(a)), axis=-1), axis=-1)
+    w, V = eigh(a)
+    order = np.flip(np.argsort(np.abs(w), axis=-1), axis=-1)
+    w, V = np.take_along_axis(w, order, axis=-1), np.take_along_axis(V, order[..., None, :], axis=-1)
+    return SVDResult(V, np.abs(w), h(V * np.sign(w)[..., None, :]))
+
+
+@function(np.linalg.svdvals)
+def svdvals(x: Any, /) -> Any:
+    """Singular values, descending."""
+    return _svdvals(x)
+
+
+# -- QR --------------------------------------------------------------------------------------------
+
+
+def _qr_shapes(shape: tuple[int, ...], mode: str) -> tuple[tuple[int, ...], ...]:
+    """The shapes of Q and R for one matrix."""
+    m, n = shape[-2:]
+    k = m if mode == "complete" else min(m, n)
+    return (m, k), (k, n)
+
+
+# With C = Q^H dA R^-1: dQ = dA R^-1 - Q T and dR = T R for T = upper(C) + strictly_lower(C)^H, diagonal real. Of a wide
+# matrix this holds for its first columns; the others follow from R = Q^H A.
+
+
+def _qr_vjp(g: Any, out: Any, a_shape: tuple[int, ...], mode: str) -> Any:
+    (m, n), shapes = a_shape[-2:], _qr_shapes(a_shape, mode)
+    k = min(m, n)
+    (Q, R), (gQ, gR) = unpack(out, *shapes), unpack(g, *shapes)
+    Q1, R1, gQ1, gR1 = Q[..., :k], R[..., :k, :k], gQ[..., :k], gR[..., :k, :k]
+    if n > k:
+        gR2 = gR[..., k:]
+        gQ1 = gQ1 + conj(Q1 @ R[..., k:]) @ h(gR2)
+    M = gR1 @ t(R1) - t(Q1) @ gQ1
+    W = strictly_upper(M)
+    result = gQ1 + conj(Q1) @ on_diagonal(real(diagonal(M)), W + h(W))
+    if m > k and mode == "complete":
+        result = result - conj(Q[..., k:]) @ h(t(Q1) @ gQ[..., k:])
+    result = t(np.linalg.solve(R1, t(result)))
+    return result if n == k else np.concatenate([result, conj(Q1) @ gR2], axis=-1)
+
+
+def _qr_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], mode: str) -> Any:
+    (m, n), shapes = a_shape[-2:], _qr_shapes(a_shape, mode)
+    k = min(m, n)
+    Q, R = unpack(out, *shapes)
+    Q1, R1 = Q[..., :k], R[..., :k, :k]
+    scaled = t(np.linalg.solve(t(R1), t(dx[..., :k])))
+    C = h(Q1) @ scaled
+    T = on_diagonal(real(diagonal(C)), strictly_upper(C) + h(C - strictly_upper(C)))
+    dQ, dR = scaled - Q1 @ T, T @ R1
+    if n > k:
+        dR = np.concatenate([dR, h(dQ) @ (Q1 @ R[..., k:]) + h(Q1) @ dx[..., k:]], axis=-1)
+    if m > k and mode == "complete":
+        dQ = np.concatenate([dQ, -Q1 @ h(h(Q[..., k:]) @ scaled)], axis=-1)
+        dR = np.concatenate([dR, np.zeros((*a_shape[:-2], m - k, n), out.dtype)], axis=-2)
+    return pack(a_shape[:-2], dQ, dR)
+
+
+_qr = op(
+    "qr",
+    lambda a, mode: pack(a.shape[:-2], *np.linalg.qr(a, mode)),
+    shape=lambda a, mode: _packed(_qr_shapes, a, mode),
+    vjp={"a": _qr_vjp},
+    jvp={"a": _qr_jvp},
+    inputs="a",
+    statics={"mode": "reduced"},
+    doc="Orthonormal Q and upper triangular R with a = Q R, packed; the first columns of a must be independent.",
+)
+
+
+@function(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """Orthonormal Q and upper triangular R with a = Q R; with mode "r" R alone."""
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"np.linalg.qr on nodes takes mode 'reduced', 'complete' or 'r', not {mode!r}")
+    a = as_node(a)
+    form = "reduced" if mode == "r" or a.shape[-2:-1] <= a.shape[-1:] else mode  # of wide ones all forms are the same
+    packed = _qr(a, mode=form)
+    Q, R = unpack(packed, *_qr_shapes(a.shape, form))
+    return R if mode == "r" else QRResult(Q, R)

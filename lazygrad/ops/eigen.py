@@ -1,0 +1,232 @@
+"""Eigenvalues and eigenvectors of stacks of matrices, real or complex.
+
+Conventions
+-----------
+- `eigh` and `eigvalsh` read one triangle of their argument, as NumPy does. The derivative is that along Hermitian
+  directions: a gradient is Hermitian, shared evenly by the two triangles, as in PyTorch and JAX.
+- Eigenvectors are known up to a factor of modulus 1, or a rotation where eigenvalues repeat; the derivative of
+  what depends on that choice is not meaningful. Where eigenvalues repeat, the part of the derivative that
+  belongs to the choice counts as 0, so a function of the eigenvalues alone has a finite gradient there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._context import evaluating
+from .._declare import function, op
+from .._node import Node
+from .._op import Signature, as_node
+from .._value import forward_rec
+from .matrices import (
+    conj,
+    diagonal,
+    h,
+    hermitian,
+    imag,
+    lapack_dtype,
+    on_diagonal,
+    pack,
+    real,
+    real_dtype,
+    reciprocal,
+    square,
+    t,
+    unpack,
+)
+
+__all__ = ["eig", "eigh", "eigvals", "eigvalsh"]
+
+# NumPy's own named tuples, which it does not export everywhere.
+EighResult: Any = type(np.linalg.eigh(np.ones((1, 1))))
+EigResult: Any = type(np.linalg.eig(np.ones((1, 1))))
+
+# -- eigenvalues of Hermitian matrices -------------------------------------------------------------
+
+
+def _spectrum(packed: Any, n: int) -> tuple[Any, Any]:
+    values, vectors = unpack(packed, (n,), (n, n))
+    return values, vectors
+
+
+def _both(a: Node) -> Signature:
+    """Values and vectors of square matrices."""
+    (*batch, n, _), dtype = square(a)
+    return (*batch, n + n * n), dtype
+
+
+def _inverse_gaps(values: Any) -> Any:
+    """1 / (w_j - w_i), and 0 where they are equal."""
+    return reciprocal(values[..., None, :] - values[..., :, None])
+
+
+def _eigh_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+    w, V = _spectrum(out, a_shape[-1])
+    gw, gV = _spectrum(g, a_shape[-1])
+    inner = on_diagonal(gw, _inverse_gaps(real(w)) * (t(V) @ gV))
+    return hermitian(conj(V) @ inner @ t(V))
+
+
+def _eigh_jvp(dx: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+    w, V = _spectrum(out, a_shape[-1])
+    M = h(V) @ hermitian(dx) @ V
+    return pack(a_shape[:-2], real(diagonal(M)), V @ (_inverse_gaps(real(w)) * M))
+
+
+_eigh = op(
+    "eigh",
+    lambda a, UPLO: pack(a.shape[:-2], *np.linalg.eigh(a, UPLO)),
+    shape=lambda a, UPLO: _both(a),
+    vjp={"a": _eigh_vjp},
+    jvp={"a": _eigh_jvp},
+    inputs="a",
+    statics={"UPLO": "L"},
+    doc="Eigenvalues and eigenvectors of Hermitian matrices, packed.",
+)
+
+
+def _eigenvectors(a: Any, UPLO: str) -> Any:
+    return _spectrum(_eigh(a, UPLO=UPLO), a.shape[-1])[1]
+
+
+def _eigvalsh_vjp(g: Any, a: Any, UPLO: str) -> Any:
+    V = _eigenvectors(a, UPLO)
+    return (conj(V) * g[..., None, :]) @ t(V)
+
+
+def _eigvalsh_jvp(dx: Any, a: Any, UPLO: str) -> Any:
+    V = _eigenvectors(a, UPLO)
+    return real(np.sum(conj(V) * (hermitian(dx) @ V), axis=-2))
+
+
+_eigvalsh = op(
+    "eigvalsh",
+    np.linalg.eigvalsh,
+    shape=lambda a, UPLO: (square(a)[0][:-1], real_dtype(square(a)[1])),
+    vjp={"a": _eigvalsh_vjp},
+    jvp={"a": _eigvalsh_jvp},
+    inputs="a",
+    statics={"UPLO": "L"},
+    doc="Eigenvalues of Hermitian matrices, ascending.",
+)
+
+
+def _triangle(UPLO: str) -> str:
+    if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
+        raise ValueError("UPLO argument must be 'L' or 'U'")
+    return UPLO.upper()
+
+
+@function(np.linalg.eigh)
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """Eigenvalues and eigenvectors of Hermitian matrices; their gradient is Hermitian."""
+    a = as_node(a)
+    w, V = _spectrum(_eigh(a, UPLO=_triangle(UPLO)), a.shape[-1])
+    return EighResult(real(w), V)
+
+
+@function(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    """Eigenvalues of Hermitian matrices, ascending; their gradient is Hermitian."""
+    return _eigvalsh(a, UPLO=_triangle(UPLO))
+
+
+# -- eigenvalues of general matrices ---------------------------------------------------------------
+
+
+def _complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.result_type(lapack_dtype(dtype), np.complex64)
+
+
+def _eig_value(a: Any) -> Any:
+    return pack(a.shape[:-2], *np.linalg.eig(a)).astype(_complex_dtype(a.dtype), copy=False)
+
+
+def _phase_reader(V: Any) -> Any:
+    """Reads how a change u of an eigenvector turns it: LAPACK keeps the largest element of each real.
+
+    The imaginary part of the sum of this matrix times u, by columns, is the angle.
+    """
+    if 0 in V.shape:
+        return V
+    size = np.abs(V)
+    largest = np.where(size == np.max(size, axis=-2, keepdims=True), 1.0, 0.0)
+    return (largest / np.sum(largest, axis=-2, keepdims=True)).astype(size.dtype) * reciprocal(V)
+
+
+def _eig_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+    # dV = U - V diag(r + i p) with U = V (F * V^-1 dA V); r keeps the columns' length, p their phase.
+    w, V = _spectrum(out, a_shape[-1])
+    gw, gV = _spectrum(g, a_shape[-1])
+    along = np.sum(gV * V, axis=-2, keepdims=True)
+    gV = gV - real(along) * conj(V) - 1j * imag(along) * _phase_reader(V)
+    inner = on_diagonal(gw, _inverse_gaps(w) * (t(V) @ gV))
+    return np.linalg.solve(t(V), inner @ t(V))
+
+
+def _eig_jvp(dx: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+    w, V = _spectrum(out, a_shape[-1])
+    M = np.linalg.solve(V, dx @ V)
+    U = V @ (_inverse_gaps(w) * M)
+    longer = real(np.sum(conj(V) * U, axis=-2, keepdims=True))
+    turned = imag(np.sum(_phase_reader(V) * U, axis=-2, keepdims=True))
+    return pack(a_shape[:-2], diagonal(M), U - V * (longer + 1j * turned))
+
+
+_eig = op(
+    "eig",
+    _eig_value,
+    shape=lambda a: (_both(a)[0], _complex_dtype(a.dtype)),
+    vjp={"a": _eig_vjp},
+    jvp={"a": _eig_jvp},
+    inputs="a",
+    doc="Eigenvalues and eigenvectors of square matrices, packed; complex.",
+)
+
+
+def _eigvals_vjp(g: Any, a: Any) -> Any:
+    _, V = _spectrum(_eig(a), a.shape[-1])
+    return np.linalg.solve(t(V), g[..., :, None] * t(V))
+
+
+def _eigvals_jvp(dx: Any, a: Any) -> Any:
+    _, V = _spectrum(_eig(a), a.shape[-1])
+    return diagonal(np.linalg.solve(V, dx @ V))
+
+
+_eigvals = op(
+    "eigvals",
+    lambda a: np.linalg.eigvals(a).astype(_complex_dtype(a.dtype), copy=False),
+    shape=lambda a: (square(a)[0][:-1], _complex_dtype(a.dtype)),
+    vjp={"a": _eigvals_vjp},
+    jvp={"a": _eigvals_jvp},
+    inputs="a",
+    doc="Eigenvalues of square matrices; complex.",
+)
+
+
+def _as_numpy_would(result: Any, a: Any, eigenvalues: int) -> Any:
+    """Of a real matrix NumPy gives real results if all eigenvalues are: known where nodes may be evaluated."""
+    if a.dtype.kind == "c" or not evaluating() or np.any(forward_rec(result)[..., :eigenvalues].imag):
+        return result
+    return real(result)
+
+
+@function(np.linalg.eig)
+def eig(a: Any) -> Any:
+    """Eigenvalues and eigenvectors of square matrices.
+
+    They are complex; inside a function transform they are real where NumPy's are.
+    """
+    a = as_node(a)
+    n = a.shape[-1] if a.ndim else 0
+    return EigResult(*_spectrum(_as_numpy_would(_eig(a), a, n), n))
+
+
+@function(np.linalg.eigvals)
+def eigvals(a: Any) -> Any:
+    """Eigenvalues of square matrices, complex as those of `eig`."""
+    a = as_node(a)
+    return _as_numpy_would(_eigvals(a), a, a.shape[-1] if a.ndim else 0)

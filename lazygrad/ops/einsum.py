@@ -1,0 +1,377 @@
+"""Sums of products over shared axes: einsum, and what is one in other words.
+
+All products of two arrays are one op, `contract`, written in einsum's letters: ``ab,bc->ac``. Every letter is in at
+least two of its three terms, so the rule of an input is the same op with the terms exchanged. What einsum allows
+beyond that - a letter twice in a term, or in one term alone - is done before, by `collapse`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from string import ascii_letters, ascii_lowercase, ascii_uppercase
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._declare import function, linear, op, result_dtype
+from .._errors import ShapeError
+from .._node import Node
+from .._op import Op, Signature, as_node
+from .linear import reshape, transpose
+
+__all__ = ["collapse", "contract", "contraction", "einsum", "operand", "uncollapse"]
+
+
+def operand(value: Any) -> Node:
+    """A node for an argument; a plain number is an array like any other, as these functions of NumPy's have it."""
+    return value if isinstance(value, Node) else as_node(np.asarray(value))
+
+
+def _sizes(terms: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
+    """The length of each letter's axis."""
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        if len(term) != len(shape):
+            raise ValueError(f"{len(term)} axes are named by {term!r}, but there are {len(shape)}")
+        for letter, n in zip(term, shape, strict=True):
+            if sizes.setdefault(letter, n) != n:
+                raise ValueError(f"axes of {sizes[letter]} and of {n} elements do not go together (as {letter!r})")
+    return sizes
+
+
+def _unique(term: str) -> str:
+    return "".join(dict.fromkeys(term))
+
+
+# -- one operand: diagonals, sums, transpositions --------------------------------------------------
+
+
+def _collapse_shape(x: Node, subscripts: str) -> Signature:
+    term, out = subscripts.split("->")
+    sizes = _sizes((term,), (x.shape,))
+    return tuple([sizes[letter] for letter in out]), x.dtype
+
+
+def _uncollapse(g: Any, subscripts: str, shape: tuple[int, ...]) -> Any:
+    term, out = subscripts.split("->")
+    letters = _unique(term)
+    g = g.transpose([out.index(letter) for letter in letters if letter in out])
+    g = g[tuple([slice(None) if letter in out else None for letter in letters])]
+    if letters == term:
+        return np.broadcast_to(g, shape)
+    full = np.zeros(shape, g.dtype)
+    np.einsum(f"{term}->{letters}", full)[...] = g
+    return full
+
+
+collapse: Op = linear(
+    "collapse",
+    lambda x, subscripts: np.einsum(subscripts, x),
+    shape=_collapse_shape,
+    transpose=lambda g, x_shape, subscripts: uncollapse(g, subscripts=subscripts, shape=x_shape),
+    statics={"subscripts": "->"},
+    doc="einsum of one operand: the diagonal along axes of one letter, summed over the letters not in the output.",
+)
+
+uncollapse: Op = linear(
+    "uncollapse",
+    _uncollapse,
+    shape=lambda g, subscripts, shape: (shape, g.dtype),
+    transpose=lambda g, subscripts: collapse(g, subscripts=subscripts),
+    statics={"subscripts": "->", "shape": ()},
+    doc="x repeated along the axes that `collapse` sums, on the diagonal it takes, among zeros: its transpose.",
+)
+
+
+# -- two operands ----------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class _Plan:
+    """A contraction as a product of (stacks of) matrices."""
+
+    left: tuple[int, ...] | None  # axes of x: in both and the output, in x and the output, summed; None: as they are
+    right: tuple[int, ...] | None  # axes of y: in both and the output, summed, in y and the output
+    out: tuple[int, ...] | None  # from (in both, in x, in y) to the output's order
+    common: int
+    rows: int
+    summed: int
+    columns: int
+
+
+@functools.lru_cache(maxsize=4096)
+def _plan(subscripts: str) -> _Plan:
+    terms, out = subscripts.split("->")
+    x, y = terms.split(",")
+    common = [c for c in out if c in x and c in y]
+    rows, columns = [c for c in out if c not in y], [c for c in out if c not in x]
+    summed = [c for c in x if c not in out]
+
+    def order(term: str, letters: list[str]) -> tuple[int, ...] | None:
+        axes = tuple([term.index(c) for c in letters])
+        return None if axes == tuple(range(len(axes))) else axes
+
+    product = "".join(common + rows + columns)
+    return _Plan(
+        order(x, common + rows + summed),
+        order(y, common + summed + columns),
+        order(product, list(out)),
+        *map(len, (common, rows, summed, columns)),
+    )
+
+
+def _contract(x: Any, y: Any, subscripts: str) -> Any:
+    plan = _plan(subscripts)
+    x, y = np.asarray(x), np.asarray(y)
+    x = x if plan.left is None else x.transpose(plan.left)
+    y = y if plan.right is None else y.transpose(plan.right)
+    c, r, s = plan.common, plan.rows, plan.summed
+    batch, rows, summed, columns = x.shape[:c], x.shape[c : c + r], x.shape[c + r :], y.shape[c + s :]
+    if not s:
+        z = x.reshape((*batch, *rows, *[1] * plan.columns)) * y.reshape((*batch, *[1] * r, *columns))
+    elif r <= 1 and s == 1 and plan.columns <= 1 and (not c or r == 1 == plan.columns):
+        z = np.matmul(x, y)  # the common case: nothing to be flattened
+    else:
+        k = math.prod(summed)
+        z = np.matmul(x.reshape((*batch, math.prod(rows), k)), y.reshape((*batch, k, math.prod(columns))))
+        z = z.reshape((*batch, *rows, *columns))
+    return z if plan.out is None else z.transpose(plan.out)
+
+
+def _contract_shape(x: Node, y: Node, subscripts: str) -> Signature:
+    terms, out = subscripts.split("->")
+    sizes = _sizes(terms.split(","), (x.shape, y.shape))
+    dtype = x.dtype if x.dtype is y.dtype else result_dtype(np.multiply, x.dtype, y.dtype)
+    return tuple([sizes[letter] for letter in out]), dtype
+
+
+@functools.lru_cache(maxsize=4096)
+def _exchanged(subscripts: str) -> tuple[str, str]:
+    """The contractions of the output with y that gives x, and of x with the output that gives y."""
+    terms, out = subscripts.split("->")
+    x, y = terms.split(",")
+    return f"{out},{y}->{x}", f"{x},{out}->{y}"
+
+
+contract: Op = op(
+    "contract",
+    _contract,
+    shape=_contract_shape,
+    vjp={
+        "x": lambda g, y, subscripts: contract(g, y, subscripts=_exchanged(subscripts)[0]),
+        "y": lambda g, x, subscripts: contract(x, g, subscripts=_exchanged(subscripts)[1]),
+    },
+    jvp={
+        "x": lambda t, y, subscripts: contract(t, y, subscripts=subscripts),
+        "y": lambda t, x, subscripts: contract(x, t, subscripts=subscripts),
+    },
+    inputs="x y",
+    statics={"subscripts": ",->"},
+    doc="einsum of two operands, where each letter is in at least two of the three terms, and once in each.",
+)
+
+
+# -- any number ------------------------------------------------------------------------------------
+
+Changes = tuple[tuple[Op, Mapping[str, Any]], ...]  # ops of one input to apply in turn, with their statics
+
+
+@attrs.frozen
+class _Program:
+    """How to contract operands of certain shapes: what to do to each, which pairs to join, what to do at last."""
+
+    first: tuple[Changes, ...]
+    pairs: tuple[tuple[int, Changes, int, Changes, Mapping[str, Any]], ...]  # operands by number, then the results
+    last: Changes
+
+
+def _changed(x: Node, changes: Changes) -> Node:
+    for change, static in changes:
+        x = change.on_nodes((x,), static)
+    return x
+
+
+def _collapsing(term: str, out: str) -> Changes:
+    if term == out:
+        return ()
+    if len(term) == len(out):
+        return ((transpose, {"axes": tuple([term.index(c) for c in out])}),)
+    return ((collapse, {"subscripts": f"{term}->{out}"}),)
+
+
+def _lengths(terms: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
+    """The length of each letter's axis; an axis of length 1 in another operand is repeated."""
+    sizes: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        for c, n in _sizes((term,), (shape,)).items():
+            if sizes.setdefault(c, n) == 1:
+                sizes[c] = n
+            elif n not in (1, sizes[c]):
+                raise ValueError(f"axes of {sizes[c]} and of {n} elements do not go together (as {c!r})")
+    return sizes
+
+
+@functools.lru_cache(maxsize=4096)
+def _program(terms: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ...], path: Any) -> _Program:
+    sizes = _lengths(terms, shapes)
+    first: list[Changes] = []
+    left: list[tuple[int, str]] = []  # the number and the letters of what is not yet joined
+    for k, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+        kept = "".join([c for c, n in zip(term, shape, strict=True) if n == sizes[c]])
+        once = _unique(kept)
+        # An axis of length 1 that is to be repeated: products do that without it.
+        without: Changes = ((reshape, {"shape": tuple([sizes[c] for c in kept])}),) if kept != term else ()
+        first.append(without + (_collapsing(kept, once) if kept != once else ()))
+        left.append((k, once))
+    if path is None:
+        path = [range(len(left))]
+        if len(left) > 2:  # NumPy's order; it looks at shapes alone
+            dummies = [np.broadcast_to(0.0, tuple([sizes[c] for c in term])) for _, term in left]
+            path = np.einsum_path(",".join([term for _, term in left]) + f"->{out}", *dummies, optimize="greedy")[0][1:]
+    pairs = []
+    for places in path:
+        group = [left[k] for k in places]
+        left = [each for k, each in enumerate(left) if k not in places]
+        while len(group) > 1:
+            (i, x), (k, y), *group = group
+            wanted = {*out, *"".join([term for _, term in (*group, *left)])}
+            own_x = "".join([c for c in x if c in y or c in wanted])
+            own_y = "".join([c for c in y if c in x or c in wanted])
+            joined = "".join([c for c in _unique(own_x + own_y) if c in wanted]) if group or left else out
+            static = {"subscripts": f"{own_x},{own_y}->{joined}"}
+            pairs.append((i, _collapsing(x, own_x), k, _collapsing(y, own_y), static))
+            group.insert(0, (len(terms) + len(pairs) - 1, joined))
+        left += group
+    if len(left) != 1:
+        raise ValueError(f"the path {path!r} does not join all operands")
+    return _Program(tuple(first), tuple(pairs), _collapsing(left[0][1], out))
+
+
+def contraction(operands: Sequence[Node], terms: tuple[str, ...], out: str, path: Any = None) -> Node:
+    """The sum of products of nodes over the axes whose letters are not in `out`.
+
+    Parameters
+    ----------
+    operands
+        Nodes.
+    terms
+        A letter for each axis of each operand. Axes of one letter have one length, or length 1.
+    out
+        The letters of the result's axes, each once.
+    path
+        Which operands to join first, as `numpy.einsum_path` says it; by default its greedy order.
+    """
+    program = _program(terms, out, tuple([x.shape for x in operands]), path)
+    dtype = operands[0].dtype
+    if any(x.dtype is not dtype for x in operands):  # a product of some must not be less exact than that of all
+        dtype = np.result_type(*[x.dtype for x in operands])
+        operands = [x if x.dtype == dtype else x.astype(dtype) for x in operands]
+    values = [_changed(x, changes) for x, changes in zip(operands, program.first, strict=True)]
+    for i, of_x, k, of_y, static in program.pairs:
+        values.append(contract.on_nodes((_changed(values[i], of_x), _changed(values[k], of_y)), static))
+    return _changed(values[-1], program.last)
+
+
+# -- einsum ----------------------------------------------------------------------------------------
+
+_LETTERS = ascii_uppercase + ascii_lowercase  # of the numbers in a list of axes, in NumPy's order
+
+
+def _written(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """Subscripts and operands, from either of the forms that einsum takes."""
+    if isinstance(operands[0], str):
+        return operands[0].replace(" ", ""), operands[1:]
+
+    def letters(axes: Sequence[Any]) -> str:
+        return "".join(["..." if k is Ellipsis else _LETTERS[operator.index(k)] for k in axes])
+
+    pairs = len(operands) // 2
+    text = ",".join([letters(axes) for axes in operands[1 : 2 * pairs : 2]])
+    out = f"->{letters(operands[-1])}" if len(operands) % 2 else ""
+    return text + out, operands[: 2 * pairs : 2]
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
+    """The letters of each operand's axes and of the output's, with letters for the dots and the output written."""
+    inputs, arrow, out = subscripts.partition("->")
+    written = inputs.split(",")
+    if len(written) != len(ndims):
+        raise ValueError(f"the subscripts name {len(written)} operands, but there are {len(ndims)}")
+    spare = [c for c in ascii_letters if c not in subscripts]
+    dots = 0
+    terms: list[str] = []
+    for term, ndim in zip(written, ndims, strict=True):
+        before, ellipsis, after = term.partition("...")
+        count = ndim - len(before) - len(after)
+        if count < 0 or (count and not ellipsis):
+            raise ValueError(f"{term!r} does not name the axes of an operand with {ndim}")
+        dots = max(dots, count)
+        terms.append(before + "".join(spare[:count][::-1]) + after)  # the last of the dots is the same axis in all
+    broadcast = "".join(spare[:dots][::-1])
+    names = "".join(written).replace("...", "")
+    if not arrow:
+        out = broadcast + "".join(sorted(c for c in set(names) if names.count(c) == 1))
+    elif dots and "..." not in out:
+        raise ValueError("the output has no place (`...`) for the axes that the dots of the operands stand for")
+    else:
+        out = out.replace("...", broadcast, 1)
+    if wrong := [c for c in names if c not in ascii_letters]:
+        raise ValueError(f"{wrong[0]!r} is no letter")
+    if wrong := [c for c in out if out.count(c) > 1 or (c not in names and c not in broadcast)]:
+        raise ValueError(f"{wrong[0]!r} is in the output twice, or in no operand")
+    return tuple(terms), out
+
+
+@function(np.einsum)
+def einsum(*operands: Any, optimize: Any = False) -> Node:
+    """Sums of products in Einstein's notation, as `numpy.einsum` means it.
+
+    Parameters
+    ----------
+    *operands
+        Subscripts and then the operands; or each operand followed by a list of axes, and at last one for the output.
+        Letters may repeat within an operand, dots stand for axes to broadcast, and axes of length 1 broadcast.
+    optimize
+        A path, as `numpy.einsum_path` gives it. Several operands are always joined pair by pair, so other values
+        change nothing.
+
+    Returns
+    -------
+    Node.
+
+    Raises
+    ------
+    ShapeError
+        If the subscripts do not fit the operands.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> x = lg.parameter([[1.0, 2.0], [3.0, 4.0]])
+    >>> trace = np.einsum("ii", x)
+    >>> lg.gradient(trace, x)
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    subscripts, values = _written(operands)
+    nodes = [operand(x) for x in values]
+    try:
+        terms, out = _read(subscripts, tuple([len(x.shape) for x in nodes]))
+        given = isinstance(optimize, (list, tuple)) and optimize and optimize[0] == "einsum_path"
+        path = tuple([tuple(places) for places in optimize[1:]]) if given and len(nodes) > 1 else None
+        return contraction(nodes, terms, out, path)
+    except ValueError as error:
+        shapes = ", ".join([str(x.shape) for x in nodes])
+        raise ShapeError(f"einsum({subscripts!r}, {shapes}): {error}") from None
+
+
+@function(np.einsum_path)
+def einsum_path(*operands: Any, optimize: Any = "greedy") -> Any:
+    """The order in which einsum would join its operands; it looks at shapes alone."""
+    values = [np.broadcast_to(x.dtype.type(0), x.shape) if isinstance(x, Node) else x for x in operands]
+    return np.einsum_path(*values, optimize=optimize)

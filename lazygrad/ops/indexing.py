@@ -1,0 +1,388 @@
+"""Indexing and its transpose: keys basic and advanced as NumPy has them, with nodes among the index arrays."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._context import evaluating
+from .._declare import linear, op
+from .._node import Node
+from .._op import Op, Signature, as_node
+from .._rule import BLOCKED, pass_on
+from .._value import forward_rec
+
+__all__ = ["SLOT", "add_at", "evaluated", "getitem", "index", "parsed", "put", "repeated", "scatter_add", "shadow"]
+
+FEW, SEVERAL = 4, 8  # columns: up to so many are faster added one by one than assigned, or added, all at once
+PAIRS = {np.dtype(np.float64): np.complex128, np.dtype(np.float32): np.complex64}  # neighbours added as one number
+
+
+class _Slot:
+    """Stands in a key for an index array, which is an input of the node."""
+
+    def __repr__(self) -> str:
+        return "<array>"
+
+    def __reduce__(self) -> str:
+        return "SLOT"
+
+
+SLOT = _Slot()
+
+
+def _filled(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+    if not indices:
+        return key
+    arrays = iter(indices)
+    return tuple([next(arrays) if item is SLOT else item for item in key])
+
+
+def shadow(shape: tuple[int, ...], dtype: Any = bool) -> np.ndarray[Any, Any]:
+    """Zeros of that shape without memory of their own, to ask NumPy for shapes and errors."""
+    return np.ndarray(shape, dtype, b"\0" * 8, 0, (0,) * len(shape))
+
+
+# -- where a key with index arrays leads: offsets into the flat array --------------------------------
+
+
+def _offsets(index: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    """What the places along one axis add to the flat position."""
+    index = np.asarray(index, np.intp)
+    n = shape[axis]
+    if index.size and index.view(np.uintp).max() >= n:  # too large, or negative: one pass tells both
+        wrong = index[(index < -n) | (index >= n)]
+        if wrong.size:
+            raise IndexError(f"index {wrong.flat[0]} is out of bounds for axis {axis} with size {n}")
+        index = np.where(index < 0, index + n, index)
+    stride = math.prod(shape[axis + 1 :])
+    return index if stride == 1 else index * stride
+
+
+def _places(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any], g: Any) -> tuple[Any, Any, Any]:
+    """Offsets of the index arrays, flat, and of the rest of the key; and `g` with an axis for each of the two."""
+    arrays = iter(indices)
+    taken = sum(item is not None and item is not Ellipsis for item in key)
+    advanced: list[Any] = []
+    rest: list[Any] = []  # in the order of the result's axes
+    before = 0  # how many of them stand before those of the arrays
+    together = True
+    axis, previous = 0, -1
+    for k, item in enumerate(key if any(item is Ellipsis for item in key) else (*key, ...)):
+        if item is None:
+            rest.append(np.zeros(1, np.intp))
+        elif item is Ellipsis or isinstance(item, slice):
+            for part in (item,) if isinstance(item, slice) else (slice(None),) * (len(shape) - taken):
+                rest.append(np.arange(*part.indices(shape[axis])) * math.prod(shape[axis + 1 :]))
+                axis += 1
+        else:
+            if not advanced:
+                before = len(rest)
+            together &= not advanced or k == previous + 1  # an ellipsis divides, even where it stands for no axis
+            advanced.append(_offsets(next(arrays) if item is SLOT else item, axis, shape))
+            axis, previous = axis + 1, k
+    places = functools.reduce(np.add, advanced)
+    if together and before:
+        order = (*range(before, before + places.ndim), *range(before), *range(before + places.ndim, g.ndim))
+        g = g.transpose(order)
+    beside = functools.reduce(np.add.outer, rest, np.zeros((), np.intp)).reshape(-1)
+    return places.reshape(-1), beside, g.reshape(places.size, beside.size)
+
+
+def _distinct(places: Any, bound: int) -> bool:
+    """Whether no offset below `bound` occurs twice."""
+    if places.size < 2 or (places[1:] > places[:-1]).all():
+        return True
+    if bound > 64 * places.size:
+        ordered = np.sort(places)
+        return bool((ordered[1:] != ordered[:-1]).all())
+    met = np.zeros(bound, bool)
+    met[places] = True
+    return int(np.count_nonzero(met)) == places.size
+
+
+def repeated(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any]) -> Any:
+    """Which places of an array a key takes, flat, in the order it takes them; None if no place occurs twice."""
+    if not indices:
+        return None
+    taken = shadow(shape)[_filled(key, indices)]
+    numbers = np.arange(taken.size).reshape(taken.shape)
+    places, beside, numbers = _places(shape, key, indices, numbers)
+    if _distinct(places, math.prod(shape)):
+        return None
+    found = np.empty(taken.size, np.intp)
+    found[numbers] = places[:, None] + beside
+    return found
+
+
+# -- taking and adding -----------------------------------------------------------------------------
+
+
+def _getitem(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
+    return x[_filled(key, indices)]
+
+
+def _taken_shape(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Node]) -> tuple[int, ...]:
+    # Index values are checked by NumPy when they are known; here only their shapes matter, so they are all 0.
+    return shadow(shape)[_filled(key, [shadow(j.shape, np.intp) for j in indices])].shape
+
+
+def _add_part(out: Any, key: tuple[Any, ...], g: Any) -> None:
+    part = out[key]
+    if part.__class__ is np.ndarray:
+        part += g
+    else:
+        out[key] = part + g
+
+
+def _accumulate(flat: Any, places: Any, beside: Any, rows: Any) -> None:
+    """Add rows into a flat array, in order: NumPy is fast at that for one index array on one axis alone."""
+    if beside.size <= SEVERAL:
+        for k, offset in enumerate(beside):
+            np.add.at(flat[offset:], places, rows[:, k])
+        return
+    pair = PAIRS.get(flat.dtype)
+    if pair and not (
+        flat.size % 2 or beside.size % 2 or beside[0] % 2 or (places % 2).any() or (np.diff(beside) != 1).any()
+    ):
+        flat, rows = flat.view(pair), np.ascontiguousarray(rows).view(pair)
+        places, beside = places // 2, beside[::2] // 2
+    np.add.at(flat, (places[:, None] + beside).reshape(-1), rows.reshape(-1))
+
+
+def _scatter_add(g: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+    out = np.zeros(shape, g.dtype)
+    if not indices:
+        _add_part(out, key, g)
+        return out
+    if len(shape) == 1 and key == (SLOT,):
+        np.add.at(out, np.asarray(indices[0], np.intp).reshape(-1), g.reshape(-1))
+        return out
+    places, beside, rows = _places(shape, key, indices, g)
+    if beside.size > FEW and _distinct(places, out.size):
+        zero = g.dtype.type(0)  # which is added as well, so that no -0.0 comes of assigning
+        if out.size > 2 * g.size:
+            out[_filled(key, indices)] = g + zero
+        else:  # a second pass costs less than a second array
+            out[_filled(key, indices)] = g
+            out += zero
+    else:
+        _accumulate(out.reshape(-1), places, beside, rows)
+    return out
+
+
+def _scatter_into(total: Any, g: Any, *indices: Any, x_shape: tuple[int, ...], key: tuple[Any, ...]) -> None:
+    """Add to `total` what `scatter_add` gives, bit for bit, at the cost of the part that is touched."""
+    if not indices:
+        _add_part(total, key, g)
+        return
+    places, beside, rows = _places(x_shape, key, indices, g)
+    if _distinct(places, total.size):
+        total[_filled(key, indices)] += g
+    elif 4 * rows.size >= total.size:
+        total += _scatter_add(g, *indices, shape=x_shape, key=key)
+    else:  # what meets in one place is summed first, as in an array of its own
+        distinct, which = np.unique(places, return_inverse=True)
+        sums = np.zeros((distinct.size, beside.size), g.dtype)
+        _accumulate(sums.reshape(-1), which * beside.size, np.arange(beside.size), rows)
+        total[np.unravel_index(distinct[:, None] + beside, x_shape)] += sums
+
+
+getitem = linear(
+    "getitem",
+    _getitem,
+    shape=lambda x, *indices, key: (_taken_shape(x.shape, key, indices), x.dtype),
+    transpose=lambda g, *indices, x_shape, key: scatter_add(g, *indices, shape=x_shape, key=key),
+    into=_scatter_into,
+    inputs="x *indices",
+    statics={"key": ()},
+    doc="x[key], basic or with integer arrays, which are blocked inputs (Collins 1.4.4).",
+)
+
+scatter_add: Op = linear(
+    "scatter_add",
+    _scatter_add,
+    shape=lambda g, *indices, shape, key: (shape, g.dtype),
+    transpose=lambda g, *indices, key: getitem(g, *indices, key=key),
+    inputs="x *indices",
+    statics={"shape": (), "key": ()},
+    doc="Zeros with x added at key, repeated places summed: the transpose of getitem.",
+)
+
+# -- replacing a part, and adding to it ------------------------------------------------------------
+
+
+def _put(x: Any, y: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
+    out = np.array(x)
+    out[_filled(key, indices)] = y
+    return out
+
+
+def _updated_shape(x: Node, y: Node, *indices: Node, key: tuple[Any, ...]) -> Signature:
+    taken = _taken_shape(x.shape, key, indices)
+    if y.shape != taken and np.broadcast_shapes(y.shape, taken) != taken:
+        raise ValueError(f"shape {y.shape} does not fit into the part of shape {taken}")
+    return x.shape, x.dtype
+
+
+def _last_ones(*indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+    """Which of the taken elements stay, where later ones overwrite earlier ones of the same place."""
+    order = np.zeros(shape, np.intp)
+    key = _filled(key, indices)
+    numbers = np.arange(order[key].size).reshape(order[key].shape)
+    order[key] = numbers
+    return order[key] == numbers
+
+
+last_ones = op(
+    "last_ones",
+    _last_ones,
+    shape=lambda *indices, shape, key: (_taken_shape(shape, key, indices), np.dtype(bool)),
+    vjp={"indices": BLOCKED},
+    jvp={"indices": BLOCKED},
+    inputs="*indices",
+    statics={"shape": (), "key": ()},
+    doc="Which elements written at key stay: of those at one place the last.",
+)
+
+
+def _put_by_y(g: Any, *indices: Any, x_shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+    part = getitem(g, *indices, key=key)
+    return np.where(last_ones(*indices, shape=x_shape, key=key), part, 0) if indices else part
+
+
+put: Op = op(
+    "put",
+    _put,
+    shape=_updated_shape,
+    vjp={
+        "x": lambda g, *indices, key: put(g, 0.0, *indices, key=key),
+        "y": _put_by_y,
+        "indices": BLOCKED,
+    },
+    jvp={
+        "x": lambda t, *indices, key: put(t, 0.0, *indices, key=key),
+        "y": lambda t, *indices, x_shape, x_dtype, key: put(np.zeros(x_shape, x_dtype), t, *indices, key=key),
+        "indices": BLOCKED,
+    },
+    inputs="x y *indices",
+    statics={"key": ()},
+    doc="x with the part at key replaced by y; of several written to one place the last stays.",
+)
+
+
+def _add_at(x: Any, y: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
+    out = np.array(x)
+    taken = shadow(out.shape)[_filled(key, indices)].shape
+    _scatter_into(out, np.broadcast_to(y, taken), *indices, x_shape=out.shape, key=key)
+    return out
+
+
+add_at: Op = op(
+    "add_at",
+    _add_at,
+    shape=_updated_shape,
+    vjp={"x": pass_on, "y": lambda g, *indices, key: getitem(g, *indices, key=key), "indices": BLOCKED},
+    jvp={
+        "x": pass_on,
+        "y": lambda t, *indices, x_shape, x_dtype, key: add_at(np.zeros(x_shape, x_dtype), t, *indices, key=key),
+        "indices": BLOCKED,
+    },
+    inputs="x y *indices",
+    statics={"key": ()},
+    doc="x with y added to the part at key, as often as a place is named.",
+)
+
+# -- keys ------------------------------------------------------------------------------------------
+
+
+def evaluated(what: str, node: Any) -> Any:
+    """The array behind a node that the shape of a result depends on: known inside a function transform alone."""
+    if not isinstance(node, Node):
+        return np.asarray(node)
+    if not evaluating():
+        raise TypeError(
+            f"{what} depends on the values of {node!r}, and on them the shape of the result: pass its `.value`, "
+            f"which does not follow later changes, or choose by `np.where`"
+        )
+    return np.asarray(forward_rec(node))
+
+
+def _is_flag(item: Any) -> bool:
+    return isinstance(item, (bool, np.bool_)) or (getattr(item, "dtype", None) == np.bool_ and item.shape == ())
+
+
+def _with_axes(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
+    """Single booleans as NumPy reads them: each is an index array, of nothing or one 0, of a new axis."""
+    axes: list[Any] = []
+    items: list[Any] = []
+    for item in key:
+        if _is_flag(item):
+            axes.append(None)
+            items.append(np.zeros(int(bool(evaluated("an index", item))), np.intp))
+            continue
+        items.append(item)
+        if item is Ellipsis:
+            axes.append(item)
+        elif item is not None:
+            mask = not isinstance(item, (int, slice)) and getattr(item, "dtype", np.asarray(item).dtype) == np.bool_
+            axes.extend([slice(None)] * (np.ndim(item) if mask else 1))
+    return getitem.on_nodes((x,), {"key": tuple(axes)}), tuple(items)
+
+
+def parsed(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
+    """A key as the static of `getitem` and the index arrays for its slots; and the node it applies to."""
+    items: list[Any] = []
+    arrays: list[Any] = []
+    masked = False
+    key = key if isinstance(key, tuple) else (key,)
+    for item in key:
+        if item is None or item is Ellipsis or isinstance(item, slice):
+            items.append(item)
+            continue
+        if _is_flag(item):
+            return parsed(*_with_axes(x, key))
+        if isinstance(item, Node):
+            if item.dtype.kind in "iu":
+                items.append(SLOT)
+                arrays.append(item)
+                continue
+            if item.dtype.kind != "b":
+                raise IndexError(f"arrays used as indices must be integers or booleans, not {item.dtype} ({item!r})")
+            item = evaluated("indexing by a mask", item)
+        if isinstance(item, (list, tuple, np.ndarray)) and np.shape(item):
+            array = np.asarray(item)
+            if array.size == 0 and array.dtype.kind == "f" and not isinstance(item, np.ndarray):
+                array = array.astype(np.intp)  # x[[]], as NumPy reads it
+            if array.dtype.kind not in "biu":
+                raise IndexError(f"arrays used as indices must be integers or booleans, not {array.dtype}")
+            masked |= array.dtype.kind == "b"
+            found = array.nonzero() if array.dtype.kind == "b" else (array,)
+            items.extend([SLOT] * len(found))
+            arrays.extend(found)
+        else:
+            try:
+                items.append(operator.index(item))
+            except TypeError:
+                raise IndexError(
+                    f"only integers, slices, `...`, None, and arrays or nodes of integers or booleans are valid "
+                    f"indices, not {item!r}"
+                ) from None
+    if masked:  # NumPy's own error for a mask of another shape, which its positions do not show
+        shadow(x.shape)[tuple([shadow(i.shape, i.dtype) if isinstance(i, Node) else i for i in key])]
+    return x, tuple(items), arrays
+
+
+def index(x: Node, key: Any) -> Node:
+    """The node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs.
+
+    A boolean node as a mask gives a result whose shape depends on its values, so it is evaluated; inside a
+    function transform only.
+    """
+    x, items, arrays = parsed(x, key)
+    return getitem.on_nodes((x, *[as_node(a) for a in arrays]) if arrays else (x,), {"key": items})

@@ -1,0 +1,152 @@
+"""What the rules of linear algebra share: transposes, triangles, and several arrays packed into one.
+
+Everything here works on stacks of matrices (the last two axes), real and complex, arrays and nodes.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from .._node import Node
+from .._op import Signature
+
+__all__ = [
+    "conj",
+    "diagonal",
+    "h",
+    "hermitian",
+    "identities",
+    "imag",
+    "lapack_dtype",
+    "need_matrices",
+    "on_diagonal",
+    "pack",
+    "real",
+    "real_dtype",
+    "reciprocal",
+    "square",
+    "strictly_upper",
+    "t",
+    "unpack",
+]
+
+# -- shapes and dtypes -----------------------------------------------------------------------------
+
+
+@functools.cache
+def lapack_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype NumPy's linear algebra works in for these; a TypeError for what it does not take."""
+    matrices = [np.ones((1, 1), d) for d in dtypes]
+    return np.linalg.solve(matrices[0], matrices[-1]).dtype
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of absolute values: float64 of complex128."""
+    return np.finfo(dtype).dtype
+
+
+def need_matrices(x: Node) -> None:
+    """Refuse what is no stack of matrices."""
+    if x.ndim < 2:
+        raise ValueError(f"it takes matrices, at least 2-d, not shape {x.shape}")
+
+
+def square(a: Node) -> Signature:
+    """Infer a result of the same shape from a stack of square matrices; NumPy refuses others."""
+    need_matrices(a)
+    if a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"the last two axes must be equally long, not {a.shape[-2:]}")
+    return a.shape, lapack_dtype(a.dtype)
+
+
+# -- transposes and parts --------------------------------------------------------------------------
+
+
+def t(x: Any) -> Any:
+    """The transpose, without conjugation."""
+    return x.swapaxes(-1, -2)
+
+
+def conj(x: Any) -> Any:
+    """The complex conjugate; of a real array that itself."""
+    return np.conj(x) if x.dtype.kind == "c" else x
+
+
+def h(x: Any) -> Any:
+    """The conjugate transpose."""
+    return conj(x).swapaxes(-1, -2)
+
+
+def real(x: Any) -> Any:
+    """The real part; of a real array that itself."""
+    return np.real(x) if x.dtype.kind == "c" else x
+
+
+def imag(x: Any) -> Any:
+    """The imaginary part of a complex array."""
+    return np.real(-1j * x)
+
+
+def hermitian(x: Any) -> Any:
+    """The Hermitian part: the mean of a matrix and its conjugate transpose."""
+    return 0.5 * (x + h(x))
+
+
+def reciprocal(x: Any) -> Any:
+    """1 / x, and 0 where x is 0."""
+    zero = x == 0
+    return np.where(zero, 0, 1 / np.where(zero, 1, x))
+
+
+# -- diagonals and triangles: a mask keeps dtypes, and has a cheap transpose ------------------------
+
+
+@functools.lru_cache(maxsize=32)
+def _mask(n: int, kind: str) -> np.ndarray[Any, Any]:
+    mask = np.eye(n, dtype=bool) if kind == "diagonal" else ~np.tri(n, dtype=bool)
+    mask.flags.writeable = False
+    return mask
+
+
+def identities(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """A stack of identity matrices of that shape."""
+    return np.broadcast_to(np.eye(shape[-1], dtype=dtype), shape)
+
+
+def diagonal(x: Any) -> Any:
+    """The diagonals of square matrices."""
+    return np.sum(np.where(_mask(x.shape[-1], "diagonal"), x, 0), axis=-1)
+
+
+def on_diagonal(d: Any, rest: Any) -> Any:
+    """The square matrices `rest` with the vectors `d` on their diagonals."""
+    return np.where(_mask(d.shape[-1], "diagonal"), d[..., None, :], rest)
+
+
+def strictly_upper(x: Any) -> Any:
+    """The part of square matrices above the diagonal; zeros elsewhere."""
+    return np.where(_mask(x.shape[-1], "upper"), x, 0)
+
+
+# -- several results of one factorisation, in one array ---------------------------------------------
+
+
+def pack(batch: tuple[int, ...], *parts: Any) -> Any:
+    """Several stacks along one last axis."""
+    flat = [p.reshape((*batch, math.prod(p.shape[len(batch) :]))) for p in parts]
+    return np.concatenate(flat, axis=-1)
+
+
+def unpack(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
+    """The stacks again: `shapes` are those of their elements."""
+    parts = []
+    start = 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        parts.append(packed[..., start:stop].reshape((*packed.shape[:-1], *shape)))
+        start = stop
+    return parts

@@ -1,0 +1,169 @@
+"""NumPy's functions that leave out nan: they neither see it nor send a derivative to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._declare import function
+from .._op import Op, as_node
+from .arithmetic import guarded_divide
+from .counting import index_of
+from .linear import spread
+from .reduce import counted, extremum, prepared, reduce_by
+from .statistics import lost, medians, quantiles, root, spread_around
+
+__all__ = ["nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
+
+
+def _known(a: Any) -> Any:
+    """Where there is no nan; integers have none."""
+    return np.equal(a, a) if a.dtype.kind in "fc" else True
+
+
+# -- sums and products -----------------------------------------------------------------------------
+
+
+@function(np.nansum)
+def nansum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The sum over `axis`, nan taken for 0."""
+    return np.sum(_filled("nansum", a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@function(np.nanprod)
+def nanprod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The product over `axis`, nan taken for 1."""
+    return np.prod(_filled("nanprod", a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@function(np.nancumsum)
+def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The running sum, nan taken for 0."""
+    return np.cumsum(_filled("nancumsum", a, 0), axis, dtype)
+
+
+@function(np.nancumprod)
+def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """The running product, nan taken for 1."""
+    return np.cumprod(_filled("nancumprod", a, 1), axis, dtype)
+
+
+def _filled(name: str, a: Any, fill: float) -> Any:
+    a = as_node(a)
+    return prepared(name, a, None, _known(a), fill)
+
+
+# -- averages and spread ---------------------------------------------------------------------------
+
+
+def _seen(name: str, a: Any, dtype: Any, where: Any) -> tuple[Any, Any]:
+    """The elements as floats, and which of them there are."""
+    a = prepared(name, a, dtype)
+    if a.dtype.kind not in "fc":
+        return a.astype(float), where
+    known = _known(a)
+    return a, known if where is True else np.where(where, known, False)
+
+
+def _quotient(total: Any, free: Any) -> Any:
+    """total / free, and nan, without derivative, where nothing is free."""
+    return np.where(free > 0, total, float("nan")) / np.where(free > 0, free, 1)
+
+
+@function(np.nanmean)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """The mean over `axis` of what is no nan."""
+    node, seen = _seen("nanmean", a, dtype, where)
+    total = np.sum(node, axis=axis, keepdims=keepdims, where=seen)
+    return _quotient(total, counted(seen, node.shape, axis, keepdims).astype(total.dtype))
+
+
+def _nanvar(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool, more: Any) -> Any:
+    where, mean, correction = more
+    node, seen = _seen(name, a, dtype, where)
+    if mean is None:
+        mean = nanmean(node, axis, keepdims=True, where=seen)
+    total, count = spread_around(node, axis, keepdims, seen, mean)
+    return _quotient(total, count - lost(name, ddof, correction))
+
+
+@function(np.nanvar)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
+) -> Any:
+    """The variance over `axis` of what is no nan."""
+    return _nanvar("nanvar", a, axis, dtype, ddof, keepdims, (where, mean, correction))
+
+
+@function(np.nanstd)
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
+) -> Any:
+    """The standard deviation over `axis` of what is no nan; where it is 0, so is its derivative."""
+    return root.single(_nanvar("nanstd", a, axis, dtype, ddof, keepdims, (where, mean, correction)))
+
+
+# -- order -----------------------------------------------------------------------------------------
+
+
+def _nan_share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
+    """Each element's share: as for the maximum, and 0 where all are nan."""
+    reached = np.where(x == spread(out, x.shape, axis, keepdims), x.dtype.type(1), x.dtype.type(0))
+    return guarded_divide(reached, np.sum(reached, axis=axis, keepdims=True))
+
+
+def _extremum(name: str, choose: Any, what: str) -> Op:
+    made = extremum(
+        name,
+        lambda x, axis, keepdims: choose(x, axis=axis, keepdims=keepdims),
+        f"The {what} of what is no nan",
+        _nan_share,
+    )
+
+    def call(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return reduce_by(made, prepared(name, a), axis, keepdims)
+
+    call.__doc__ = made.doc
+    function(choose)(call)
+    return made
+
+
+nanmax = _extremum("nanmax", np.nanmax, "maximum")
+nanmin = _extremum("nanmin", np.nanmin, "minimum")
+nanargmax = index_of("nanargmax", np.nanargmax)
+nanargmin = index_of("nanargmin", np.nanargmin)
+
+function(np.nanmedian)(medians("nanmedian", skipna=True))
+function(np.nanquantile)(quantiles("nanquantile", 1, skipna=True))
+function(np.nanpercentile)(quantiles("nanpercentile", 100, skipna=True))

@@ -1,0 +1,182 @@
+"""Norms of vectors and matrices, of every order NumPy has.
+
+A norm has derivative 0 at 0, and by an element that is 0 (where it has a kink).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from .._declare import function, op
+from .._node import Node
+from .._op import Signature, as_node
+from .decompositions import svdvals
+from .linear import spread
+from .matrices import conj, real, reciprocal
+from .solving import inv
+
+__all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
+
+# -- vectors ---------------------------------------------------------------------------------------
+
+
+def _floating(x: Any) -> Any:
+    """The array itself, or integers as floats."""
+    return x if x.dtype.kind in "fc" else x.astype(float)
+
+
+def _reduced(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
+    shape = np.empty(x.shape, bool).any(axis=axis, keepdims=keepdims).shape if axis is not None or keepdims else ()
+    return shape, np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else np.dtype(float)
+
+
+def _euclidean_value(x: Any, axis: Any, keepdims: bool) -> Any:
+    x = _floating(x)
+    return np.sqrt(np.sum((conj(x) * x).real, axis=axis, keepdims=keepdims))
+
+
+_euclidean = op(
+    "norm",
+    _euclidean_value,
+    shape=_reduced,
+    vjp={
+        "x": lambda g, x, out, axis, keepdims: spread(g * reciprocal(out), x.shape, axis, keepdims) * conj(x),
+    },
+    jvp={
+        "x": lambda dx, x, out, axis, keepdims: (
+            real(np.sum(conj(x) * dx, axis=axis, keepdims=keepdims)) * reciprocal(out)
+        ),
+    },
+    statics={"axis": None, "keepdims": False},
+    doc="The square root of the sum of squares (of moduli) over `axis`; its derivative at 0 is 0.",
+)
+
+
+def _p_value(x: Any, ord: float, axis: Any, keepdims: bool) -> Any:
+    with np.errstate(divide="ignore"):  # a negative power of 0 is infinite, and the norm then rightly 0
+        return np.sum(np.abs(_floating(x)) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
+    """The derivative by each element: x* / |x| (|x| / norm)^(p-1), and 0 where either is 0."""
+    total = spread(out, x.shape, axis, keepdims)
+    at_zero = (x == 0) + (total == 0)
+    size = np.abs(np.where(at_zero, 1, x))
+    ratio = size / np.where(at_zero, 1, total)
+    return np.where(at_zero, 0, conj(x) / size * ratio ** (ord - 1))
+
+
+_p_norm = op(
+    "p_norm",
+    _p_value,
+    shape=_reduced,
+    vjp={
+        "x": lambda g, x, out, ord, axis, keepdims: (
+            spread(g, x.shape, axis, keepdims) * _p_slope(x, out, ord, axis, keepdims)
+        )
+    },
+    jvp={
+        "x": lambda dx, x, out, ord, axis, keepdims: real(
+            np.sum(dx * _p_slope(x, out, ord, axis, keepdims), axis=axis, keepdims=keepdims)
+        )
+    },
+    statics={"ord": 2.0, "axis": None, "keepdims": False},
+    doc="The p-th root of the sum of p-th powers of moduli over `axis`; by an element that is 0 its derivative is 0.",
+)
+
+
+def _of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+    if isinstance(ord, str):
+        raise ValueError(f"there is no norm of vectors of order {ord!r}")
+    if ord is None or ord == 2:
+        return _euclidean(x, axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum((x != 0).astype(np.finfo(x.dtype).dtype), axis=axis, keepdims=keepdims)
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == np.inf:
+        return _largest(np.abs(x), axis, keepdims)
+    if ord == -np.inf:
+        return np.min(np.abs(x), axis=axis, keepdims=keepdims)
+    return _p_norm(x, ord=float(ord), axis=axis, keepdims=keepdims)
+
+
+def _largest(x: Any, axis: Any, keepdims: bool) -> Any:
+    """The maximum of what is not negative; 0 of nothing."""
+    if 0 in x.shape:
+        return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.max(x, axis=axis, keepdims=keepdims)
+
+
+# -- matrices --------------------------------------------------------------------------------------
+
+
+def _of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+    row, column = [normalize_axis_index(k, x.ndim) for k in axis]
+    if row == column:
+        raise ValueError(f"the norm of matrices takes two different axes, not {axis}")
+    both = (row, column)
+    if ord in (None, "fro", "f"):
+        return _euclidean(x, axis=both, keepdims=keepdims)
+    if ord in (1, -1, np.inf, -np.inf):
+        sums = np.sum(np.abs(x), axis=row if abs(ord) == 1 else column, keepdims=True)
+        return _largest(sums, both, keepdims) if ord > 0 else np.min(sums, axis=both, keepdims=keepdims)
+    if ord not in (2, -2, "nuc"):
+        raise ValueError(f"there is no norm of matrices of order {ord!r}")
+    values = svdvals(np.moveaxis(x, both, (-2, -1)))
+    if ord == 2:
+        result = _largest(values, -1, False)
+    else:
+        result = np.min(values, axis=-1) if ord == -2 else np.sum(values, axis=-1)
+    return np.expand_dims(result, normalize_axis_tuple(axis, x.ndim)) if keepdims else result
+
+
+@function(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of vectors (along one axis) or matrices (two axes), of any order."""
+    x = _floating(as_node(x))
+    if axis is None:
+        if ord is None:
+            return _euclidean(x, axis=None, keepdims=keepdims)
+        axes: tuple[int, ...] = tuple(range(x.ndim))
+    else:
+        axes = axis if isinstance(axis, tuple) else (int(axis),)
+    if len(axes) == 1:
+        return _of_vectors(x, ord, axes[0], keepdims)
+    if len(axes) != 2:
+        raise ValueError(f"a norm is along one axis (of vectors) or two (of matrices), not {len(axes)}")
+    return _of_matrices(x, ord, (axes[0], axes[1]), keepdims)
+
+
+@function(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norm of vectors: all elements along `axis`, which may be several."""
+    return _of_vectors(_floating(as_node(x)), ord, axis, keepdims)
+
+
+@function(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """The norm of the matrices along the last two axes."""
+    return _of_matrices(_floating(as_node(x)), ord, (-2, -1), keepdims)
+
+
+@function(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """The condition number: a norm of the matrix times that of its inverse; infinite of singular matrices.
+
+    For an order other than 2 and -2 a singular matrix is an error, as it is for its inverse.
+    """
+    x = _floating(as_node(x))
+    if 0 in x.shape:
+        raise ValueError("cond is not defined on empty arrays")
+    if p not in (None, 2, -2):
+        return matrix_norm(x, ord=p) * matrix_norm(inv(x), ord=p)
+    values = svdvals(x)
+    above, below = values[..., 0], values[..., -1]
+    if p == -2:
+        above, below = below, above
+    singular = below == 0
+    return np.where(singular, np.inf, above / np.where(singular, 1, below)).astype(values.dtype)

@@ -1,0 +1,360 @@
+"""Averages, spread, order statistics and correlation."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from .._declare import elementwise, function, op
+from .._node import Node
+from .._op import Signature, as_node
+from .._rule import ZERO
+from .arithmetic import at_least, at_most, guarded_multiply
+from .linear import spread
+from .reduce import AXES, averaged, axes_of, count_of, counted, gathered, prepared, reduce_by, regrouped
+
+__all__ = [
+    "average",
+    "corrcoef",
+    "cov",
+    "lost",
+    "median",
+    "medians",
+    "quantile",
+    "quantiles",
+    "root",
+    "spread_around",
+    "std",
+    "var",
+]
+
+# -- variance and standard deviation ---------------------------------------------------------------
+
+root = elementwise(
+    "root",
+    np.sqrt,
+    vjp={"x": lambda g, out: np.where(out == 0, 0, 0.5 * g / np.where(out == 0, 1, out))},
+    jvp={"x": lambda t, out: np.where(out == 0, 0, 0.5 * t / np.where(out == 0, 1, out))},
+    doc="The square root of a variance: like a norm, and unlike `sqrt`, it has derivative 0 at 0.",
+)
+
+
+def _pull(x: Any, axis: Any, ddof: float) -> Any:
+    """The derivative of the variance by each element: 2 (x - mean) / (n - ddof), conjugated."""
+    d = x - np.mean(x, axis=axis, keepdims=True)
+    free = count_of(x.shape, axis) - ddof
+    return (np.conj(d) if d.dtype.kind == "c" else d) * (2.0 / free if free > 0 else float("inf"))
+
+
+def _real_part(x: Any) -> Any:
+    return np.real(x) if x.dtype.kind == "c" else x
+
+
+_infer_var = averaged(np.var)
+
+var = op(
+    "var",
+    lambda x, axis, keepdims, ddof: np.var(x, axis=axis, ddof=ddof, keepdims=keepdims),
+    shape=lambda x, axis, keepdims, ddof: _infer_var(x, axis, keepdims),
+    vjp={
+        "x": lambda g, x, x_shape, axis, keepdims, ddof: guarded_multiply(
+            spread(g, x_shape, axis, keepdims), _pull(x, axis, ddof)
+        )
+    },
+    jvp={
+        "x": lambda t, x, axis, keepdims, ddof: np.sum(
+            _real_part(guarded_multiply(t, _pull(x, axis, ddof))), axis=axis, keepdims=keepdims
+        )
+    },
+    statics={**AXES, "ddof": 0},
+    doc="The mean squared distance from the mean over `axis`, n - ddof in the denominator.",
+)
+
+
+def spread_around(a: Any, axis: Any, keepdims: bool, where: Any, mean: Any) -> tuple[Any, Any]:
+    """The sum of squared distances from `mean` of the elements where the mask holds, and their number."""
+    d = np.where(where, a - mean, 0)
+    squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)
+    total = np.sum(squares, axis=axis, keepdims=keepdims)
+    return total, counted(where, a.shape, axis, keepdims).astype(total.dtype)
+
+
+def lost(name: str, ddof: float, correction: float | None) -> float:
+    """The degrees of freedom that the mean takes, under either of their names."""
+    if correction is not None and ddof != 0:
+        raise ValueError(f"np.{name}: `ddof` and `correction` are two names of one number: give one of them")
+    return ddof if correction is None else correction
+
+
+def _variance(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, more: Any) -> Any:
+    where, mean, correction = more
+    ddof = lost(name, ddof, correction)
+    node = prepared(name, a, dtype)
+    if where is True and mean is None:
+        return reduce_by(var, node, axis, keepdims, ddof=ddof)
+    if node.dtype.kind not in "fc":
+        node = prepared(name, node, float)
+    if mean is None:
+        mean = np.mean(node, axis=axis, keepdims=True, where=where)
+    total, count = spread_around(node, axis, keepdims, where, mean)
+    return total / np.maximum(count - ddof, 0)
+
+
+@function(np.var)
+def _var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
+) -> Any:
+    """The mean squared distance from the mean over `axis` (all axes by default)."""
+    return _variance("var", a, axis, dtype, ddof, keepdims, (where, mean, correction))
+
+
+@function(np.std)
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: float | None = None,
+) -> Any:
+    """The standard deviation over `axis` (all axes by default); where it is 0, so is its derivative."""
+    return root.single(_variance("std", a, axis, dtype, ddof, keepdims, (where, mean, correction)))
+
+
+# -- order statistics ------------------------------------------------------------------------------
+
+
+def _positions(counts: Any, q: Any, method: str) -> Any:
+    """Between which of the sorted elements the quantiles lie: at the same quantiles of 0, 1, ... count - 1."""
+    found = np.zeros((*q.shape, *counts.shape))
+    for n in np.unique(counts):
+        if n:
+            among = np.quantile(np.arange(n, dtype=float), q, method=method)  # type: ignore[call-overload]
+            found = np.where(counts == n, np.reshape(among, q.shape + (1,) * counts.ndim), found)
+    return found.reshape((q.size, *counts.shape))
+
+
+def _quantile_shares(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
+    rows = gathered(x, axis)
+    q = np.asarray(q, dtype=float)
+    known = rows == rows
+    counts = np.sum(known, axis=0) if skipna else np.full(rows.shape[1:], len(rows))
+    position = _positions(counts, q, method)
+    below = np.floor(position).astype(np.intp)
+    weight = position - below
+    shares = np.zeros((len(position), *rows.shape), x.dtype)
+    ordered = np.sort(rows, axis=0)
+    for part, k in ((1 - weight, below), (weight, below + (weight > 0))) if len(rows) else ():
+        reached = rows == np.take_along_axis(ordered, k, axis=0)[:, None]
+        shares += part[:, None] * reached / np.maximum(np.sum(reached, axis=1, keepdims=True), 1)
+    if not skipna:
+        shares[:, :, ~np.all(known, axis=0)] = np.nan
+    return np.stack([regrouped(s, x.shape, axis) for s in shares]).reshape((*q.shape, *x.shape))
+
+
+quantile_shares = op(
+    "quantile_shares",
+    _quantile_shares,
+    shape=lambda x, q, axis, method, skipna: ((*np.shape(q), *x.shape), x.dtype),
+    vjp={"x": ZERO},
+    jvp={"x": ZERO},
+    statics={"q": 0.5, "axis": None, "method": "linear", "skipna": False},
+    doc="The derivative of each quantile by each element, constant between ties; these split it evenly.",
+)
+
+
+def _order_vjp(g: Any, x: Any, axis: Any, q: Any, method: str, skipna: bool) -> Any:
+    shares = quantile_shares(x, q=np.asarray(q, dtype=float).tolist(), axis=axis, method=method, skipna=skipna)
+    levels, axes = np.ndim(q), axes_of(axis, len(x.shape))
+    kept = g.reshape((*np.shape(q), *[1 if k in axes else n for k, n in enumerate(x.shape)]))
+    return np.sum(guarded_multiply(shares, kept), axis=tuple(range(levels)))
+
+
+def _order_jvp(t: Any, x: Any, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Any:
+    shares = quantile_shares(x, q=np.asarray(q, dtype=float).tolist(), axis=axis, method=method, skipna=skipna)
+    axes = tuple([k - len(x.shape) for k in axes_of(axis, len(x.shape))])
+    return np.sum(guarded_multiply(shares, t), axis=axes, keepdims=keepdims)
+
+
+_infer_median = averaged(np.median)
+
+median = op(
+    "median",
+    lambda x, axis, keepdims, skipna: (np.nanmedian if skipna else np.median)(x, axis=axis, keepdims=keepdims),
+    shape=lambda x, axis, keepdims, skipna: _infer_median(x, axis, keepdims),
+    vjp={"x": lambda g, x, axis, skipna: _order_vjp(g, x, axis, 0.5, "linear", skipna)},
+    jvp={"x": lambda t, x, axis, keepdims, skipna: _order_jvp(t, x, axis, keepdims, 0.5, "linear", skipna)},
+    statics={**AXES, "skipna": False},
+    doc="The middle one of the sorted elements, or the mean of the middle two; ties split the derivative evenly.",
+)
+
+
+@functools.cache
+def _quantile_dtype(dtype: np.dtype[Any], level: np.dtype[Any] | None, method: str) -> np.dtype[Any]:
+    levels: Any = 0.5 if level is None else np.full(1, 0.5, level)
+    return np.asarray(np.quantile(np.ones(2, dtype), levels, method=method)).dtype  # type: ignore[call-overload]
+
+
+def _quantile_shape(x: Node, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Signature:
+    shape, _ = averaged(np.sum)(x, axis, keepdims)
+    level = None if isinstance(q, (int, float)) else np.asarray(q).dtype
+    return (*np.shape(q), *shape), _quantile_dtype(x.dtype, level, method)
+
+
+def _quantile(x: Any, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Any:
+    choose: Any = np.nanquantile if skipna else np.quantile
+    return choose(x, q, axis=axis, method=method, keepdims=keepdims)
+
+
+quantile = op(
+    "quantile",
+    _quantile,
+    shape=_quantile_shape,
+    vjp={"x": _order_vjp},
+    jvp={"x": _order_jvp},
+    statics={**AXES, "q": 0.5, "method": "linear", "skipna": False},
+    doc="Quantiles, piecewise linear in the sorted elements; ties split the derivative evenly.",
+)
+
+
+def quantiles(name: str, hundred: float, *, skipna: bool) -> Any:
+    """What `np.quantile`, or with hundred = 100 `np.percentile`, is on nodes."""
+
+    def call(
+        a: Any,
+        q: Any,
+        axis: Any = None,
+        overwrite_input: bool = False,
+        method: str = "linear",
+        keepdims: bool = False,
+    ) -> Any:
+        if isinstance(q, Node):
+            raise TypeError(f"np.{name} takes numbers for `q`, not {q!r}: use its `.value`")
+        node = prepared(name, a)
+        if node.dtype.kind == "c":
+            raise TypeError(f"np.{name} takes real numbers, not {node.dtype}")
+        plain = isinstance(q, (int, float))
+        if hundred != 1:
+            q = np.true_divide(q, node.dtype.type(hundred) if node.dtype.kind == "f" else hundred)
+        q = float(q) if plain else np.array(q)
+        if not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
+            raise ValueError(f"np.{name}: all `q` must lie between 0 and {hundred}")
+        return reduce_by(quantile, node, axis, keepdims, q=q, method=method, skipna=skipna)
+
+    call.__doc__ = f"{name.capitalize()}s of the elements over `axis` (all axes by default), as numbers `q` say."
+    return call
+
+
+def medians(name: str, *, skipna: bool) -> Any:
+    """What `np.median`, or without nan `np.nanmedian`, is on nodes."""
+
+    def call(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+        return reduce_by(median, prepared(name, a), axis, keepdims, skipna=skipna)
+
+    call.__doc__ = "The middle one of the elements over `axis` (all axes by default), or the mean of the middle two."
+    return call
+
+
+function(np.median)(medians("median", skipna=False))
+function(np.quantile)(quantiles("quantile", 1, skipna=False))
+function(np.percentile)(quantiles("percentile", 100, skipna=False))
+
+# -- averages, covariance --------------------------------------------------------------------------
+
+
+@function(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    """The weighted mean over `axis` (all axes by default), and with `returned` the sum of the weights, too."""
+    a = as_node(a)
+    if weights is None:
+        mean = np.mean(a, axis=axis, keepdims=keepdims)
+        return (mean, np.full(mean.shape, a.size / (mean.size or 1), mean.dtype)) if returned else mean
+    weights = as_node(weights)
+    if weights.shape != a.shape:
+        if axis is None:
+            raise TypeError("np.average needs `axis` where a and weights differ in shape")
+        axes = normalize_axis_tuple(axis, a.ndim)
+        if weights.shape != tuple([a.shape[k] for k in axes]):
+            raise ValueError(f"np.average: weights of shape {weights.shape} do not fit axes {axes} of {a.shape}")
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        weights = weights.transpose(order).reshape(tuple([n if k in axes else 1 for k, n in enumerate(a.shape)]))
+    dtype = np.result_type(a.dtype, weights.dtype, *(() if a.dtype.kind in "fc" else (np.float64,)))
+    total = np.sum(weights, axis=axis, dtype=dtype, keepdims=keepdims)
+    mean = np.sum(a.astype(dtype) * weights, axis=axis, keepdims=keepdims) / total
+    return (mean, np.broadcast_to(total, mean.shape)) if returned else mean
+
+
+def _variables(m: Any, rowvar: bool, dtype: Any, keep: bool) -> Any:
+    """The observations as a matrix, one variable a row; `keep` says that it is one already."""
+    if m.ndim > 2:
+        raise ValueError(f"np.cov takes 1 or 2 axes, not {m.ndim}")
+    m = (m if m.dtype == dtype else m.astype(dtype)).reshape((1,) * (2 - m.ndim) + m.shape)
+    return m if rowvar or keep else np.transpose(m)
+
+
+@function(np.cov)
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Any:
+    """The covariance matrix of the variables in the rows of m (and y); weights are differentiable, too."""
+    parts = [as_node(v) for v in (m, y) if v is not None]
+    dtype = np.result_type(*[v.dtype for v in parts], np.float64) if dtype is None else np.dtype(dtype)
+    rows = [_variables(v, rowvar, dtype, v.ndim < 2 or (k == 1 and v.shape[0] == 1)) for k, v in enumerate(parts)]
+    x = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=0)
+    ddof = int(not bias) if ddof is None else ddof
+    given = [as_node(w).astype(float) for w in (fweights, aweights) if w is not None]
+    for w in given:
+        if w.shape != x.shape[1:]:
+            raise ValueError(f"np.cov: weights of shape {w.shape} do not fit {x.shape[1]} observations")
+    if not given:
+        weighted, free = x - np.mean(x, axis=1, keepdims=True), x.shape[1] - ddof
+        centred = weighted
+    else:
+        w = given[0] if len(given) == 1 else given[0] * given[1]
+        total = np.sum(w)
+        lost = 0 if ddof == 0 else ddof if aweights is None else ddof * np.sum(w * given[-1]) / total
+        free = total - lost
+        centred = x - (np.sum(x * w, axis=1) / total)[:, None]
+        weighted = centred * w
+    other = np.transpose(np.conj(weighted) if weighted.dtype.kind == "c" else weighted)
+    c = centred @ other * (1.0 / free if isinstance(free, Node) or free > 0 else float("inf"))
+    return c.reshape(tuple([n for n in c.shape if n != 1]))
+
+
+@function(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """The matrix of correlation coefficients, bounded by -1 and 1."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if not c.ndim:
+        return c / c
+    deviation = np.sqrt(np.diagonal(c).real)
+    c = c / deviation[:, None] / deviation[None, :]
+    if c.dtype.kind == "c":
+        return _bounded(c.real) + 1j * _bounded(c.imag)
+    return _bounded(c)
+
+
+def _bounded(x: Any) -> Any:
+    return at_most(at_least(x, bound=-1.0), bound=1.0)

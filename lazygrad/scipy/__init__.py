@@ -1,0 +1,37 @@
+"""SciPy's functions on nodes, under SciPy's names; importing this package needs SciPy.
+
+On arrays alone the functions are SciPy's own, and so are the names that have no derivative here. Each part is
+imported when it is first used: `integrate`, `linalg`, `signal`, `special`, `stats`.
+
+Examples
+--------
+>>> import lazygrad as lg
+>>> import lazygrad.scipy as scipy
+>>> x = lg.parameter([0.0, 1.0])
+>>> lg.gradient(scipy.special.gammaln(x + 1).sum(), x).round(4)
+array([-0.5772,  0.4228])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import scipy
+
+if TYPE_CHECKING:
+    from . import integrate as integrate
+    from . import linalg as linalg
+    from . import signal as signal
+    from . import special as special
+    from . import stats as stats
+
+_PARTS = ("integrate", "linalg", "signal", "special", "stats")
+
+
+def __getattr__(name: str) -> Any:
+    return import_module(f"{__name__}.{name}") if name in _PARTS else getattr(scipy, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PARTS])

@@ -1,0 +1,79 @@
+"""How SciPy's functions are declared on nodes; on arrays alone they stay SciPy's own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from .._declare import elementwise, function
+from .._node import Node
+from .._op import Op
+from .._rule import BLOCKED, OUT, Rule
+from ..ops.arithmetic import guarded_multiply
+
+__all__ = ["holds_node", "on_nodes", "ufunc"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Keywords that change neither the value nor the derivative; on nodes they have nothing to do.
+_HINTS = ("check_finite", "overwrite_a", "overwrite_ab", "overwrite_b")
+
+
+def holds_node(values: Iterable[Any]) -> bool:
+    """Whether a node is among the values, or inside a tuple or list among them."""
+    return any(
+        isinstance(v, Node) or (isinstance(v, (tuple, list)) and any(isinstance(item, Node) for item in v))
+        for v in values
+    )
+
+
+def on_nodes(original: Callable[..., Any]) -> Callable[[F], F]:
+    """Declare what a function of SciPy's is on nodes; called with arrays alone it is SciPy's."""
+
+    def enter(meaning: F) -> F:
+        @functools.wraps(meaning)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if holds_node(args) or holds_node(kwargs.values()):
+                for hint in _HINTS:
+                    kwargs.pop(hint, None)
+                return meaning(*args, **kwargs)
+            return original(*args, **kwargs)
+
+        function(original)(call)
+        return call  # type: ignore[return-value]
+
+    return enter
+
+
+def ufunc(
+    original: Callable[..., Any],
+    inputs: str = "x",
+    *,
+    vjp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    doc: str = "",
+    **partials: Callable[..., Any] | Rule | None,
+) -> Op:
+    """Declare an element-by-element function of SciPy's by its local derivatives.
+
+    Instead of a derivative there may be `ZERO` or `BLOCKED`; an input without any is undefined. A singular
+    derivative contributes 0 where the incoming adjoint is exactly 0.
+    """
+    names = inputs.split()
+
+    def times(derivative: Callable[..., Any]) -> Rule:
+        reads = tuple([OUT if p == "out" else names.index(p) for p in inspect.signature(derivative).parameters])
+        return Rule(lambda g, *values: guarded_multiply(g, derivative(*values)), reads)
+
+    rules = {k: d if d is BLOCKED or isinstance(d, Rule) else times(d) for k, d in partials.items()}
+    return elementwise(
+        f"scipy.special.{original.__name__}",
+        original,
+        inputs=inputs,
+        vjp={**rules, **(vjp or {})},
+        jvp={**rules, **(jvp or {})},
+        doc=doc,
+        numpy=(original,),
+    )

@@ -1,0 +1,192 @@
+"""Error functions, the normal distribution's, logistic ones, exponentials and entropies."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from .._declare import function
+from ..ops.arithmetic import guarded_divide
+from ..ops.transcendental import sigmoid
+from ._calls import ufunc
+
+__all__ = [
+    "boxcox",
+    "boxcox1p",
+    "cbrt",
+    "dawsn",
+    "entr",
+    "erf",
+    "erfc",
+    "erfcinv",
+    "erfcx",
+    "erfi",
+    "erfinv",
+    "exp1",
+    "exp2",
+    "exp10",
+    "expi",
+    "expit",
+    "expm1",
+    "exprel",
+    "huber",
+    "kl_div",
+    "log1p",
+    "log_expit",
+    "log_ndtr",
+    "logit",
+    "ndtr",
+    "ndtri",
+    "pseudo_huber",
+    "rel_entr",
+    "sinc",
+    "spence",
+    "xlog1py",
+    "xlogy",
+]
+
+TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+ROOT_TWO_PI = math.sqrt(2 * math.pi)
+
+# -- logistic --------------------------------------------------------------------------------------
+
+expit = sigmoid
+function(sc.expit)(expit)
+
+logit = ufunc(sc.logit, x=lambda x: 1 / (x * (1 - x)), doc="log(x / (1 - x)); its derivative at 0 and 1 is inf.")
+
+log_expit = ufunc(sc.log_expit, x=lambda x: sigmoid(-x), doc="log(expit(x)) without underflow.")
+
+# -- error functions -------------------------------------------------------------------------------
+
+erf = ufunc(sc.erf, x=lambda x: TWO_OVER_ROOT_PI * np.exp(-(x * x)), doc="The error function.")
+
+erfc = ufunc(sc.erfc, x=lambda x: -TWO_OVER_ROOT_PI * np.exp(-(x * x)), doc="1 - erf(x).")
+
+erfcx = ufunc(sc.erfcx, x=lambda x, out: 2 * x * out - TWO_OVER_ROOT_PI, doc="exp(x * x) * erfc(x).")
+
+erfi = ufunc(sc.erfi, x=lambda x: TWO_OVER_ROOT_PI * np.exp(x * x), doc="-1j * erf(1j * x).")
+
+dawsn = ufunc(sc.dawsn, x=lambda x, out: 1 - 2 * x * out, doc="Dawson's integral.")
+
+erfinv = ufunc(sc.erfinv, "y", y=lambda out: np.exp(out * out) / TWO_OVER_ROOT_PI, doc="The inverse of erf.")
+
+erfcinv = ufunc(sc.erfcinv, "y", y=lambda out: np.exp(out * out) / -TWO_OVER_ROOT_PI, doc="The inverse of erfc.")
+
+ndtr = ufunc(sc.ndtr, x=lambda x: np.exp(-0.5 * (x * x)) / ROOT_TWO_PI, doc="The normal distribution function.")
+
+ndtri = ufunc(sc.ndtri, "y", y=lambda out: ROOT_TWO_PI * np.exp(0.5 * (out * out)), doc="The inverse of ndtr.")
+
+log_ndtr = ufunc(
+    sc.log_ndtr,
+    x=lambda x: math.sqrt(2 / math.pi) / sc.erfcx(x * -math.sqrt(0.5)),  # no underflow far in the tail
+    doc="log(ndtr(x)) without underflow.",
+)
+
+# -- exponentials and logarithms -------------------------------------------------------------------
+
+expm1 = ufunc(sc.expm1, x=lambda out: out + 1, doc="exp(x) - 1, exact near 0.")
+
+log1p = ufunc(sc.log1p, x=lambda x: 1 / (1 + x), doc="log(1 + x), exact near 0.")
+
+exp2 = ufunc(sc.exp2, x=lambda out: math.log(2) * out, doc="2 ** x.")
+
+cbrt = ufunc(sc.cbrt, x=lambda out: 1 / (3 * (out * out)), doc="The cube root; its derivative at 0 is inf.")
+
+exp10 = ufunc(sc.exp10, x=lambda out: math.log(10) * out, doc="10 ** x.")
+
+
+def _exprel_slope(x: Any, out: Any) -> Any:
+    series = 1 / 2 + x * (1 / 3 + x * (1 / 8 + x * (1 / 30 + x * (1 / 144 + x * (1 / 840 + x / 5760)))))
+    near = abs(x) < 0.05
+    return np.where(near, series, (np.exp(x) - out) / np.where(near, 1, x))
+
+
+exprel = ufunc(sc.exprel, x=_exprel_slope, doc="(exp(x) - 1) / x, which is 1 at 0.")
+
+expi = ufunc(sc.expi, x=lambda x: np.exp(x) / x, doc="The exponential integral Ei.")
+
+exp1 = ufunc(sc.exp1, x=lambda x: -np.exp(-x) / x, doc="The exponential integral E1.")
+
+
+def _spence_slope(z: Any) -> Any:
+    d = 1 - z
+    series = -1 - d * (1 / 2 + d * (1 / 3 + d * (1 / 4 + d * (1 / 5 + d * (1 / 6 + d * (1 / 7 + d / 8))))))
+    near = abs(d) < 0.01
+    return np.where(near, series, np.log(np.where(near, 2, z)) / np.where(near, 1, d))
+
+
+spence = ufunc(sc.spence, "z", z=_spence_slope, doc="The dilogarithm of 1 - z.")
+
+xlogy = ufunc(
+    sc.xlogy, "x y", x=lambda y: np.log(y), y=lambda x, y: guarded_divide(x, y), doc="x * log(y), and 0 at x = 0."
+)
+
+xlog1py = ufunc(
+    sc.xlog1py,
+    "x y",
+    x=lambda y: sc.log1p(y),
+    y=lambda x, y: guarded_divide(x, 1 + y),
+    doc="x * log(1 + y), and 0 at x = 0.",
+)
+
+
+def _power_by_lambda(x: Any, lmbda: Any, out: Any) -> Any:
+    """d/dl (x^l - 1) / l: with u = log(x), the function is u exprel(l u)."""
+    log = np.log(np.where(x == 0, 1, x))
+    slope = log * log * _exprel_slope(lmbda * log, sc.exprel(lmbda * log))
+    return np.where(x == 0, -out / np.where(lmbda == 0, 1, lmbda), slope)
+
+
+boxcox = ufunc(
+    sc.boxcox,
+    "x lmbda",
+    x=lambda x, lmbda: x ** (lmbda - 1),
+    lmbda=_power_by_lambda,
+    doc="(x ** lmbda - 1) / lmbda, which is log(x) at lmbda = 0.",
+)
+
+boxcox1p = ufunc(
+    sc.boxcox1p,
+    "x lmbda",
+    x=lambda x, lmbda: (1 + x) ** (lmbda - 1),
+    lmbda=lambda x, lmbda, out: _power_by_lambda(1 + x, lmbda, out),
+    doc="((1 + x) ** lmbda - 1) / lmbda, which is log(1 + x) at lmbda = 0.",
+)
+
+
+sinc = np.sinc
+
+# -- entropies and losses --------------------------------------------------------------------------
+
+entr = ufunc(sc.entr, x=lambda x: -1 - np.log(x), doc="-x * log(x), and 0 at x = 0.")
+
+rel_entr = ufunc(
+    sc.rel_entr, "x y", x=lambda x, y: 1 + np.log(x / y), y=lambda x, y: -x / y, doc="x * log(x / y), and 0 at x = 0."
+)
+
+kl_div = ufunc(sc.kl_div, "x y", x=lambda x, y: np.log(x / y), y=lambda x, y: 1 - x / y, doc="x * log(x / y) - x + y.")
+
+huber = ufunc(
+    sc.huber,
+    "delta r",
+    delta=lambda delta, r: np.where(abs(r) > delta, abs(r) - delta, 0),
+    r=lambda delta, r: np.where(abs(r) > delta, delta * np.sign(r), r),
+    doc="r^2 / 2 up to |r| = delta, from there on a straight line.",
+)
+
+
+def _root(delta: Any, r: Any) -> Any:
+    return np.sqrt(1 + (r / delta) ** 2)
+
+
+pseudo_huber = ufunc(
+    sc.pseudo_huber,
+    "delta r",
+    delta=lambda delta, r, out: 2 * out / delta - r * r / (delta * _root(delta, r)),
+    r=lambda delta, r: r / _root(delta, r),
+    doc="delta^2 (sqrt(1 + (r / delta)^2) - 1), a smooth huber.",
+)

@@ -1,0 +1,179 @@
+"""The gamma function and its kin: beta, zeta, incomplete integrals, factorials."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from .._op import Op
+from .._rule import BLOCKED, ZERO
+from ..ops.arithmetic import guarded_multiply
+from ._calls import holds_node, on_nodes, ufunc
+
+__all__ = [
+    "beta",
+    "betainc",
+    "betaincc",
+    "betaincinv",
+    "betaln",
+    "binom",
+    "digamma",
+    "gamma",
+    "gammainc",
+    "gammaincc",
+    "gammainccinv",
+    "gammaincinv",
+    "gammaln",
+    "gammasgn",
+    "loggamma",
+    "multigammaln",
+    "poch",
+    "polygamma",
+    "psi",
+    "rgamma",
+    "stdtr",
+    "zeta",
+]
+
+polygamma: Op = ufunc(
+    sc.polygamma,
+    "n x",
+    n=BLOCKED,
+    x=lambda n, x: polygamma(n + 1, x),
+    doc="The n-th derivative of psi; the order n is a blocked input.",
+)
+
+psi = digamma = ufunc(sc.psi, x=lambda x: polygamma(1, x), doc="The digamma function, the derivative of log(gamma(x)).")
+
+gamma = ufunc(sc.gamma, x=lambda x, out: out * sc.psi(x), doc="The gamma function.")
+
+gammaln = ufunc(sc.gammaln, x=lambda x: sc.psi(x), doc="The logarithm of |gamma(x)|.")
+
+loggamma = ufunc(sc.loggamma, x=lambda x: sc.psi(x), doc="The principal branch of the logarithm of gamma(x).")
+
+gammasgn = ufunc(sc.gammasgn, x=ZERO, doc="The sign of gamma(x).")
+
+
+def _rgamma_slope(x: Any) -> Any:
+    """By reflection left of 1/2, where psi has poles but 1 / gamma has none."""
+    left = x < 0.5
+    y = np.where(left, 1 - x, x)
+    g, p = sc.gamma(y), sc.psi(y)
+    angle = math.pi * np.where(left, x, 0)
+    return np.where(left, g * (np.cos(angle) - np.sin(angle) * p / math.pi), -p / g)
+
+
+rgamma = ufunc(sc.rgamma, x=_rgamma_slope, doc="1 / gamma(x).")
+
+
+@on_nodes(sc.multigammaln)
+def multigammaln(a: Any, d: int) -> Any:
+    """Return the logarithm of the multivariate gamma function of dimension d.
+
+    Examples
+    --------
+    >>> float(multigammaln(3.0, 2).round(4))
+    1.4473
+    """
+    total = d * (d - 1) / 4 * math.log(math.pi)
+    for j in range(d):
+        total = sc.gammaln(a - j / 2) + total
+    return total
+
+
+# -- beta and zeta ---------------------------------------------------------------------------------
+
+beta = ufunc(
+    sc.beta,
+    "a b",
+    a=lambda a, b, out: out * (sc.psi(a) - sc.psi(a + b)),
+    b=lambda a, b, out: out * (sc.psi(b) - sc.psi(a + b)),
+    doc="gamma(a) gamma(b) / gamma(a + b).",
+)
+
+betaln = ufunc(
+    sc.betaln,
+    "a b",
+    a=lambda a, b: sc.psi(a) - sc.psi(a + b),
+    b=lambda a, b: sc.psi(b) - sc.psi(a + b),
+    doc="The logarithm of |beta(a, b)|.",
+)
+
+_hurwitz: Op = ufunc(
+    sc.zeta, "x q", q=lambda x, q: -x * _hurwitz(x + 1, q), doc="Hurwitz' zeta; there is no rule by the exponent x."
+)
+
+
+def zeta(x: Any, q: Any = None) -> Any:
+    """Return Hurwitz' zeta function, the sum of (k + q) ** -x; Riemann's, for q = 1, on arrays alone.
+
+    Examples
+    --------
+    >>> float(zeta(2.0, 1.0).round(4))
+    1.6449
+    """
+    if q is None and not holds_node((x,)):
+        return sc.zeta(x)
+    return _hurwitz(x, 1.0 if q is None else q)
+
+
+# -- incomplete integrals: by their upper end; by their parameters there is no rule ------------------
+
+
+def _gamma_density(a: Any, x: Any) -> Any:
+    return np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a))
+
+
+def _beta_density(a: Any, b: Any, x: Any) -> Any:
+    return np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b))
+
+
+gammainc = ufunc(sc.gammainc, "a x", x=_gamma_density, doc="The lower incomplete gamma function, from 0 to 1.")
+
+gammaincc = ufunc(
+    sc.gammaincc, "a x", x=lambda a, x: -_gamma_density(a, x), doc="The upper incomplete gamma function, from 1 to 0."
+)
+
+gammaincinv = ufunc(
+    sc.gammaincinv, "a y", y=lambda a, out: 1 / _gamma_density(a, out), doc="The inverse of gammainc by x."
+)
+
+gammainccinv = ufunc(
+    sc.gammainccinv, "a y", y=lambda a, out: -1 / _gamma_density(a, out), doc="The inverse of gammaincc by x."
+)
+
+betainc = ufunc(sc.betainc, "a b x", x=_beta_density, doc="The regularized incomplete beta function.")
+
+betaincc = ufunc(sc.betaincc, "a b x", x=lambda a, b, x: -_beta_density(a, b, x), doc="1 - betainc(a, b, x).")
+
+betaincinv = ufunc(
+    sc.betaincinv, "a b y", y=lambda a, b, out: 1 / _beta_density(a, b, out), doc="The inverse of betainc by x."
+)
+
+
+def _student_density(df: Any, t: Any) -> Any:
+    return np.exp(-sc.betaln(0.5, df / 2) - 0.5 * np.log(df) - (df + 1) / 2 * sc.log1p(t * t / df))
+
+
+stdtr = ufunc(sc.stdtr, "df t", t=_student_density, doc="The distribution function of Student's t.")
+
+# -- factorials ------------------------------------------------------------------------------------
+
+binom = ufunc(
+    sc.binom,
+    "n k",
+    n=lambda n, k, out: guarded_multiply(out, sc.psi(n + 1) - sc.psi(n - k + 1)),
+    k=lambda n, k, out: guarded_multiply(out, sc.psi(n - k + 1) - sc.psi(k + 1)),
+    doc="The binomial coefficient of real numbers.",
+)
+
+poch = ufunc(
+    sc.poch,
+    "a m",
+    a=lambda a, m, out: out * (sc.psi(a + m) - sc.psi(a)),
+    m=lambda a, m, out: out * sc.psi(a + m),
+    doc="gamma(a + m) / gamma(a).",
+)

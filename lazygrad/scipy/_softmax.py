@@ -1,0 +1,133 @@
+"""Sums of exponentials and softmax, with SciPy's arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from .. import ops
+from .._declare import op
+from .._node import Node
+from .._op import Op, Signature
+from .._rule import ZERO
+from ..ops.arithmetic import guarded_multiply
+from ..ops.linear import reduced, spread
+from ._calls import on_nodes
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+STATICS = {"axis": None, "keepdims": False}
+
+
+def _weighted_shape(a: Node, b: Node, axis: Any, keepdims: bool) -> Signature:
+    shape, dtype = np.broadcast_shapes(a.shape, b.shape), np.result_type(a.dtype, b.dtype)
+    return reduced(np.mean)(Node(None, (), {}, shape, dtype), axis, keepdims)
+
+
+def _signed(a: Any, b: Any, axis: Any, keepdims: bool) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return sc.logsumexp(a, axis=axis, b=b, keepdims=keepdims, return_sign=True)
+
+
+_sign = op(
+    "scipy.special.logsumexp_sign",
+    lambda a, b, axis, keepdims: _signed(a, b, axis, keepdims)[1],
+    shape=_weighted_shape,
+    vjp={"a": ZERO, "b": ZERO},
+    jvp={"a": ZERO, "b": ZERO},
+    inputs="a b",
+    statics=STATICS,
+    doc="The sign of sum(b exp(a)).",
+)
+
+
+def _softness(a: Any, b: Any, out: Any, axis: Any, keepdims: bool) -> Any:
+    """exp(a) / sum(b exp(a)), the derivative by b; what weighs nothing takes no part."""
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    sign = _sign(a, b, axis=axis, keepdims=keepdims)
+    shift = spread(np.where(out == -np.inf, 0, out), shape, axis, keepdims)
+    return spread(sign, shape, axis, keepdims) * np.exp(a - shift)
+
+
+def _spread(g: Any, a: Any, b: Any, axis: Any, keepdims: bool) -> Any:
+    return spread(g, np.broadcast_shapes(a.shape, b.shape), axis, keepdims)
+
+
+_logsumexp: Op = op(
+    "scipy.special.logsumexp",
+    lambda a, b, axis, keepdims: _signed(a, b, axis, keepdims)[0],
+    shape=_weighted_shape,
+    vjp={
+        "a": lambda g, out, a, b, axis, keepdims: guarded_multiply(
+            _spread(g, a, b, axis, keepdims) * b, _softness(a, b, out, axis, keepdims)
+        ),
+        "b": lambda g, out, a, b, axis, keepdims: guarded_multiply(
+            _spread(g, a, b, axis, keepdims), _softness(a, b, out, axis, keepdims)
+        ),
+    },
+    jvp={
+        "a": lambda t, out, a, b, axis, keepdims: np.sum(
+            guarded_multiply(t * b, _softness(a, b, out, axis, keepdims)), axis=axis, keepdims=keepdims
+        ),
+        "b": lambda t, out, a, b, axis, keepdims: np.sum(
+            guarded_multiply(t, _softness(a, b, out, axis, keepdims)), axis=axis, keepdims=keepdims
+        ),
+    },
+    inputs="a b",
+    statics=STATICS,
+    doc="log|sum(b exp(a))| along axes, without overflow.",
+)
+
+
+@on_nodes(sc.logsumexp)
+def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+    """Return log(sum(b exp(a))) without overflow, as `scipy.special.logsumexp`.
+
+    Parameters
+    ----------
+    a, b
+        Real exponents and weights (all 1 by default), which broadcast.
+    axis, keepdims
+        As of `numpy.sum`.
+    return_sign
+        Return the pair of log|sum(b exp(a))| and the sign of the sum; without it a negative sum is nan.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> a = lg.parameter([1000.0, 1000.0])
+    >>> lg.gradient(logsumexp(a, b=[1.0, 3.0]), a)
+    array([0.25, 0.75])
+    """
+    if b is None and not return_sign:
+        return ops.logsumexp(a, axis=axis, keepdims=keepdims)
+    weights = 1.0 if b is None else np.asarray(b) if isinstance(b, (list, tuple)) else b
+    out = _logsumexp(a, weights, axis=axis, keepdims=keepdims)
+    sign = _sign(a, weights, axis=axis, keepdims=keepdims)
+    return (out, sign) if return_sign else np.where(sign < 0, np.nan, out)
+
+
+@on_nodes(sc.softmax)
+def softmax(x: Any, axis: Any = None) -> Any:
+    """Return exp(x) / sum(exp(x)) along axes, all by default, as `scipy.special.softmax`.
+
+    Examples
+    --------
+    >>> softmax([0.0, 0.0])
+    array([0.5, 0.5])
+    """
+    return ops.softmax(x, axis=axis)
+
+
+@on_nodes(sc.log_softmax)
+def log_softmax(x: Any, axis: Any = None) -> Any:
+    """Return log(softmax(x)) along axes, all by default, as `scipy.special.log_softmax`.
+
+    Examples
+    --------
+    >>> log_softmax([0.0, 0.0]).round(4)
+    array([-0.6931, -0.6931])
+    """
+    return ops.log_softmax(x, axis=axis)

@@ -1,0 +1,215 @@
+"""Distributions with a location and a scale, from the formulas of their standard form.
+
+A module of `lazygrad.scipy.stats` gives the logarithm of the density, the distribution function and what else
+has a better formula than the general one; here they become functions of SciPy's arguments.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..._node import Node
+from .._calls import on_nodes
+
+__all__ = ["array", "continuous", "discrete", "rest_of"]
+
+Formula = Callable[..., Any]
+
+_TITLES = {
+    "pdf": "density",
+    "logpdf": "logarithm of the density",
+    "pmf": "probability",
+    "logpmf": "logarithm of the probability",
+    "cdf": "distribution function",
+    "logcdf": "logarithm of the distribution function",
+    "sf": "survival function",
+    "logsf": "logarithm of the survival function",
+}
+
+
+def array(x: Any) -> Any:
+    """The node, or an array of what is none."""
+    return x if isinstance(x, Node) else np.asarray(x)
+
+
+def rest_of(original: Any) -> Callable[[str], Any]:
+    """Names without a derivative here are SciPy's own, for arrays."""
+    return functools.partial(getattr, original)
+
+
+def _as_given(values: Sequence[Any], like: Any) -> tuple[Any, ...]:
+    """Parameters as arrays or nodes; a plain number takes the dtype of what it stands beside."""
+    kind = like.dtype.kind
+    return tuple([like.dtype.type(v) if kind == "f" and v.__class__ in (int, float) else array(v) for v in values])
+
+
+def _plain(value: Any, number: int) -> bool:
+    return value.__class__ in (int, float) and value == number
+
+
+def _log(p: Any) -> Any:
+    """log p, and -inf without a warning where it is 0."""
+    return np.where(p > 0, np.log(np.where(p > 0, p, 1)), -math.inf)
+
+
+class _Standard:
+    """The formulas of a standard form, with the ends of its support."""
+
+    def __init__(self, low: float | None, high: Any, safe: Any, formulas: dict[str, Formula]) -> None:
+        self.low, self.high, self.safe, self.formulas = low, high, safe, formulas
+
+    def upper(self, args: tuple[Any, ...]) -> Any:
+        return self.high(*args) if callable(self.high) else self.high
+
+    def outside(self, z: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Where z lies below and above the support."""
+        high = self.upper(args)
+        return (None if self.low is None else z < self.low), (None if high is None else z > high)
+
+    def apply(self, name: str, z: Any, args: tuple[Any, ...], below: Any, above: Any, *, last: bool = False) -> Any:
+        """A formula inside the support, constants outside; there it is evaluated at a safe place."""
+        under, over = self.outside(z, args)
+        if last and self.upper(args) is not None:  # a discrete distribution function is 1 from the last point on
+            over = z >= self.upper(args)
+        masks = [(m, v) for m, v in ((under, below), (over, above)) if m is not None]
+        safe = self.safe(*args) if callable(self.safe) else self.safe
+        for m, _ in masks:
+            z = np.where(m, safe, z)
+        out = self.formulas[name](z, *args)
+        for m, v in masks:
+            out = np.where(m, v, out)
+        return out
+
+    def cdf(self, z: Any, args: tuple[Any, ...], last: bool = False) -> Any:
+        return self.apply("cdf", z, args, 0.0, 1.0, last=last)
+
+    def sf(self, z: Any, args: tuple[Any, ...], last: bool = False) -> Any:
+        if "sf" not in self.formulas:
+            return 1 - self.cdf(z, args, last)
+        return self.apply("sf", z, args, 1.0, 0.0, last=last)
+
+    def logcdf(self, z: Any, args: tuple[Any, ...], last: bool = False) -> Any:
+        if "logcdf" not in self.formulas:
+            return _log(self.cdf(z, args, last))
+        return self.apply("logcdf", z, args, -math.inf, 0.0, last=last)
+
+    def logsf(self, z: Any, args: tuple[Any, ...], last: bool = False) -> Any:
+        if "logsf" not in self.formulas:
+            return _log(self.sf(z, args, last))
+        return self.apply("logsf", z, args, 0.0, -math.inf, last=last)
+
+
+def _entered(original: Any, name: str, parameters: list[inspect.Parameter], body: Formula) -> Formula:
+    """A function of SciPy's arguments, which binds them and calls the body."""
+    signature = inspect.Signature(parameters)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return body(*bound.args)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"Return the {_TITLES[name]} of `scipy.stats.{original.name}`."
+    call.__module__ = f"lazygrad.scipy.stats.{original.name}"
+    call.__signature__ = signature  # type: ignore[attr-defined]
+    return on_nodes(getattr(original, name))(call)
+
+
+def _parameters(first: str, shapes: str, last: tuple[tuple[str, float], ...]) -> list[inspect.Parameter]:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    plain = [inspect.Parameter(name, kind) for name in (first, *shapes.split())]
+    return plain + [inspect.Parameter(name, kind, default=default) for name, default in last]
+
+
+def continuous(
+    original: Any,
+    shapes: str = "",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    safe: float = 0.5,
+    **formulas: Formula,
+) -> tuple[Formula, ...]:
+    """Return pdf, logpdf, cdf, logcdf, sf, logsf of (x, *shapes, loc=0, scale=1).
+
+    Parameters
+    ----------
+    original
+        SciPy's distribution.
+    shapes
+        The names of its shape parameters.
+    low, high, safe
+        The ends of the support of the standard form, and a place inside.
+    formulas
+        Of the standard form: `logpdf` and `cdf`, and where there is a better one `sf`, `logcdf`, `logsf`.
+    """
+    standard = _Standard(low, high, safe, formulas)
+
+    def standardized(x: Any, values: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]:
+        *args, loc, scale = values
+        z = array(x) if _plain(loc, 0) else array(x) - array(loc)
+        z = z if _plain(scale, 1) else z / array(scale)
+        return z, _as_given(args, z), scale
+
+    def logpdf(x: Any, *values: Any) -> Any:
+        z, args, scale = standardized(x, values)
+        out = standard.apply("logpdf", z, args, -math.inf, -math.inf)
+        return out if _plain(scale, 1) else out - np.log(array(scale))
+
+    def of_z(method: Formula) -> Formula:
+        def call(x: Any, *values: Any) -> Any:
+            z, args, _ = standardized(x, values)
+            return method(z, args)
+
+        return call
+
+    bodies = {
+        "pdf": lambda x, *values: np.exp(logpdf(x, *values)),
+        "logpdf": logpdf,
+        **{name: of_z(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
+    }
+    parameters = _parameters("x", shapes, (("loc", 0), ("scale", 1)))
+    return tuple([_entered(original, name, parameters, body) for name, body in bodies.items()])
+
+
+def discrete(
+    original: Any, shapes: str = "", *, low: float = 0, high: Any = None, safe: Any = 1, **formulas: Formula
+) -> tuple[Formula, ...]:
+    """Return pmf, logpmf, cdf, logcdf, sf, logsf of (k, *shapes, loc=0); there is no derivative by k and loc.
+
+    The arguments are those of `continuous`; `logpmf` takes the place of `logpdf`, and `high` and `safe` may be
+    functions of the shape parameters.
+    """
+    standard = _Standard(low, high, safe, formulas)
+
+    def shifted(k: Any, values: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+        *args, loc = values
+        k = array(k)
+        k = k if _plain(loc, 0) else k - loc
+        return k, _as_given(args, k)
+
+    def logpmf(k: Any, *values: Any) -> Any:
+        k, args = shifted(k, values)
+        whole = np.floor(k)
+        return np.where(k == whole, standard.apply("logpmf", whole, args, -math.inf, -math.inf), -math.inf)
+
+    def of_k(method: Formula) -> Formula:
+        def call(k: Any, *values: Any) -> Any:
+            k, args = shifted(k, values)
+            return method(np.floor(k), args, True)
+
+        return call
+
+    bodies = {
+        "pmf": lambda k, *values: np.exp(logpmf(k, *values)),
+        "logpmf": logpmf,
+        **{name: of_k(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
+    }
+    parameters = _parameters("k", shapes, (("loc", 0),))
+    return tuple([_entered(original, name, parameters, body) for name, body in bodies.items()])

@@ -1,0 +1,32 @@
+"""The chi-squared distribution: (x, df, loc=0, scale=1); cdf and sf have no derivative by df.
+
+Examples
+--------
+>>> import lazygrad as lg
+>>> from lazygrad.scipy.stats import chi2
+>>> x = lg.parameter(1.0)
+>>> lg.gradient(chi2.logpdf(x, 4.0), x)
+array(0.5)
+"""
+
+from __future__ import annotations
+
+import math
+
+import scipy.special as sc
+import scipy.stats
+
+from ._families import continuous, rest_of
+
+__all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+
+pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
+    scipy.stats.chi2,
+    "df",
+    low=0,
+    logpdf=lambda z, df: sc.xlogy(df / 2 - 1, z) - z / 2 - sc.gammaln(df / 2) - math.log(2) / 2 * df,
+    cdf=lambda z, df: sc.gammainc(df / 2, z / 2),
+    sf=lambda z, df: sc.gammaincc(df / 2, z / 2),
+)
+
+__getattr__ = rest_of(scipy.stats.chi2)

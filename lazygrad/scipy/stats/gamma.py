@@ -1,0 +1,30 @@
+"""The gamma distribution: (x, a, loc=0, scale=1); cdf and sf have no derivative by a.
+
+Examples
+--------
+>>> import lazygrad as lg
+>>> from lazygrad.scipy.stats import gamma
+>>> a = lg.parameter(2.0)
+>>> lg.gradient(gamma.logpdf(1.0, a), a).round(4)
+array(-0.4228)
+"""
+
+from __future__ import annotations
+
+import scipy.special as sc
+import scipy.stats
+
+from ._families import continuous, rest_of
+
+__all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+
+pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
+    scipy.stats.gamma,
+    "a",
+    low=0,
+    logpdf=lambda z, a: sc.xlogy(a - 1, z) - z - sc.gammaln(a),
+    cdf=lambda z, a: sc.gammainc(a, z),
+    sf=lambda z, a: sc.gammaincc(a, z),
+)
+
+__getattr__ = rest_of(scipy.stats.gamma)

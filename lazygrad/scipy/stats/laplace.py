@@ -1,0 +1,37 @@
+"""The Laplace distribution: (x, loc=0, scale=1).
+
+Examples
+--------
+>>> import lazygrad as lg
+>>> from lazygrad.scipy.stats import laplace
+>>> x = lg.parameter(2.0)
+>>> lg.gradient(laplace.logpdf(x), x)
+array(-1.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.stats
+
+from ._families import continuous, rest_of
+
+__all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
+
+
+def _cdf(z: Any) -> Any:
+    tail = 0.5 * np.exp(-abs(z))
+    return np.where(z > 0, 1 - tail, tail)
+
+
+pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
+    scipy.stats.laplace,
+    logpdf=lambda z: -abs(z) - math.log(2),
+    cdf=_cdf,
+    sf=lambda z: _cdf(-z),
+)
+
+__getattr__ = rest_of(scipy.stats.laplace)

@@ -1,0 +1,76 @@
+"""Reductions, statistics and counts: what they refuse, and what is known inside a function transform alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+from lazygrad.ops.cumulative import ACCUMULATE
+
+
+def vector() -> lg.Node:
+    return lg.parameter([2.0, 0.5, 1.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda x: np.sum(x, out=np.zeros(())), TypeError, r"np\.sum cannot write"),
+        (lambda x: np.sum(x, where=np.ones((2, 4), bool)), ValueError, r"np\.sum: the mask `where` of shape \(2, 4\)"),
+        (lambda x: np.max(x, where=x > 1), ValueError, "needs an `initial` value"),
+        (lambda x: np.argmax(x[:0]), lg.ShapeError, "empty sequence"),
+        (lambda x: np.var(x, axis=1), lg.ShapeError, "axis 1 is out of bounds"),
+        (lambda x: np.var(x, ddof=1, correction=1), ValueError, "two names of one number"),
+        (lambda x: np.nanstd(x, ddof=1, correction=1), ValueError, "two names of one number"),
+        (lambda x: np.quantile(x, x[0] / 3), TypeError, "takes numbers for `q`"),
+        (lambda x: np.quantile(x * 1j, 0.5), TypeError, "takes real numbers"),
+        (lambda x: np.percentile(x, 101), ValueError, "must lie between 0 and 100"),
+        (lambda x: np.median(x[0], axis=0), lg.ShapeError, "axis 0 is out of bounds"),
+        (lambda x: np.average(x, weights=[1.0, 2.0]), TypeError, "needs `axis`"),
+        (lambda x: np.average(x, axis=0, weights=[1.0, 2.0]), ValueError, r"weights of shape \(2,\) do not fit"),
+        (lambda x: np.cov(x.reshape(1, 2, 2)), ValueError, "1 or 2 axes"),
+        (lambda x: np.cov(x, aweights=[1.0]), ValueError, "do not fit 4 observations"),
+        (lambda x: np.trace(x), lg.ShapeError, "at least two axes"),
+        (lambda x: np.cumulative_sum(x.reshape(2, 2)), ValueError, "needs `axis`"),
+        (lambda x: np.bincount(x > 1), TypeError, r"np\.bincount .* values"),
+        (lambda x: np.bincount([0, 1], x), ValueError, r"weights of shape \(4,\)"),
+        (lambda x: np.histogram(x, "auto"), TypeError, r"np\.histogram .* values"),
+        (lambda x: np.histogram(x, "auto", weights=x), TypeError, "no weights with bins by name"),
+        (lambda x: np.histogram(x, weights=x[:2]), ValueError, "2 weights for 4 elements"),
+        (lambda x: np.histogramdd([x, x], [3, 4, 5]), ValueError, "3 axes for 2 coordinates"),
+    ],
+)
+def test_refused_when_built(call: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        call(vector())
+
+
+def test_counts_inside_a_transform() -> None:
+    """There a shape may depend on values, so integers and bins are looked at."""
+
+    def f(x: Any) -> Any:
+        counts, edges = np.histogram(x, "auto")
+        np.testing.assert_array_equal(counts.value, np.histogram(vector().value, "auto")[0])
+        weights = np.bincount(np.floor(x).astype(int), x)
+        return (weights * [1.0, 10.0, 100.0, 1000.0]).sum() + edges[-1]
+
+    np.testing.assert_array_equal(lg.grad(f)(vector().value), [100, 1, 10, 1001])
+
+
+@pytest.mark.parametrize("ufunc", ACCUMULATE)
+def test_running_results_of_a_ufunc(ufunc: np.ufunc) -> None:
+    x = lg.parameter([[1.0, 3.0], [2.0, 0.0]])
+    np.testing.assert_array_equal(ACCUMULATE[ufunc](x, axis=1).value, ufunc.accumulate(x.value, axis=1))
+
+
+def test_nothing_but_nan() -> None:
+    """As NumPy's results, without derivative."""
+    x = lg.parameter([[np.nan, np.nan], [1.0, 3.0]])
+    for f, row in ((np.nanmean, [0.5, 0.5]), (np.nanvar, [-1, 1]), (np.nanstd, [-0.5, 0.5]), (np.nansum, [1, 1])):
+        y = f(x, axis=1)
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(lg.gradient(y.sum(), x), [[0, 0], row])
+        assert np.isnan(y.value[0]) == (f is not np.nansum)

@@ -20,6 +20,12 @@ from ._errors import (
     LazygradError as LazygradError,
 )
 from ._errors import (
+    NonFiniteError as NonFiniteError,
+)
+from ._errors import (
+    NonFiniteWarning as NonFiniteWarning,
+)
+from ._errors import (
     NotDifferentiableError as NotDifferentiableError,
 )
 from ._errors import (
@@ -31,6 +37,7 @@ from ._errors import (
 from ._errors import (
     UnconnectedWarning as UnconnectedWarning,
 )
+from ._errstate import errstate as errstate
 from ._forward import hvp as hvp
 from ._forward import jvp as jvp
 from ._jacobian import Plan as Plan
@@ -47,7 +54,10 @@ from ._memo import Report as Report
 from ._memo import record as record
 from ._node import Node as Node
 from ._primitive import primitive as primitive
+from ._progress import Progress as Progress
+from ._progress import progress as progress
 from ._set import update as update
+from ._source import trace_sources as trace_sources
 from ._transforms import elementwise_grad as elementwise_grad
 from ._transforms import grad as grad
 from ._transforms import value_and_grad as value_and_grad
@@ -55,6 +65,7 @@ from ._transforms import vjp as vjp
 
 from . import _operators as _operators, _protocols as _protocols, _pickle as _pickle, _at as _at  # isort: skip  (they give Node its methods)
 from . import engines as engines
+from . import inspect as inspect
 from . import paths as paths
 from .testing import check_grads as check_grads
 from ._version import __version__ as __version__

@@ -115,8 +115,8 @@ class Part:
         if y.ndim > len(beside) or np.broadcast_shapes(y.shape, beside) != beside:
             return None
         changed = self._fitted(change(self.x, y))
-        chosen: Any = np.where(mask.reshape(mask.shape + (1,) * len(beside)), changed, self.x)  # type: ignore[call-overload]
-        return chosen  # type: ignore[no-any-return]
+        chosen: Any = np.where(mask.reshape(mask.shape + (1,) * len(beside)), changed, self.x)
+        return chosen
 
     def _updated(self, name: str, change: Callable[[Any, Any], Any], y: Any) -> Node:
         """The update by a function of what is there and `y`."""

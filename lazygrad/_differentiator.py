@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 import weakref
 from collections.abc import Callable
@@ -16,9 +15,12 @@ from ._contributions import AdjointNode, fitted, follow, shown
 from ._defined import defined_leaves, first_blocked, naming
 from ._engine import LAZY, answers
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
-from ._memo import CacheInfo
+from ._log import logger
+from ._memo import CacheInfo, record
 from ._node import INEXACT, Node, label, lock
+from ._queries import announce, question
 from ._rule import input_name
+from ._source import user_frame
 from ._table import Table, ancestors, row
 from ._value import forward_rec, handed_out, zeros
 
@@ -84,6 +86,7 @@ class Differentiator:
             return _with_cotangent, (self.target, self._memo.seed)
         return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
 
+    @question
     def gradient(self, wrt: Any, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> Any:
         """dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
         with lock:
@@ -92,6 +95,7 @@ class Differentiator:
                 raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
             nodes = resolved(wrt, self.target)
             lazy = engine == LAZY
+            announce(self, nodes, lazy)
             connected = self._connected if lazy else self._answers(engine, nodes)
             missing: list[Node] = []
             found = 0
@@ -114,7 +118,8 @@ class Differentiator:
             if missing and not found and unconnected == "zero":
                 names = ", ".join(label(i) for i in missing)
                 message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
-                warnings.warn(UnconnectedWarning(message), stacklevel=_outside())
+                logger.warning(message)
+                warnings.warn(UnconnectedWarning(message), stacklevel=user_frame()[1])
             return gradients
 
     def adjoint(self, node: Node) -> Node:
@@ -276,14 +281,6 @@ class Differentiator:
             )
 
 
-def _outside() -> int:
-    """The `stacklevel` of the first frame that is not ours, so that a warning shows the user's line."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lazygrad."):
-        frame, level = frame.f_back, level + 1
-    return level
-
-
 def _with_cotangent(L: Node, cotangent: Node) -> Differentiator:
     return Differentiator(L, cotangent=cotangent)
 
@@ -320,7 +317,15 @@ def differentiator(L: Node) -> Differentiator:
         return kept
 
 
-def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent: Any = None, engine: str = LAZY) -> Any:
+def gradient(
+    L: Node,
+    wrt: Any,
+    *,
+    unconnected: Unconnected = "zero",
+    cotangent: Any = None,
+    engine: str = LAZY,
+    report: bool = False,
+) -> Any:
     """Return dL/d`wrt`, computing only what no earlier question has.
 
     Parameters
@@ -337,6 +342,8 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
         To keep its memo between calls, hold a `Differentiator`.
     engine
         The algorithm, by its name in `lazygrad.engines`; only ``"lazy"`` has a memo.
+    report
+        Whether to return ``(gradients, report)``, the report of this question alone: see `lazygrad.record`.
 
     Returns
     -------
@@ -370,6 +377,9 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
     array([1.])
     """
     d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
+    if report:
+        with record() as opened:
+            return d.gradient(wrt, unconnected=unconnected, engine=engine), opened
     return d.gradient(wrt, unconnected=unconnected, engine=engine)
 
 

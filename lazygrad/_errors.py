@@ -1,7 +1,11 @@
 """The errors of lazygrad: each says which node and op, which shapes, and what to do instead."""
 
+from typing import Any
+
 __all__ = [
     "LazygradError",
+    "NonFiniteError",
+    "NonFiniteWarning",
     "NotDifferentiableError",
     "ShapeError",
     "UnconnectedError",
@@ -19,6 +23,19 @@ class ShapeError(LazygradError, ValueError):
 
 class NotDifferentiableError(LazygradError, TypeError):
     """A derivative was asked for along an edge that has no rule (Collins 1.4.4, Definition 6)."""
+
+
+class NonFiniteError(LazygradError, FloatingPointError):
+    """With ``errstate(nonfinite="raise")``: finite numbers gave nan or inf; ``.found`` tells where."""
+
+    @property
+    def found(self) -> Any:
+        """The record of the place, as `lazygrad.inspect.find_nonfinite` gives it."""
+        return self.args[0]
+
+
+class NonFiniteWarning(RuntimeWarning):
+    """With ``errstate(nonfinite="warn")``: finite numbers gave nan or inf."""
 
 
 class UnconnectedError(LazygradError, ValueError):

@@ -87,6 +87,8 @@ class Node(NodeMethods):
     _consumers: weakref.ref[Node] | list[weakref.ref[Node]] | None = None
     _sweep_at: int = _FIRST_SWEEP
     _memo: Any = None  # what is known of the derivatives of this node as a target
+    # The user's file and line; not set unless `_source` traces them.
+    _source: tuple[str, int] | None = attrs.field(init=False)
 
     @property
     def is_leaf(self) -> bool:

@@ -23,26 +23,10 @@ from ._op import Op
 __all__ = ["called", "caller_in_numpy", "is_default", "named", "public_name", "refusal"]
 
 # Arguments that say what is done, and so must be known when a node is built.
-_SETTINGS = frozenset(
-    (
-        *(
-            "axis",
-            "axis1",
-            "axis2",
-            "axes",
-            "copy",
-            "ddof",
-            "decimals",
-            "dtype",
-            "endpoint",
-            "hermitian",
-            "increasing",
-            "k",
-            "keepdims",
-        ),
-        *("kind", "mode", "n", "norm", "num", "offset", "rcond", "rtol", "tol", "order", "side", "stable"),
-    )
-)
+_SETTINGS = {
+    *("axis", "axis1", "axis2", "axes", "copy", "ddof", "decimals", "dtype", "endpoint", "hermitian", "increasing"),
+    *("k", "keepdims", "kind", "mode", "n", "norm", "num", "offset", "order", "rcond", "rtol", "side", "stable", "tol"),
+}
 _OF_ARRAYS = ("astype", "dtype", "ndim", "reshape", "shape", "size", "T")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 HINTS = {
@@ -118,11 +102,12 @@ class _Reading:
 
     names: tuple[str, ...]  # of NumPy's positional arguments
     defaults: Mapping[str, Any]
-    own: tuple[str, ...]  # of the meaning's
-    known: frozenset[str]
-    starred: bool  # the meaning takes any number by position
-    free: bool  # ... any keyword
-    renamed: Mapping[str, str]
+    renamed: Mapping[str, str]  # what stands in the same place by another name
+    known: frozenset[str]  # the names that the meaning takes
+    free: bool  # ... or any
+    aligned: int  # how many arguments may stand as they are
+    direct: frozenset[str]  # ... and may be called so
+    settings: frozenset[str]  # what must be known when a node is built
 
 
 @functools.cache
@@ -135,46 +120,50 @@ def _reading(function: Callable[..., Any], meaning: Callable[..., Any]) -> _Read
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     if isinstance(meaning, Op):
         own: tuple[str, ...] = (*meaning.inputs, *meaning.statics)
-        known, starred, free = frozenset(own), meaning.inputs[-1][0] == "*", False
+        known = direct = frozenset(own)
+        starred, free = meaning.inputs[-1][0] == "*", False
     else:
         mine = list(inspect.signature(meaning).parameters.values())
         own = tuple([p.name for p in mine if p.kind in _POSITIONAL])
-        known = frozenset(own) | {p.name for p in mine if p.kind is p.KEYWORD_ONLY}
+        direct = frozenset([p.name for p in mine if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)])
+        known = direct | frozenset(own)
         starred = any(p.kind is p.VAR_POSITIONAL for p in mine)
         free = any(p.kind is p.VAR_KEYWORD for p in mine)
-    pairs = zip(names, own, strict=False)
-    renamed = {
-        theirs: ours for theirs, ours in pairs if theirs not in known and ours not in defaults | dict.fromkeys(names)
-    }
-    return _Reading(names, defaults, own, known, starred, free, renamed)
+    pairs = list(zip(names, own, strict=False))
+    theirs = {*names, *defaults}
+    renamed = {a: b for a, b in pairs if a not in known and b not in theirs}
+    aligned = next((k for k, (a, b) in enumerate(pairs) if b not in (a, renamed.get(a))), len(pairs))
+    settings = theirs & _SETTINGS - ({"k"} if defaults.get("k", 0) is None else set())  # polyint's are no setting
+    if starred or not names:
+        aligned = sys.maxsize
+    return _Reading(names, defaults, renamed, known, free, aligned, direct, frozenset(settings))
 
 
 def _adapted(
     function: Callable[..., Any], meaning: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[Sequence[Any], dict[str, Any]]:
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
     reading = _reading(function, meaning)
-    by_keyword = dict(kwargs)
-    names, own, renamed = reading.names, reading.own, reading.renamed
-    if not reading.starred and names:
-        for k, theirs in enumerate(names[: len(args)]):
-            if k >= len(own) or own[k] not in (theirs, renamed.get(theirs)):  # from here on the order differs
-                by_keyword.update(zip(names[k:], args[k:], strict=False))
-                args = args[:k]
-                break
-        for theirs, ours in list(zip(names, own, strict=False))[
-            len(args) :
-        ]:  # as the first ones may be called otherwise
-            if theirs not in by_keyword or ours not in (theirs, renamed.get(theirs)):
-                break
-            args = (*args, by_keyword.pop(theirs))
-    for name, value in (*zip(names, args, strict=False), *by_keyword.items()):
-        if isinstance(value, Node) and name in _SETTINGS:
+    names = reading.names
+    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+        if name in reading.settings and isinstance(value, Node):
             raise TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
+    if len(args) <= reading.aligned:
+        if kwargs.keys() <= reading.direct and not any(v is np._NoValue for v in kwargs.values()):
+            return args, kwargs
+        by_keyword = dict(kwargs)
+    else:  # from there on the order differs
+        by_keyword = dict(zip(names[reading.aligned :], args[reading.aligned :], strict=False)) | dict(kwargs)
+        args = args[: reading.aligned]
+    for name in names[len(args) : reading.aligned]:  # the first ones by position, as they may be called otherwise
+        if name not in by_keyword:
+            break
+        args = (*args, by_keyword.pop(name))
     static = {}
     for name, value in by_keyword.items():
         if value is np._NoValue:
             continue
-        if (ours := renamed.get(name, name)) in reading.known or reading.free:
+        ours = reading.renamed.get(name, name)
+        if ours in reading.known or reading.free:
             static[ours] = value
         elif value is not None and not is_default(value, reading.defaults.get(name, inspect.Parameter.empty)):
             raise refusal(public_name(function), name)

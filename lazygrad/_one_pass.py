@@ -15,7 +15,7 @@ from typing import Any
 
 from ._contributions import AdjointNode, summed
 from ._discover import WIDE, Places, flows
-from ._node import Node
+from ._node import INEXACT, Node
 from ._op import frozen
 from ._rule import Rule
 from ._value import forward_rec
@@ -58,9 +58,12 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
     order = sorted(below)
     for serial in order:
         c = below[serial]
+        if not c.inputs or c.dtype.kind not in INEXACT:
+            continue
+        every = c.op.fully_open
         for j in c.inputs:
             known = consumers.get(j.serial)
-            if known is not None and (not known or known[-1] is not c) and flows(c, j):
+            if known is not None and (not known or known[-1] is not c) and (every or flows(c, j)):
                 known.append(c)
                 if serial not in consumers:
                     consumers[serial] = []

@@ -117,7 +117,7 @@ REFUSED = {
     "__index__": ("use as an index", "use `.item()` for the number, or index a node with it"),
     "__array__": (
         "a NumPy array",
-        "use `.value`; to join nodes use `np.concatenate`, `np.stack` or `lazygrad.numpy.array`",
+        "use `.value`; to join nodes use `np.concatenate` or `np.stack`, or `lazygrad.numpy.array`",
     ),
     "__setitem__": ("assignment to a part", "nodes do not change; build a new one, or `set` a leaf"),
 }

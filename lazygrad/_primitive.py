@@ -161,7 +161,7 @@ def _transposed(rule: Rule, to_output: bool) -> Rule:
     return Rule(transposed, rule.reads, rule.rest, (*rule.metas, shape, dtype))
 
 
-def _completed(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool) -> Any:
+def completed(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool) -> Any:
     """Rules of one kind, with those of the other kind transposed where one is missing."""
 
     def one(rule: Rule | None, other: Rule | None) -> Rule | None:
@@ -262,8 +262,8 @@ def primitive(
         register=False,
     )
     fields = {a.name: getattr(made, a.name) for a in attrs.fields(Op)}
-    fields["vjp"] = _completed(made.vjp, made.jvp, to_output=False)
-    fields["jvp"] = _completed(made.jvp, made.vjp, to_output=True)
+    fields["vjp"] = completed(made.vjp, made.jvp, to_output=False)
+    fields["jvp"] = completed(made.jvp, made.vjp, to_output=True)
     fields["pairs"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
     home = (str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", name)))
     return Primitive(**fields, home=home, eager=shape is None)

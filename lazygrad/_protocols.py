@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ._declare import MEANINGS
-from ._node import NO_STATIC, Node, install
+from ._node import NO_STATIC, Node, build, install
 from ._numpy_calls import called, caller_in_numpy, is_default, named, public_name, refusal
-from ._op import Op, as_node
+from ._op import Op, as_node, as_nodes
 from .ops import linear, logsumexp
 
 __all__ = ["METHODS", "PROPERTIES", "REFUSED_METHODS"]
@@ -104,7 +104,9 @@ def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
         _no_keywords(public_name(ufunc), kwargs)
     try:
         if call.__class__ is Op and not call.statics:
-            return call.single(self) if len(inputs) == 1 else call.on_nodes(inputs, NO_STATIC)
+            if len(inputs) == 1:
+                return call.single(self)
+            return call.pair(*as_nodes(inputs)) if len(inputs) == 2 else call.on_nodes(inputs, NO_STATIC)
         return call(*inputs)
     except (TypeError, AttributeError) as error:
         raise named(error, ufunc) from error.__cause__
@@ -133,7 +135,9 @@ def _reshape(self: Node, shape: Any, *more: int, order: str = "C", copy: bool | 
 
 def _transpose(self: Node, axes: Any = None, *more: int) -> Node:
     """The axes in another order; reversed by default."""
-    return called(np.transpose, (self, None if axes is None else _several(axes, more)), {})
+    if axes is None:
+        return build(linear.transpose, (self,), {"axes": None}, self.shape[::-1], self.dtype)
+    return called(np.transpose, (self, _several(axes, more)), {})
 
 
 def _astype(self: Node, dtype: Any, *, copy: bool = True) -> Node:

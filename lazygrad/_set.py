@@ -19,6 +19,8 @@ import numpy as np
 from ._demand import demand
 from ._errors import LazygradError
 from ._leaf import CONSTANT, kept, leaf_array
+from ._log import logger
+from ._memo import recorders
 from ._node import Node, by_serial, install, living_consumers, lock
 
 __all__ = ["invalidate", "update"]
@@ -38,7 +40,14 @@ def _forget(i: Node) -> None:
 
 def invalidate(i: Node) -> None:
     """Mark everything computed from `i` as stale; leaves themselves keep their value."""
-    demand(i, _fresh, _forget)
+    watchers = recorders()
+
+    def forget_and_tell(node: Node) -> None:
+        _forget(node)
+        for watcher in watchers:
+            watcher.forgot(node)
+
+    demand(i, _fresh, forget_and_tell if watchers else _forget)
 
 
 def _same(old: Any, new: np.ndarray[Any, Any]) -> bool:
@@ -209,6 +218,7 @@ def _drop_adjoints(nodes: list[Node]) -> None:
     """Empty the memos of these nodes."""
     for i in nodes:
         if i._memo is not None:
+            logger.info("the memo of %r is cleared: a leaf below it changes shape or dtype", i)
             i._memo.reshaped()
         if i.op is not None:
             i.op.reshaped(i)

@@ -41,7 +41,10 @@ class Tangents:
         return self._found.get(i.serial)
 
     def _needs(self, i: Node) -> Sequence[Node]:
-        return (i.op.unfold(i)[0],) if isinstance(i, AdjointNode) else i.inputs
+        if isinstance(i, AdjointNode):
+            root = i.op.unfold(i)[0]
+            return () if root is None else (root,)  # without contributions it is a constant zero
+        return i.inputs
 
     def _missing(self, i: Node) -> Sequence[Node] | None:
         if i.serial in self._found or i.serial < self._oldest or i.dtype.kind not in INEXACT:
@@ -50,7 +53,7 @@ class Tangents:
 
     def _build(self, i: Node) -> None:
         if isinstance(i, AdjointNode):  # it is what it unfolds into
-            self._found[i.serial] = self._found.get(self._needs(i)[0].serial)
+            self._found[i.serial] = next((self._found.get(j.serial) for j in self._needs(i)), None)
             return
         total: Any = None
         for k, j in enumerate(i.inputs):

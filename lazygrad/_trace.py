@@ -6,9 +6,14 @@ from collections.abc import Iterable
 
 from ._node import Node, label
 
-__all__ = ["trace"]
+__all__ = ["title", "trace"]
 
 DEEPEST = 30  # deeper lines stay at this indent, so that a chain of 100 000 nodes is not 10 GB of blanks
+
+
+def title(adjoint: Node) -> str:
+    """What an adjoint is called: dL/di."""
+    return f"d{adjoint.op.target()}/d{label(adjoint.of)}"  # type: ignore[attr-defined]
 
 
 def trace(events: Iterable[tuple[Node, bool]]) -> str:
@@ -35,7 +40,7 @@ def _block(root: Node, fresh: dict[int, Node]) -> list[str]:
             continue
         name = label(item.of)  # type: ignore[attr-defined]
         computed = fresh.pop(item.serial, None) is not None
-        lines.append(f"{indent}d{item.op.target()}/d{name} {'->' if computed else '<-'} table[{name}]")
+        lines.append(f"{indent}{title(item)} {'->' if computed else '<-'} table[{name}]")
         edges = item.edge_adjoints() if computed else []  # type: ignore[attr-defined]
         if all(adjoint.op is None for _, adjoint in edges):
             continue  # where the only consumer is the target itself, dL/di is the local derivative

@@ -15,6 +15,7 @@ from ._contributions import fitted_node
 from ._derivation import Derivation
 from ._differentiator import Differentiator, differentiator
 from ._leaf import constant, parameter
+from ._log import logger
 from ._memo import recorders
 from ._node import INEXACT, Node, lock
 from ._one_pass import pulled
@@ -40,6 +41,8 @@ def _gradients(call: Call, L: Node, seeded: bool = False) -> Any:
             found = pulled(L, call.nodes, ones[()])
         if found is not None and len(found) == len(call.nodes):
             return call.like_arguments([handed_out(found[i.serial]) for i in call.nodes])
+        if found is None:
+            logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", title(call.function))
     return _asked(call, Differentiator(L, cotangent=ones) if seeded else differentiator(L))
 
 

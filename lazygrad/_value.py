@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ._demand import demand
-from ._memo import recorders
+from ._memo import Watcher, recorders
 from ._node import Node, install, lock
 
-__all__ = ["forward_rec", "handed_out", "zeros"]
+__all__ = ["forward_rec", "handed_out", "pending", "zeros"]
 
 
 def _missing(i: Node) -> Sequence[Node] | None:
@@ -32,7 +32,8 @@ def _compute(i: Node) -> None:
     try:
         i._value = i.op.run(i)
     except Exception as error:
-        error.add_note(f"while computing {i!r} from {', '.join(repr(j) for j in i.inputs[:8])}")
+        built = "" if i.source is None else f", built at {i.source}"
+        error.add_note(f"while computing {i!r} from {', '.join(repr(j) for j in i.inputs[:8])}{built}")
         raise
 
 
@@ -47,33 +48,55 @@ def forward_rec(i: Node, *, asked: bool = True) -> Any:
         Whether this is a request of its own, or on behalf of one that was counted already.
     """
     with lock:
-        reports = recorders()
+        watchers = recorders()
         if asked and i.op is not None:
             i.op.requested()
-        if not reports:
+        if not watchers:
             if i._value is None:
                 demand(i, _missing, _compute)
         else:
-            _recorded(i, asked, reports)
+            _recorded(i, asked, watchers)
         return i._value
 
 
-def _recorded(i: Node, asked: bool, reports: Sequence[Any]) -> None:
-    computed: list[Node] = []
-
-    def compute_and_note(node: Node) -> None:
+def _recorded(i: Node, asked: bool, watchers: Sequence[Watcher]) -> None:
+    def compute_and_tell(node: Node) -> None:
+        for watcher in watchers:
+            watcher.before(node)
         _compute(node)
-        if node.op.mirrors is None:  # a mirror shows what its original computed
-            computed.append(node)
+        for watcher in watchers:
+            watcher.after(node)
 
-    for report in reports:
-        report.begin(i, asked)
+    for watcher in watchers:
+        watcher.begin(i, asked)
     try:
         if i._value is None:
-            demand(i, _missing, compute_and_note)
-    finally:  # what was computed before an exception stays computed
-        for report in reports:
-            report.extend(computed)
+            demand(i, _missing, compute_and_tell)
+    finally:
+        for watcher in watchers:
+            watcher.end()
+
+
+def pending(i: Node, done: dict[int, Node]) -> list[Node]:
+    """What `forward_rec` of a node would compute, in that order, given what is `done` before; that is done, too, then."""
+    found: list[Node] = []
+
+    def missing(j: Node) -> Sequence[Node] | None:
+        if j._value is not None or j.serial in done:
+            return None
+        return [k for k in j.inputs if k._value is None and k.serial not in done]
+
+    def compute(j: Node) -> None:
+        done[j.serial] = j
+        original = j.op.mirrors
+        if original is None:
+            found.append(j)
+        elif original._value is None and original.serial not in done:  # a mirror has it computed
+            done[original.serial] = original
+            found.append(original)
+
+    demand(i, missing, compute)
+    return found
 
 
 def handed_out(value: Any) -> np.ndarray[Any, Any]:

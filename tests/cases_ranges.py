@@ -29,5 +29,12 @@ ROWS = (
         label="logspace of a base",
     ),
     calls(np.geomspace, positive, shapes=ENDS, statics=SPACED, dtypes=FLOATS),
-    calls(np.geomspace, lambda rng, shape: -positive(rng, shape), shapes=ENDS[:2], statics=SPACED[:1], dtypes=FLOATS, label="below 0"),
+    calls(
+        np.geomspace,
+        lambda rng, shape: -positive(rng, shape),
+        shapes=ENDS[:2],
+        statics=SPACED[:1],
+        dtypes=FLOATS,
+        label="below 0",
+    ),
 )

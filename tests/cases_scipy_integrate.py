@@ -6,34 +6,37 @@ from typing import Any
 
 import numpy as np
 import scipy.integrate as si
-from cases_scipy_special import ours, within
+from rows import Row
 
+import lazygrad as lg
 from lazygrad.scipy import integrate
 
 SHARP = {"rtol": 1e-12, "atol": 1e-13}
-
-
-def times(rng: np.random.Generator, shape: Any) -> Any:
-    return np.cumsum(rng.uniform(0.2, 0.4, size=shape))
 
 
 def oscillator(y: Any, t: Any, stiffness: Any) -> Any:
     return [y[1], np.cos(t) - stiffness * y[0] ** 3]
 
 
-def solved(odeint: Any) -> Any:
-    return lambda y0, t, stiffness: odeint(oscillator, y0, t, (stiffness,), **SHARP)
+def packed(rng: np.random.Generator, shape: Any) -> Any:
+    """y0, two times and the stiffness."""
+    return np.array([0.7, 0.9, 0.2, 0.6, 0.8]) + rng.uniform(0, 0.1, shape)
 
 
-LEAVES = within(0.5, 1), times, within(0.5, 1)
+def solved(packed: Any, problem: Any) -> Any:
+    return si.odeint(oscillator, packed[:2], packed[2:4], (packed[4],), **SHARP)
+
+
+LEAF = lg.parameter(np.ones(2))
+PROBLEM = integrate.odeint(oscillator, LEAF, LEAF, (LEAF[0],), **SHARP).static["problem"]
 ROWS = (
-    ours(
-        solved(integrate.odeint),
-        solved(si.odeint),
-        *LEAVES,
-        shapes=(((2,), (2,), ()),),
+    Row(
+        "scipy.integrate.odeint",
+        solved,
+        (packed,),
+        (((5,),),),
+        ({"problem": PROBLEM},),
         dtypes=(),
         covers=(si.odeint,),
-        label="odeint",
     ),
 )

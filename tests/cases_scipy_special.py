@@ -43,6 +43,7 @@ def ours(function: Any, scipys: Any, *domains: Domain, **fields: Any) -> Row:
         dtypes = {np.asarray(x).dtype for x in inputs}
         return out.astype(np.float32) if dtypes == {np.dtype(np.float32)} else out
 
+    fields["label"] = f"of SciPy {fields.get('label', '')}"
     return calls(function, *domains, reference=reference, **{"covers": (scipys,), "dtypes": FLOATS, **fields})
 
 
@@ -127,16 +128,26 @@ ROWS = (
     # sums of exponentials
     ours(special.logsumexp, sc.logsumexp, shapes=SHAPES[:2]),
     *[
-        ours(
-            lambda a, b, **static: special.logsumexp(a, b=b, **static),
-            lambda a, b, **static: sc.logsumexp(a, b=b, **static),
-            real,
-            positive,
-            label="logsumexp with weights",
-            shapes=(((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 1), (2, 3))),
-            statics=({"axis": None}, {"axis": -1, "keepdims": True}),
+        Row(
+            f"scipy.special.{op}",
+            lambda a, b, k=k, **static: sc.logsumexp(a, b=b, **static, return_sign=True)[k],
+            (real, positive),
+            (((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 1), (2, 3))),
+            ({"axis": None}, {"axis": -1, "keepdims": True}),
+            FLOATS,
+            order=order,
         )
+        for k, (op, order) in enumerate((("logsumexp", 2), ("logsumexp_sign", 0)))
     ],
+    ours(
+        lambda a, b, **static: special.logsumexp(a, b=b, **static),
+        lambda a, b, **static: sc.logsumexp(a, b=b, **static),
+        real,
+        positive,
+        label="logsumexp with weights",
+        shapes=(((2, 3), (3,)),),
+        statics=({"axis": (0, 1)},),
+    ),
     ours(special.softmax, sc.softmax, shapes=SHAPES[:2], statics=({}, {"axis": -1})),
     ours(special.log_softmax, sc.log_softmax, shapes=SHAPES[:2], statics=({}, {"axis": -1})),
 )

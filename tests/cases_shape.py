@@ -312,7 +312,7 @@ OTHER_LIKE = ({}, {"dtype": np.int32}, {"shape": (2, 2)}, {"shape": 3, "dtype": 
 
 CONSTRUCTORS = (
     *[metadata(f, statics=OTHER_LIKE) for f in (np.ones_like, np.zeros_like)],
-    metadata(np.empty_like, lambda x, **static: np.empty_like(x, **static) * 0, statics=OTHER_LIKE),
+    metadata(np.empty_like, lambda x, **static: np.zeros_like(np.empty_like(x, **static)), statics=OTHER_LIKE),
     metadata(np.full_like, lambda x, **static: np.full_like(x, 2, **static), statics=OTHER_LIKE),
     named(lambda x, **static: np.full_like(x, x.sum(), **static), np.full_like, label="with nodes", dtypes=FLOATS),
     named(
@@ -331,7 +331,7 @@ CONSTRUCTORS = (
     ),
     calls(np.copy),
     named(lambda x: np.astype(x, np.float64), np.astype, shapes=UNARY),
-    *[metadata(f) for f in (np.shape, np.ndim, np.size)],
+    *[metadata(f) for f in (np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj)],
     metadata(np.size, shapes=CUBE, statics=by(axis=(0, -1, None))),
     metadata(np.result_type, lambda x: np.result_type(x, np.float32, 2).num),
     metadata(np.common_type, lambda x: np.dtype(np.common_type(x, np.ones(1, np.float32))).num, dtypes=FLOATS),

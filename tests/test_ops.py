@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,26 @@ from lazygrad._declare import MEANINGS, op
 from lazygrad._op import OPS, Op
 from lazygrad._rule import ZERO
 
+CASES_OF = [(row, dict(row.cases())) for row in TABLE]
 NAMED = [named for row in TABLE for named in row.cases()]
 CASES = dict(NAMED)
 SMOOTH = {name: case for name, case in CASES.items() if case.order and case.wrt}
+
+
+def name_of(row_and_cases: Any) -> str:
+    row, _ = row_and_cases
+    return f"{row.name} {row.label}".strip()
+
+
+@contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Says in the report of a failure which of a row's cases it was: each as a test of its own would take minutes."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(what)
+        raise
+
 
 # -- the table -------------------------------------------------------------------------------------
 
@@ -44,28 +63,25 @@ def test_every_op_with_a_rule_has_a_case_that_differentiates_by_each_input() -> 
     assert tried == {(name, k) for name, o in OPS.items() for k in range(len(o.inputs)) if has_rule(o.vjp, k)}
 
 
-@pytest.mark.parametrize("check", ["value", "inference"])
-@pytest.mark.parametrize("name", CASES)
-def test_value(check: str, name: str) -> None:
-    CHECKS[check](CASES[name])
-
-
-@pytest.mark.parametrize("check", [check for check in CHECKS if check not in ("value", "inference")])
-@pytest.mark.parametrize("name", SMOOTH)
-def test_derivative(check: str, name: str) -> None:
-    CHECKS[check](SMOOTH[name])
-
-
-@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_dtypes(row: Any) -> None:
-    for _, case in row.cases():
+@pytest.mark.parametrize("row_and_cases", CASES_OF, ids=name_of)
+def test_cases(row_and_cases: Any) -> None:
+    """Value, shape and dtype; and where there is one the derivative, in all ways."""
+    row, cases = row_and_cases
+    for name, case in cases.items():
+        for what, check in CHECKS.items():
+            if what in ("value", "inference") or (case.order and case.wrt):
+                with naming(f"the check {what!r} of {name!r}"):
+                    check(case)
         for dtype in row.dtypes:
-            check_dtype(case, dtype)
+            with naming(f"the dtype {np.dtype(dtype)} of {name!r}"):
+                check_dtype(case, dtype)
 
 
-@pytest.mark.parametrize(("row", "point"), [(row, point) for row in TABLE for point in row.points])
-def test_points(row: Any, point: Any) -> None:
-    check_point(row.call, point)
+@pytest.mark.parametrize("row", [row for row in TABLE if row.points], ids=lambda row: row.name)
+def test_points(row: Any) -> None:
+    for point in row.points:
+        with naming(repr(point)):
+            check_point(row.call, point)
 
 
 @pytest.mark.parametrize("name", [name for name, o in OPS.items() if set(o.vjp) == {ZERO} and name not in OF_INTEGERS])

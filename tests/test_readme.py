@@ -32,7 +32,7 @@ def test_command(command):
     assert done.stdout.strip()
 
 
-@pytest.mark.parametrize("script", ["ten_queries", "changed_layer", "scalar_step"])
+@pytest.mark.parametrize("script", ["ten_queries", "changed_layer", "scalar_step", "define_by_run"])
 def test_benchmark_runs(script):
     command = [sys.executable, f"tests/benchmarks/{script}.py", "--quick"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)

@@ -12,16 +12,16 @@ def test_a_matrix_is_refused() -> None:
         x * np.matrix([[1.0, 2.0], [3.0, 4.0]])
 
 
-@pytest.mark.parametrize("dtype", [object, complex, str])
+@pytest.mark.parametrize("dtype", [object, "datetime64[s]", str])
 def test_no_way_to_other_dtypes(dtype: type) -> None:
-    with pytest.raises(TypeError, match="only bool, int and float"):
+    with pytest.raises(TypeError, match="only bool, int, float and complex"):
         lg.parameter([1.0, 2.0]).astype(dtype)
 
 
 @pytest.mark.parametrize("cotangent", [[1j, 2.0], np.array([1.0, 2.0], object), ["a", "b"]])
 def test_a_cotangent_is_real(cotangent: object) -> None:
     x = lg.parameter([1.0, 2.0])
-    with pytest.raises(TypeError, match="cotangent must be real"):
+    with pytest.raises(TypeError, match="numbers that its dtype can hold"):
         lg.gradient(x * 2, x, cotangent=cotangent)
 
 

@@ -60,6 +60,8 @@ def _stand_in(x: Any) -> Any:
 
 function(np.shape)(lambda a: a.shape)
 function(np.ndim)(lambda a: a.ndim)
+function(np.iscomplexobj)(lambda x: x.dtype.kind == "c")
+function(np.isrealobj)(lambda x: x.dtype.kind != "c")
 
 
 @function(np.size)

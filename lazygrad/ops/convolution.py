@@ -40,7 +40,7 @@ def _counts(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes
 def _windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     """A view: (*lead, *count, *size)."""
     axes = tuple(range(x.ndim - len(size), x.ndim))
-    view = np.lib.stride_tricks.sliding_window_view(x, _spans(size, dilation), axis=axes)  # type: ignore[call-overload]
+    view: Any = np.lib.stride_tricks.sliding_window_view(x, _spans(size, dilation), axis=axes)
     steps = [slice(None, None, s) for s in (*stride, *dilation)]
     return view[(..., *steps)]
 
@@ -50,7 +50,7 @@ def _overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> A
     k = len(length)
     first, last = parts.ndim - 2 * k, parts.ndim - k
     size, count = parts.shape[first:last], parts.shape[last:]
-    out = np.zeros((*parts.shape[:first], *length), parts.dtype)
+    out: Any = np.zeros((*parts.shape[:first], *length), parts.dtype)
     for place in np.ndindex(size):
         starts = [p * d for p, d in zip(place, dilation, strict=True)]
         own = [slice(a, a + s * (n - 1) + 1, s) for a, s, n in zip(starts, stride, count, strict=True)]

@@ -210,7 +210,7 @@ def histogramdd(
     if not isinstance(sample, (list, tuple)):
         sample = [sample] if sample.ndim < 2 else sample.T
     columns = list(sample)
-    if all(np.ndim(x) == 0 for x in columns):  # numbers are points of one coordinate
+    if np.ndim(columns[0]) == 0:  # numbers are points of one coordinate
         columns = [np.stack(columns)]
     bins = bins if hasattr(bins, "__len__") and not isinstance(bins, str) else [bins] * len(columns)
     if len(bins) != len(columns):

@@ -342,7 +342,7 @@ def parsed(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
     masked = False
     key = key if isinstance(key, tuple) else (key,)
     for item in key:
-        if item is None or item is Ellipsis or isinstance(item, slice):
+        if item.__class__ is int or item.__class__ is slice or item is None or item is Ellipsis:
             items.append(item)
             continue
         if _is_flag(item):

@@ -76,7 +76,7 @@ def multigammaln(a: Any, d: int) -> Any:
     Examples
     --------
     >>> float(multigammaln(3.0, 2).round(4))
-    1.4473
+    1.5502
     """
     total = d * (d - 1) / 4 * math.log(math.pi)
     for j in range(d):

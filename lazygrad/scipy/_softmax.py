@@ -104,6 +104,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     if b is None and not return_sign:
         return ops.logsumexp(a, axis=axis, keepdims=keepdims)
     weights = 1.0 if b is None else np.asarray(b) if isinstance(b, (list, tuple)) else b
+    axis = axis if np.ndim(a) or np.ndim(weights) else None  # of one number nothing is reduced
     out = _logsumexp(a, weights, axis=axis, keepdims=keepdims)
     sign = _sign(a, weights, axis=axis, keepdims=keepdims)
     return (out, sign) if return_sign else np.where(sign < 0, np.nan, out)

@@ -41,7 +41,7 @@ def _rows(parts: Sequence[Any]) -> Any:
     return np.concatenate([np.reshape(p, (1, -1)) for p in parts], axis=0)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class _Problem:
     """dy/dt = function(y, t, *args) for all but the numbers that y0, t and the float arguments hold."""
 
@@ -50,6 +50,9 @@ class _Problem:
     count: int  # of t
     shapes: tuple[tuple[int, ...], ...]  # of the float arguments
     options: tuple[tuple[str, Any], ...]
+
+    def __repr__(self) -> str:
+        return f"<{self.size} equations at {self.count} times>"
 
     def unpacked(self, packed: Any) -> tuple[Any, Any, list[Any]]:
         """y0, t and the float arguments from one vector of them all."""
@@ -184,8 +187,8 @@ def odeint(
     >>> import lazygrad as lg
     >>> rate = lg.parameter(2.0)
     >>> y = odeint(lambda y, t, rate: -rate * y, 1.0, [0.0, 1.0], (rate,))
-    >>> lg.gradient(y[-1, 0], rate).round(4)
-    array(-0.1353)
+    >>> round(lg.gradient(y[-1], rate, cotangent=[1.0]).item(), 4)
+    -0.1353
     """
     nodes = [k for k, a in enumerate(args) if isinstance(a, Node)]
     if wrong := [args[k] for k in nodes if args[k].dtype.kind not in INEXACT]:

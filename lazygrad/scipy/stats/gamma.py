@@ -5,8 +5,8 @@ Examples
 >>> import lazygrad as lg
 >>> from lazygrad.scipy.stats import gamma
 >>> a = lg.parameter(2.0)
->>> lg.gradient(gamma.logpdf(1.0, a), a).round(4)
-array(-0.4228)
+>>> round(lg.gradient(gamma.logpdf(1.0, a), a).item(), 4)
+-0.4228
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from ..._declare import op
 from ..._node import Node
 from ..._op import Op, Signature
 from .._calls import on_nodes
-from ..linalg import inexact, solve_triangular, square
+from .._matrix_equations import inexact, solve_triangular, square
 from ._families import array, rest_of
 
 __all__ = ["entropy", "logpdf", "pdf"]
@@ -33,7 +33,7 @@ def _cutoff(dtype: np.dtype[Any]) -> float:
 
 
 def _log_pseudo_det(a: Any) -> Any:
-    eigenvalues = np.linalg.eigvalsh(a)
+    eigenvalues = np.linalg.eigvalsh((a + a.T) / 2)
     kept = eigenvalues > _cutoff(a.dtype) * np.max(abs(eigenvalues), initial=0)
     return np.sum(np.log(np.where(kept, eigenvalues, 1)), dtype=eigenvalues.dtype)
 
@@ -44,17 +44,17 @@ def _scalar(a: Node) -> Signature:
 
 
 def _pseudo_inverse(a: Any) -> Any:
-    return np.linalg.pinv(a, rcond=_cutoff(a.dtype))
+    return np.linalg.pinv((a + a.T) / 2, rcond=_cutoff(a.dtype))
 
 
 log_pseudo_det: Op = op(
     "scipy.stats.log_pseudo_det",
     _log_pseudo_det,
     shape=_scalar,
-    vjp={"a": lambda g, a: g * _pseudo_inverse(a).T},
-    jvp={"a": lambda t, a: np.sum(t * _pseudo_inverse(a).T)},
+    vjp={"a": lambda g, a: g * _pseudo_inverse(a)},
+    jvp={"a": lambda t, a: np.sum(t * _pseudo_inverse(a))},
     inputs="a",
-    doc="The logarithm of the product of the eigenvalues other than 0 of a symmetric matrix.",
+    doc="The logarithm of the product of the eigenvalues other than 0 of a matrix's symmetric part.",
 )
 
 
@@ -124,7 +124,7 @@ def pdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) ->
     Examples
     --------
     >>> import lazygrad as lg
-    >>> pdf(lg.parameter(0.0)).item().__round__(4)
+    >>> round(pdf(lg.parameter(0.0)).item(), 4)
     0.3989
     """
     return np.exp(logpdf(x, mean, cov, allow_singular))

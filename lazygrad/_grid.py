@@ -1,0 +1,138 @@
+"""Tables of numbers and names, as aligned text, as HTML for notebooks and for `rich`."""
+
+from __future__ import annotations
+
+import html
+import importlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+
+__all__ = ["Grid", "Shown", "cut", "optional", "size"]
+
+SHOWN = 200  # rows of a table in a notebook or a terminal with colours
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def size(nbytes: float) -> str:
+    """A number of bytes, short.
+
+    Examples
+    --------
+    >>> size(800), size(31_800_000)
+    ('800 B', '31.8 MB')
+    """
+    power = 0
+    while nbytes >= 1000 and power < len(UNITS) - 1:
+        nbytes /= 1000
+        power += 1
+    return f"{nbytes:.3g} {UNITS[power]}" if power else f"{nbytes:.0f} B"
+
+
+def optional(module: str, extra: str, what: str) -> Any:
+    """An optional dependency; an ImportError that names the extra if it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        raise ImportError(f'{what} needs {package}: pip install "lazygrad[{extra}]"') from error
+
+
+def cut(items: Sequence[Any], at: int) -> tuple[Sequence[Any], str]:
+    """The first items, and what to say of the rest."""
+    more = len(items) - at
+    return items[:at], f"... and {more} more" if more > 0 else ""
+
+
+@attrs.frozen
+class Grid:
+    """Rows under a head, below a line of text.
+
+    Parameters
+    ----------
+    head
+        The columns' names.
+    rows
+        One cell a column each; `str` makes text of them.
+    title, foot
+        Lines above and below.
+    align
+        ``<`` or ``>`` for each column; the last one given serves the rest. The first column is to the left.
+    """
+
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[Any]] = ()
+    title: str = ""
+    foot: str = ""
+    align: str = "<>"
+
+    def side(self, column: int) -> str:
+        """Where the text of a column stands."""
+        return self.align[min(column, len(self.align) - 1)]
+
+    def text(self, narrowest: int = 0) -> str:
+        """Aligned columns, each at least so wide."""
+        cells = [[str(cell) for cell in row] for row in (self.head, *self.rows)] if self.head else []
+        widths = [max(narrowest, *map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            "  ".join([f"{cell:{self.side(k)}{w}}" for k, (cell, w) in enumerate(zip(row, widths, strict=True))])
+            for row in cells
+        ]
+        return "\n".join([line.rstrip() for line in (self.title, *lines, self.foot) if line])
+
+    def html(self) -> str:
+        """An HTML table."""
+
+        def line(tag: str, cells: Sequence[Any]) -> str:
+            sides = ["left" if self.side(k) == "<" else "right" for k in range(len(cells))]
+            made = [
+                f'<{tag} style="text-align:{side}">{html.escape(str(cell))}</{tag}>'
+                for cell, side in zip(cells, sides, strict=True)
+            ]
+            return f"<tr>{''.join(made)}</tr>"
+
+        rows, more = cut(self.rows, SHOWN)
+        table = ""
+        if self.head:
+            body = "".join([line("td", row) for row in rows])
+            table = f"<table><thead>{line('th', self.head)}</thead><tbody>{body}</tbody></table>"
+        parts = [f"<p>{html.escape(text)}</p>" if text else "" for text in (self.title, more, self.foot)]
+        return parts[0] + table + parts[1] + parts[2]
+
+    def rich(self) -> Any:
+        """A table of `rich`."""
+        from rich.console import Group  # noqa: PLC0415  (an extra)
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        rows, more = cut(self.rows, SHOWN)
+        parts: list[Any] = [Text(self.title, style="bold")] if self.title else []
+        if self.head:
+            table = Table()
+            for k, name in enumerate(self.head):
+                style = "cyan" if k == 0 else "green" if name in ("hits", "hit rate", "reused") else None
+                table.add_column(name, justify="left" if self.side(k) == "<" else "right", style=style)
+            for row in rows:
+                table.add_row(*[Text(str(cell)) for cell in row])
+            parts.append(table)
+        return Group(*parts, *[Text(text) for text in (more, self.foot) if text])
+
+
+class Shown:
+    """What is shown as tables: in a notebook, and by `rich`."""
+
+    __slots__ = ()
+
+    def grids(self) -> Sequence[Grid]:
+        """The tables."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return f'<div class="lazygrad">{"".join([grid.html() for grid in self.grids()])}</div>'
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        """For `rich`, if it is installed."""
+        for grid in self.grids():
+            yield grid.rich()

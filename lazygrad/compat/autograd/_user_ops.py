@@ -1,0 +1,367 @@
+"""Users' own primitives as autograd declares them: any arguments, rules that are told all of them.
+
+A primitive is evaluated when it is called, as only that tells what it returns. The nodes among its arguments
+(within lists, tuples and dicts, too) become the inputs of one op; all else is kept beside them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..._context import arguments_of
+from ..._node import Node
+from ..._op import frozen
+from ..._primitive import Primitive, completed
+from ..._rule import OUT, UNDEFINED, ZERO, Rule
+from ..._tree import Tree, flatten, map_tree
+from ._structures import aligned, plain
+
+__all__ = [
+    "def_linear",
+    "defjvp",
+    "defjvp_argnum",
+    "defjvp_argnums",
+    "defvjp",
+    "defvjp_argnum",
+    "defvjp_argnums",
+    "primitive",
+]
+
+Place = tuple[int, tuple[Any, ...]]  # which argument, and where in it
+_HOLE = object()  # what stands in an argument for a node
+
+
+def _nodes_in(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
+    if isinstance(tree, Node):
+        yield path, tree
+    elif isinstance(tree, dict):
+        for key, child in tree.items():
+            yield from _nodes_in(child, (*path, key))
+    elif isinstance(tree, (list, tuple)):
+        for k, child in enumerate(tree):
+            yield from _nodes_in(child, (*path, k))
+
+
+def _part(tree: Any, path: tuple[Any, ...]) -> Any:
+    return functools.reduce(lambda part, key: part[key], path, tree)
+
+
+@attrs.define(eq=False)
+class _Packing:
+    """How a result of several arrays lies in one."""
+
+    tree: Tree
+    shapes: list[tuple[int, ...]]
+    dtypes: list[np.dtype[Any]]
+    single: bool
+
+    @classmethod
+    def of(cls, result: Any, name: str) -> _Packing:
+        tree = flatten(result)
+        arrays = [np.asarray(leaf) for leaf in tree.leaves]
+        for array, leaf in zip(arrays, tree.leaves, strict=True):
+            if array.dtype.kind not in "biufc":
+                raise TypeError(f"{name} returned {type(leaf).__name__}, through which nothing can be differentiated")
+        single = len(arrays) == 1 and tree.leaves[0] is result
+        return cls(tree, [array.shape for array in arrays], [array.dtype for array in arrays], single)
+
+    def packed(self, result: Any) -> Any:
+        """One array, or node, of a result or of a tangent of one."""
+        if self.single:
+            return result
+        parts = aligned(result, self.tree.like(range(len(self.shapes))))
+        return np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)
+
+    def unpacked(self, flat: Any) -> Any:
+        """The result, or a cotangent of it, from one array or node."""
+        if self.single:
+            return flat
+        parts, start = [], 0
+        for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
+            stop = start + int(np.prod(shape, dtype=int))
+            part = np.reshape(flat[start:stop], shape)
+            part = np.real(part) if part.dtype.kind == "c" and dtype.kind != "c" else part
+            parts.append(part if part.dtype == dtype else part.astype(dtype))
+            start = stop
+        return self.tree.like(parts)
+
+
+@attrs.define(eq=False)
+class _Invocation:
+    """One call: its arguments without the nodes, and how its result is packed."""
+
+    function: Callable[..., Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+    out: _Packing | None = None
+
+    def filled(self, inputs: Sequence[Any]) -> list[Any]:
+        """All arguments, with these in place of the nodes."""
+        following = iter(inputs)
+        return [map_tree(lambda leaf: next(following) if leaf is _HOLE else leaf, arg) for arg in self.args]
+
+    def run(self, *values: Any) -> Any:
+        """The packed result for these values of the nodes."""
+        result = self.function(*self.filled([plain(value) for value in values]), **self.kwargs)
+        self.out = _Packing.of(result, getattr(self.function, "__name__", "a primitive"))
+        return self.out.packed(result)
+
+    def unpacked(self, flat: Any) -> Any:
+        """As `_Packing.unpacked`."""
+        assert self.out is not None
+        return self.out.unpacked(flat)
+
+    def packed(self, result: Any) -> Any:
+        """As `_Packing.packed`."""
+        assert self.out is not None
+        return self.out.packed(result)
+
+
+def _call_of(node: Node, argnum: int) -> Any:
+    return node.static["call"]
+
+
+@attrs.define(eq=False)
+class _UserOp:
+    """A primitive, and the ops for the ways it was called: for each, which arguments were nodes."""
+
+    function: Callable[..., Any]
+    name: str
+    vjp: Callable[[int], Any] = lambda argnum: UNDEFINED  # -> (ans, args, kwargs) -> g -> contribution
+    jvp: Callable[[int], Any] = lambda argnum: UNDEFINED  # -> (g, ans, args, kwargs) -> tangent
+    ops: dict[tuple[Place, ...], Primitive] = attrs.Factory(dict)
+
+    def declare(self, **rules: Callable[[int], Any]) -> None:
+        """Take new rules."""
+        for kind, rule in rules.items():
+            setattr(self, kind, rule)
+        self.ops.clear()
+
+    def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The result on nodes."""
+        found = [((k, path), node) for k, arg in enumerate(args) for path, node in _nodes_in(arg)]
+        if not found:
+            return self.function(*args, **kwargs)
+        places = tuple([place for place, _ in found])
+        if places not in self.ops:
+            self.ops[places] = self.op_for(places)
+        holes = [map_tree(lambda leaf: _HOLE if isinstance(leaf, Node) else leaf, arg) for arg in args]
+        call = _Invocation(self.function, holes, kwargs)
+        return call.unpacked(self.ops[places].on_nodes([node for _, node in found], {"call": call}))
+
+    def op_for(self, places: tuple[Place, ...]) -> Primitive:
+        """The op whose inputs stand at these places."""
+        vjps = tuple([self.vjp_rule(place) for place in places])
+        jvps = tuple([self.jvp_rule(place) for place in places])
+        pulls = tuple([self.known(r, "VJP", p) for r, p in zip(completed(vjps, jvps, False), places, strict=True)])
+        pushes = tuple([self.known(r, "JVP", p) for r, p in zip(completed(jvps, vjps, True), places, strict=True)])
+        return Primitive(
+            name=self.name,
+            function=lambda *values, call: frozen(call.run(*values)),
+            infer_from=lambda *nodes, call: ((), np.dtype(float)),  # never asked: it is evaluated when built
+            inputs=("*inputs",),
+            statics={"call": None},
+            vjp=pulls,
+            jvp=pushes,
+            pairs=tuple([(rule, k) for k, rule in enumerate(pulls)]),
+            eager=True,
+        )
+
+    def vjp_rule(self, place: Place) -> Rule:
+        """The rule for one input, from what the user declared."""
+        argnum, path = place
+        maker = self.vjp(argnum)
+        if isinstance(maker, Rule):
+            return maker
+
+        def pull(g: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
+            with arguments_of(frozenset()):  # a rule may branch on values
+                vjp = maker(call.unpacked(out), call.filled(inputs), call.kwargs)
+                return _part(vjp(call.unpacked(g)), path)
+
+        return Rule(pull, (OUT,), 0, (("call", _call_of),))
+
+    def jvp_rule(self, place: Place) -> Rule:
+        """Likewise, in forward mode."""
+        argnum, path = place
+        maker = self.jvp(argnum)
+        if isinstance(maker, Rule):
+            return maker
+
+        def push(t: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
+            args = call.filled(inputs)
+            with arguments_of(frozenset()):
+                return call.packed(maker(_alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
+
+        return Rule(push, (OUT,), 0, (("call", _call_of),))
+
+    def known(self, rule: Rule, kind: str, place: Place) -> Rule:
+        """The rule itself, or one that says that there is none."""
+        if rule is not UNDEFINED:
+            return rule
+
+        def undefined(*values: Any) -> Any:
+            raise NotImplementedError(
+                f"{kind} of {self.name} wrt argnum {place[0]} not defined: declare one with `def{kind.lower()}`"
+            )
+
+        return Rule(undefined)
+
+
+def _alone(tree: Any, path: tuple[Any, ...], t: Any) -> Any:
+    """A tangent of a container that is `t` in one place and zero elsewhere."""
+    if not path:
+        return t
+    if isinstance(tree, dict):
+        return {k: _alone(v, path[1:], t) if k == path[0] else _nought(v) for k, v in tree.items()}
+    return type(tree)([_alone(v, path[1:], t) if k == path[0] else _nought(v) for k, v in enumerate(tree)])
+
+
+def _nought(tree: Any) -> Any:
+    return map_tree(np.zeros_like, tree)
+
+
+def primitive(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls `fun` on plain values, and is differentiated by the rules declared for it.
+
+    Parameters
+    ----------
+    fun
+        Takes any arguments; derivatives flow through the positional ones. Returns an array or number, or
+        lists, tuples and dicts of them.
+
+    See Also
+    --------
+    defvjp, defjvp : declare its derivatives; one of the two is enough.
+
+    Examples
+    --------
+    >>> import lazygrad.compat.autograd.numpy as np
+    >>> from lazygrad.compat.autograd import grad
+    >>> @primitive
+    ... def scaled(x, factor=2.0):
+    ...     return factor * x
+    >>> defvjp(scaled, lambda ans, x, factor=2.0: lambda g: factor * g)
+    >>> float(grad(lambda x: scaled(x, factor=5.0) ** 2)(1.0))
+    50.0
+    """
+    own = _UserOp(fun, getattr(fun, "__name__", type(fun).__name__))
+
+    @functools.wraps(fun)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return own.call(args, kwargs)
+
+    wrapped.fun = fun  # type: ignore[attr-defined]
+    wrapped.user_op = own  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _user_op(fun: Any) -> _UserOp:
+    own = getattr(fun, "user_op", None)
+    if own is None:
+        raise TypeError(f"{fun!r} is no primitive of yours: wrap it by `primitive` first, and call what that returns")
+    return own
+
+
+def _by_argnum(fun: Any, rules: Sequence[Any], argnums: Sequence[int] | None, one: Callable[[int, Any], Any]) -> Any:
+    """Look-up of the rule of an argument, among those that were given."""
+    given = dict(zip(range(len(rules)) if argnums is None else argnums, rules, strict=False))
+    for rule in given.values():
+        if rule is not None and rule != "same" and not callable(rule):
+            raise TypeError(f"the rules of {_user_op(fun).name} must be functions or None, not {rule!r}")
+
+    def found(argnum: int) -> Any:
+        if argnum not in given:
+            return UNDEFINED
+        return ZERO if given[argnum] is None else one(argnum, given[argnum])
+
+    return found
+
+
+def defvjp(fun: Any, *vjpmakers: Any, argnums: Sequence[int] | None = None) -> None:
+    """Declare the vector-Jacobian products of a primitive.
+
+    Parameters
+    ----------
+    fun
+        What `primitive` returned.
+    vjpmakers
+        One for each argument, in order: ``maker(ans, *args, **kwargs)`` returns the function of the cotangent
+        `g`; None says that the derivative is zero.
+    argnums
+        Which arguments they are for, if not the first ones.
+    """
+
+    def one(argnum: int, maker: Any) -> Any:
+        return lambda ans, args, kwargs: maker(ans, *args, **kwargs)
+
+    _user_op(fun).declare(vjp=_by_argnum(fun, vjpmakers, argnums, one))
+
+
+def defvjp_argnum(fun: Any, vjpmaker: Callable[..., Any]) -> None:
+    """Declare all vector-Jacobian products by one ``maker(argnum, ans, args, kwargs)``."""
+    _user_op(fun).declare(vjp=lambda argnum: lambda ans, args, kwargs: vjpmaker(argnum, ans, args, kwargs))
+
+
+def defvjp_argnums(fun: Any, vjpmaker: Callable[..., Any]) -> None:
+    """Declare all by one ``maker(argnums, ans, args, kwargs)``, whose function returns one entry for each."""
+
+    def rule(argnum: int) -> Any:
+        def maker(ans: Any, args: Any, kwargs: Any) -> Any:
+            vjp = vjpmaker((argnum,), ans, args, kwargs)
+            return lambda g: next(iter(vjp(g)))
+
+        return maker
+
+    _user_op(fun).declare(vjp=rule)
+
+
+def _same(fun: Any, argnum: int) -> Any:
+    """The jvp rule of an argument that a function is linear in: the function itself."""
+    return lambda g, ans, args, kwargs: fun(*args[:argnum], g, *args[argnum + 1 :], **kwargs)
+
+
+def defjvp(fun: Any, *jvpfuns: Any, argnums: Sequence[int] | None = None) -> None:
+    """Declare the Jacobian-vector products of a primitive.
+
+    Parameters
+    ----------
+    fun
+        What `primitive` returned.
+    jvpfuns
+        One for each argument: ``rule(g, ans, *args, **kwargs)`` of its tangent `g`; None for zero; ``"same"`` if
+        `fun` is linear in it.
+    argnums
+        Which arguments they are for, if not the first ones.
+    """
+
+    def one(argnum: int, rule: Any) -> Any:
+        if rule == "same":
+            return _same(fun, argnum)
+        return lambda g, ans, args, kwargs: rule(g, ans, *args, **kwargs)
+
+    _user_op(fun).declare(jvp=_by_argnum(fun, jvpfuns, argnums, one))
+
+
+def defjvp_argnum(fun: Any, jvpmaker: Callable[..., Any]) -> None:
+    """Declare all Jacobian-vector products by one ``rule(argnum, g, ans, args, kwargs)``."""
+    _user_op(fun).declare(
+        jvp=lambda argnum: lambda g, ans, args, kwargs: jvpmaker(argnum, g, ans, args, kwargs),
+    )
+
+
+def defjvp_argnums(fun: Any, jvpmaker: Callable[..., Any]) -> None:
+    """Declare all by one ``rule(argnums, gs, ans, args, kwargs)``, which returns their sum."""
+    _user_op(fun).declare(
+        jvp=lambda argnum: lambda g, ans, args, kwargs: jvpmaker((argnum,), (g,), ans, args, kwargs),
+    )
+
+
+def def_linear(fun: Any) -> None:
+    """Declare that a primitive is linear in each of its arguments."""
+    _user_op(fun).declare(jvp=lambda argnum: _same(fun, argnum))

@@ -1,0 +1,57 @@
+"""Vector-Jacobian and Jacobian-vector products of functions of one argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..._forward import jvp as _jvp
+from ..._transforms import vjp as _vjp
+from ._structures import as_floats, like, plain, traced
+from ._user_ops import (
+    def_linear,
+    defjvp,
+    defjvp_argnum,
+    defjvp_argnums,
+    defvjp,
+    defvjp_argnum,
+    defvjp_argnums,
+    primitive,
+)
+from ._vspace import VSpace, vspace
+
+__all__ = [
+    "VSpace",
+    "def_linear",
+    "defjvp",
+    "defjvp_argnum",
+    "defjvp_argnums",
+    "defvjp",
+    "defvjp_argnum",
+    "defvjp_argnums",
+    "make_jvp",
+    "make_vjp",
+    "primitive",
+    "vspace",
+]
+
+
+def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], Any]:
+    """Return ``(vjp, value)`` at `x`; ``vjp(g)`` has the structure of `x`."""
+    value, pull = _vjp(traced(fun), as_floats(x))
+
+    def vjp(g: Any) -> Any:
+        return plain(pull(like(g, value))[0])
+
+    return vjp, plain(value)
+
+
+def make_jvp(fun: Callable[[Any], Any], x: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """Return the function that maps a tangent of `x` to ``(value, tangent of the value)``."""
+    x = as_floats(x)
+
+    def jvp(v: Any) -> tuple[Any, Any]:
+        value, tangent = _jvp(traced(fun), (x,), (like(v, x),))
+        return plain(value), plain(tangent)
+
+    return jvp

@@ -1,0 +1,3 @@
+"""Flat vectors for nested parameters, and optimisers."""
+
+from .flatten import flatten as flatten

@@ -1,0 +1,84 @@
+"""Nested containers as flat vectors, for optimisers and samplers that know nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...._node import Node
+from .._structures import plain
+
+__all__ = ["flatten", "flatten_func"]
+
+Unflatten = Callable[[Any], Any]
+
+
+def _leaves(value: Any) -> list[Any]:
+    """What stands in the containers; dicts in the order of their sorted keys."""
+    if type(value) in (list, tuple):
+        return [leaf for child in value for leaf in _leaves(child)]
+    if type(value) is dict:
+        return [leaf for key in sorted(value) for leaf in _leaves(value[key])]
+    return [value if isinstance(value, Node) else np.asarray(value)]
+
+
+def _like(value: Any, parts: Any) -> Any:
+    if type(value) in (list, tuple):
+        return type(value)([_like(child, parts) for child in value])
+    if type(value) is dict:
+        made = {key: _like(value[key], parts) for key in sorted(value)}
+        return {key: made[key] for key in value}
+    return next(parts)
+
+
+def flatten(value: Any) -> tuple[Any, Unflatten]:
+    """Return one vector of all numbers in nested lists, tuples and dicts, and the way back.
+
+    Parameters
+    ----------
+    value
+        Arrays and numbers in any nesting; the keys of a dict must sort.
+
+    Returns
+    -------
+    ``(vector, unflatten)``, where ``unflatten(vector)`` has the structure of `value`. Both are differentiable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> vector, unflatten = flatten({"b": [1.0, 2.0], "W": np.ones((1, 2))})
+    >>> vector
+    array([1., 1., 1., 2.])
+    >>> unflatten(2 * vector)["W"]
+    array([[2., 2.]])
+    """
+    found = _leaves(value)
+    shapes = [leaf.shape for leaf in found]
+    dtypes = [leaf.dtype if leaf.dtype.kind in "fc" else np.dtype(float) for leaf in found]
+    stops = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes]).tolist()
+    vector = np.concatenate([np.ravel(leaf) for leaf in found]) if found else np.array([])
+
+    def unflatten(flat: Any) -> Any:
+        parts = []
+        for shape, dtype, start, stop in zip(shapes, dtypes, [0, *stops], stops, strict=False):
+            part = np.reshape(flat[start:stop], shape)
+            part = np.real(part) if part.dtype.kind == "c" and dtype.kind != "c" else part
+            parts.append(plain(part.astype(dtype)))
+        return _like(value, iter(parts))
+
+    return vector, unflatten
+
+
+def flatten_func(func: Callable[..., Any], example: Any) -> tuple[Callable[..., Any], Unflatten, Any]:
+    """Return `func` as a function from vector to vector, the way back from vectors, and the vector of `example`.
+
+    Examples
+    --------
+    >>> flat_func, unflatten, start = flatten_func(lambda p: {"a": p["a"] ** 2}, {"a": 3.0})
+    >>> flat_func(start)
+    array([9.])
+    """
+    start, unflatten = flatten(example)
+    return lambda flat, *args: flatten(func(unflatten(flat), *args))[0], unflatten, start

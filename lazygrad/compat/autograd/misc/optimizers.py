@@ -1,0 +1,124 @@
+"""Stochastic gradient descent and two of its kin, on parameters in any nesting of lists, tuples and dicts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .flatten import flatten
+
+__all__ = ["adam", "rmsprop", "sgd", "unflatten_optimizer"]
+
+Gradient = Callable[..., Any]
+Callback = Callable[..., Any] | None
+
+
+def unflatten_optimizer(optimize: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn an optimiser of a vector into one of nested parameters.
+
+    ``optimize(grad, x, callback, ...)`` calls ``grad(x, i)`` and ``callback(x, i, g)``.
+    """
+
+    @functools.wraps(optimize)
+    def optimize_nested(grad: Gradient, x0: Any, callback: Callback = None, *args: Any, **kwargs: Any) -> Any:
+        start, unflatten = flatten(x0)
+
+        def flat_grad(x: Any, i: int) -> Any:
+            return flatten(grad(unflatten(x), i))[0]
+
+        def flat_callback(x: Any, i: int, g: Any) -> None:
+            if callback is not None:
+                callback(unflatten(x), i, unflatten(g))
+
+        return unflatten(optimize(flat_grad, start, flat_callback, *args, **kwargs))
+
+    return optimize_nested
+
+
+def _no_callback(x: Any, i: int, g: Any) -> None:
+    pass
+
+
+@unflatten_optimizer
+def sgd(
+    grad: Gradient,
+    x: Any,
+    callback: Any = _no_callback,
+    num_iters: int = 200,
+    step_size: float = 0.1,
+    mass: float = 0.9,
+) -> Any:
+    """Gradient descent with momentum; ``grad(x, i)`` is the gradient of step `i`.
+
+    Examples
+    --------
+    >>> abs(float(sgd(lambda x, i: 2 * x, 1.0, num_iters=500))) < 1e-6
+    True
+    """
+    velocity = np.zeros(x.size)
+    for i in range(num_iters):
+        g = grad(x, i)
+        callback(x, i, g)
+        velocity = mass * velocity - (1 - mass) * g
+        x = x + step_size * velocity
+    return x
+
+
+@unflatten_optimizer
+def rmsprop(
+    grad: Gradient,
+    x: Any,
+    callback: Any = _no_callback,
+    num_iters: int = 100,
+    step_size: float = 0.1,
+    gamma: float = 0.9,
+    eps: float = 1e-8,
+) -> Any:
+    """Root mean squared propagation: steps divided by a running mean of the squared gradients.
+
+    Examples
+    --------
+    >>> float(rmsprop(lambda x, i: 2 * x, 1.0, num_iters=200, step_size=0.01)) < 0.02
+    True
+    """
+    squares = np.ones(x.size)
+    for i in range(num_iters):
+        g = grad(x, i)
+        callback(x, i, g)
+        squares = gamma * squares + (1 - gamma) * g**2
+        x = x - step_size * g / (np.sqrt(squares) + eps)
+    return x
+
+
+@unflatten_optimizer
+def adam(
+    grad: Gradient,
+    x: Any,
+    callback: Any = _no_callback,
+    num_iters: int = 100,
+    step_size: float = 0.001,
+    b1: float = 0.9,
+    b2: float = 0.999,
+    eps: float = 1e-8,
+) -> Any:
+    """Adam (Kingma and Ba 2014): running means of the gradient and of its square, corrected for their start at 0.
+
+    Examples
+    --------
+    >>> abs(float(adam(lambda x, i: 2 * x, 1.0, num_iters=500, step_size=0.05))) < 0.01
+    True
+    """
+    mean = np.zeros(x.size)
+    squares = np.zeros(x.size)
+    for i in range(num_iters):
+        g = grad(x, i)
+        callback(x, i, g)
+        mean = b1 * mean + (1 - b1) * g
+        squares = b2 * squares + (1 - b2) * g**2
+        step = mean / (1 - b1 ** (i + 1))
+        scale = np.sqrt(squares / (1 - b2 ** (i + 1))) + eps
+        x = x - step_size * step / scale
+    return x

@@ -1,0 +1,38 @@
+"""`lazygrad.numpy`, and what autograd's users write besides: lists of nodes as arguments, ``r_`` and ``c_``.
+
+>>> from lazygrad.compat.autograd import grad
+>>> import lazygrad.compat.autograd.numpy as np
+>>> float(grad(lambda x: np.sum([x, x**2, 3.0]))(2.0))
+5.0
+>>> float(grad(lambda x: np.sum(np.r_[x, 0.0:3.0, x**2]))(2.0))
+5.0
+"""
+
+from typing import Any
+
+import numpy as _numpy
+
+from .... import numpy as _np
+from ....numpy import *  # noqa: F403
+from . import fft as fft
+from . import linalg as linalg
+from . import numpy_boxes as numpy_boxes
+from . import numpy_vjps as numpy_vjps
+from . import random as random
+from ._lists import Rearranged as _Rearranged
+from ._lists import integer_type as _integer_type
+from ._lists import make_diagonal as make_diagonal
+from ._lists import where as _where
+from ._lists import wrapped as _wrapped
+
+__all__ = [*_np.__all__]
+
+globals().update(_wrapped(vars(_np), __all__))
+r_ = _Rearranged(_numpy.r_)
+c_ = _Rearranged(_numpy.c_)
+where: Any = _where
+globals().update({name: _integer_type(vars(_numpy)[name]) for name in ("int8", "int16", "int32", "int64")})
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_np, name)

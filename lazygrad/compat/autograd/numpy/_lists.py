@@ -1,0 +1,125 @@
+"""Lists of nodes where NumPy takes lists of numbers: autograd's users write ``np.sum([x, y])``."""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy
+
+from ...._node import Node
+from ...._tree import leaves
+from ....numpy import asarray
+from ..tracer import getval
+
+__all__ = ["Rearranged", "integer_type", "joining", "make_diagonal", "where", "wrapped"]
+
+
+def _has_node(x: Any) -> bool:
+    return any(isinstance(leaf, Node) for leaf in leaves(x))
+
+
+def _joined(x: Any) -> Any:
+    return asarray(x) if isinstance(x, (list, tuple)) and _has_node(x) else x
+
+
+def joining(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that, where it refuses lists with nodes in them, is called on the nodes that join them."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError:
+            joined = [_joined(x) for x in args]
+            if all(x is y for x, y in zip(joined, args, strict=True)):
+                raise
+        return function(*joined, **kwargs)
+
+    return called
+
+
+def wrapped(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """The functions among these names, each `joining`; ufuncs and classes stay what they are."""
+    plain = (types.FunctionType, types.BuiltinFunctionType, type(numpy.sum))
+    return {name: joining(namespace[name]) for name in names if isinstance(namespace[name], plain)}
+
+
+class Rearranged:
+    """`numpy.r_` or `numpy.c_`, of nodes, too.
+
+    Which element goes where does not depend on their values, so NumPy is asked by the numbers of the elements.
+    """
+
+    def __init__(self, maker: Any) -> None:
+        self._maker = maker
+
+    def __getitem__(self, key: Any) -> Any:
+        items = key if isinstance(key, tuple) else (key,)
+        if not _has_node(items):
+            return self._maker[key]
+        numbers: list[Any] = []
+        parts, start = [], 0
+        for item in items:
+            if isinstance(item, str):
+                numbers.append(item)
+                continue
+            part = asarray(numpy.r_[item] if isinstance(item, slice) else item)
+            numbers.append(numpy.arange(start, start + part.size).reshape(part.shape))
+            parts.append(part.reshape(-1))
+            start += part.size
+        return numpy.concatenate(parts)[self._maker[tuple(numbers)]]
+
+
+def where(condition: Any, *args: Any, **kwargs: Any) -> Any:
+    """As `numpy.where`; of plain Python values alone, a plain Python value.
+
+    Examples
+    --------
+    >>> where(True, 1, 2)
+    1
+    >>> where([True, False], [1.0, 2.0], 0.0)
+    [1.0, 0.0]
+    """
+    if not args and not kwargs:
+        return numpy.where(condition)
+    x, y = _two(*args, **kwargs)
+    chosen = numpy.where(*map(_joined, (condition, x, y)))
+    if isinstance(chosen, numpy.ndarray) and not any(map(_is_array, (condition, x, y))):
+        return chosen.tolist()
+    return chosen
+
+
+def _two(x: Any, y: Any) -> tuple[Any, Any]:
+    return x, y
+
+
+def _is_array(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return any(map(_is_array, x))
+    return isinstance(x, (numpy.ndarray, numpy.generic))
+
+
+def make_diagonal(D: Any, offset: int = 0, axis1: int = -1, axis2: int = -2) -> Any:
+    """Return arrays with one more axis, which have `D` on the diagonal of the last two and zeros elsewhere.
+
+    Examples
+    --------
+    >>> make_diagonal(numpy.array([1.0, 2.0]))
+    array([[1., 0.],
+           [0., 2.]])
+    """
+    if offset or {axis1, axis2} != {-1, -2}:
+        raise NotImplementedError("make_diagonal knows the main diagonal of the last two axes only")
+    return numpy.where(numpy.eye(D.shape[-1], dtype=bool), D[..., None], 0)
+
+
+def integer_type(kind: Any) -> Any:
+    """An integer type of NumPy that can be called on a node: the result is plain, and no derivative flows."""
+
+    def new(cls: Any, x: Any = 0, *args: Any) -> Any:
+        return kind(getval(x), *args)
+
+    return type(kind.__name__, (kind,), {"__new__": new, "__doc__": kind.__doc__})

@@ -1,0 +1,43 @@
+"""`lazygrad.numpy.linalg`, whose functions take lists of nodes, too.
+
+`eigh` and `eigvalsh` are those of the triangle that they read: the gradient is zero elsewhere, as autograd has it, and
+as finite differences do.
+"""
+
+from typing import Any
+
+import numpy as _numpy
+
+from ...._node import Node as _Node
+from ....numpy import linalg as _linalg
+from ....numpy.linalg import *  # noqa: F403
+from ._lists import wrapped as _wrapped
+
+globals().update(_wrapped(vars(_linalg), [name for name in vars(_linalg) if name[0] != "_"]))
+
+
+def _of_triangle(a: Any, UPLO: str) -> Any:
+    """The Hermitian matrix that one triangle of `a` stands for."""
+    if not isinstance(a, _Node):
+        return a
+    strict = _numpy.tril(a, -1) if UPLO.upper() == "L" else _numpy.triu(a, 1)
+    diagonal = _numpy.real(a) * _numpy.eye(a.shape[-1], dtype=bool)
+    return strict + diagonal + _numpy.conj(_numpy.swapaxes(strict, -1, -2))
+
+
+def eigh(a: Any, UPLO: str = "L") -> Any:
+    """As `numpy.linalg.eigh`.
+
+    Examples
+    --------
+    >>> from lazygrad.compat.autograd import grad
+    >>> grad(lambda a: eigh(a)[0][0])(_numpy.diag([1.0, 2.0]))
+    array([[1., 0.],
+           [0., 0.]])
+    """
+    return _linalg.eigh(_of_triangle(a, UPLO), UPLO)
+
+
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    """As `numpy.linalg.eigvalsh`."""
+    return _linalg.eigvalsh(_of_triangle(a, UPLO), UPLO)

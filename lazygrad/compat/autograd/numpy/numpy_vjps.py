@@ -1,0 +1,27 @@
+"""What rules of users' primitives are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._structures import like
+
+__all__ = ["unbroadcast", "unbroadcast_f"]
+
+
+def unbroadcast(x: Any, target: Any) -> Any:
+    """Return a cotangent summed to the shape of `target`, the argument it belongs to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> unbroadcast(np.ones((2, 3)), np.zeros(3))
+    array([2., 2., 2.])
+    """
+    return like(x, target)
+
+
+def unbroadcast_f(target: Any, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return `f`, with what it returns summed to the shape of `target`."""
+    return lambda g: unbroadcast(f(g), target)

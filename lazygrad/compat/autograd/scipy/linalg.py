@@ -1,0 +1,27 @@
+"""`lazygrad.scipy.linalg`, under the same names."""
+
+from typing import Any
+
+import numpy as _numpy
+
+from ....scipy import linalg as _linalg
+from ....scipy.linalg import *  # noqa: F403
+from ..tracer import getval as _getval
+
+
+def sqrtm(A: Any) -> Any:
+    """As `scipy.linalg.sqrtm`: complex if the root of a real matrix is.
+
+    Examples
+    --------
+    >>> from lazygrad.compat.autograd import grad
+    >>> grad(lambda A: _numpy.imag(sqrtm(A)).sum())(_numpy.array([[-4.0]]))
+    array([[-0.25]])
+    """
+    if not _numpy.iscomplexobj(A) and _numpy.iscomplexobj(_linalg.sqrtm(_getval(A))):
+        A = A.astype(complex)
+    return _linalg.sqrtm(A)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_linalg, name)

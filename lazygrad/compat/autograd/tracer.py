@@ -1,0 +1,54 @@
+"""What a traced value is: a node, or a plain array."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..._node import Node
+from ..._tree import map_tree
+from ..._value import forward_rec
+from ._structures import plain
+from ._user_ops import primitive as primitive
+
+__all__ = ["Box", "getval", "isbox", "notrace_primitive", "primitive"]
+
+Box = Node
+
+
+def isbox(x: Any) -> bool:
+    """Whether `x` is a node.
+
+    Examples
+    --------
+    >>> isbox(3.0)
+    False
+    """
+    return isinstance(x, Node)
+
+
+def _getval(x: Any) -> Any:
+    return plain(forward_rec(x)) if isinstance(x, Node) else x
+
+
+def getval(x: Any) -> Any:
+    """The plain array or number behind a node, computed if need be; anything else as it is.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> print(getval(lg.constant(3.0) * 2))
+    6.0
+    """
+    return map_tree(_getval, x)
+
+
+def notrace_primitive(fun: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that gets plain values, so that nothing is differentiated through it."""
+
+    @functools.wraps(fun)
+    def on_values(*args: Any, **kwargs: Any) -> Any:
+        return fun(*map(getval, args), **kwargs)
+
+    return on_values

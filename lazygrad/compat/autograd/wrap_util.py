@@ -1,0 +1,74 @@
+"""How an operator on functions of one argument becomes one on functions of many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["named", "unary_to_nary", "wraps"]
+
+Argnum = int | Sequence[int]
+
+
+def get_name(fun: Any) -> str:
+    """What messages call a function."""
+    return getattr(fun, "__name__", "[unknown name]")
+
+
+def wraps(fun: Any, namestr: str = "{fun}", docstr: str = "{doc}", **kwargs: Any) -> Callable[[Any], Any]:
+    """Give a function the name and docstring of another, as templates say."""
+
+    def named_so(f: Any) -> Any:
+        f.__name__ = namestr.format(fun=get_name(fun), **kwargs)
+        f.__doc__ = docstr.format(fun=get_name(fun), doc=getattr(fun, "__doc__", "") or "", **kwargs)
+        return f
+
+    return named_so
+
+
+def named(fun: Any, operator: str, argnum: Argnum) -> Callable[[Any], Any]:
+    """Name what an operator made of `fun`."""
+    doc = "    {op} of function {fun} with respect to argument number {argnum}.\n\n    It takes the arguments of {fun}."
+    return wraps(fun, "{op}_of_{fun}_wrt_argnum_{argnum}", doc, op=operator, argnum=argnum)
+
+
+def unary_to_nary(unary_operator: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn an operator on functions of one argument into one on functions of many.
+
+    Parameters
+    ----------
+    unary_operator
+        ``unary_operator(f, x, *others)``, for a function `f` of `x` alone.
+
+    Returns
+    -------
+    ``operator(fun, argnum=0, *others)``, where `argnum` is a number or several; then `x` is a tuple.
+
+    Examples
+    --------
+    >>> difference = unary_to_nary(lambda f, x: f(x + 1) - f(x))
+    >>> difference(pow, 1)(3, 2)
+    18
+    """
+
+    @wraps(unary_operator)
+    def nary_operator(fun: Any, argnum: Argnum = 0, *others: Any, **other_kwargs: Any) -> Any:
+        if isinstance(argnum, bool) or not isinstance(argnum, (int, tuple, list)):
+            raise TypeError(f"argnum must be a number, or a list or tuple of numbers, not {argnum!r}")
+        chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
+
+        @named(fun, get_name(unary_operator).lstrip("_"), argnum)
+        def nary_f(*args: Any, **kwargs: Any) -> Any:
+            @wraps(fun)
+            def unary_f(x: Any) -> Any:
+                filled = list(args)
+                for k, given in zip(chosen, (x,) if isinstance(argnum, int) else x, strict=True):
+                    filled[k] = given
+                return fun(*filled, **kwargs)
+
+            x = args[argnum] if isinstance(argnum, int) else tuple([args[k] for k in chosen])
+            return unary_operator(unary_f, x, *others, **other_kwargs)
+
+        return nary_f
+
+    return nary_operator

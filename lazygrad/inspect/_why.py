@@ -1,0 +1,264 @@
+"""Why a node was computed: the way from it, through those who needed it, to the question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+
+from .._checks import check_node
+from .._contributions import AdjointNode, shown
+from .._demand import demand
+from .._grid import Grid, Shown
+from .._memo import Report
+from .._node import Node, by_serial, label, living_consumers, lock
+from .._tally import Asked
+from .._trace import title
+
+__all__ = ["Link", "Why", "why"]
+
+Pulled = tuple[Node, Node | None]  # a node, and the one that pulled it
+ENDS = 12  # links shown at each end of a long chain
+
+
+def name_of(i: Node) -> str:
+    """What a value or an adjoint is called."""
+    return title(i) if isinstance(i, AdjointNode) else f"{label(i)}.value"
+
+
+@attrs.frozen(eq=False)
+class Link:
+    """A value or an adjoint on the way, and what the next one needs it for.
+
+    Attributes
+    ----------
+    node
+        The node whose value it is: an adjoint is a node of its own.
+    name
+        ``h.value`` or ``dL/dh``.
+    reason
+        Why the next link needs it; of the last one, why it was computed.
+    """
+
+    node: Node
+    name: str
+    reason: str
+
+
+@attrs.frozen(eq=False)
+class Why(Shown):
+    """Why a value or an adjoint was computed; prints as text.
+
+    Attributes
+    ----------
+    name
+        What is meant: ``h.value`` or ``dL/dh``.
+    state
+        In a report ``"computed"``, ``"recomputed"`` (it was stale), ``"read from the memo"`` or ``"not needed"``; in
+        the memo ``"fresh"``, ``"stale"`` or ``"not computed"``.
+    asked
+        The question; None if it is not known.
+    chain
+        From the node to what was asked for.
+    """
+
+    name: str
+    state: str
+    asked: Asked | None
+    chain: tuple[Link, ...]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes of the chain."""
+        return tuple([link.node for link in self.chain])
+
+    def grids(self) -> list[Grid]:
+        """The chain as a table."""
+        return [
+            Grid(
+                ("", "because"),
+                [(link.name, link.reason) for link in self.chain],
+                f"{self.name}: {self.state}",
+                align="<",
+            )
+        ]
+
+    def __str__(self) -> str:
+        question = "" if self.asked is None else f", for {self.asked}"
+        lines = [f"{self.name}: {self.state}{question}"]
+        more = len(self.chain) - 2 * ENDS
+        for k, link in enumerate(self.chain):
+            if more > 0 and k == ENDS:
+                lines.append(f"  ... {more} more ...")
+            if more <= 0 or not ENDS <= k < ENDS + more:
+                lines.append(f"  {link.name}: {link.reason}")
+        return "\n".join(lines)
+
+
+def why(node: Node, report: Report | None = None) -> Why:
+    """Return which question a node was computed for, and through which consumers.
+
+    Parameters
+    ----------
+    node
+        A node; `lg.adjoint(L, node)` for its adjoint. In a report, the adjoint is meant also where the value was not
+        needed, as that of a leaf.
+    report
+        Of `lazygrad.record`. Without one, the answer is told from what the memo holds now: the way through the oldest
+        fresh consumer of each, to one that nothing else has read.
+
+    Returns
+    -------
+    Why
+        With ``name, state, asked, chain``; it prints as text.
+
+    Raises
+    ------
+    TypeError
+        If `node` is no node.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> W, x = lg.parameter([1.0, 2.0], name="W"), lg.parameter(3.0, name="x")
+    >>> h = np.sin(x)
+    >>> y = W * h
+    >>> h.name, y.name = "h", "y"
+    >>> L = y.sum()
+    >>> with lg.record() as report:
+    ...     dW = lg.gradient(L, W)
+    >>> print(lg.inspect.why(h, report))
+    h.value: computed, for dL/dW
+      h.value: read by the rule of y
+      dL/dW: asked for
+    >>> print(lg.inspect.why(y, report))
+    dL/dy: computed, for dL/dW
+      dL/dy: multiplied by the rule of y
+      dL/dW: asked for
+    >>> lg.inspect.why(L, report).state
+    'not needed'
+    """
+    check_node(node)
+    with lock:
+        return _from_memo(node) if report is None else _from_report(node, report)
+
+
+# -- from the events of a report -----------------------------------------------------------------------
+
+
+@attrs.define
+class _Request:
+    """One need of the question, and what was computed for it."""
+
+    asked: Asked | None
+    root: Node | None = None  # None if an engine computed in an order of its own
+    computed: dict[int, Node] = attrs.field(factory=dict)
+    stale: set[int] = attrs.field(factory=set)
+
+
+def _requests(report: Report) -> Iterator[_Request]:
+    for query in report.queries:
+        current = _Request(query.asked)
+        for (i, asked), note in zip(query._events, query._notes, strict=True):
+            if asked:
+                yield current
+                current = _Request(query.asked, i)
+            else:
+                current.computed[i.serial] = i
+                if note.stale:
+                    current.stale.add(i.serial)
+        yield current
+
+
+def _from_report(node: Node, report: Report) -> Why:
+    """The first computation of the value, or else of an adjoint; failing that, the first time the memo had it."""
+    wanted: list[Callable[[Node], bool]] = [lambda i: i is node]
+    if not isinstance(node, AdjointNode):
+        wanted.append(lambda i: isinstance(i, AdjointNode) and i.of is node)
+    requests = list(_requests(report))
+    for fits in wanted:
+        for request in requests:
+            for i in request.computed.values():
+                if fits(i):
+                    state = "recomputed" if i.serial in request.stale else "computed"
+                    return Why(name_of(i), state, request.asked, _chain(i, request))
+        for request in requests:
+            if request.root is not None and fits(request.root) and request.root.op is not None:
+                link = Link(request.root, name_of(request.root), "asked for")
+                return Why(link.name, "read from the memo", request.asked, (link,))
+            for c in request.computed.values():
+                for i in map(_original, c.inputs):
+                    if i.op is not None and fits(i):
+                        chain = (Link(i, name_of(i), _reason(i, c)), *_chain(c, request))
+                        return Why(name_of(i), "read from the memo", request.asked, chain)
+    return Why(name_of(node), "not needed", None, ())
+
+
+def _original(i: Node) -> Node:
+    """The node itself, or the target that a mirror stands for."""
+    return i if i.op is None else shown(i)
+
+
+def _chain(i: Node, request: _Request) -> tuple[Link, ...]:
+    """From a computed node through those that pulled it: the recursion once more, on what it computed."""
+    pulled_by: dict[int, Node | None] = {}
+    root: Pulled = (i, None) if request.root is None else (request.root, None)
+
+    def missing(key: Pulled) -> Sequence[Pulled] | None:
+        j, _ = key
+        if j.serial in pulled_by:
+            return None
+        inputs = map(_original, j.inputs)
+        return [(k, j) for k in inputs if k.serial in request.computed and k.serial not in pulled_by]
+
+    def compute(key: Pulled) -> None:
+        pulled_by[key[0].serial] = key[1]
+
+    if request.root is not None:
+        demand(root, missing, compute)
+    links = []
+    while (c := pulled_by.get(i.serial)) is not None:
+        links.append(Link(i, name_of(i), _reason(i, c)))
+        i = c
+    links.append(Link(i, name_of(i), "asked for" if i is request.root else "needed by an engine without a memo"))
+    return tuple(links)
+
+
+def _reason(i: Node, c: Node) -> str:
+    """What `c` needs its input `i` for."""
+    if not isinstance(c, AdjointNode):
+        return f"an input of {label(c)}"
+    for _, consumer, _, start, stop in c.each_edge():
+        if _original(c.inputs[start]) is i:
+            return f"multiplied by the rule of {label(shown(consumer))}"
+        if any(_original(j) is i for j in c.inputs[start + 1 : stop]):
+            return f"read by the rule of {label(shown(consumer))}"
+    return "an input"
+
+
+# -- from what the memo holds --------------------------------------------------------------------------
+
+
+def _from_memo(node: Node) -> Why:
+    name = name_of(node)
+    if node.op is None:
+        return Why(name, "fresh", None, (Link(node, name, "a leaf: nothing computes it"),))
+    if node._value is None:
+        return Why(name, "stale" if node._stale else "not computed", None, ())
+    links = []
+    while (c := _reader(node)) is not None:
+        links.append(Link(node, name_of(node), _reason(node, c)))
+        node = c
+    links.append(Link(node, name_of(node), "asked for, as nothing in the memo has read it"))
+    return Why(name, "fresh", None, tuple(links))
+
+
+def _reader(i: Node) -> Node | None:
+    """The oldest consumer that was computed from `i`."""
+    found = [
+        _original(c)
+        for c in living_consumers(i)
+        if c._value is not None and not (isinstance(c, AdjointNode) and c.only_follows(i))
+    ]
+    fresh = [c for c in found if c._value is not None and c is not i]
+    return min(fresh, key=by_serial, default=None)

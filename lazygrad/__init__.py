@@ -67,5 +67,5 @@ from . import _operators as _operators, _protocols as _protocols, _pickle as _pi
 from . import engines as engines
 from . import inspect as inspect
 from . import paths as paths
-from .testing import check_grads as check_grads
 from ._version import __version__ as __version__
+from .testing import check_grads as check_grads

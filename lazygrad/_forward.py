@@ -11,7 +11,7 @@ from ._leaf import constant
 from ._node import Node
 from ._tangents import Tangents
 from ._transforms import grad
-from ._tree import leaves, map_tree, places
+from ._tree import aligned, map_tree
 from ._value import zeros
 
 __all__ = ["hvp", "jvp"]
@@ -64,9 +64,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
     """
     primals, tangents, _ = _paired(primals, tangents)
     call = called(f, range(len(primals)), primals, {}, has_aux)
-    given = leaves(tangents)
-    if len(given) != len(call.stands):
-        raise TypeError(f"the tangents must have the structure of the primals, with leaves at {places(primals)}")
+    given = aligned(tangents, primals, "a tangent must have the structure of the primals")
     seeds = {node: as_cotangent(node, t) for node, t in zip(call.stands, given, strict=True) if node is not None}
     if any(isinstance(t, Node) for t in given):
         call.lazy = True

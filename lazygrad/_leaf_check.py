@@ -9,7 +9,6 @@ import attrs
 import numpy as np
 
 from ._battery import inner, seeded, slope
-from ._differentiator import differentiator
 from ._grid import Grid
 from ._node import Node
 from ._value import forward_rec
@@ -114,6 +113,13 @@ def as_grid(found: Mapping[str, LeafCheck], title: str) -> Grid:
         place = "" if one.index is None else f"{name}{list(one.index) if one.index else ''}"
         numbers = [f"{one.analytic:.8g}", f"{one.numeric:.8g}"] if one.checked else ["", ""]
         rows.append(
-            (name, one.leaf.shape, f"{one.checked} of {one.leaf.size}", place, *numbers, "ok" if one.agrees else "WRONG")
+            (
+                name,
+                one.leaf.shape,
+                f"{one.checked} of {one.leaf.size}",
+                place,
+                *numbers,
+                "ok" if one.agrees else "WRONG",
+            )
         )
     return Grid(("leaf", "shape", "checked", "worst at", "gradient", "numeric", ""), rows, title, align="<<<<>>>")

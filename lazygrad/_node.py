@@ -175,6 +175,19 @@ def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
             consumers.append(ref)
 
 
+def delist(node: Node) -> None:
+    """Undo `enlist`, for a node that was built only to look at it."""
+    for j in node.inputs:
+        consumers = j._consumers
+        if isinstance(consumers, list):
+            for k in range(len(consumers) - 1, -1, -1):  # it is mostly the last
+                if consumers[k]() is node:
+                    del consumers[k]
+                    break
+        elif consumers is not None and consumers() is node:
+            j._consumers = None
+
+
 def consumer_refs(node: Node) -> tuple[weakref.ref[Node], ...]:
     """Weak references to the consumers, some perhaps dead; a copy, as building nodes adds to them."""
     consumers = node._consumers

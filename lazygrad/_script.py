@@ -108,7 +108,7 @@ class Names:
         for name, value in shown.items():
             self._search(name, value, DEEPEST)
         self.add_own_names(self.exact.values())
-        for name, node in self._spellings().items():
+        for name, node in self.spellings().items():
             node.name = node.name or name
 
     def _search(self, place: str, value: Any, depth: int) -> None:
@@ -131,14 +131,14 @@ class Names:
             if node.name is not None:
                 self.short.setdefault(node.name, {})[node.serial] = node
 
-    def _spellings(self) -> dict[str, Node]:
+    def spellings(self) -> dict[str, Node]:
         """Each name that means one node; short ones first, as they read better."""
         unique = {name: next(iter(nodes.values())) for name, nodes in self.short.items() if len(nodes) == 1}
         return {**unique, **self.exact}
 
     def find(self, name: str) -> Node:
         """The node of that name, or an error with the known names, closest first."""
-        known = self._spellings()
+        known = self.spellings()
         try:
             return named_node(known, name if name in known else name.replace('"', "'"))
         except KeyError as error:
@@ -156,7 +156,7 @@ class Names:
         for name in LOSSES:
             if name in self.exact:
                 return self.exact[name]
-        known = self._spellings()
+        known = self.spellings()
         for name in LOSSES:
             if name in known:
                 return known[name]

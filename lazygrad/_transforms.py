@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,10 +20,10 @@ from ._log import logger
 from ._memo import recorders
 from ._node import INEXACT, Node, lock
 from ._one_pass import pulled
-from ._tree import flatten, leaves, places
+from ._tree import aligned, flatten
 from ._value import handed_out, zeros
 
-__all__ = ["elementwise_grad", "grad", "value_and_grad", "vjp"]
+__all__ = ["derivative_of", "elementwise_grad", "grad", "known_as", "value_and_grad", "vjp"]
 
 
 def _asked(call: Call, d: Differentiator) -> Any:
@@ -148,7 +149,7 @@ def grad(
     array(12.)
     """
 
-    base, order = getattr(f, "derivative_of", {}).get(argnums, (f, 0)) if isinstance(argnums, int) else (f, 0)
+    base, order = _derivative_of(f, argnums)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -161,8 +162,28 @@ def grad(
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
     pure = isinstance(argnums, int) and not has_aux and not holomorphic
-    gradient.derivative_of = {argnums: (base, order + 1)} if pure else {}  # type: ignore[attr-defined]
-    return gradient
+    return known_as(gradient, (argnums, base, order + 1) if pure else None)
+
+
+def known_as(f: Callable[..., Any], derivative: tuple[Any, Callable[..., Any], int] | None) -> Callable[..., Any]:
+    """`f`, which remembers that it is a derivative: (by which argument, of which function, of which order).
+
+    It remembers for whom that holds, too, as `functools.wraps` copies what a function remembers.
+    """
+    f.derivative = None if derivative is None else (weakref.ref(f), *derivative)  # type: ignore[attr-defined]
+    return f
+
+
+def derivative_of(f: Callable[..., Any]) -> tuple[Any, Callable[..., Any], int] | None:
+    """What `f` is known as."""
+    known = getattr(f, "derivative", None)
+    return known[1:] if isinstance(known, tuple) and isinstance(known[0], weakref.ref) and known[0]() is f else None
+
+
+def _derivative_of(f: Callable[..., Any], argnums: Argnums) -> tuple[Callable[..., Any], int]:
+    """The function that `f` is a derivative of, and of which order: itself, of order 0, by any other argument."""
+    known = derivative_of(f) if isinstance(argnums, int) else None
+    return (known[1], known[2]) if known is not None and known[0] == argnums else (f, 0)
 
 
 def _is_number(args: tuple[Any, ...], argnum: Any) -> bool:
@@ -256,9 +277,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     together = _pairing(outs, seeds)
 
     def pull(cotangent: Any) -> Any:
-        given = leaves(cotangent)
-        if len(given) != len(outs):
-            raise TypeError(f"the cotangent must have the structure of the value, with leaves at {places(call.out)}")
+        given = aligned(cotangent, call.out, "a cotangent must have the structure of the value")
         cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
         lazy = call.lazy or any(isinstance(w, Node) for w in given)
         if lazy or call.outer:  # nodes may be kept, so each cotangent has its own

@@ -15,7 +15,7 @@ import numpy as np
 
 from ._node import INEXACT, Node
 
-__all__ = ["Tree", "flatten", "leaves", "map_tree", "places"]
+__all__ = ["Tree", "aligned", "flatten", "leaves", "map_tree", "places"]
 
 _LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
 
@@ -144,3 +144,25 @@ def places(tree: Any, place: str = "") -> list[str]:
     else:
         steps = [f".{name}" for name in _fields(tree) or ()]
     return [found for step, child in zip(steps, parts[0], strict=True) for found in places(child, place + step)]
+
+
+def aligned(given: Any, example: Any, what: str) -> list[Any]:
+    """The leaves of one tree in the order that those of another have: the keys of a dict may come in any order.
+
+    Raises
+    ------
+    TypeError
+        If their leaves are in different places.
+
+    Examples
+    --------
+    >>> aligned({"b": 2, "a": 1}, {"a": 0, "b": 0}, "the second must have the structure of the first")
+    [1, 2]
+    """
+    here, there = places(given), places(example)
+    if here == there:
+        return leaves(given)
+    by_place = dict(zip(here, leaves(given), strict=True))
+    if len(here) != len(there) or by_place.keys() != set(there):
+        raise TypeError(f"{what}, with leaves at {there}, but has them at {here}")
+    return [by_place[place] for place in there]

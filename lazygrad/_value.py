@@ -78,7 +78,7 @@ def _recorded(i: Node, asked: bool, watchers: Sequence[Watcher]) -> None:
 
 
 def pending(i: Node, done: dict[int, Node]) -> list[Node]:
-    """What `forward_rec` of a node would compute, in that order, given what is `done` before; that is done, too, then."""
+    """What `forward_rec` of a node would compute, in that order, but for what is `done`; it is done, then, too."""
     found: list[Node] = []
 
     def missing(j: Node) -> Sequence[Node] | None:

@@ -177,7 +177,15 @@ ARITHMETIC = (
     Row("power", np.power, (off_axis,), PAIRS, dtypes=FLOATS, label="of complex"),
     Row("power", np.power, (positive, off_axis), PAIRS, dtypes=FLOATS, label="to complex"),
     Row("power", np.power, (off_axis, real), PAIRS, dtypes=FLOATS, label="to real"),
-    Row("pow", lambda x, n: x**n, (off_axis,), SINGLE, tuple({"n": n} for n in (0, 1, 2, 3, -1, 0.5, 1 + 2j)), FLOATS, label="of complex"),
+    Row(
+        "pow",
+        lambda x, n: x**n,
+        (off_axis,),
+        SINGLE,
+        tuple({"n": n} for n in (0, 1, 2, 3, -1, 0.5, 1 + 2j)),
+        FLOATS,
+        label="of complex",
+    ),
     # powers at the edges of their domain
     calls(
         to_whole,

@@ -38,10 +38,16 @@ __all__ = [
     "direction",
     "has_rule",
     "inner",
+    "is_numpys",
     "same",
     "seeded",
     "slope",
 ]
+
+
+def is_numpys(function: Any) -> bool:
+    """Whether a function is of NumPy's own public namespace; SciPy's have meanings, too."""
+    return any(getattr(m, getattr(function, "__name__", ""), None) is function for m in (np, np.linalg, np.fft))
 
 
 def close(actual: Any, expected: Any, rtol: float = 1e-7, atol: float = 1e-8) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import cases_convolution
 import cases_elementwise
 import cases_fourier
+import cases_indexing
 import cases_linalg
 import cases_norms
-import cases_indexing
+import cases_products
 import cases_ranges
 import cases_reductions
-import cases_statistics
-import cases_products
-import cases_convolution
 import cases_scipy
 import cases_shape
+import cases_statistics
 import numpy as np
 from kit import Point
 from rows import (
@@ -42,7 +42,6 @@ from rows import (
     spaced,
     unary,
 )
-
 
 # -- what NumPy has no function for ----------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The command line, through real processes: what it prints, saves and returns."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from graphs import same_bits
 
 import lazygrad as lg
 from lazygrad.__main__ import main
+from lazygrad._leaf_check import check_leaf
 
 MODEL = """
     import numpy as np
@@ -273,6 +276,7 @@ def test_usage(script, tmp_path):
     path = script(MODEL)
     assert "--wrt" in refusal(path)
     assert "SCRIPT" in refusal("--wrt", "W1")
+    assert "COMMAND" in refusal()
     assert "cannot read the script" in refusal(tmp_path / "missing.py", "--wrt", "W1")
     assert "cannot read the script" in refusal(tmp_path, "--wrt", "W1")
     assert "cannot write" in refusal(path, "--wrt", "W1", "--save", tmp_path / "missing" / "grads.npz")
@@ -339,3 +343,264 @@ def test_unconnected_and_empty_gradients(script, tmp_path):
     with np.load(saved) as arrays:
         assert arrays["unused"].tolist() == [0.0, 0.0]
         assert arrays["none"].shape == (0, 3)
+
+
+# -- the other commands: in this process, as a process costs half a second each ----------------------
+
+
+@pytest.fixture
+def command(capsys):
+    """Run the command line in this process; exit status, stdout and stderr."""
+
+    def run_here(*words):
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as end:  # argparse
+            status = end.code
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run_here
+
+
+NOISY = textwrap.dedent(MODEL) + "print('hello from the script')\n"
+
+
+def test_each_command_in_a_process_of_its_own(script, tmp_path):
+    path = script(NOISY)
+    printed = "hello from the script\n"
+    assert answer("run", path, "--wrt", "W3").startswith(printed + "gradient")
+    assert answer("explain", path, "--wrt", "W3").startswith(printed + "dL/dW3: 4 values and 1 adjoints to compute")
+    assert "3 of 3 gradients agree\n" in answer("check", path)
+    done = run("stats", path, "--wrt", "W3", "--json")
+    assert (done.returncode, done.stderr) == (0, printed)
+    assert json.loads(done.stdout)["rules_run"] == 1
+    done = run("draw", path, "--wrt", "W3")
+    assert (done.returncode, done.stderr) == (0, printed)
+    assert done.stdout.startswith("digraph")
+    page = tmp_path / "page.html"
+    assert answer("html", path, "--wrt", "W3", "-o", page) == f"{printed}wrote {page}\n"
+    assert "<html" in page.read_text(encoding="utf-8")
+
+
+def test_run_is_the_default(script, command):
+    path = script(MODEL)
+    words = (path, "--wrt", "W2", "--loss", "L")
+    assert command(*words) == command("run", *words)
+    assert command("run", *words)[0] == 0
+
+
+def test_help_and_version(command):
+    status, shown, _ = command("--help")
+    assert status == 0
+    for name in ("run", "explain", "draw", "html", "stats", "check"):
+        assert f"lazygrad {name}" in shown
+        status, of_command, _ = command(name, "--help")
+        assert status == 0
+        assert f"lazygrad {name}" in of_command.split("examples:")[1]
+        for code in (0, 1, 2, 3):
+            assert f"\n  {code}  " in of_command.split("exit status:")[1]
+        assert command(name, "--version") == (0, f"lazygrad {lg.__version__}\n", "")
+    assert command("-h")[1] == shown
+    assert command("script.py", "--help")[1] == command("run", "--help")[1]
+
+
+def test_a_script_that_is_called_like_a_command(script, command, monkeypatch):
+    monkeypatch.chdir(script(MODEL, name="check").parent)
+    assert command("./check", "--wrt", "W3")[0] == 0
+
+
+def test_explain_computes_nothing_but_when_told(script, command):
+    text = MODEL + "    raised = lg.ops.svm_loss([[1.0, 2.0]] * W2, [5]).sum() + L\n"
+    path = script(text)
+    status, shown, _ = command("explain", path, "--wrt", "W2", "--loss", "raised")
+    assert status == 0
+    assert shown.startswith("draised/dW2: ")
+    assert "planned/actual" not in shown
+    status, _, complaint = command("explain", path, "--wrt", "W2", "--loss", "raised", "--analyze")
+    assert status == 1
+    assert "labels must lie in 0..1" in complaint
+    assert re.search(r"built at \S*script.py:12\n", complaint)
+    assert complaint.endswith("lazygrad: the gradient of raised could not be evaluated: IndexError\n")
+    status, shown, _ = command("explain", path, "--wrt", "W2", "--analyze")
+    assert status == 0
+    assert re.search(r"planned/actual: values 2/2, adjoints 3/3, rules 3/3, .*: exact$", shown, re.M)
+
+
+def test_stats_as_text_and_json_tell_the_same(script, command):
+    path = script(MODEL)
+    status, shown, _ = command("stats", path, "--wrt", "W2", "--table")
+    assert status == 0
+    assert re.search(r"^adjoints +3 +0 +3 +0%", shown, re.M)
+    assert re.search(r"^adjoints computed: sum#\d+, s, W2$", shown, re.M)
+    assert re.search(r"^W2 +adjoint", shown, re.M)
+    status, shown, _ = command("stats", path, "--wrt", "W2", "--json")
+    told = json.loads(shown)
+    assert (told["adjoints"]["misses"], told["rules_run"]) == (3, 3)
+
+
+def test_nonfinite_names_the_place(script, command):
+    text = """
+        import numpy as np
+        import lazygrad as lg
+        x = lg.parameter([0.0, 1.0])
+        root = np.sqrt(x)
+        L = root.sum()
+    """
+    path = script(text)
+    status, _, complaint = command(path, "--wrt", "x", "--nonfinite", "raise")
+    assert status == 1
+    assert "the contribution of root (op sqrt) to dL/dx is inf" in complaint
+    assert re.search(r"built at \S*script.py:5\n", complaint)
+    with pytest.warns(lg.NonFiniteWarning, match="the contribution of root"):
+        assert command(path, "--wrt", "x", "--nonfinite", "warn")[0] == 0
+
+
+def test_progress(script, command):
+    pytest.importorskip("tqdm")
+    status, shown, bar = command(script(MODEL), "--wrt", "W2", "--progress")
+    assert status == 0
+    assert list(rows(shown)) == ["dL/dW2"]
+    assert "dL" in bar
+    assert "5/5" in bar
+
+
+def test_what_needs_a_missing_extra_is_refused(script, command, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    status, shown, complaint = command(script(MODEL), "--wrt", "W2", "--progress")
+    assert (status, shown) == (2, "")
+    assert complaint.startswith("lazygrad: lazygrad.progress needs tqdm: pip install")
+
+
+# -- pictures and pages ------------------------------------------------------------------------------
+
+
+def test_draw(script, command, tmp_path):
+    path = script(MODEL)
+    status, dot, _ = command("draw", path, "--wrt", "W2")
+    assert status == 0
+    assert dot.startswith("digraph")
+    assert "script.py:" in dot  # source lines in tooltips
+    status, untouched, _ = command("draw", path)
+    assert status == 0
+    assert untouched != dot
+    status, mermaid, _ = command("draw", path, "--wrt", "W2", "--format", "mermaid")
+    assert status == 0
+    assert re.match(r"(---.*?---\s*)?(flowchart|graph) ", mermaid, re.S)
+    out = tmp_path / "graph.dot"
+    assert command("draw", path, "--wrt", "W2", "-o", out) == (0, f"wrote {out}\n", "")
+    assert out.read_text(encoding="utf-8").startswith("digraph")
+    status, _, complaint = command("draw", path, "--format", "svg")
+    assert (status, complaint) == (2, "lazygrad: say where to write the svg: -o FILE\n")
+    assert command("draw", path, "-o", tmp_path / "missing" / "graph.dot")[0] == 2
+
+
+@pytest.mark.parametrize(("words", "suffix"), [((), "svg"), (("--format", "png"), "png")])
+def test_draw_an_image(script, command, tmp_path, words, suffix):
+    pytest.importorskip("pygraphviz")
+    out = tmp_path / ("graph.svg" if suffix == "svg" else "graph")
+    status, shown, _ = command("draw", script(MODEL), "--wrt", "W2", "-o", out, *words)
+    written = tmp_path / f"graph.{suffix}"
+    assert (status, shown) == (0, f"wrote {written}\n")
+    assert {"svg": b"<svg", "png": b"PNG"}[suffix] in written.read_bytes()
+
+
+def test_run_writes_a_page_beside_the_gradients(script, command, tmp_path):
+    out = tmp_path / "page.html"
+    status, shown, _ = command(script(MODEL), "--wrt", "W2", "--html", out)
+    assert status == 0
+    assert list(rows(shown)) == ["dL/dW2"]
+    assert shown.endswith(f"\n\nwrote {out}\n")
+    assert "<html" in out.read_text(encoding="utf-8")
+    status, _, complaint = command(script(MODEL), "--wrt", "W2", "--html", tmp_path / "missing" / "page.html")
+    assert status == 2
+    assert "No such file or directory" in complaint
+
+
+# -- check -------------------------------------------------------------------------------------------
+
+LEAVES = """
+    import numpy as np
+    import lazygrad as lg
+
+    wrong = lg.primitive(np.sin, vjp=lambda g, x: g * np.cos(x) * np.array([1.0, 1.0, 1.5]), shape="x", name="wrong")
+    a = lg.parameter([0.1, 0.2, 0.3])
+    b = lg.parameter(np.float32([[1.0, -2.0], [3.0, 40.0]]))
+    c = lg.parameter(2.0 + 0.5j)
+    lg.parameter(1.0)
+    params = {"scale": lg.parameter(1e3)}
+    data = lg.constant([1.0, 2.0, 3.0])
+    count = lg.constant([1, 2])
+    h = np.sin(a) * data
+    L = (h * params["scale"]).sum() + np.tanh(b).sum() + abs(c * c) ** 2 + lg.parameter(0.5) * 2
+    bad = wrong(a).sum() + 3 * data.sum()
+    free = lg.parameter([1.0, 2.0])
+    nan = np.log(free - 1).sum()
+"""
+
+
+def verdicts(shown):
+    """The last word of each leaf's row."""
+    lines = shown.split("\n\n")[0].splitlines()
+    return {line.split()[0]: line.split()[-1] for line in lines[2:]}
+
+
+def test_check_all_parameters_below_the_loss(script, command):
+    status, shown, _ = command("check", script(LEAVES))
+    assert status == 0
+    found = verdicts(shown)
+    unnamed = [name for name in found if name.startswith("leaf#")]
+    assert len(unnamed) == 1
+    assert {name: found[name] for name in found if name not in unnamed} == dict.fromkeys("abc", "ok") | {"scale": "ok"}
+    assert shown.endswith("\n\n5 of 5 gradients agree\n")
+
+
+def test_check_finds_a_wrong_gradient_and_where(script, command):
+    status, shown, complaint = command("check", script(LEAVES), "--loss", "bad", "--wrt", "a", "data", "free")
+    assert (status, complaint) == (3, "")
+    assert verdicts(shown) == {"a": "WRONG", "data": "ok", "free": "ok"}
+    (line,) = [line for line in shown.splitlines() if line.startswith("a ")]
+    assert line.split()[5] == "a[2]"
+    assert [float(number) for number in line.split()[6:8]] == pytest.approx([1.5 * np.cos(0.3), np.cos(0.3)])
+    assert shown.endswith("\n\n2 of 3 gradients agree; wrong: a\n")
+    assert command("check", script(LEAVES), "--loss", "bad", "--wrt", "a", "--tolerance", "0.5")[0] == 0
+
+
+def test_check_what_is_not_finite_is_wrong(script, command):
+    with np.errstate(all="ignore"):
+        assert command("check", script(LEAVES), "--loss", "nan")[0] == 3
+
+
+def test_check_tries_some_elements_of_large_leaves(script, command):
+    text = "import lazygrad as lg, numpy as np\nW = lg.parameter(np.ones((30, 30)))\nL = (W * W).sum()\n"
+    for words, checked in (((), 50), (("--elements", "7"), 7)):
+        status, shown, _ = command("check", script(text), *words)
+        assert status == 0
+        assert f"{checked} of 900" in shown
+
+
+def test_check_leaves_the_leaves_as_they_were(script):
+    x = lg.parameter([1.0, 2.0])
+    y = lg.parameter(3.0)
+    L = (x * x).sum() * y
+    before = x.value, y.value, L.value
+    for leaf in (x, y):
+        assert check_leaf(L, leaf, lg.gradient(L, leaf)).agrees
+    assert same_bits((x.value, y.value, L.value), before)
+    broken = lg.primitive(lambda v: 1 / 0 if v[0] > 1.00001 else v, vjp=lambda g: g, shape="v")
+    M = broken(x).sum()
+    assert M.value == 3.0
+    with pytest.raises(ZeroDivisionError):
+        check_leaf(M, x, np.ones(2))
+    assert same_bits(x.value, before[0])
+
+
+def test_check_refuses_what_it_cannot_set(script, command):
+    path = script(LEAVES)
+    assert "check sets leaves, but h is computed" in command("check", path, "--wrt", "h")[2]
+    assert "its dtype is int64" in command("check", path, "--wrt", "count")[2]
+    assert "no parameter leads to L" in command("check", script("import lazygrad as lg\nL = lg.constant(1.0) * 2"))[2]
+    for words in (("--eps", "0"), ("--elements", "-3"), ("--tolerance", "x")):
+        status, _, complaint = command("check", path, *words)
+        assert status == 2
+        assert words[0] in complaint

@@ -415,3 +415,35 @@ def test_the_graph_of_a_call_is_gone_after_it() -> None:
         lg.grad(lg.grad(lambda x: np.tanh(x) ** 2))(1.0)
         lg.jvp(np.tanh, x, x)
         lg.hessian(lambda x: np.sum(np.tanh(x) ** 2))(x)
+
+
+def tangle(x: Any, seed: int) -> Any:
+    """A random program of shared, broadcast, indexed and repeated values."""
+    rng = np.random.default_rng(seed)
+    values = [x, np.sin(x) * x, x[::-1] - 0.5]
+    for _ in range(12):
+        a, b = (values[k] for k in rng.integers(0, len(values), 2))
+        kind = rng.integers(0, 7)
+        if kind < 3:
+            values.append([a + b, a * b, np.maximum(a, b)][kind])
+        elif kind == 3:
+            values.append(np.tanh(a) / (1.5 + b * b))
+        elif kind == 4:
+            values.append(a[[0, 2, 2]] + np.sum(b))
+        elif kind == 5:
+            values.append(np.floor(a) * b + np.outer(a, b)[1])
+        else:
+            values.append(np.where(a > 0, b, a[:1]))
+    return np.sum(values[-1] * values[-2] + values[-3])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_one_pass_gives_what_the_recursion_gives_bit_for_bit(seed: int) -> None:
+    """While a report is open the memo's recursion answers, else one pass over the call's graph."""
+    f = lg.value_and_grad(lambda x, y: tangle(x, seed) * np.sum(y) + x[0], argnums=(0, 1))
+    quick = f(X, X + 1)
+    with lg.record() as report:
+        thorough = f(X, X + 1)
+    assert report.rules_run
+    assert quick[0].tobytes() == thorough[0].tobytes()
+    assert [g.tobytes() for g in quick[1]] == [g.tobytes() for g in thorough[1]]

@@ -1,9 +1,9 @@
 """See what it did: why a node was computed, and what a question will cost."""
 
-from ._explain import Explanation as Explanation
-from ._explain import Read as Read
-from ._explain import Step as Step
 from ._explain import explain as explain
+from ._explanation import Explanation as Explanation
+from ._explanation import Read as Read
+from ._explanation import Step as Step
 from ._nonfinite import NonFinite as NonFinite
 from ._nonfinite import find_nonfinite as find_nonfinite
 from ._why import Link as Link

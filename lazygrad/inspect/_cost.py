@@ -4,17 +4,18 @@ Multiplications of numbers: an elementwise op takes one for each element (whatev
 product of arrays takes one for each pair of elements that meet; an op on a matrix as a whole (solve, inverse,
 decompositions) counts rows * columns * columns for each matrix; any other op one for each element of its input or
 output, whichever are more. What is linear with coefficients that are known beforehand - sums, differences, casts,
-rearrangements - takes none. A rule that reads values costs what its op costs, a rule that reads none takes none.
+rearrangements, choices - takes none. A rule that reads values costs what its op costs, a rule that reads none takes none.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from .._contributions import AdjointNode
 from .._node import Node
-from .._rule import BLOCKED, UNDEFINED, ZERO, Rule
+from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule
 
 __all__ = ["edge_multiplications", "multiplications", "nbytes"]
 
@@ -48,11 +49,12 @@ PRODUCTS: dict[str, Callable[[Node], int]] = {
 }
 
 
-def _reads(rule: Rule | None) -> bool:
-    """Whether a rule reads a value."""
+def _reads(op: Any, rule: Rule | None) -> bool:
+    """Whether a rule reads a value that the derivative depends on; indices and conditions only choose."""
     if rule is BLOCKED or rule is ZERO or rule is UNDEFINED or rule is None:
         return False
-    return bool(rule.reads) or rule.rest is not None
+    read = [*rule.reads, *([] if rule.rest is None else [rule.rest])]
+    return any([r == OUT or op.rule(r) is not BLOCKED for r in read])
 
 
 def _of_op(c: Node) -> int:
@@ -68,14 +70,14 @@ def _of_op(c: Node) -> int:
 
 def edge_multiplications(rule: Rule, c: Node) -> int:
     """What one contribution takes: the rule of an edge from `c`."""
-    return _of_op(c) if rule.passes is None and _reads(rule) else 0
+    return _of_op(c) if rule.passes is None and _reads(c.op, rule) else 0
 
 
 def multiplications(i: Node) -> int:
     """What computing a value or an adjoint from its inputs takes."""
     if isinstance(i, AdjointNode):
         return sum([edge_multiplications(rule, c) for rule, c, *_ in i.each_edge()])
-    return _of_op(i) if any(map(_reads, i.op.vjp)) else 0
+    return _of_op(i) if any([_reads(i.op, rule) for rule in i.op.vjp]) else 0
 
 
 def nbytes(i: Node) -> int:

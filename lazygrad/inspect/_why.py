@@ -157,7 +157,7 @@ class _Request:
 
 
 def _requests(report: Report) -> Iterator[_Request]:
-    for query in report.queries:
+    for query in report.queries if report.asked is None else (report,):
         current = _Request(query.asked)
         for (i, asked), note in zip(query._events, query._notes, strict=True):
             if asked:

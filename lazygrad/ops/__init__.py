@@ -31,8 +31,8 @@ from . import shape as shape
 from . import solving as solving
 from . import sorting as sorting
 from . import splitting as splitting
-from . import windows as windows
 from . import statistics as statistics
+from . import windows as windows
 from .arithmetic import (
     absolute as absolute,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import math
-import math
 import operator
 import weakref
 from collections.abc import Sequence

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..._contributions import fitted, fitted_node
 from ..._node import Node
-from ..._tree import leaves, map_tree, places
+from ..._transforms import derivative_of, known_as
+from ..._tree import aligned, leaves, map_tree
 
-__all__ = ["aligned", "as_floats", "like", "plain", "traced"]
+__all__ = ["as_floats", "like", "plain", "traced"]
 
 INDEPENDENT = "Output seems independent of input."
 
@@ -38,23 +39,6 @@ def as_floats(x: Any) -> Any:
     return map_tree(_as_floats, x)
 
 
-def aligned(given: Any, example: Any) -> list[Any]:
-    """The leaves of one structure in the order that those of another, equal one have.
-
-    Raises
-    ------
-    TypeError
-        If the structures differ.
-    """
-    here, there = places(given), places(example)
-    if here == there:
-        return leaves(given)
-    by_place = dict(zip(here, leaves(given), strict=True))
-    if by_place.keys() != set(there):
-        raise TypeError(f"expected a structure with leaves at {there}, but got one with leaves at {here}")
-    return [by_place[place] for place in there]
-
-
 def _fitted(given: Any, example: Any) -> Any:
     if isinstance(given, Node):
         return fitted_node(given, example)
@@ -63,7 +47,7 @@ def _fitted(given: Any, example: Any) -> Any:
 
 def like(given: Any, example: Any) -> Any:
     """A cotangent or tangent in the structure, shapes and dtypes of what it belongs to."""
-    found = iter(aligned(given, example))
+    found = iter(aligned(given, example, "a cotangent or tangent must have the structure of what it belongs to"))
     return map_tree(lambda leaf: _fitted(next(found), leaf), example)
 
 
@@ -82,4 +66,4 @@ def traced(fun: Callable[..., Any], argnums: Sequence[int] = (0,)) -> Callable[.
             warnings.warn(INDEPENDENT, stacklevel=2)
         return out
 
-    return called
+    return known_as(called, derivative_of(fun))

@@ -18,8 +18,8 @@ from ..._node import Node
 from ..._op import frozen
 from ..._primitive import Primitive, completed
 from ..._rule import OUT, UNDEFINED, ZERO, Rule
-from ..._tree import Tree, flatten, map_tree
-from ._structures import aligned, plain
+from ..._tree import Tree, aligned, flatten, map_tree
+from ._structures import plain
 
 __all__ = [
     "def_linear",
@@ -74,7 +74,9 @@ class _Packing:
         """One array, or node, of a result or of a tangent of one."""
         if self.single:
             return result
-        parts = aligned(result, self.tree.like(range(len(self.shapes))))
+        parts = aligned(
+            result, self.tree.like(range(len(self.shapes))), "a tangent must have the structure of the result"
+        )
         return np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)
 
     def unpacked(self, flat: Any) -> Any:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._node import Node
-from ..._tree import flatten, leaves, places
-from ._structures import aligned
+from ..._tree import aligned, flatten, leaves, places
 
 __all__ = ["VSpace", "vspace"]
 
@@ -52,11 +51,14 @@ class VSpace:
         """The number of real coordinates."""
         return sum(int(np.prod(shape, dtype=int)) * (1 + (dtype.kind == "c")) for shape, dtype in self._shapes)
 
+    def _leaves(self, x: Any) -> list[Any]:
+        return aligned(x, self._example, "a vector must have the structure of its space")
+
     def _made(self, one: Any) -> Any:
         return self._like([one(shape, dtype) for shape, dtype in self._shapes])
 
     def _mapped(self, one: Any, *values: Any) -> Any:
-        columns = [aligned(value, self._example) for value in values]
+        columns = [self._leaves(value) for value in values]
         return self._like([one(*parts) for parts in zip(*columns, strict=True)])
 
     def zeros(self) -> Any:
@@ -97,7 +99,7 @@ class VSpace:
 
     def inner_prod(self, x: Any, y: Any) -> Any:
         """The inner product of the real coordinates."""
-        pairs = zip(aligned(x, self._example), aligned(y, self._example), strict=True)
+        pairs = zip(self._leaves(x), self._leaves(y), strict=True)
         return sum([np.real(np.dot(np.conj(np.ravel(a)), np.ravel(b))) for a, b in pairs])
 
     def covector(self, x: Any) -> Any:

@@ -52,7 +52,8 @@ def _plainly(transform: Callable[..., Function], fun: Function, argnum: Argnum) 
         floats = [as_floats(x) if k in chosen or k - len(args) in chosen else x for k, x in enumerate(args)]
         return plain(inner(*floats, **kwargs))
 
-    return named(fun, transform.__name__, argnum)(transformed)
+    named(fun, transform.__name__, argnum)(transformed)
+    return _transforms.known_as(transformed, _transforms.derivative_of(inner))
 
 
 def grad(fun: Function, argnum: Argnum = 0) -> Function:

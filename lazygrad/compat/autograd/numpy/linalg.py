@@ -4,6 +4,8 @@
 as finite differences do.
 """
 
+# mypy: disable-error-code="no-redef"
+
 from typing import Any
 
 import numpy as _numpy
@@ -25,7 +27,7 @@ def _of_triangle(a: Any, UPLO: str) -> Any:
     return strict + diagonal + _numpy.conj(_numpy.swapaxes(strict, -1, -2))
 
 
-def eigh(a: Any, UPLO: str = "L") -> Any:
+def eigh(a: Any, UPLO: Any = "L") -> Any:
     """As `numpy.linalg.eigh`.
 
     Examples
@@ -38,6 +40,6 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
     return _linalg.eigh(_of_triangle(a, UPLO), UPLO)
 
 
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
     """As `numpy.linalg.eigvalsh`."""
     return _linalg.eigvalsh(_of_triangle(a, UPLO), UPLO)

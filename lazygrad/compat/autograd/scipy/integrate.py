@@ -1,9 +1,32 @@
-"""`lazygrad.scipy.integrate`, under the same names."""
+"""`lazygrad.scipy.integrate`, whose `odeint` takes arguments in nested lists, tuples and dicts, too."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from typing import Any
 
 from ....scipy import integrate as _integrate
-from ....scipy.integrate import *  # noqa: F403
+from ..misc.flatten import flatten
+
+__all__ = ["odeint"]
+
+
+def odeint(func: Callable[..., Any], y0: Any, t: Any, args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
+    """As `scipy.integrate.odeint`.
+
+    Examples
+    --------
+    >>> from lazygrad.compat.autograd import grad
+    >>> def slope(y, t, params):
+    ...     return -params["rate"] * y
+    >>> end = lambda params: odeint(slope, [1.0], [0.0, 1.0], (params,))[-1, 0]
+    >>> round(float(grad(end)({"rate": 2.0})["rate"]), 4)
+    -0.1353
+    """
+    if not any(isinstance(x, (list, tuple, dict)) for x in args):
+        return _integrate.odeint(func, y0, t, args, **kwargs)
+    flat, unflatten = flatten(tuple(args))
+    return _integrate.odeint(lambda y, t, flat: func(y, t, *unflatten(flat)), y0, t, (flat,), **kwargs)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,7 @@
 """`lazygrad.scipy.linalg`, under the same names."""
 
+# mypy: disable-error-code="no-redef"
+
 from typing import Any
 
 import numpy as _numpy

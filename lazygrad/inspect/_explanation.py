@@ -1,0 +1,221 @@
+"""The plan of a question as a record, and beside it what then ran: text, tables, plain data."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import attrs
+
+from .._contributions import AdjointNode
+from .._grid import Grid, Shown, cut, size
+from .._memo import Report
+from .._node import Node, label
+from .._tally import Asked, Tally, op_title
+from ._cost import multiplications, nbytes
+
+__all__ = ["Explanation", "Read", "Step"]
+
+LISTED = 40  # steps in a text
+
+
+@attrs.frozen(eq=False)
+class Step:
+    """One computation.
+
+    Attributes
+    ----------
+    node
+        The node whose value, or adjoint, it is.
+    kind
+        ``"value"`` or ``"adjoint"``.
+    op
+        The op, or ``vjp of`` those whose rules run.
+    state
+        ``"new"``, or ``"stale"`` if the memo had it until a leaf was set.
+    rules
+        How many rules run: one for each edge to a consumer.
+    multiplications
+        Of numbers: see the notes of `explain`.
+    nbytes
+        Of the result.
+    """
+
+    node: Node
+    kind: str
+    op: str
+    state: str
+    rules: int
+    multiplications: int
+    nbytes: int
+
+    @classmethod
+    def of(cls, i: Node) -> Step:
+        """The computation of a value, or of an adjoint, which is a node of its own."""
+        adjoint = isinstance(i, AdjointNode)
+        return cls(
+            i.of if isinstance(i, AdjointNode) else i,
+            "adjoint" if adjoint else "value",
+            op_title(i),
+            "stale" if i._stale and i._value is None else "new",
+            len(i.edges) // 2 if isinstance(i, AdjointNode) else 0,
+            multiplications(i),
+            nbytes(i),
+        )
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from others."""
+        return self.kind, self.node.serial
+
+
+@attrs.frozen(eq=False)
+class Read:
+    """A forward value that a rule reads; `state` is ``"leaf"``, ``"in the memo"`` or ``"to compute"``."""
+
+    node: Node
+    state: str
+
+
+@attrs.frozen(eq=False)
+class Explanation(Shown):
+    """What a question will do; prints as a table.
+
+    Attributes
+    ----------
+    asked
+        The question.
+    paths
+        Of each node asked for: it, and the number of paths from it to the target (inf beyond 2**1000).
+    steps
+        The computations, in their order.
+    values, adjoints
+        Requests, hits and misses, as a report has them.
+    reads
+        The forward values that the rules read.
+    built
+        How many adjoints are not in the memo yet, computed or not.
+    nodes_touched
+        Nodes that discovery will examine; fewer for a gradient of a gradient, as what it learns of adjoints is kept.
+    actual
+        With ``analyze=True`` the report of the question, timed; else None.
+    gradients
+        With ``analyze=True`` the answer; None for what no path leads from.
+    """
+
+    asked: Asked
+    paths: tuple[tuple[Node, float], ...]
+    steps: tuple[Step, ...]
+    values: Tally
+    adjoints: Tally
+    reads: tuple[Read, ...]
+    built: int
+    nodes_touched: int
+    actual: Report | None = None
+    gradients: Any = None
+
+    @property
+    def rules(self) -> int:
+        """How many rules will run."""
+        return sum(step.rules for step in self.steps)
+
+    @property
+    def multiplications(self) -> int:
+        """Multiplications of numbers, of values and rules together."""
+        return sum(step.multiplications for step in self.steps)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what will be computed; each result counts for itself, also where two share an array."""
+        return sum(step.nbytes for step in self.steps)
+
+    @property
+    def exact(self) -> bool:
+        """Whether what ran was what had been planned, node for node and in that order; False before it ran."""
+        return self.actual is not None and [step.key for step in self.steps] == [key for key, _ in self._ran()]
+
+    def _ran(self) -> list[tuple[tuple[str, int], float]]:
+        """Key and seconds of each computation that ran."""
+        if self.actual is None:
+            return []
+        events = zip(self.actual._events, self.actual._notes, strict=True)
+        return [(Step.of(i).key, note.seconds) for (i, asked), note in events if not asked]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain data; nodes by name, or by op and serial."""
+        fields = ("rules", "multiplications", "nbytes", "built", "nodes_touched")
+        return {
+            "asked": str(self.asked),
+            "paths": [(label(i), count) for i, count in self.paths],
+            "steps": [attrs.asdict(step, recurse=False) | {"node": label(step.node)} for step in self.steps],
+            "reads": [(label(read.node), read.state) for read in self.reads],
+            **{name: getattr(self, name) for name in fields},
+            "actual": None if self.actual is None else self.actual.to_dict(),
+        }
+
+    def grids(self) -> list[Grid]:
+        """Totals, paths and reads as lines; the steps as a table."""
+        return [Grid(title=self._totals(), foot=self._paths()), Grid(title=self._reads()), self._table(len(self.steps))]
+
+    def __str__(self) -> str:
+        parts = [self._totals(), self._paths(), self._reads(), self._table(LISTED).text()]
+        return "\n".join([part for part in parts if part])
+
+    def _totals(self) -> str:
+        computed = f"{self.values.misses} values and {self.adjoints.misses} adjoints to compute"
+        return (
+            f"{self.asked}: {computed}, {self.rules} rules to run, "
+            f"{self.multiplications:,} multiplications, {size(self.nbytes)}"
+        )
+
+    def _paths(self) -> str:
+        shown_, more = cut(self.paths, LISTED)
+        counts = [f"{_count(count)} from {label(i)}" for i, count in shown_]
+        return f"paths: {', '.join(counts)} {more}".rstrip()
+
+    def _reads(self) -> str:
+        if not self.reads:
+            return ""
+        states = Counter(read.state for read in self.reads)
+        parts = []
+        for state, count in states.items():
+            names, more = cut([label(read.node) for read in self.reads if read.state == state], 8)
+            parts.append(f"{count} {state} ({', '.join(names)}{f' {more}' if more else ''})")
+        return f"rules read {len(self.reads)} values: {', '.join(parts)}"
+
+    def _table(self, most: int) -> Grid:
+        if not self.steps and self.actual is None:
+            return Grid(title="everything is in the memo" if self.adjoints.requests else "nothing to compute")
+        rows: list[list[Any]] = []
+        ran = dict(self._ran())
+        shown_, more = cut(self.steps, most)
+        for s in shown_:
+            rows.append([s.kind, label(s.node), s.op, s.state, s.rules, f"{s.multiplications:,}", s.nbytes])
+            if self.actual is not None:
+                rows[-1].append(f"{1000 * ran[s.key]:.3f}" if s.key in ran else "did not run")
+        head = ["kind", "node", "op", "state", "rules", "multiplications", "bytes"]
+        return Grid(
+            head + ["ms"] * (self.actual is not None),
+            rows,
+            foot="\n".join(filter(None, [more, self._verdict()])),
+            align="<<<<>",
+        )
+
+    def _verdict(self) -> str:
+        """Planned against actual, in a line."""
+        if self.actual is None:
+            return ""
+        actual, planned = self.actual, self
+        pairs = [
+            ("values", planned.values.misses, actual.values.misses),
+            ("adjoints", planned.adjoints.misses, actual.adjoints.misses),
+            ("rules", planned.rules, actual.rules_run),
+            ("bytes", planned.nbytes, actual.bytes_computed),
+        ]
+        told = [f"{name} {plan}/{found}" for name, plan, found in pairs]
+        return f"planned/actual: {', '.join(told)}: {'exact' if self.exact else 'not what was planned'}"
+
+
+def _count(count: float) -> str:
+    return "more than 1e300" if count == math.inf else f"{count}" if count < 10**9 else f"{float(count):.3g}"

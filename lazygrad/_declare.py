@@ -98,7 +98,7 @@ def op(
         found = [given.get(n.lstrip("*"), UNDEFINED) for n in names]
         return tuple([r if r is None or isinstance(r, Rule) else read_rule(name, r, names, statics) for r in found])
 
-    made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), doc.strip(), numpy)
+    made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), inspect.cleandoc(doc), numpy)
     made.pointwise = pointwise
     made.plain = len(names) if not statics and names[-1][0] != "*" else -1
     made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])

@@ -99,7 +99,7 @@ class Operand:
         return f"{self.name}: shape {self.shape}, {self.dtype}, {told}"
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class NonFinite:
     """A place where finite numbers gave nan or inf; prints as text.
 
@@ -142,6 +142,9 @@ class NonFinite:
     def source(self) -> str | None:
         """The user's file and line that built the node; None unless `lazygrad.trace_sources` was on."""
         return self.node.source
+
+    def __repr__(self) -> str:
+        return f"<NonFinite: {str(self).splitlines()[0]}>"
 
     def __str__(self) -> str:
         named = self.name if self.node.op is None or self.node.name is None else f"{self.name} (op {self.op})"

@@ -108,6 +108,7 @@ class _Reading:
     aligned: int  # how many arguments may stand as they are
     direct: frozenset[str]  # ... and may be called so
     settings: frozenset[str]  # what must be known when a node is built
+    places: tuple[tuple[int, str], ...]  # where that stands among positional arguments
 
 
 @functools.cache
@@ -136,7 +137,12 @@ def _reading(function: Callable[..., Any], meaning: Callable[..., Any]) -> _Read
     settings = theirs & _SETTINGS - ({"k"} if defaults.get("k", 0) is None else set())  # polyint's are no setting
     if starred or not names:
         aligned = sys.maxsize
-    return _Reading(names, defaults, renamed, known, free, aligned, direct, frozenset(settings))
+    places = tuple([(k, name) for k, name in enumerate(names) if name in settings])
+    return _Reading(names, defaults, renamed, known, free, aligned, direct, frozenset(settings), places)
+
+
+def _unknown(name: str, value: Node) -> TypeError:
+    return TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
 
 
 def _adapted(
@@ -144,12 +150,18 @@ def _adapted(
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
     reading = _reading(function, meaning)
     names = reading.names
-    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-        if name in reading.settings and isinstance(value, Node):
-            raise TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
+    as_it_is = len(args) <= reading.aligned
+    for k, name in reading.places:
+        if k < len(args) and isinstance(args[k], Node):
+            raise _unknown(name, args[k])
+    for name, value in kwargs.items():
+        if value is np._NoValue or name not in reading.direct:
+            as_it_is = False
+        if isinstance(value, Node) and name in reading.settings:
+            raise _unknown(name, value)
+    if as_it_is:
+        return args, kwargs
     if len(args) <= reading.aligned:
-        if kwargs.keys() <= reading.direct and not any(v is np._NoValue for v in kwargs.values()):
-            return args, kwargs
         by_keyword = dict(kwargs)
     else:  # from there on the order differs
         by_keyword = dict(zip(names[reading.aligned :], args[reading.aligned :], strict=False)) | dict(kwargs)

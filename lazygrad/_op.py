@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from sys import getrefcount
@@ -16,9 +17,34 @@ from ._node import NO_STATIC, Node, build, label
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
 from ._shapes import broadcast
 
-__all__ = ["OPS", "Op", "Signature", "as_node", "as_nodes", "count_requests", "frozen", "op_named"]
+__all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "frozen", "op_named"]
 
 Signature = tuple[tuple[int, ...], np.dtype[Any]]
+
+
+class OfEachOp:
+    """An attribute that each op has for itself, and the class of ops another or none: for `help` and editors."""
+
+    def __init__(self, of_op: Callable[[Op], Any], of_class: str | None = None) -> None:
+        self.of_op, self.of_class = of_op, of_class
+
+    def __get__(self, op: Op | None, owner: type) -> Any:
+        if op is not None:
+            return self.of_op(op)
+        if self.of_class is None:
+            raise AttributeError
+        return self.of_class
+
+
+def _call_of(op: Op) -> inspect.Signature:
+    """The parameters of a call: the inputs, then the statics with their defaults."""
+    starred = op.inputs[-1][0] == "*"
+    named = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    inputs = [inspect.Parameter(name, named) for name in op.inputs[: -1 if starred else None]]
+    if starred:
+        inputs.append(inspect.Parameter(op.inputs[-1][1:], inspect.Parameter.VAR_POSITIONAL))
+        named = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([*inputs, *[inspect.Parameter(k, named, default=v) for k, v in op.statics.items()]])
 
 
 @attrs.define(eq=False, repr=False)
@@ -27,6 +53,9 @@ class Op:
 
     Called on arrays alone it computes at once, so that a rule written with ops serves both readings.
     """
+
+    __doc__ = OfEachOp(lambda op: op.doc, __doc__)
+    __signature__ = OfEachOp(_call_of)
 
     name: str
     function: Callable[..., Any]  # on arrays and NumPy scalars
@@ -86,7 +115,7 @@ class Op:
 
     def signature(self) -> str:
         """The call, as text."""
-        return f"({', '.join([*self.inputs, *(f'{k}={v!r}' for k, v in self.statics.items())])})"
+        return str(self.__signature__)
 
     def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
         """Build the node for these inputs, at least one of which is a node."""

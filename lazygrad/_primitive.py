@@ -20,7 +20,7 @@ from ._differentiator import Differentiator
 from ._errors import LazygradError, ShapeError
 from ._leaf import constant
 from ._node import INEXACT, Node, build, lock
-from ._op import Op, Signature, as_node, as_nodes, frozen
+from ._op import OfEachOp, Op, Signature, as_node, as_nodes, frozen
 from ._rule import UNDEFINED, ZERO, Rule
 from ._value import forward_rec, handed_out
 
@@ -32,6 +32,8 @@ Rules = Mapping[str, Any] | Callable[..., Any] | None
 @attrs.define(eq=False, repr=False)
 class Primitive(Op):
     """An op declared by a user; its values are checked against the shape it promised."""
+
+    __doc__ = OfEachOp(lambda op: op.doc, __doc__)
 
     home: tuple[str, str] = ("", "")  # module and qualified name of the decorated function: pickles refer to it
     eager: bool = False  # without a shape function: evaluated when it is built

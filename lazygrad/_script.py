@@ -18,6 +18,7 @@ from ._table import named_node
 __all__ = ["Names", "ScriptError", "UsageError", "as_main", "complain", "run", "show_failure"]
 
 LOSSES = ("L", "loss")  # what the loss is called unless --loss tells
+OURS = [str(Path(__file__).with_name(name)) for name in ("_script.py", "_commands.py")]  # no frames to show
 DEEPEST = 3  # how far containers in containers are searched for nodes
 
 
@@ -72,7 +73,7 @@ def show_failure(error: ScriptError) -> None:
     cause = error.__cause__
     if cause is not None:
         frames = cause.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        while frames is not None and frames.tb_frame.f_code.co_filename in OURS:
             frames = frames.tb_next
         traceback.print_exception(type(cause), cause, frames)
     complain(str(error))

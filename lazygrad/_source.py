@@ -49,8 +49,8 @@ def _init(self: Node, *args: Any, **kwargs: Any) -> None:
     _plain_init(self, *args, **kwargs)
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and (code := frame.f_code).co_filename.startswith(OURS):
-        if (name := _BEHALF.get(code)) is not None:
-            self._source = _place(frame.f_locals[name])
+        if code in _BEHALF and (place := _place(frame.f_locals[_BEHALF[code]])) is not None:
+            self._source = place
             return
         frame = frame.f_back
     self._source = None if frame is None else (frame.f_code.co_filename, frame.f_lineno)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ._adjoint import collector_paused
 from ._contributions import AdjointNode, fitted_node
 from ._demand import demand
 from ._errors import NotDifferentiableError
@@ -37,7 +38,8 @@ class Tangents:
 
     def of(self, i: Node) -> Node | None:
         """The tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
-        demand(i, self._missing, self._build)
+        with collector_paused():
+            demand(i, self._missing, self._build)
         return self._found.get(i.serial)
 
     def _needs(self, i: Node) -> Sequence[Node]:

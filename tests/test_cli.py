@@ -420,7 +420,7 @@ def test_explain_computes_nothing_but_when_told(script, command):
     status, _, complaint = command("explain", path, "--wrt", "W2", "--loss", "raised", "--analyze")
     assert status == 1
     assert "labels must lie in 0..1" in complaint
-    assert re.search(r"built at \S*script.py:12\n", complaint)
+    assert re.search(r"built at \S*script.py:14\n", complaint)
     assert complaint.endswith("lazygrad: the gradient of raised could not be evaluated: IndexError\n")
     status, shown, _ = command("explain", path, "--wrt", "W2", "--analyze")
     assert status == 0

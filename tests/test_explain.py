@@ -245,7 +245,7 @@ def test_text_table_and_data_agree() -> None:
     L = np.sum(h * h)
     plan = explain(L, x)
     text = str(plan).splitlines()
-    assert text[0].startswith("dL/dx: 1 values and 3 adjoints to compute, 4 rules to run")
+    assert text[0].startswith("dL/dx: 1 value and 3 adjoints to compute, 4 rules to run")
     assert text[1] == "paths: 2 from x"
     table = [line.split() for line in text[4:]]
     assert [row[0] for row in table] == [step.kind for step in plan.steps]

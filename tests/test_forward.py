@@ -247,3 +247,17 @@ def test_gradient_by_complex_numbers() -> None:
     g = lg.grad(lambda x: np.sum(np.abs(np.exp((1 + 2j) * x)) ** 2))(X)
     assert g.dtype == float
     close(g, 2 * np.exp(2 * X))
+
+
+def test_dicts_may_come_in_any_order() -> None:
+    _, tangent = lg.jvp(lambda p: 10 * p["a"] + p["b"], ({"a": 1.0, "b": 2.0},), ({"b": 0.0, "a": 1.0},))
+    assert tangent == 10
+    _, pull = lg.vjp(lambda x: {"a": x, "b": 10 * x}, 1.0)
+    assert pull({"b": 0.0, "a": 1.0}) == (1.0,)
+
+
+def test_the_tangent_of_a_gradient_that_is_zero_everywhere() -> None:
+    def pulled(x: Any, g: Any) -> Any:
+        return lg.vjp(np.sign, x)[1](g)[0]
+
+    assert lg.jvp(pulled, (1.5, 2.0), (1.0, 1.0)) == (0.0, 0.0)

@@ -220,6 +220,7 @@ def test_a_value_prints_with_its_inputs_and_its_line() -> None:
     assert (found.op, found.name, found.source) == ("divide", "q", q.source)
     shown = str(found).splitlines()
     assert shown[0] == "the value of q (op divide) is inf, and its inputs are finite"
+    assert repr(found) == f"<NonFinite: {shown[0]}>"
     assert shown[1].endswith(f"test_nonfinite.py:{line}")
     assert shown[2:] == [
         "  from y: shape (), float64, finite, 3 to 3",

@@ -1,5 +1,7 @@
 """See what it did: why a node was computed, and what a question will cost."""
 
+from ._draw import Drawing as Drawing
+from ._draw import draw as draw
 from ._explain import explain as explain
 from ._explanation import Explanation as Explanation
 from ._explanation import Read as Read

@@ -4,7 +4,7 @@ Multiplications of numbers: an elementwise op takes one for each element (whatev
 product of arrays takes one for each pair of elements that meet; an op on a matrix as a whole (solve, inverse,
 decompositions) counts rows * columns * columns for each matrix; any other op one for each element of its input or
 output, whichever are more. What is linear with coefficients that are known beforehand - sums, differences, casts,
-rearrangements, choices - takes none. A rule that reads values costs what its op costs, a rule that reads none takes none.
+rearrangements, choices - takes none. A rule that reads values costs what its op costs; one that reads none takes none.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _reads(op: Any, rule: Rule | None) -> bool:
     if rule is BLOCKED or rule is ZERO or rule is UNDEFINED or rule is None:
         return False
     read = [*rule.reads, *([] if rule.rest is None else [rule.rest])]
-    return any([r == OUT or op.rule(r) is not BLOCKED for r in read])
+    return any(r == OUT or op.rule(r) is not BLOCKED for r in read)
 
 
 def _of_op(c: Node) -> int:
@@ -77,7 +77,7 @@ def multiplications(i: Node) -> int:
     """What computing a value or an adjoint from its inputs takes."""
     if isinstance(i, AdjointNode):
         return sum([edge_multiplications(rule, c) for rule, c, *_ in i.each_edge()])
-    return _of_op(i) if any([_reads(i.op, rule) for rule in i.op.vjp]) else 0
+    return _of_op(i) if any(_reads(i.op, rule) for rule in i.op.vjp) else 0
 
 
 def nbytes(i: Node) -> int:

@@ -163,11 +163,10 @@ class Explanation(Shown):
         return "\n".join([part for part in parts if part])
 
     def _totals(self) -> str:
-        computed = f"{self.values.misses} values and {self.adjoints.misses} adjoints to compute"
-        return (
-            f"{self.asked}: {computed}, {self.rules} rules to run, "
-            f"{self.multiplications:,} multiplications, {size(self.nbytes)}"
-        )
+        counts = (("value", self.values.misses), ("adjoint", self.adjoints.misses))
+        computed = " and ".join([_counted(count, word) for word, count in counts])
+        rules, multiplications = _counted(self.rules, "rule"), _counted(self.multiplications, "multiplication")
+        return f"{self.asked}: {computed} to compute, {rules} to run, {multiplications}, {size(self.nbytes)}"
 
     def _paths(self) -> str:
         shown_, more = cut(self.paths, LISTED)
@@ -181,12 +180,14 @@ class Explanation(Shown):
         parts = []
         for state, count in states.items():
             names, more = cut([label(read.node) for read in self.reads if read.state == state], 8)
-            parts.append(f"{count} {state} ({', '.join(names)}{f' {more}' if more else ''})")
-        return f"rules read {len(self.reads)} values: {', '.join(parts)}"
+            told = "leaves" if state == "leaf" and count > 1 else state
+            parts.append(f"{count} {told} ({', '.join(names)}{f' {more}' if more else ''})")
+        return f"rules read {_counted(len(self.reads), 'value')}: {', '.join(parts)}"
 
     def _table(self, most: int) -> Grid:
-        if not self.steps and self.actual is None:
-            return Grid(title="everything is in the memo" if self.adjoints.requests else "nothing to compute")
+        if not self.steps:
+            told = "everything is in the memo" if self.adjoints.requests else "no path leads to the target"
+            return Grid(title=told, foot=self._verdict())
         rows: list[list[Any]] = []
         ran = dict(self._ran())
         shown_, more = cut(self.steps, most)
@@ -215,6 +216,10 @@ class Explanation(Shown):
         ]
         told = [f"{name} {plan}/{found}" for name, plan, found in pairs]
         return f"planned/actual: {', '.join(told)}: {'exact' if self.exact else 'not what was planned'}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _count(count: float) -> str:

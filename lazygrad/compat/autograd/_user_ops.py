@@ -160,7 +160,14 @@ class _UserOp:
         """The op whose inputs stand at these places."""
         vjps = tuple([self.vjp_rule(place) for place in places])
         jvps = tuple([self.jvp_rule(place) for place in places])
-        pulls = tuple([self.known(r, "VJP", p) for r, p in zip(completed(vjps, jvps, False), places, strict=True)])
+        # The transpose of a rule that calls the primitive itself would ask for the transpose of that rule.
+        usable = tuple(
+            [
+                UNDEFINED if getattr(self.jvp(k), "calls_itself", False) else r
+                for r, (k, _) in zip(jvps, places, strict=True)
+            ]
+        )
+        pulls = tuple([self.known(r, "VJP", p) for r, p in zip(completed(vjps, usable, False), places, strict=True)])
         pushes = tuple([self.known(r, "JVP", p) for r, p in zip(completed(jvps, vjps, True), places, strict=True)])
         return Primitive(
             name=self.name,
@@ -325,7 +332,12 @@ def defvjp_argnums(fun: Any, vjpmaker: Callable[..., Any]) -> None:
 
 def _same(fun: Any, argnum: int) -> Any:
     """The jvp rule of an argument that a function is linear in: the function itself."""
-    return lambda g, ans, args, kwargs: fun(*args[:argnum], g, *args[argnum + 1 :], **kwargs)
+
+    def rule(g: Any, ans: Any, args: Any, kwargs: Any) -> Any:
+        return fun(*args[:argnum], g, *args[argnum + 1 :], **kwargs)
+
+    rule.calls_itself = True  # type: ignore[attr-defined]
+    return rule
 
 
 def defjvp(fun: Any, *jvpfuns: Any, argnums: Sequence[int] | None = None) -> None:

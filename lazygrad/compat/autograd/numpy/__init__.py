@@ -8,17 +8,15 @@
 5.0
 """
 
+from importlib import import_module as _import_module
 from typing import Any
 
 import numpy as _numpy
 
 from .... import numpy as _np
 from ....numpy import *  # noqa: F403
-from . import fft as fft
-from . import linalg as linalg
 from . import numpy_boxes as numpy_boxes
 from . import numpy_vjps as numpy_vjps
-from . import random as random
 from ._lists import Rearranged as _Rearranged
 from ._lists import integer_type as _integer_type
 from ._lists import make_diagonal as make_diagonal
@@ -26,6 +24,9 @@ from ._lists import where as _where
 from ._lists import wrapped as _wrapped
 
 __all__ = [*_np.__all__]
+
+# `from . import fft` would find NumPy's own, which has come with the names above.
+fft, linalg, random = [_import_module(f"{__name__}.{name}") for name in ("fft", "linalg", "random")]
 
 globals().update(_wrapped(vars(_np), __all__))
 r_ = _Rearranged(_numpy.r_)

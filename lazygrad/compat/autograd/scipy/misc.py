@@ -1,0 +1,3 @@
+"""Where older scripts look for `logsumexp`."""
+
+from ....scipy.special import logsumexp as logsumexp

@@ -1,0 +1,223 @@
+"""Folding: a large graph as a small picture, in which many nodes share a box.
+
+Three ways, which ``"auto"`` tries in turn until few enough boxes are left:
+
+``"prefix"``
+    Nodes whose names share a prefix (``layer1/W``, ``layer1.b``, ``layers[1]['W']``), and what is computed from them.
+``"repeat"``
+    Blocks that are alike and follow each other, as layers do; first those in the same state, and over again, so that a
+    repetition of repetitions is found.
+``"distance"``
+    All that is not near the target or a node asked for.
+
+What was asked for and the target keep boxes of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+
+from ._model import Box, Picture, kind_of, merged
+
+__all__ = ["WAYS", "fold"]
+
+PERIOD = 128  # the longest block looked for
+TIMES = 3  # how often a block must follow itself
+NAMED = 4  # ops in the title of a block
+
+_separator = re.compile(r"[/.\[]")
+
+
+def fold(picture: Picture, how: str | None, max_nodes: int) -> Picture:
+    """The picture with at most about `max_nodes` boxes; `how` is "auto", a way of its own, or None for all nodes."""
+    if how is not None and how not in WAYS:
+        raise ValueError(f"fold must be None or one of {', '.join(map(repr, WAYS))}, not {how!r}")
+    if max_nodes < 1:
+        raise ValueError(f"max_nodes must be at least 1, not {max_nodes}")
+    return picture if how is None else WAYS[how](picture, max_nodes)
+
+
+def _auto(picture: Picture, max_nodes: int) -> Picture:
+    for way in (_by_prefix, _by_repetition, _by_distance):
+        if len(picture.boxes) > max_nodes:
+            picture = way(picture, max_nodes)
+    return picture
+
+
+def _pins(picture: Picture, max_nodes: int) -> set[int]:
+    """The boxes that are left alone: the target, and what was asked for unless that is too much by itself."""
+    pins = {k for k, box in enumerate(picture.boxes) if box.asked or box.target}
+    return pins if 2 * len(pins) <= max_nodes else {k for k in pins if picture.boxes[k].target}
+
+
+def _inputs(picture: Picture) -> list[list[int]]:
+    """The boxes that each box has an edge from."""
+    inputs: list[list[int]] = [[] for _ in picture.boxes]
+    for a, b in picture.edges:
+        inputs[b].append(a)
+    return inputs
+
+
+# -- names ---------------------------------------------------------------------------------------------
+
+
+def _by_prefix(picture: Picture, max_nodes: int) -> Picture:
+    """Fold what shares the longest prefixes that leave few enough boxes."""
+    pins, inputs = _pins(picture, max_nodes), _inputs(picture)
+    prefixes: list[tuple[str, ...]] = []  # of each box, the shortest first
+    for k, box in enumerate(picture.boxes):
+        own = _prefixes(box.node.name)
+        if not own and inputs[k]:  # what is computed from a layer's parameters is of that layer, else as what came last
+            leaves = [prefixes[a] for a in inputs[k] if a < k and not inputs[a]]
+            others = [prefixes[a] for a in sorted(inputs[k], reverse=True) if a < k]
+            own = next(filter(None, [*leaves, *others]), ())
+        prefixes.append(own)
+    found = picture
+    for depth in range(max(map(len, prefixes), default=0), 0, -1):
+        groups: dict[str, list[int]] = {}
+        for k, names in enumerate(prefixes):
+            if names and k not in pins:
+                groups.setdefault(names[: depth][-1], []).append(k)
+        several = {name: group for name, group in groups.items() if len(group) > 1}
+        found = merged(picture, list(several.values()), list(several))
+        if len(found.boxes) <= max_nodes:
+            break
+    return found
+
+
+def _prefixes(name: str | None) -> tuple[str, ...]:
+    return tuple([name[: mark.start()] for mark in _separator.finditer(name) if mark.start()]) if name else ()
+
+
+# -- repetitions ---------------------------------------------------------------------------------------
+
+
+def _by_repetition(picture: Picture, max_nodes: int) -> Picture:
+    """Fold blocks that follow each other and are alike."""
+    for state in (True, False):
+        while len(picture.boxes) > max_nodes:
+            before = len(picture.boxes)
+            picture = _repetitions(picture, _pins(picture, max_nodes), state)
+            if len(picture.boxes) == before:
+                break
+    return picture
+
+
+def _repetitions(picture: Picture, pins: set[int], state: bool) -> Picture:
+    """Fold each run of equal blocks, shortest blocks first."""
+    boxes, inputs = picture.boxes, _inputs(picture)
+    order = [k for k in range(len(boxes)) if inputs[k]]
+    position = {k: n for n, k in enumerate(order)}
+    known: dict[Hashable, int] = {}
+
+    def look(k: int) -> Hashable:
+        box = boxes[k]
+        what = (box.title, len(box.nodes)) if box.kind == "fold" else (box.kind, kind_of(box.node), box.node.shape)
+        return (*what, *((box.value, box.adjoint, box.on_path) if state else ()))
+
+    def signature(n: int, k: int) -> Hashable:
+        if k in pins:
+            return k
+        reads = [(n - position[a] if n - position[a] <= PERIOD else -a) if a in position else look(a) for a in inputs[k]]
+        return look(k), tuple(reads)
+
+    ids = np.array([known.setdefault(signature(n, k), len(known)) for n, k in enumerate(order)])
+    groups, titles = [], []
+    for start, period, times in _runs(ids):
+        block = [order[n] for n in range(start, start + period * times)]
+        groups.append(block)
+        titles.append(f"{times} × {_named([boxes[k] for k in block[:period]])}")
+    return merged(picture, *_with_leaves(picture, groups, titles, pins))
+
+
+def _runs(ids: np.ndarray) -> list[tuple[int, int, int]]:
+    """Where a block of so many ids is repeated so many times: (start, period, times), none overlapping."""
+    ids = ids.copy()
+    runs = []
+    for period in range(1, min(PERIOD, len(ids) // TIMES) + 1):
+        equal = np.concatenate(([False], ids[period:] == ids[:-period], [False]))
+        ends = np.flatnonzero(equal[1:] != equal[:-1])
+        for start, stop in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
+            times = (stop - start) // period + 1
+            if times >= TIMES:
+                runs.append((start, period, times))
+                last = start + period * times
+                ids[start:last] = -1 - np.arange(start, last)  # taken: equal to nothing
+    return runs
+
+
+def _named(block: Sequence[Box]) -> str:
+    """What a block is called: by its ops."""
+    names = [box.title if box.kind == "fold" else kind_of(box.node) for box in block]
+    if len(names) == 1:
+        return names[0]
+    return f"({', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)})"
+
+
+def _with_leaves(
+    picture: Picture, groups: list[list[int]], titles: list[str], pins: set[int]
+) -> tuple[list[list[int]], list[str]]:
+    """The groups, each with the leaves that only it reads; and their titles."""
+    group_of = {k: n for n, group in enumerate(groups) for k in group}
+    inner = {b for _, b in picture.edges}
+    readers: dict[int, set[int]] = {}
+    for a, b in picture.edges:
+        if a not in inner and a not in pins:
+            readers.setdefault(a, set()).add(group_of.get(b, -1))
+    for a, found in readers.items():
+        if len(found) == 1 and (n := found.pop()) >= 0:
+            groups[n].insert(0, a)
+    return groups, titles
+
+
+# -- distance ------------------------------------------------------------------------------------------
+
+
+def _by_distance(picture: Picture, max_nodes: int) -> Picture:
+    """Keep half of the boxes, those nearest to the target and to what was asked for; fold what hangs together beyond."""
+    near: list[list[int]] = [[] for _ in picture.boxes]
+    for a, b in picture.edges:
+        near[a].append(b)
+        near[b].append(a)
+    pins = _pins(picture, max_nodes)
+    kept = set(_reached(near, sorted(pins), lambda k: True, max(max_nodes // 2, len(pins))))
+    parts: list[list[int]] = []
+    seen = set(kept)
+    for k in range(len(near)):
+        if k not in seen:
+            parts.append(_reached(near, [k], lambda j: j not in kept, len(near)))
+            seen.update(parts[-1])
+    room = max_nodes - len(kept)
+    if len(parts) > room:  # those that hang on the same boxes, together; if they are still too many, the smaller ones
+        beside: dict[frozenset[int], list[int]] = {}
+        for part in parts:
+            beside.setdefault(frozenset(j for k in part for j in near[k] if j in kept), []).extend(part)
+        parts = sorted(beside.values(), key=len, reverse=True)
+        if len(parts) > room:
+            parts[max(room - 1, 0) :] = [[k for part in parts[max(room - 1, 0) :] for k in part]]
+    parts = [sorted(part) for part in parts if len(part) > 1]
+    return merged(picture, parts, ["further away"] * len(parts))
+
+
+def _reached(near: Sequence[Sequence[int]], start: Sequence[int], enters: Callable[[int], bool], most: int) -> list[int]:
+    """What is reached from there, nearest first, up to a number."""
+    found = dict.fromkeys(start)
+    todo = deque(start)
+    while todo and len(found) < most:
+        for j in near[todo.popleft()]:
+            if j not in found and enters(j) and len(found) < most:
+                found[j] = None
+                todo.append(j)
+    return list(found)
+
+
+WAYS: dict[str, Callable[[Picture, int], Picture]] = {
+    "auto": _auto,
+    "prefix": _by_prefix,
+    "repeat": lambda picture, max_nodes: _by_repetition(picture, 1),
+    "distance": _by_distance,
+}

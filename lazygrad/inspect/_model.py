@@ -1,0 +1,253 @@
+"""The graph below a target as plain records, for pictures: what is in the memo, and what a report tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import attrs
+
+from .._checks import check_node, check_target, each, resolved
+from .._contributions import AdjointNode, shown
+from .._discover import flows
+from .._grid import size
+from .._memo import Report
+from .._node import Node, by_serial, label, lock
+from .._table import inputs_first
+from .._trace import title
+from ._replay import COMPUTED, HIT, STALE, Replay, Touch, touch_of
+
+__all__ = ["COMPUTED", "HIT", "STALE", "STATES", "UNTOUCHED", "Box", "Picture", "kind_of", "merged", "picture"]
+
+UNTOUCHED = "untouched"
+STATES = (STALE, COMPUTED, HIT, UNTOUCHED)  # several nodes in one box have the first that one of them has
+LISTED = 8  # names of a box of many nodes in a tooltip
+
+
+@attrs.define(eq=False)
+class Box:
+    """One box of a picture: a node, or several that are folded into one.
+
+    Attributes
+    ----------
+    nodes
+        What it stands for.
+    kind
+        ``"parameter"``, ``"constant"``, ``"op"``, ``"adjoint"`` or ``"fold"``.
+    title, note
+        The text in the box: two lines.
+    value, adjoint
+        The state of each: ``"untouched"``, ``"computed"``, ``"hit"`` (the memo had it) or ``"stale"``.
+    entry
+        The node of the adjoint, if a memo holds it.
+    on_path, asked, target
+        Whether it lies between what was asked for and the target, is asked for, is the target.
+    nbytes, seconds
+        Of the values and adjoints in the memo; what computing them took, if the report was timed.
+    """
+
+    nodes: list[Node]
+    kind: str
+    title: str
+    note: str = ""
+    value: str = UNTOUCHED
+    adjoint: str = UNTOUCHED
+    entry: AdjointNode | None = None
+    on_path: bool = False
+    asked: bool = False
+    target: bool = False
+    nbytes: int = 0
+    seconds: float = 0.0
+
+    @property
+    def node(self) -> Node:
+        """The node, or the first of them."""
+        return self.nodes[0]
+
+    def lines(self) -> list[str]:
+        """All there is to say of it in a few lines."""
+        i = self.node
+        if self.kind == "fold":
+            names = ", ".join([label(j) for j in self.nodes[:LISTED]])
+            told = [f"{self.title}: {len(self.nodes)} nodes", names + ", ..." * (len(self.nodes) > LISTED)]
+        else:
+            told = [f"{label(i)}: {kind_of(i)}, shape {i.shape}, {i.dtype}"]
+        told.append(f"value {self.value}, adjoint {self.adjoint}" + (f", {size(self.nbytes)}" if self.nbytes else ""))
+        if self.seconds:
+            told.append(f"{1000 * self.seconds:.3g} ms")
+        if self.kind != "fold" and i.source:
+            told.append(i.source)
+        return told
+
+
+@attrs.define(eq=False)
+class Picture:
+    """Boxes, oldest first, and the edges between them.
+
+    Attributes
+    ----------
+    L
+        The target.
+    boxes
+        What is drawn.
+    edges
+        (input's box, consumer's box) -> whether a path from what was asked for to the target takes it.
+    place
+        Serial of a node -> its box.
+    replay
+        The steps of the report; empty if there is none.
+    """
+
+    L: Node
+    boxes: list[Box]
+    edges: dict[tuple[int, int], bool]
+    place: dict[int, int]
+    replay: Replay
+
+    def where(self, touch: Touch) -> tuple[int | None, bool]:
+        """The box a step happens in, None if it is not in the picture; and whether it is that box's adjoint."""
+        box = None if touch.entry is None else self.place.get(touch.entry.serial)
+        if box is None and touch.of is not None and touch.target is self.L:
+            return self.place.get(touch.of.serial), True
+        return box, False
+
+
+def kind_of(node: Node) -> str:
+    """What kind of leaf it is, or its op."""
+    return str(node.static["leaf"] if node.op is None else node.op.name)
+
+
+# -- the picture of a graph ----------------------------------------------------------------------------
+
+
+def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
+    """All nodes below a target, one box each; nothing is computed, and the memo stays as it is."""
+    check_target(L)
+    with lock:
+        asked: dict[int, Node] = {}
+        if wrt is not None:
+            each(resolved(wrt, L), lambda i: asked.update({check_node(i).serial: i}))
+        below = {i.serial: i for i in inputs_first(L, _inputs)}
+        nodes = sorted((below | asked).values(), key=by_serial)
+        place = {i.serial: k for k, i in enumerate(nodes)}
+        edges = _edges(nodes, place, place[L.serial], asked)
+        made = Picture(L, [_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report))
+        _give_states(made, report)
+    boxes = made.boxes
+    boxes[place[L.serial]].target = True
+    for serial in asked:
+        boxes[place[serial]].asked = True
+    for (a, b), on_path in edges.items():
+        if on_path:
+            boxes[a].on_path = boxes[b].on_path = True
+    return made
+
+
+def _inputs(i: Node) -> list[Node]:
+    """The inputs of a node, with targets where mirrors stand for them."""
+    return [j if j.op is None else shown(j) for j in i.inputs]
+
+
+def _edges(nodes: Sequence[Node], place: dict[int, int], target: int, asked: Iterable[int]) -> dict[tuple[int, int], bool]:
+    """All edges, and whether they are on a path: reached from what was asked for, and leading to the target."""
+    reached = {place[serial] for serial in asked}
+    edges: dict[tuple[int, int], bool] = {}
+    for k, c in enumerate(nodes):
+        for j in c.inputs:
+            a = place[j.serial if j.op is None else shown(j).serial]
+            on_path = a in reached and flows(c, j)
+            edges[a, k] = edges.get((a, k), False) or on_path
+            if on_path:
+                reached.add(k)
+    leads = {target}
+    for (a, k), on_path in reversed(edges.items()):  # in the order of the consumers, youngest first
+        if on_path and k in leads:
+            leads.add(a)
+        else:
+            edges[a, k] = False
+    return edges
+
+
+def _box(i: Node) -> Box:
+    kind = kind_of(i)
+    if isinstance(i, AdjointNode):
+        return Box([i], "adjoint", i.name or title(i), f"adjoint {_shape(i)}")
+    if i.op is not None:
+        return Box([i], "op", i.name or kind, f"{kind} {_shape(i)}" if i.name else _shape(i))
+    if "number" in i.static:
+        return Box([i], "constant", i.name or f"{i.static['number']:.6g}")
+    return Box([i], "parameter" if kind == "parameter" else "constant", i.name or kind, _shape(i))
+
+
+def _shape(i: Node) -> str:
+    return "×".join(map(str, i.shape)) or "scalar"
+
+
+def _give_states(made: Picture, report: Report | None) -> None:
+    """What is in the memo, and how it came there as far as the report tells."""
+    boxes, L = made.boxes, made.L
+    told: dict[tuple[int, bool], str] = {}  # (box, adjoint) -> whether it was computed, or only read
+    entries: dict[int, AdjointNode] = {} if L._memo is None else dict(L._memo.adjoints)
+    for touch in made.replay.touches:
+        box, adjoint = made.where(touch)
+        if box is not None and touch.what != STALE and told.get((box, adjoint)) != COMPUTED:
+            told[box, adjoint] = touch.what
+            if adjoint and isinstance(touch.entry, AdjointNode):
+                entries.setdefault(boxes[box].node.serial, touch.entry)
+    for k, box in enumerate(boxes):
+        box.value = _state(box.node, told.get((k, False)))
+        box.entry = entries.get(box.node.serial)
+        if box.entry is not None:
+            box.adjoint = _state(box.entry, told.get((k, True)))
+        elif (k, True) in told:  # by an engine without a memo
+            box.adjoint = told[k, True]
+        box.nbytes = sum([e._value.nbytes for e in (box.node, box.entry) if e is not None and e._value is not None])
+    if report is not None and report.timing:
+        for (node, asked), note in zip(report._events, report._notes, strict=True):
+            if not asked and (k := made.where(touch_of(COMPUTED, node))[0]) is not None:
+                boxes[k].seconds += note.seconds
+
+
+def _state(entry: Node, told: str | None) -> str:
+    if entry._value is None:
+        return STALE if entry._stale else UNTOUCHED
+    return told or (UNTOUCHED if entry.op is None else COMPUTED)
+
+
+# -- folding -------------------------------------------------------------------------------------------
+
+
+def merged(old: Picture, groups: Sequence[Sequence[int]], titles: Sequence[str]) -> Picture:
+    """The picture with each group of boxes, given in order, in one box; a box is in one group at most."""
+    target = {k: group[-1] for group in groups for k in group}  # the place of the last, so that inputs stay before
+    made: dict[int, Box] = {}
+    for group, text in zip(groups, titles, strict=True):
+        made[group[-1]] = _fold([old.boxes[k] for k in group], text)
+    kept = [k for k in range(len(old.boxes)) if target.get(k, k) == k]
+    new = {k: n for n, k in enumerate(kept)}
+    at = [new[target.get(k, k)] for k in range(len(old.boxes))]
+    edges: dict[tuple[int, int], bool] = {}
+    for (a, b), on_path in old.edges.items():
+        if at[a] != at[b]:
+            edges[at[a], at[b]] = edges.get((at[a], at[b]), False) or on_path
+    place = {serial: at[k] for serial, k in old.place.items()}
+    return Picture(old.L, [made.get(k, old.boxes[k]) for k in kept], edges, place, old.replay)
+
+
+def _fold(boxes: Sequence[Box], text: str) -> Box:
+    """Several boxes as one."""
+    nodes = [i for box in boxes for i in box.nodes]
+    return Box(
+        nodes,
+        "fold",
+        text,
+        f"{len(nodes)} nodes",
+        min([box.value for box in boxes], key=STATES.index),
+        min([box.adjoint for box in boxes], key=STATES.index),
+        None,
+        any(box.on_path for box in boxes),
+        any(box.asked for box in boxes),
+        any(box.target for box in boxes),
+        sum(box.nbytes for box in boxes),
+        sum(box.seconds for box in boxes),
+    )

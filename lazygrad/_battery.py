@@ -46,7 +46,17 @@ def _frozen_arrays(values: Sequence[Any]) -> tuple[Any, ...]:
 
 @attrs.frozen(eq=False)
 class Case:
-    """One call of an op: its inputs, its statics, and what NumPy makes of them."""
+    """One call of an op: its inputs, its statics, and what NumPy makes of them.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> case = Case(lg.ops.softmax, lambda x, axis: np.exp(x) / np.exp(x).sum(axis), [np.zeros(2)], {"axis": -1})
+    >>> leaves, node = case.build()
+    >>> node.value
+    array([0.5, 0.5])
+    >>> CHECKS["vjp"](case)
+    """
 
     op: Callable[..., Any]  # an op, or a function of nodes
     reference: Callable[..., Any]  # on the same arrays and statics, in NumPy
@@ -271,7 +281,13 @@ def check_float32(case: Case) -> None:
 
 @attrs.frozen(eq=False)
 class Point:
-    """A kink, tie or edge of the domain, and the gradient decided for it (cotangent 1)."""
+    """A kink, tie or edge of the domain, and the gradient decided for it (cotangent 1).
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> check_point(lg.ops.maximum, Point((1.0, 1.0), (0.5, 0.5)))
+    """
 
     inputs: tuple[Any, ...] = attrs.field(converter=_floats)
     gradients: tuple[Any, ...]
@@ -279,7 +295,19 @@ class Point:
 
 
 def check_point(op: Callable[..., Any], point: Point) -> None:
-    """The gradient at that point is exactly the one decided."""
+    """Check that the gradient at that point is exactly the one decided; AssertionError if not.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> check_point(lg.ops.relu, Point((0.0,), (0.0,)))
+    >>> check_point(lg.ops.relu, Point((0.0,), (1.0,)))
+    Traceback (most recent call last):
+        ...
+    AssertionError:
+    Arrays are not equal
+    ...
+    """
     leaves = [parameter(x) for x in point.inputs]
     with np.errstate(divide="ignore"):
         node = op(*leaves, **point.static)

@@ -30,7 +30,15 @@ Unconnected = Literal["zero", "none", "raise"]
 
 
 class Contribution(NamedTuple):
-    """What one edge adds to an adjoint: the term of `consumer` through its `argnum`-th input."""
+    """What one edge adds to an adjoint: the term of `consumer` through its `argnum`-th input.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0)
+    >>> lg.differentiator(2 * x).contributions(x)
+    [Contribution(consumer=<multiply #..., shape (), float64, not computed>, argnum=1, value=array(2.))]
+    """
 
     consumer: Node
     argnum: int

@@ -102,21 +102,20 @@ class Grid:
 
     def rich(self) -> Any:
         """A table of `rich`."""
-        from rich.console import Group  # noqa: PLC0415  (an extra)
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
-
+        what = "a table in colours"
+        group = optional("rich.console", "rich", what).Group
+        table_of, text_of = optional("rich.table", "rich", what).Table, optional("rich.text", "rich", what).Text
         rows, more = cut(self.rows, SHOWN)
-        parts: list[Any] = [Text(self.title, style="bold")] if self.title else []
+        parts: list[Any] = [text_of(self.title, style="bold")] if self.title else []
         if self.head:
-            table = Table()
+            table = table_of()
             for k, name in enumerate(self.head):
                 style = "cyan" if k == 0 else "green" if name in ("hits", "hit rate", "reused") else None
                 table.add_column(name, justify="left" if self.side(k) == "<" else "right", style=style)
             for row in rows:
-                table.add_row(*[Text(str(cell)) for cell in row])
+                table.add_row(*[text_of(str(cell)) for cell in row])
             parts.append(table)
-        return Group(*parts, *[Text(text) for text in (more, self.foot) if text])
+        return group(*parts, *[text_of(text) for text in (more, self.foot) if text])
 
 
 class Shown:

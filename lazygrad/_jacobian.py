@@ -31,7 +31,16 @@ Tree = int | tuple["Tree", "Tree"]
 
 @attrs.frozen
 class Plan:
-    """What a Jacobian costs, in multiplications, and which order was chosen."""
+    """What a Jacobian costs, in multiplications, and which order was chosen.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> x = lg.parameter([1.0, 2.0])
+    >>> plan = lg.jacobian_plan(np.ones((1, 2)) @ (np.ones((2, 2)) @ x), x)
+    >>> plan.order, plan.multiplications
+    ('reverse', 4)
+    """
 
     order: str
     multiplications: int

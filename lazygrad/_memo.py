@@ -18,7 +18,7 @@ from ._node import Node
 from ._report import Difference, difference, grids, summary, to_dict, to_json
 from ._tally import ASKED, Asked, Note, OpTally, Tally, by_op, memory, tally
 from ._trace import trace
-from ._watch import Watcher, _open, recorders, watching  # noqa: F401
+from ._watch import Watcher, recorders, watching
 
 __all__ = ["Asked", "CacheInfo", "Report", "Tally", "Watcher", "record", "recorders", "watching"]
 

@@ -71,6 +71,19 @@ class Node(NodeMethods):
         A name for reports, or None. May be assigned.
     serial
         The order of creation: inputs have smaller serials than their consumers.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter([1.0, 2.0], name="x")
+    >>> y = x * x
+    >>> y
+    <multiply #..., shape (2,), float64, not computed>
+    >>> y.value
+    array([1., 4.])
+    >>> x.set([3.0, 4.0])
+    >>> y
+    <multiply #..., shape (2,), float64, stale>
     """
 
     op: Any

@@ -39,7 +39,7 @@ class OfEachOp:
 def _call_of(op: Op) -> inspect.Signature:
     """The parameters of a call: the inputs, then the statics with their defaults."""
     starred = op.inputs[-1][0] == "*"
-    named = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    named: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
     inputs = [inspect.Parameter(name, named) for name in op.inputs[: -1 if starred else None]]
     if starred:
         inputs.append(inspect.Parameter(op.inputs[-1][1:], inspect.Parameter.VAR_POSITIONAL))

@@ -43,6 +43,16 @@ class Path:
     share
         Its part in the gradient, <contribution, gradient> / <gradient, gradient>. The shares of all paths sum to 1; one
         may be negative or larger than 1 where paths cancel, and is nan where the gradient is zero.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0, name="x")
+    >>> L = 3.0 * x + x
+    >>> L.name = "L"
+    >>> first, second = lg.paths.top(L, x, 2)
+    >>> first, second.share
+    (<path x -> multiply#... -> L: norm 3, share 0.75>, 0.25)
     """
 
     nodes: tuple[Node, ...]
@@ -87,6 +97,14 @@ class TopPaths(list[Path]):
         No path that is not listed has a norm above this.
     steps
         How many rules were run along paths, as far as they are counted towards the budget.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0, name="x")
+    >>> paths = lg.paths.top(x * x * x, x, 2)
+    >>> len(paths), paths.number, paths.exact, paths.bound, paths.gradient
+    (2, 3, True, 4.0, array(12.))
     """
 
     gradient: np.ndarray[Any, Any]

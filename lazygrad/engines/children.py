@@ -27,7 +27,15 @@ __all__ = ["children"]
 
 
 def children(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
-    """Compute values from the leaves upwards, then gradients from `L` downwards; return those of `wrt`."""
+    """Compute values from the leaves upwards, then gradients from `L` downwards; return those of `wrt`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x, y = lg.parameter(2.0), lg.parameter(3.0)
+    >>> children(x * y, [x, y])
+    [np.float64(3.0), np.float64(2.0)]
+    """
     graph = Graph.of(L, wrt)
     _evaluate_graph(graph.order, L)
     grad = _back_op(graph, L, seed(L, cotangent))

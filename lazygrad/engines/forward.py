@@ -24,7 +24,15 @@ __all__ = ["forward"]
 
 
 def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
-    """Push the unit tangents of each node of `wrt` up to `L`, one after the other."""
+    """Push the unit tangents of each node of `wrt` up to `L`, one after the other.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x, y = lg.parameter(2.0), lg.parameter(3.0)
+    >>> forward(x * y, [x, y])
+    [np.float64(3.0), np.float64(2.0)]
+    """
     graph = Graph.of(L, wrt)
     g = seed(L, cotangent)
     return [_pass_each(L, w, graph.steps(w), g) if w.serial in graph.edges else None for w in wrt]

@@ -21,7 +21,15 @@ __all__ = ["lazy"]
 
 
 def lazy(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
-    """Return the adjoints from the table of `L`, or from a new one if there is a cotangent."""
+    """Return the adjoints from the table of `L`, or from a new one if there is a cotangent.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x, y = lg.parameter(2.0), lg.parameter(3.0)
+    >>> lazy(x * y, [x, y])
+    [np.float64(3.0), np.float64(2.0)]
+    """
     table = target_memo(L) if cotangent is None else TargetMemo.of(L, cotangent)
     adjoints = [table.adjoint(i) for i in wrt]
     return [None if adjoint is None else forward_rec(adjoint) for adjoint in adjoints]

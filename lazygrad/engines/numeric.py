@@ -30,7 +30,15 @@ GOOD = 1e-12  # the relative error that is small enough
 
 
 def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
-    """Move each element of each node of `wrt` to and fro, and see what becomes of `L`."""
+    """Move each element of each node of `wrt` to and fro, and see what becomes of `L`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x, y = lg.parameter(2.0), lg.parameter(3.0)
+    >>> numeric(x * y, [x, y])
+    [np.float64(3.0), np.float64(2.0)]
+    """
     graph = Graph.of(L, wrt)
     still = _still(graph.order)
     g = seed(L, cotangent)

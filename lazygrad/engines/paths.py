@@ -24,7 +24,15 @@ MOST = 10_000  # paths, for all of `wrt` together
 
 
 def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
-    """Sum over all paths from each node of `wrt` to `L`; LazygradError if there are more than `MOST`."""
+    """Sum over all paths from each node of `wrt` to `L`; LazygradError if there are more than `MOST`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x, y = lg.parameter(2.0), lg.parameter(3.0)
+    >>> paths(x * y, [x, y])
+    [np.float64(3.0), np.float64(2.0)]
+    """
     graph = Graph.of(L, wrt)
     steps = {w.serial: graph.steps(w) for w in wrt if w.serial in graph.edges}
     total = sum(_count(L, w, steps[w.serial]) for w in wrt if w.serial in steps)

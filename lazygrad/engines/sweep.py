@@ -23,7 +23,15 @@ __all__ = ["sweep"]
 
 
 def sweep(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
-    """Compute all values below `L` and then all adjoints, and return those of `wrt`."""
+    """Compute all values below `L` and then all adjoints, and return those of `wrt`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x, y = lg.parameter(2.0), lg.parameter(3.0)
+    >>> sweep(x * y, [x, y])
+    [np.float64(3.0), np.float64(2.0)]
+    """
     graph = Graph.of(L, wrt)
     for i in graph.order:
         forward_rec(i, asked=i is L)

@@ -7,25 +7,24 @@ import unicodedata
 
 from ._model import COMPUTED, HIT, STALE, UNTOUCHED, Box, Picture
 
-__all__ = ["ADJOINT", "FOLD", "PATH", "VALUE", "WIDTHS", "dot", "printable", "shortened", "widths"]
+__all__ = ["ADJOINT", "PATH", "VALUE", "WIDTHS", "dot", "printable", "shortened", "widths"]
 
 VALUE = {UNTOUCHED: "#ffffff", COMPUTED: "#bfdbfe", HIT: "#bbf7d0", STALE: "#fde68a"}  # fills
 ADJOINT = {UNTOUCHED: "#94a3b8", COMPUTED: "#7c3aed", HIT: "#15803d", STALE: "#d97706"}  # borders
 PATH, EDGE, INK, FADED = "#7c3aed", "#94a3b8", "#0f172a", "#64748b"
-FOLD = "⧉"
 WIDTHS = ("bytes", "time", None)
 LONGEST = 40  # characters of a line in a box; the tooltip has them all
 
 _GRAPH = f"""\
-  graph [rankdir=TB, nodesep=0.25, ranksep=0.35, bgcolor="transparent", fontname="Helvetica,Arial,sans-serif"];
+  graph [rankdir=TB, nodesep=0.25, ranksep=0.35, bgcolor="white", fontname="Helvetica,Arial,sans-serif"];
   node [shape=box, style="rounded,filled", fontname="Helvetica,Arial,sans-serif", fontsize=11, fontcolor="{INK}",
         margin="0.12,0.06", height=0.3];
-  edge [color="{EDGE}", arrowsize=0.6];
+  edge [color="{EDGE}", arrowsize=0.5];
 """
 _WORDS = {UNTOUCHED: "never touched", COMPUTED: "computed", HIT: "hit: the memo had it", STALE: "stale"}
 
 
-def dot(picture: Picture, by: str | None = "bytes") -> str:
+def dot(picture: Picture, by: str | None) -> str:
     """The picture as DOT text; edges are as wide as what they carry has bytes, or took time."""
     lines = ["digraph lazygrad {", _GRAPH]
     lines += [f"  n{k} [{_attributes(box)}];" for k, box in enumerate(picture.boxes)]
@@ -38,13 +37,14 @@ def dot(picture: Picture, by: str | None = "bytes") -> str:
 
 
 def widths(picture: Picture, by: str | None) -> list[float]:
-    """How wide the edges from each box are, from 1 to 5."""
-    if by not in WIDTHS:
-        raise ValueError(f"widths must be one of {', '.join(map(repr, WIDTHS))}, not {by!r}")
+    """How wide the edges from each box are, from 1 to 4."""
     if by is None:
         return [1.0] * len(picture.boxes)
-    amounts = [math.log1p(box.nbytes) if by == "bytes" else box.seconds for box in picture.boxes]
-    return [1 + 4 * amount / (max(amounts) or 1) for amount in amounts] if amounts else []
+    values = [box.nodes[-1]._value for box in picture.boxes]
+    carried = [0 if value is None else value.nbytes for value in values]
+    amounts = [math.log1p(n) for n in carried] if by == "bytes" else [box.seconds for box in picture.boxes]
+    most = max(amounts) or 1
+    return [1 + 3 * amount / most for amount in amounts]
 
 
 def shortened(text: str) -> str:
@@ -65,9 +65,8 @@ def _quoted(text: str) -> str:
 
 def _attributes(box: Box) -> str:
     """How a box looks: the fill tells of the value, the border of the adjoint."""
-    title = f"{FOLD} {box.title}" if box.kind == "fold" else box.title
     found = {
-        "label": _quoted("\n".join([shortened(line) for line in (title, box.note) if line])),
+        "label": _quoted("\n".join([shortened(line) for line in (box.title, box.note) if line])),
         "tooltip": _quoted("\n".join(box.lines())),
         "fillcolor": f'"{VALUE[box.value]}"',
         "color": f'"{ADJOINT[box.adjoint]}"',
@@ -75,6 +74,8 @@ def _attributes(box: Box) -> str:
     }
     if box.kind == "parameter":
         found["shape"] = "ellipse"
+    elif box.kind == "fold":
+        found["shape"] = "box3d"
     elif box.kind == "constant":
         found |= {"fontcolor": f'"{FADED}"', "fontsize": "10"}
     if STALE in (box.value, box.adjoint):

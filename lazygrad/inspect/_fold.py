@@ -42,9 +42,12 @@ def fold(picture: Picture, how: str | None, max_nodes: int) -> Picture:
 
 
 def _auto(picture: Picture, max_nodes: int) -> Picture:
-    for way in (_by_prefix, _by_repetition, _by_distance):
-        if len(picture.boxes) > max_nodes:
-            picture = way(picture, max_nodes)
+    if len(picture.boxes) > max_nodes:
+        picture = _by_prefix(picture, max_nodes)
+    if len(picture.boxes) > max_nodes:
+        picture = _by_repetition(picture, max_nodes, enough=True)
+    if len(picture.boxes) > max_nodes:
+        picture = _by_distance(picture, max_nodes)
     return picture
 
 
@@ -96,14 +99,16 @@ def _prefixes(name: str | None) -> tuple[str, ...]:
 # -- repetitions ---------------------------------------------------------------------------------------
 
 
-def _by_repetition(picture: Picture, max_nodes: int) -> Picture:
-    """Fold blocks that follow each other and are alike."""
+def _by_repetition(picture: Picture, max_nodes: int, enough: bool = False) -> Picture:
+    """Fold blocks that follow each other and are alike; until there are few `enough` boxes, or all there are."""
     for state in (True, False):
-        while len(picture.boxes) > max_nodes:
+        while len(picture.boxes) > (max_nodes if enough else 1):
             before = len(picture.boxes)
             picture = _repetitions(picture, _pins(picture, max_nodes), state)
             if len(picture.boxes) == before:
                 break
+        if not enough:
+            break
     return picture
 
 
@@ -116,8 +121,8 @@ def _repetitions(picture: Picture, pins: set[int], state: bool) -> Picture:
 
     def look(k: int) -> Hashable:
         box = boxes[k]
-        what = (box.title, len(box.nodes)) if box.kind == "fold" else (box.kind, kind_of(box.node), box.node.shape)
-        return (*what, *((box.value, box.adjoint, box.on_path) if state else ()))
+        inside = Counter([(kind_of(i), i.shape) for i in box.nodes])
+        return frozenset(inside.items()), (box.value, box.adjoint, box.on_path) if state else None
 
     def signature(n: int, k: int) -> Hashable:
         if k in pins:
@@ -130,7 +135,7 @@ def _repetitions(picture: Picture, pins: set[int], state: bool) -> Picture:
     for start, period, times in _runs(ids):
         block = [order[n] for n in range(start, start + period * times)]
         groups.append(block)
-        titles.append(f"{times} × {_named([boxes[k] for k in block[:period]])}")
+        titles.append(_named([boxes[k] for k in block], period))
     return merged(picture, *_with_leaves(picture, groups, titles, pins))
 
 
@@ -150,12 +155,13 @@ def _runs(ids: np.ndarray) -> list[tuple[int, int, int]]:
     return runs
 
 
-def _named(block: Sequence[Box]) -> str:
-    """What a block is called: by its ops."""
-    names = [box.title if box.kind == "fold" else kind_of(box.node) for box in block]
-    if len(names) == 1:
-        return names[0]
-    return f"({', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)})"
+def _named(blocks: Sequence[Box], period: int) -> str:
+    """What equal blocks are called: by their ops, or by the first and the last name."""
+    names = [box.title if box.kind == "fold" else kind_of(box.node) for box in blocks]
+    if period == 1 and names[0] != names[-1]:
+        return f"{names[0]} … {names[-1]}"
+    one = names[0] if period == 1 else f"({', '.join(names[: min(NAMED, period)])}{', ...' * (period > NAMED)})"
+    return f"{len(blocks) // period:,} × {one}"
 
 
 def _with_leaves(
@@ -168,10 +174,11 @@ def _with_leaves(
     for a, b in picture.edges:
         if a not in inner and a not in pins:
             readers.setdefault(a, set()).add(group_of.get(b, -1))
+    leaves: list[list[int]] = [[] for _ in groups]
     for a, found in readers.items():
         if len(found) == 1 and (n := found.pop()) >= 0:
-            groups[n].insert(0, a)
-    return groups, titles
+            leaves[n].append(a)
+    return [own + group for own, group in zip(leaves, groups, strict=True)], titles
 
 
 # -- distance ------------------------------------------------------------------------------------------
@@ -218,6 +225,6 @@ def _reached(near: Sequence[Sequence[int]], start: Sequence[int], enters: Callab
 WAYS: dict[str, Callable[[Picture, int], Picture]] = {
     "auto": _auto,
     "prefix": _by_prefix,
-    "repeat": lambda picture, max_nodes: _by_repetition(picture, 1),
+    "repeat": _by_repetition,
     "distance": _by_distance,
 }

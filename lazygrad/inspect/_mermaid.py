@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ._dot import ADJOINT, FOLD, PATH, VALUE, printable, shortened
+from ._dot import ADJOINT, PATH, VALUE, printable, shortened
 from ._model import UNTOUCHED, Box, Picture
 
 __all__ = ["mermaid"]
 
 _BRACKETS = {"parameter": ("([", "])"), "constant": ("[", "]"), "fold": ("[[", "]]")}
-_PLAIN = frozenset(" _-.,/()×…⧉+*=:'")  # and letters and digits; all else is written by number
+_PLAIN = frozenset(" _-.,/()×…+*=:'")  # and letters and digits; all else is written by number
 
 
 def mermaid(picture: Picture) -> str:
@@ -36,8 +36,7 @@ def _class(name: str, style: str, members: list[bool]) -> list[str]:
 
 def _shape(box: Box) -> str:
     left, right = _BRACKETS.get(box.kind, ("(", ")"))
-    title = f"{FOLD} {box.title}" if box.kind == "fold" else box.title
-    return f'{left}"{"<br/>".join([_escaped(shortened(line)) for line in (title, box.note) if line])}"{right}'
+    return f'{left}"{"<br/>".join([_escaped(shortened(line)) for line in (box.title, box.note) if line])}"{right}'
 
 
 def _escaped(text: str) -> str:

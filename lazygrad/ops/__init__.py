@@ -34,129 +34,144 @@ from . import splitting as splitting
 from . import statistics as statistics
 from . import windows as windows
 from .arithmetic import (
-    absolute as absolute,
+    absolute,
+    copysign,
+    divide,
+    equal,
+    greater,
+    greater_equal,
+    guarded_divide,
+    guarded_multiply,
+    less,
+    less_equal,
+    multiply,
+    not_equal,
+    pow,
+    power,
+    reciprocal,
+    sign,
+    square,
+    where,
 )
-from .arithmetic import (
-    at_least as at_least,
-)
-from .arithmetic import (
-    at_most as at_most,
-)
-from .arithmetic import (
-    divide as divide,
-)
-from .arithmetic import (
-    equal as equal,
-)
-from .arithmetic import (
-    greater as greater,
-)
-from .arithmetic import (
-    greater_equal as greater_equal,
-)
-from .arithmetic import (
-    less as less,
-)
-from .arithmetic import (
-    less_equal as less_equal,
-)
-from .arithmetic import (
-    maximum as maximum,
-)
-from .arithmetic import (
-    minimum as minimum,
-)
-from .arithmetic import (
-    multiply as multiply,
-)
-from .arithmetic import (
-    not_equal as not_equal,
-)
-from .arithmetic import (
-    pow as pow,
-)
-from .arithmetic import (
-    power as power,
-)
-from .arithmetic import (
-    sign as sign,
-)
-from .arithmetic import (
-    where as where,
-)
-from .convolution import avg_pool2d as avg_pool2d
-from .convolution import conv2d as conv2d
-from .convolution import conv_transpose2d as conv_transpose2d
-from .convolution import max_pool2d as max_pool2d
-from .linalg import dot as dot
-from .linalg import matmul as matmul
-from .linear import (
-    add as add,
-)
-from .linear import (
-    astype as astype,
-)
-from .linear import (
-    broadcast_to as broadcast_to,
-)
-from .linear import (
-    concatenate as concatenate,
-)
-from .linear import (
-    negative as negative,
-)
-from .linear import (
-    reshape as reshape,
-)
-from .linear import (
-    subtract as subtract,
-)
-from .linear import (
-    sum as sum,
-)
-from .linear import (
-    transpose as transpose,
-)
-from .nn import (
-    cross_entropy as cross_entropy,
-)
-from .nn import (
-    log_softmax as log_softmax,
-)
-from .nn import (
-    pick as pick,
-)
-from .nn import (
-    relu as relu,
-)
-from .nn import (
-    softmax as softmax,
-)
-from .nn import (
-    svm_loss as svm_loss,
-)
-from .reduce import logsumexp as logsumexp
-from .reduce import max as max
-from .reduce import mean as mean
-from .reduce import min as min
+from .bounds import at_least, at_most, maximum, minimum
+from .convolution import avg_pool2d, conv2d, conv_transpose2d, max_pool2d
+from .cumulative import cumprod, cumsum
+from .linalg import dot, matmul
+from .linear import add, astype, broadcast_to, concatenate, negative, reshape, subtract, sum, transpose
+from .nn import cross_entropy, log_softmax, pick, relu, softmax, svm_loss
+from .reduce import logsumexp, max, mean, min, prod
 from .transcendental import (
-    cos as cos,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    cbrt,
+    cos,
+    cosh,
+    deg2rad,
+    exp,
+    exp2,
+    expm1,
+    hypot,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    rad2deg,
+    sigmoid,
+    sin,
+    sinh,
+    sqrt,
+    tan,
+    tanh,
 )
-from .transcendental import (
-    exp as exp,
-)
-from .transcendental import (
-    log as log,
-)
-from .transcendental import (
-    sigmoid as sigmoid,
-)
-from .transcendental import (
-    sin as sin,
-)
-from .transcendental import (
-    sqrt as sqrt,
-)
-from .transcendental import (
-    tanh as tanh,
-)
+
+__all__ = [
+    "absolute",
+    "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "astype",
+    "at_least",
+    "at_most",
+    "avg_pool2d",
+    "broadcast_to",
+    "cbrt",
+    "concatenate",
+    "conv2d",
+    "conv_transpose2d",
+    "copysign",
+    "cos",
+    "cosh",
+    "cross_entropy",
+    "cumprod",
+    "cumsum",
+    "deg2rad",
+    "divide",
+    "dot",
+    "equal",
+    "exp",
+    "exp2",
+    "expm1",
+    "greater",
+    "greater_equal",
+    "guarded_divide",
+    "guarded_multiply",
+    "hypot",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "log_softmax",
+    "logaddexp",
+    "logaddexp2",
+    "logsumexp",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "pick",
+    "pow",
+    "power",
+    "prod",
+    "rad2deg",
+    "reciprocal",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "softmax",
+    "sqrt",
+    "square",
+    "subtract",
+    "sum",
+    "svm_loss",
+    "tan",
+    "tanh",
+    "transpose",
+    "where",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

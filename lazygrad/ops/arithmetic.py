@@ -1,4 +1,4 @@
-"""Products, quotients, powers, bounds and comparisons, element by element."""
+"""Products, quotients, powers and comparisons, element by element."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ from .._rule import BLOCKED, ZERO
 __all__ = [
     "NUMBERS",
     "absolute",
-    "at_least",
-    "at_most",
-    "bounded",
     "copysign",
     "divide",
     "equal",
@@ -30,8 +27,6 @@ __all__ = [
     "less",
     "less_equal",
     "locally_constant",
-    "maximum",
-    "minimum",
     "multiply",
     "not_equal",
     "pow",
@@ -51,7 +46,8 @@ multiply = elementwise(
     vjp={"x": lambda g, y: g * y, "y": lambda g, x: g * x},
     jvp={"x": lambda t, y: t * y, "y": lambda t, x: t * x},
     numpy=(np.multiply,),
-    doc="x * y (Stratos H: cmult; J = diag of the other factor).",
+    doc="x * y (Stratos H: cmult; J = diag of the other factor).\n\n"
+    ">>> multiply(np.array([1.0, 2.0]), 3.0)\narray([3., 6.])",
 )
 
 # -- guards: a singular local derivative contributes 0 where the incoming adjoint is exactly 0, so that
@@ -101,7 +97,8 @@ guarded_multiply: Op = elementwise(
     inputs="x y",
     vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
     jvp={"x": lambda t, y: guarded_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
-    doc="x * y, and 0 where x is exactly 0 whatever y is.",
+    doc="x * y, and 0 where x is exactly 0 whatever y is.\n\n"
+    ">>> guarded_multiply(np.array([0.0, 2.0]), np.array([np.inf, 3.0]))\narray([0., 6.])",
 )
 
 guarded_divide: Op = elementwise(
@@ -110,7 +107,8 @@ guarded_divide: Op = elementwise(
     inputs="x y",
     vjp={"x": lambda g, y: guarded_divide(g, y), "y": lambda g, y, out: -guarded_divide(strong_multiply(g, out), y)},
     jvp={"x": lambda t, y: guarded_divide(t, y), "y": lambda t, y, out: -guarded_divide(strong_multiply(t, out), y)},
-    doc="x / y, and 0 where x is exactly 0 whatever y is.",
+    doc="x / y, and 0 where x is exactly 0 whatever y is.\n\n"
+    ">>> guarded_divide(np.array([0.0, 3.0]), np.array([0.0, 2.0]))\narray([0. , 1.5])",
 )
 
 divide = elementwise(
@@ -126,7 +124,7 @@ divide = elementwise(
         "y": lambda t, y, out: -guarded_divide(guarded_multiply(t, out), y),
     },
     numpy=(np.divide,),
-    doc="x / y.",
+    doc="x / y.\n\n>>> divide(np.array([1.0, 3.0]), 2.0)\narray([0.5, 1.5])",
 )
 
 reciprocal = elementwise(
@@ -135,7 +133,7 @@ reciprocal = elementwise(
     vjp={"x": lambda g, out: -guarded_multiply(guarded_multiply(g, out), out)},
     jvp={"x": lambda t, out: -guarded_multiply(guarded_multiply(t, out), out)},
     numpy=(np.reciprocal,),
-    doc="1 / x.",
+    doc="1 / x.\n\n>>> reciprocal(np.array([2.0, 4.0]))\narray([0.5 , 0.25])",
 )
 
 # -- powers ----------------------------------------------------------------------------------------
@@ -162,7 +160,8 @@ pow = op(
     jvp={"x": _pow_rule},
     statics={"n": 1},
     pointwise=True,
-    doc="x ** n for a number n (Stratos H: pow; J = diag(n x^(n-1))); n = 0 has derivative 0 everywhere.",
+    doc="x ** n for a number n (Stratos H: pow; J = diag(n x^(n-1))); n = 0 has derivative 0 everywhere.\n\n"
+    ">>> pow(np.array([1.0, 2.0]), n=3)\narray([1., 8.])",
 )
 
 
@@ -180,7 +179,8 @@ power = elementwise(
     inputs="x y",
     vjp={"x": _power_by_base, "y": _power_by_exponent},
     jvp={"x": _power_by_base, "y": _power_by_exponent},
-    doc="x ** y; by x it is 0 at y = 0, by y it is 0 at x = 0.",
+    doc="x ** y; by x it is 0 at y = 0, by y it is 0 at x = 0.\n\n"
+    ">>> power(np.array([2.0, 3.0]), np.array([3.0, 2.0]))\narray([8., 9.])",
 )
 
 
@@ -202,7 +202,13 @@ def float_power(x: Any, y: Any) -> Any:
     return power(base, y.astype(dtype) if isinstance(y, Node) else np.asarray(y, dtype))
 
 
-square = elementwise("square", np.square, partial={"x": lambda x: 2 * x}, numpy=(np.square,), doc="x * x.")
+square = elementwise(
+    "square",
+    np.square,
+    partial={"x": lambda x: 2 * x},
+    numpy=(np.square,),
+    doc="x * x.\n\n>>> square(np.array([1.0, -3.0]))\narray([1., 9.])",
+)
 
 
 @function(np.positive)
@@ -211,9 +217,15 @@ def positive(x: Any) -> Any:
     return x
 
 
-# -- absolute value and bounds ---------------------------------------------------------------------
+# -- sign and absolute value ------------------------------------------------------------------------
 
-sign = elementwise("sign", np.sign, vjp={"x": ZERO}, jvp={"x": ZERO}, doc="-1, 0 or 1.")
+sign = elementwise(
+    "sign",
+    np.sign,
+    vjp={"x": ZERO},
+    jvp={"x": ZERO},
+    doc="-1, 0 or 1.\n\n>>> sign(np.array([-2.0, 0.0, 3.0]))\narray([-1.,  0.,  1.])",
+)
 
 
 @function(np.sign)
@@ -236,7 +248,8 @@ absolute = elementwise(
     vjp={"x": _away},
     jvp={"x": lambda t, x: np.real(_away(t, x)) if x.dtype.kind == "c" else _away(t, x)},
     numpy=(np.absolute,),
-    doc="|x|; the derivative at 0 is 0.",
+    doc="|x|; the derivative at 0 is 0.\n\n"
+    ">>> absolute(np.array([-2.0, 3.0])), lg.grad(absolute)(0.0)\n(array([2., 3.]), array(0.))",
 )
 
 fabs = elementwise(
@@ -251,94 +264,9 @@ copysign = elementwise(
     vjp={"x": lambda g, x, y: g * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
     jvp={"x": lambda t, x, y: t * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
     numpy=(np.copysign,),
-    doc="|x| with the sign of y.",
+    doc="|x| with the sign of y.\n\n>>> copysign(np.array([2.0, 3.0]), np.array([-1.0, 1.0]))\narray([-2.,  3.])",
 )
 
-
-def _bigger(g: Any, x: Any, y: Any) -> Any:
-    return np.where(x > y, g, np.where(x == y, 0.5 * g, 0))
-
-
-def _smaller(g: Any, x: Any, y: Any) -> Any:
-    return np.where(x < y, g, np.where(x == y, 0.5 * g, 0))
-
-
-maximum = elementwise(
-    "maximum",
-    np.maximum,
-    inputs="x y",
-    vjp={"x": _bigger, "y": lambda g, y, x: _bigger(g, y, x)},
-    jvp={"x": _bigger, "y": lambda t, y, x: _bigger(t, y, x)},
-    doc="The larger of two arrays; a tie splits the derivative evenly.",
-)
-
-minimum = elementwise(
-    "minimum",
-    np.minimum,
-    inputs="x y",
-    vjp={"x": _smaller, "y": lambda g, y, x: _smaller(g, y, x)},
-    jvp={"x": _smaller, "y": lambda t, y, x: _smaller(t, y, x)},
-    doc="The smaller of two arrays; a tie splits the derivative evenly.",
-)
-
-
-def bounded(function: Any) -> Any:
-    """Infer the result of a function of an array and numbers as bounds."""
-
-    def infer(x: Node, **bounds: Any) -> Signature:
-        if x.dtype.kind == "f" and all(b.__class__ is float or b.__class__ is int for b in bounds.values()):
-            return x.shape, x.dtype  # plain numbers change no float's dtype
-        return x.shape, function(np.ones(1, x.dtype), *bounds.values()).dtype
-
-    return infer
-
-
-def _above(g: Any, out: Any, bound: float) -> Any:
-    return np.where(out > bound, g, 0)
-
-
-def _below(g: Any, out: Any, bound: float) -> Any:
-    return np.where(out < bound, g, 0)
-
-
-at_least = op(
-    "at_least",
-    lambda x, bound: np.maximum(x, bound),
-    shape=bounded(np.maximum),
-    vjp={"x": _above},
-    jvp={"x": _above},
-    statics={"bound": 0},
-    pointwise=True,
-    doc="maximum(x, bound) for a number: the derivative at the bound is 0, as for relu and clip.",
-)
-
-at_most = op(
-    "at_most",
-    lambda x, bound: np.minimum(x, bound),
-    shape=bounded(np.minimum),
-    vjp={"x": _below},
-    jvp={"x": _below},
-    statics={"bound": 0},
-    pointwise=True,
-    doc="minimum(x, bound) for a number: the derivative at the bound is 0, as for clip.",
-)
-
-
-def _bound(op: Op, bounded: Op) -> Any:
-    """maximum or minimum; against a number it is a bound, with relu's derivative at the tie."""
-
-    def call(x: Any, y: Any) -> Any:
-        if isinstance(y, NUMBERS):
-            return bounded.on_nodes((x,), {"bound": y})
-        if isinstance(x, NUMBERS):
-            return bounded.on_nodes((y,), {"bound": x})
-        return op(x, y)
-
-    return call
-
-
-function(np.maximum)(_bound(maximum, at_least))
-function(np.minimum)(_bound(minimum, at_most))
 
 # -- choice and comparison -------------------------------------------------------------------------
 
@@ -356,7 +284,8 @@ where = elementwise(
         "x": lambda t, condition: np.where(condition, t, 0),
         "y": lambda t, condition: np.where(condition, 0, t),
     },
-    doc="x where the condition holds, else y; the condition is a blocked input.",
+    doc="x where the condition holds, else y; the condition is a blocked input.\n\n"
+    ">>> where(np.array([True, False]), 1.0, 2.0)\narray([1., 2.])",
 )
 
 
@@ -370,15 +299,22 @@ def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
     return where(condition, x, y)
 
 
-def locally_constant(name: str, function: Any, *numpy: Any, inputs: str = "x y") -> Op:
+def locally_constant(name: str, function: Any, *numpy: Any, inputs: str = "x y", doc: str = "") -> Op:
     """Declare a function whose derivative is zero wherever there is one."""
     zero = dict.fromkeys(inputs.split(), ZERO)
-    return elementwise(name, function, inputs=inputs, vjp=zero, jvp=zero, numpy=numpy, doc=f"As `numpy.{name}`.")
+    doc = doc or f"As `numpy.{name}`."
+    return elementwise(name, function, inputs=inputs, vjp=zero, jvp=zero, numpy=numpy, doc=doc)
 
 
-less = locally_constant("less", operator.lt, np.less)
-less_equal = locally_constant("less_equal", operator.le, np.less_equal)
-greater = locally_constant("greater", operator.gt, np.greater)
-greater_equal = locally_constant("greater_equal", operator.ge, np.greater_equal)
-equal = locally_constant("equal", operator.eq, np.equal)
-not_equal = locally_constant("not_equal", operator.ne, np.not_equal)
+def _comparison(name: str, function: Any, numpy: Any, sign: str, found: str) -> Op:
+    """One of the six comparisons; `found` is what it says of 1, 2 and 3 against 2."""
+    example = f">>> {name}(np.array([1.0, 2.0, 3.0]), 2.0)\narray([{found}])"
+    return locally_constant(name, function, numpy, doc=f"Where x {sign} y.\n\n{example}")
+
+
+less = _comparison("less", operator.lt, np.less, "<", " True, False, False")
+less_equal = _comparison("less_equal", operator.le, np.less_equal, "<=", " True,  True, False")
+greater = _comparison("greater", operator.gt, np.greater, ">", "False, False,  True")
+greater_equal = _comparison("greater_equal", operator.ge, np.greater_equal, ">=", "False,  True,  True")
+equal = _comparison("equal", operator.eq, np.equal, "==", "False,  True, False")
+not_equal = _comparison("not_equal", operator.ne, np.not_equal, "!=", " True, False,  True")

@@ -1,4 +1,4 @@
-"""Values kept within bounds, and replaced where they are not finite."""
+"""The larger and the smaller of two; values kept within bounds, and replaced where they are not finite."""
 
 from __future__ import annotations
 
@@ -8,10 +8,104 @@ import numpy as np
 
 from .._declare import elementwise, function, op, result_dtype
 from .._node import Node
-from .._op import Op
-from .arithmetic import NUMBERS, at_least, at_most, bounded, where
+from .._op import Op, Signature
+from .arithmetic import NUMBERS, where
 
-__all__ = ["clip", "fmax", "fmin", "nan_to_num", "within"]
+__all__ = ["at_least", "at_most", "bounded", "clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "within"]
+
+# -- the larger or smaller ---------------------------------------------------------------------------
+
+
+def _by_larger(g: Any, x: Any, y: Any) -> Any:
+    return np.where(x > y, g, np.where(x == y, 0.5 * g, 0))
+
+
+def _by_smaller(g: Any, x: Any, y: Any) -> Any:
+    return np.where(x < y, g, np.where(x == y, 0.5 * g, 0))
+
+
+maximum = elementwise(
+    "maximum",
+    np.maximum,
+    inputs="x y",
+    vjp={"x": _by_larger, "y": lambda g, y, x: _by_larger(g, y, x)},
+    jvp={"x": _by_larger, "y": lambda t, y, x: _by_larger(t, y, x)},
+    doc="The larger of two arrays; a tie splits the derivative evenly.\n\n"
+    ">>> maximum(1.0, 2.0), lg.grad(maximum, argnums=(0, 1))(2.0, 2.0)\n"
+    "(np.float64(2.0), (array(0.5), array(0.5)))",
+)
+
+minimum = elementwise(
+    "minimum",
+    np.minimum,
+    inputs="x y",
+    vjp={"x": _by_smaller, "y": lambda g, y, x: _by_smaller(g, y, x)},
+    jvp={"x": _by_smaller, "y": lambda t, y, x: _by_smaller(t, y, x)},
+    doc="The smaller of two arrays; a tie splits the derivative evenly.\n\n"
+    ">>> minimum(1.0, 2.0), lg.grad(minimum, argnums=(0, 1))(2.0, 2.0)\n"
+    "(np.float64(1.0), (array(0.5), array(0.5)))",
+)
+
+
+def bounded(function: Any) -> Any:
+    """Infer the result of a function of an array and numbers as bounds."""
+
+    def infer(x: Node, **bounds: Any) -> Signature:
+        if x.dtype.kind == "f" and all(b.__class__ is float or b.__class__ is int for b in bounds.values()):
+            return x.shape, x.dtype  # plain numbers change no float's dtype
+        return x.shape, function(np.ones(1, x.dtype), *bounds.values()).dtype
+
+    return infer
+
+
+def _above(g: Any, out: Any, bound: float) -> Any:
+    return np.where(out > bound, g, 0)
+
+
+def _below(g: Any, out: Any, bound: float) -> Any:
+    return np.where(out < bound, g, 0)
+
+
+at_least = op(
+    "at_least",
+    lambda x, bound: np.maximum(x, bound),
+    shape=bounded(np.maximum),
+    vjp={"x": _above},
+    jvp={"x": _above},
+    statics={"bound": 0},
+    pointwise=True,
+    doc="maximum(x, bound) for a number: the derivative at the bound is 0, as for relu and clip.\n\n"
+    ">>> at_least(np.array([-1.0, 2.0]), bound=0), lg.grad(at_least)(0.0)\n(array([0., 2.]), array(0.))",
+)
+
+at_most = op(
+    "at_most",
+    lambda x, bound: np.minimum(x, bound),
+    shape=bounded(np.minimum),
+    vjp={"x": _below},
+    jvp={"x": _below},
+    statics={"bound": 0},
+    pointwise=True,
+    doc="minimum(x, bound) for a number: the derivative at the bound is 0, as for clip.\n\n"
+    ">>> at_most(np.array([-1.0, 2.0]), bound=1), lg.grad(at_most)(0.0)\n(array([-1.,  1.]), array(0.))",
+)
+
+
+def _bound(op: Op, bounded: Op) -> Any:
+    """maximum or minimum; against a number it is a bound, with relu's derivative at the tie."""
+
+    def call(x: Any, y: Any) -> Any:
+        if isinstance(y, NUMBERS):
+            return bounded.on_nodes((x,), {"bound": y})
+        if isinstance(x, NUMBERS):
+            return bounded.on_nodes((y,), {"bound": x})
+        return op(x, y)
+
+    return call
+
+
+function(np.maximum)(_bound(maximum, at_least))
+function(np.minimum)(_bound(minimum, at_most))
 
 # -- the larger or smaller, passing over nan ---------------------------------------------------------
 

@@ -52,7 +52,7 @@ add = elementwise(
     vjp={"x": pass_on, "y": pass_on},
     jvp={"x": pass_on, "y": pass_on},
     numpy=(np.add,),
-    doc="x + y (Stratos H: add; J = I).",
+    doc="x + y (Stratos H: add; J = I).\n\n>>> add(np.array([1.0, 2.0]), 3.0)\narray([4., 5.])",
 )
 
 subtract = elementwise(
@@ -62,11 +62,16 @@ subtract = elementwise(
     vjp={"x": pass_on, "y": lambda g: -g},
     jvp={"x": pass_on, "y": lambda t: -t},
     numpy=(np.subtract,),
-    doc="x - y.",
+    doc="x - y.\n\n>>> subtract(np.array([1.0, 2.0]), 3.0)\narray([-2., -1.])",
 )
 
 negative = elementwise(
-    "negative", operator.neg, vjp={"x": lambda g: -g}, jvp={"x": lambda t: -t}, numpy=(np.negative,), doc="-x."
+    "negative",
+    operator.neg,
+    vjp={"x": lambda g: -g},
+    jvp={"x": lambda t: -t},
+    numpy=(np.negative,),
+    doc="-x.\n\n>>> negative(np.array([1.0, -2.0]))\narray([-1.,  2.])",
 )
 
 identity = linear("identity", pass_on, shape=lambda x: (x.shape, x.dtype), transpose=pass_on, doc="x itself.")
@@ -77,7 +82,7 @@ astype = linear(
     shape=lambda x, dtype: (x.shape, np.dtype(dtype)),
     transpose=pass_on,  # the engine brings every contribution to its input's dtype
     statics={"dtype": float},
-    doc="x in another dtype.",
+    doc="x in another dtype.\n\n>>> astype(np.array([1.0, 2.0]), dtype=np.float32)\narray([1., 2.], dtype=float32)",
 )
 
 real = linear(
@@ -120,7 +125,8 @@ reshape = linear(
     shape=_shape_of(lambda x, shape: x.reshape(shape)),
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"shape": -1},
-    doc="The same elements in another shape; one length may be -1.",
+    doc="The same elements in another shape; one length may be -1.\n\n"
+    ">>> reshape(np.array([1.0, 2.0, 3.0, 4.0]), shape=(2, -1))\narray([[1., 2.],\n       [3., 4.]])",
 )
 
 transpose = linear(
@@ -129,7 +135,8 @@ transpose = linear(
     shape=_shape_of(lambda x, axes: x.transpose(axes)),
     transpose=_transposed,
     statics={"axes": None},
-    doc="The axes in another order; reversed without `axes`.",
+    doc="The axes in another order; reversed without `axes`.\n\n"
+    ">>> transpose(np.array([[1.0, 2.0]]))\narray([[1.],\n       [2.]])",
 )
 
 broadcast_to = linear(
@@ -139,7 +146,8 @@ broadcast_to = linear(
     transpose=pass_on,  # the engine sums every contribution to its input's shape
     statics={"shape": ()},
     numpy=(np.broadcast_to,),
-    doc="x repeated along new and unit axes.",
+    doc="x repeated along new and unit axes.\n\n"
+    ">>> broadcast_to(np.array([1.0, 2.0]), shape=(2, 2))\narray([[1., 2.],\n       [1., 2.]])",
 )
 
 
@@ -211,7 +219,8 @@ sum = linear(
     shape=reduced(np.sum),
     transpose=lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims),
     statics={"axis": None, "keepdims": False},
-    doc="The sum over `axis` (all axes by default).",
+    doc="The sum over `axis` (all axes by default).\n\n"
+    ">>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)\narray([4., 6.])",
 )
 
 # -- joining ---------------------------------------------------------------------------------------
@@ -293,5 +302,6 @@ concatenate = op(
     jvp={"xs": Rule(_among_zeros, metas=(("part", _part), WHOLE, _AXIS))},
     inputs="*xs",
     statics={"axis": 0},
-    doc="The inputs joined along an axis (Stratos H: concat; the Jacobian is a block of identity among zeros).",
+    doc="The inputs joined along an axis (Stratos H: concat; the Jacobian is a block of identity among zeros).\n\n"
+    ">>> concatenate(np.array([1.0]), np.array([2.0, 3.0]), axis=0)\narray([1., 2., 3.])",
 )

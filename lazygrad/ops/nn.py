@@ -31,7 +31,8 @@ relu = elementwise(
     lambda x: np.maximum(x, 0),
     vjp={"x": _relu_rule},
     jvp={"x": _relu_rule},
-    doc="max(x, 0); the derivative at 0 is 0.",
+    doc="max(x, 0); the derivative at 0 is 0.\n\n"
+    ">>> relu(np.array([-1.0, 2.0])), lg.grad(relu)(0.0)\n(array([0., 2.]), array(0.))",
 )
 
 
@@ -53,7 +54,8 @@ softmax = op(
     vjp={"x": _softmax_rule},
     jvp={"x": _softmax_rule},  # the Jacobian diag(p) - p p^T is symmetric
     statics={"axis": -1},
-    doc="exp(x) / sum(exp(x)) along an axis (Stratos H and I.2: sm; J = diag(p) - p p^T).",
+    doc="exp(x) / sum(exp(x)) along an axis (Stratos H and I.2: sm; J = diag(p) - p p^T).\n\n"
+    ">>> softmax(np.array([0.0, 1.0, 2.0])).round(4)\narray([0.09  , 0.2447, 0.6652])",
 )
 
 log_softmax = op(
@@ -63,7 +65,8 @@ log_softmax = op(
     vjp={"x": lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)},
     jvp={"x": lambda t, out, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)},
     statics={"axis": -1},
-    doc="log(softmax(x)) without overflow (Collins 1.2.5: LOG-SOFTMAX; J = [[k = k']] - softmax_k').",
+    doc="log(softmax(x)) without overflow (Collins 1.2.5: LOG-SOFTMAX; J = [[k = k']] - softmax_k').\n\n"
+    ">>> log_softmax(np.array([0.0, 1.0, 2.0])).round(4)\narray([-2.4076, -1.4076, -0.4076])",
 )
 
 # -- labels: the last axis holds the scores of the classes, a label picks one (a blocked input) -----

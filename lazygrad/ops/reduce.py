@@ -11,7 +11,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from .._declare import function, linear, op, result_dtype
 from .._node import Node, build
 from .._op import Op, Signature, as_node
-from .arithmetic import at_least, at_most, guarded_multiply
+from .arithmetic import guarded_multiply
+from .bounds import at_least, at_most
 from .linear import reduced, spread, sum
 
 __all__ = [
@@ -136,7 +137,8 @@ mean = linear(
     shape=averaged(np.mean),
     transpose=_mean_rule,
     statics=AXES,
-    doc="The arithmetic mean over `axis` (all axes by default).",
+    doc="The arithmetic mean over `axis` (all axes by default).\n\n"
+    ">>> mean(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)\narray([2., 3.])",
 )
 
 
@@ -166,7 +168,7 @@ def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     return reached / np.sum(reached, axis=axis, keepdims=True)
 
 
-def extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _share) -> Op:
+def extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _share, example: str = "") -> Op:
     """Declare the choice of one element of those reduced, whose ties split the derivative by `share`."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -189,12 +191,22 @@ def extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _sh
             )
         },
         statics=AXES,
-        doc=f"{doc} over `axis` (all axes by default); ties split the derivative evenly.",
+        doc=f"{doc} over `axis` (all axes by default); ties split the derivative evenly.\n\n{example}",
     )
 
 
-max = extremum("max", lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims), "The maximum")
-min = extremum("min", lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims), "The minimum")
+max = extremum(
+    "max",
+    lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims),
+    "The maximum",
+    example=">>> max(np.array([[1.0, 3.0], [2.0, 2.0]]), axis=1)\narray([3., 2.])",
+)
+min = extremum(
+    "min",
+    lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims),
+    "The minimum",
+    example=">>> min(np.array([[1.0, 3.0], [2.0, 2.0]]), axis=1)\narray([1., 2.])",
+)
 
 
 def _bounded(op: Op, bound: Op) -> Any:
@@ -260,7 +272,8 @@ prod = op(
     vjp={"x": lambda g, x, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims) * _cofactors(x, axis)},
     jvp={"x": lambda t, x, axis, keepdims: np.sum(t * _cofactors(x, axis), axis=axis, keepdims=keepdims)},
     statics=AXES,
-    doc="The product over `axis` (all axes by default); its derivative is exact where elements are 0.",
+    doc="The product over `axis` (all axes by default); its derivative is exact where elements are 0.\n\n"
+    ">>> prod(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)\narray([3., 8.])",
 )
 
 
@@ -351,5 +364,6 @@ logsumexp = op(
         )
     },
     statics=AXES,
-    doc="log(sum(exp(x))) without overflow; its derivative is softmax.",
+    doc="log(sum(exp(x))) without overflow; its derivative is softmax.\n\n"
+    ">>> logsumexp(np.array([0.0, 1000.0]))\narray(1000.)",
 )

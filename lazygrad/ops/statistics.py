@@ -12,7 +12,8 @@ from .._declare import elementwise, function, op
 from .._node import Node
 from .._op import Signature, as_node
 from .._rule import ZERO
-from .arithmetic import at_least, at_most, guarded_multiply
+from .arithmetic import guarded_multiply
+from .bounds import at_least, at_most
 from .linear import spread
 from .reduce import AXES, averaged, axes_of, count_of, counted, gathered, prepared, reduce_by, regrouped
 

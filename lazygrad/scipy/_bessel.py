@@ -39,25 +39,101 @@ __all__ = [
 
 # -- of the first and second kind ------------------------------------------------------------------
 
-j0 = ufunc(sc.j0, x=lambda x: -sc.j1(x), doc="J of order 0.")
-j1 = ufunc(sc.j1, x=lambda x: 0.5 * (sc.j0(x) - sc.jv(2, x)), doc="J of order 1.")
-jv = jn = ufunc(sc.jv, "v z", z=lambda v, z: 0.5 * (sc.jv(v - 1, z) - sc.jv(v + 1, z)), doc="J of real order v.")
-y0 = ufunc(sc.y0, x=lambda x: -sc.y1(x), doc="Y of order 0.")
-y1 = ufunc(sc.y1, x=lambda x: 0.5 * (sc.y0(x) - sc.yv(2, x)), doc="Y of order 1.")
-yn = ufunc(sc.yn, "n x", n=BLOCKED, x=lambda n, x: 0.5 * (sc.yn(n - 1, x) - sc.yn(n + 1, x)), doc="Y of integer order.")
-yv = ufunc(sc.yv, "v z", z=lambda v, z: 0.5 * (sc.yv(v - 1, z) - sc.yv(v + 1, z)), doc="Y of real order v.")
+j0 = ufunc(
+    sc.j0,
+    x=lambda x: -sc.j1(x),
+    doc="The Bessel function of the first kind, J, of order 0.\n\n"
+    ">>> j0(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.7652])",
+)
+j1 = ufunc(
+    sc.j1,
+    x=lambda x: 0.5 * (sc.j0(x) - sc.jv(2, x)),
+    doc="The Bessel function of the first kind, J, of order 1.\n\n"
+    ">>> j1(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.4401])",
+)
+jv = jn = ufunc(
+    sc.jv,
+    "v z",
+    z=lambda v, z: 0.5 * (sc.jv(v - 1, z) - sc.jv(v + 1, z)),
+    doc="The Bessel function of the first kind, J, of real order v.\n\n"
+    ">>> jv(0.5, np.array([1.0, 2.0])).round(4)\narray([0.6714, 0.513 ])",
+)
+y0 = ufunc(
+    sc.y0,
+    x=lambda x: -sc.y1(x),
+    doc="The Bessel function of the second kind, Y, of order 0.\n\n"
+    ">>> y0(np.array([1.0, 2.0])).round(4)\narray([0.0883, 0.5104])",
+)
+y1 = ufunc(
+    sc.y1,
+    x=lambda x: 0.5 * (sc.y0(x) - sc.yv(2, x)),
+    doc="The Bessel function of the second kind, Y, of order 1.\n\n"
+    ">>> y1(np.array([1.0, 2.0])).round(4)\narray([-0.7812, -0.107 ])",
+)
+yn = ufunc(
+    sc.yn,
+    "n x",
+    n=BLOCKED,
+    x=lambda n, x: 0.5 * (sc.yn(n - 1, x) - sc.yn(n + 1, x)),
+    doc="The Bessel function of the second kind, Y, of integer order n.\n\n"
+    ">>> yn(2, np.array([1.0, 2.0])).round(4)\narray([-1.6507, -0.6174])",
+)
+yv = ufunc(
+    sc.yv,
+    "v z",
+    z=lambda v, z: 0.5 * (sc.yv(v - 1, z) - sc.yv(v + 1, z)),
+    doc="The Bessel function of the second kind, Y, of real order v.\n\n"
+    ">>> yv(0.5, np.array([1.0, 2.0])).round(4)\narray([-0.4311,  0.2348])",
+)
 
 # -- modified --------------------------------------------------------------------------------------
 
-i0 = ufunc(sc.i0, x=lambda x: sc.i1(x), doc="I of order 0.")
-i1 = ufunc(sc.i1, x=lambda x: 0.5 * (sc.i0(x) + sc.iv(2, x)), doc="I of order 1.")
-iv = ufunc(sc.iv, "v z", z=lambda v, z: 0.5 * (sc.iv(v - 1, z) + sc.iv(v + 1, z)), doc="I of real order v.")
-k0 = ufunc(sc.k0, x=lambda x: -sc.k1(x), doc="K of order 0.")
-k1 = ufunc(sc.k1, x=lambda x: -0.5 * (sc.k0(x) + sc.kv(2, x)), doc="K of order 1.")
-kn = ufunc(
-    sc.kn, "n x", n=BLOCKED, x=lambda n, x: -0.5 * (sc.kv(n - 1, x) + sc.kv(n + 1, x)), doc="K of integer order."
+i0 = ufunc(
+    sc.i0,
+    x=lambda x: sc.i1(x),
+    doc="The modified Bessel function of the first kind, I, of order 0.\n\n"
+    ">>> i0(np.array([0.0, 1.0])).round(4)\narray([1.    , 1.2661])",
 )
-kv = ufunc(sc.kv, "v z", z=lambda v, z: -0.5 * (sc.kv(v - 1, z) + sc.kv(v + 1, z)), doc="K of real order v.")
+i1 = ufunc(
+    sc.i1,
+    x=lambda x: 0.5 * (sc.i0(x) + sc.iv(2, x)),
+    doc="The modified Bessel function of the first kind, I, of order 1.\n\n"
+    ">>> i1(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.5652])",
+)
+iv = ufunc(
+    sc.iv,
+    "v z",
+    z=lambda v, z: 0.5 * (sc.iv(v - 1, z) + sc.iv(v + 1, z)),
+    doc="The modified Bessel function of the first kind, I, of real order v.\n\n"
+    ">>> iv(0.5, np.array([1.0, 2.0])).round(4)\narray([0.9377, 2.0462])",
+)
+k0 = ufunc(
+    sc.k0,
+    x=lambda x: -sc.k1(x),
+    doc="The modified Bessel function of the second kind, K, of order 0.\n\n"
+    ">>> k0(np.array([1.0, 2.0])).round(4)\narray([0.421 , 0.1139])",
+)
+k1 = ufunc(
+    sc.k1,
+    x=lambda x: -0.5 * (sc.k0(x) + sc.kv(2, x)),
+    doc="The modified Bessel function of the second kind, K, of order 1.\n\n"
+    ">>> k1(np.array([1.0, 2.0])).round(4)\narray([0.6019, 0.1399])",
+)
+kn = ufunc(
+    sc.kn,
+    "n x",
+    n=BLOCKED,
+    x=lambda n, x: -0.5 * (sc.kv(n - 1, x) + sc.kv(n + 1, x)),
+    doc="The modified Bessel function of the second kind, K, of integer order n.\n\n"
+    ">>> kn(2, np.array([1.0, 2.0])).round(4)\narray([1.6248, 0.2538])",
+)
+kv = ufunc(
+    sc.kv,
+    "v z",
+    z=lambda v, z: -0.5 * (sc.kv(v - 1, z) + sc.kv(v + 1, z)),
+    doc="The modified Bessel function of the second kind, K, of real order v.\n\n"
+    ">>> kv(0.5, np.array([1.0, 2.0])).round(4)\narray([0.4611, 0.1199])",
+)
 
 # -- scaled by an exponential of the argument, which is no holomorphic factor for J and I -------------
 
@@ -74,14 +150,45 @@ def _scaled(neighbours: Callable[[Any, Any], Any], part: Callable[[Any], Any], u
     return {"vjp": Rule(vjp, (OUT, 0, 1)), "jvp": Rule(jvp, (OUT, 0, 1))}
 
 
-i0e = ufunc(sc.i0e, x=lambda x, out: sc.i1e(x) - np.sign(x) * out, doc="exp(-|x|) i0(x).")
-i1e = ufunc(sc.i1e, x=lambda x, out: 0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * out, doc="exp(-|x|) i1(x).")
-k0e = ufunc(sc.k0e, x=lambda x, out: out - sc.k1e(x), doc="exp(x) k0(x).")
-k1e = ufunc(sc.k1e, x=lambda x, out: out - 0.5 * (sc.k0e(x) + sc.kve(2, x)), doc="exp(x) k1(x).")
+i0e = ufunc(
+    sc.i0e,
+    x=lambda x, out: sc.i1e(x) - np.sign(x) * out,
+    doc="exp(-|x|) i0(x).\n\n>>> i0e(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4658])",
+)
+i1e = ufunc(
+    sc.i1e,
+    x=lambda x, out: 0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * out,
+    doc="exp(-|x|) i1(x).\n\n>>> i1e(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.2079])",
+)
+k0e = ufunc(
+    sc.k0e,
+    x=lambda x, out: out - sc.k1e(x),
+    doc="exp(x) k0(x).\n\n>>> k0e(np.array([1.0, 2.0])).round(4)\narray([1.1445, 0.8416])",
+)
+k1e = ufunc(
+    sc.k1e,
+    x=lambda x, out: out - 0.5 * (sc.k0e(x) + sc.kve(2, x)),
+    doc="exp(x) k1(x).\n\n>>> k1e(np.array([1.0, 2.0])).round(4)\narray([1.6362, 1.0335])",
+)
 kve = ufunc(
-    sc.kve, "v z", z=lambda v, z, out: out - 0.5 * (sc.kve(v - 1, z) + sc.kve(v + 1, z)), doc="exp(z) kv(v, z)."
+    sc.kve,
+    "v z",
+    z=lambda v, z, out: out - 0.5 * (sc.kve(v - 1, z) + sc.kve(v + 1, z)),
+    doc="exp(z) kv(v, z).\n\n>>> kve(0.5, np.array([1.0, 2.0])).round(4)\narray([1.2533, 0.8862])",
 )
 _ive = _scaled(lambda v, z: 0.5 * (sc.ive(v - 1, z) + sc.ive(v + 1, z)), np.real, 1)
-ive = ufunc(sc.ive, "v z", vjp={"z": _ive["vjp"]}, jvp={"z": _ive["jvp"]}, doc="exp(-|Re z|) iv(v, z).")
+ive = ufunc(
+    sc.ive,
+    "v z",
+    vjp={"z": _ive["vjp"]},
+    jvp={"z": _ive["jvp"]},
+    doc="exp(-|Re z|) iv(v, z).\n\n>>> ive(0.5, np.array([1.0, 2.0])).round(4)\narray([0.345 , 0.2769])",
+)
 _jve = _scaled(lambda v, z: 0.5 * (sc.jve(v - 1, z) - sc.jve(v + 1, z)), np.imag, -1j)
-jve = ufunc(sc.jve, "v z", vjp={"z": _jve["vjp"]}, jvp={"z": _jve["jvp"]}, doc="exp(-|Im z|) jv(v, z).")
+jve = ufunc(
+    sc.jve,
+    "v z",
+    vjp={"z": _jve["vjp"]},
+    jvp={"z": _jve["jvp"]},
+    doc="exp(-|Im z|) jv(v, z).\n\n>>> jve(0.5, np.array([1.0, 2.0])).round(4)\narray([0.6714, 0.513 ])",
+)

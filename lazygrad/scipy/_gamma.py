@@ -43,18 +43,39 @@ polygamma: Op = ufunc(
     "n x",
     n=BLOCKED,
     x=lambda n, x: polygamma(n + 1, x),
-    doc="The n-th derivative of psi; the order n is a blocked input.",
+    doc="The n-th derivative of psi; the order n is a blocked input.\n\n"
+    ">>> polygamma(1, np.array([0.5, 1.0])).round(4)\narray([4.9348, 1.6449])",
 )
 
-psi = digamma = ufunc(sc.psi, x=lambda x: polygamma(1, x), doc="The digamma function, the derivative of log(gamma(x)).")
+psi = digamma = ufunc(
+    sc.psi,
+    x=lambda x: polygamma(1, x),
+    doc="The digamma function, the derivative of log(gamma(x)).\n\n"
+    ">>> psi(np.array([0.5, 4.0])).round(4)\narray([-1.9635,  1.2561])",
+)
 
-gamma = ufunc(sc.gamma, x=lambda x, out: out * sc.psi(x), doc="The gamma function.")
+gamma = ufunc(
+    sc.gamma,
+    x=lambda x, out: out * sc.psi(x),
+    doc="The gamma function.\n\n>>> gamma(np.array([0.5, 4.0])).round(4)\narray([1.7725, 6.    ])",
+)
 
-gammaln = ufunc(sc.gammaln, x=lambda x: sc.psi(x), doc="The logarithm of |gamma(x)|.")
+gammaln = ufunc(
+    sc.gammaln,
+    x=lambda x: sc.psi(x),
+    doc="The logarithm of |gamma(x)|.\n\n>>> gammaln(np.array([0.5, 4.0])).round(4)\narray([0.5724, 1.7918])",
+)
 
-loggamma = ufunc(sc.loggamma, x=lambda x: sc.psi(x), doc="The principal branch of the logarithm of gamma(x).")
+loggamma = ufunc(
+    sc.loggamma,
+    x=lambda x: sc.psi(x),
+    doc="The principal branch of the logarithm of gamma(x).\n\n"
+    ">>> loggamma(np.array([0.5, 4.0])).round(4)\narray([0.5724, 1.7918])",
+)
 
-gammasgn = ufunc(sc.gammasgn, x=ZERO, doc="The sign of gamma(x).")
+gammasgn = ufunc(
+    sc.gammasgn, x=ZERO, doc="The sign of gamma(x).\n\n>>> gammasgn(np.array([-0.5, 4.0]))\narray([-1.,  1.])"
+)
 
 
 def _rgamma_slope(x: Any) -> Any:
@@ -66,7 +87,11 @@ def _rgamma_slope(x: Any) -> Any:
     return np.where(left, g * (np.cos(angle) - np.sin(angle) * p / math.pi), -p / g)
 
 
-rgamma = ufunc(sc.rgamma, x=_rgamma_slope, doc="1 / gamma(x).")
+rgamma = ufunc(
+    sc.rgamma,
+    x=_rgamma_slope,
+    doc="1 / gamma(x).\n\n>>> rgamma(np.array([0.5, 4.0])).round(4)\narray([0.5642, 0.1667])",
+)
 
 
 @on_nodes(sc.multigammaln)
@@ -91,7 +116,7 @@ beta = ufunc(
     "a b",
     a=lambda a, b, out: out * (sc.psi(a) - sc.psi(a + b)),
     b=lambda a, b, out: out * (sc.psi(b) - sc.psi(a + b)),
-    doc="gamma(a) gamma(b) / gamma(a + b).",
+    doc="gamma(a) gamma(b) / gamma(a + b).\n\n>>> beta(2.0, np.array([1.0, 3.0])).round(4)\narray([0.5   , 0.0833])",
 )
 
 betaln = ufunc(
@@ -99,7 +124,7 @@ betaln = ufunc(
     "a b",
     a=lambda a, b: sc.psi(a) - sc.psi(a + b),
     b=lambda a, b: sc.psi(b) - sc.psi(a + b),
-    doc="The logarithm of |beta(a, b)|.",
+    doc="The logarithm of |beta(a, b)|.\n\n>>> betaln(2.0, np.array([1.0, 3.0])).round(4)\narray([-0.6931, -2.4849])",
 )
 
 _hurwitz: Op = ufunc(
@@ -131,26 +156,59 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
     return np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b))
 
 
-gammainc = ufunc(sc.gammainc, "a x", x=_gamma_density, doc="The lower incomplete gamma function, from 0 to 1.")
+gammainc = ufunc(
+    sc.gammainc,
+    "a x",
+    x=_gamma_density,
+    doc="The lower incomplete gamma function, from 0 to 1.\n\n"
+    ">>> gammainc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.0265, 0.1734])",
+)
 
 gammaincc = ufunc(
-    sc.gammaincc, "a x", x=lambda a, x: -_gamma_density(a, x), doc="The upper incomplete gamma function, from 1 to 0."
+    sc.gammaincc,
+    "a x",
+    x=lambda a, x: -_gamma_density(a, x),
+    doc="The upper incomplete gamma function, from 1 to 0.\n\n"
+    ">>> gammaincc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9735, 0.8266])",
 )
 
 gammaincinv = ufunc(
-    sc.gammaincinv, "a y", y=lambda a, out: 1 / _gamma_density(a, out), doc="The inverse of gammainc by x."
+    sc.gammaincinv,
+    "a y",
+    y=lambda a, out: 1 / _gamma_density(a, out),
+    doc="The inverse of gammainc by x.\n\n"
+    ">>> gammaincinv(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9613, 2.6926])",
 )
 
 gammainccinv = ufunc(
-    sc.gammainccinv, "a y", y=lambda a, out: -1 / _gamma_density(a, out), doc="The inverse of gammaincc by x."
+    sc.gammainccinv,
+    "a y",
+    y=lambda a, out: -1 / _gamma_density(a, out),
+    doc="The inverse of gammaincc by x.\n\n"
+    ">>> gammainccinv(2.0, np.array([0.25, 0.75])).round(4)\narray([2.6926, 0.9613])",
 )
 
-betainc = ufunc(sc.betainc, "a b x", x=_beta_density, doc="The regularized incomplete beta function.")
+betainc = ufunc(
+    sc.betainc,
+    "a b x",
+    x=_beta_density,
+    doc="The regularized incomplete beta function.\n\n"
+    ">>> betainc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.2617, 0.9492])",
+)
 
-betaincc = ufunc(sc.betaincc, "a b x", x=lambda a, b, x: -_beta_density(a, b, x), doc="1 - betainc(a, b, x).")
+betaincc = ufunc(
+    sc.betaincc,
+    "a b x",
+    x=lambda a, b, x: -_beta_density(a, b, x),
+    doc="1 - betainc(a, b, x).\n\n>>> betaincc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.7383, 0.0508])",
+)
 
 betaincinv = ufunc(
-    sc.betaincinv, "a b y", y=lambda a, b, out: 1 / _beta_density(a, b, out), doc="The inverse of betainc by x."
+    sc.betaincinv,
+    "a b y",
+    y=lambda a, b, out: 1 / _beta_density(a, b, out),
+    doc="The inverse of betainc by x.\n\n"
+    ">>> betaincinv(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.243 , 0.5437])",
 )
 
 
@@ -158,7 +216,13 @@ def _student_density(df: Any, t: Any) -> Any:
     return np.exp(-sc.betaln(0.5, df / 2) - 0.5 * np.log(df) - (df + 1) / 2 * sc.log1p(t * t / df))
 
 
-stdtr = ufunc(sc.stdtr, "df t", t=_student_density, doc="The distribution function of Student's t.")
+stdtr = ufunc(
+    sc.stdtr,
+    "df t",
+    t=_student_density,
+    doc="The distribution function of Student's t.\n\n"
+    ">>> stdtr(3.0, np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.8045])",
+)
 
 # -- factorials ------------------------------------------------------------------------------------
 
@@ -167,7 +231,8 @@ binom = ufunc(
     "n k",
     n=lambda n, k, out: guarded_multiply(out, sc.psi(n + 1) - sc.psi(n - k + 1)),
     k=lambda n, k, out: guarded_multiply(out, sc.psi(n - k + 1) - sc.psi(k + 1)),
-    doc="The binomial coefficient of real numbers.",
+    doc="The binomial coefficient of real numbers.\n\n"
+    ">>> binom(4.0, np.array([1.0, 1.5])).round(4)\narray([4.    , 5.4325])",
 )
 
 poch = ufunc(
@@ -175,5 +240,5 @@ poch = ufunc(
     "a m",
     a=lambda a, m, out: out * (sc.psi(a + m) - sc.psi(a)),
     m=lambda a, m, out: out * sc.psi(a + m),
-    doc="gamma(a + m) / gamma(a).",
+    doc="gamma(a + m) / gamma(a).\n\n>>> poch(2.0, np.array([1.0, 3.0])).round(4)\narray([ 2., 24.])",
 )

@@ -7,7 +7,7 @@ A primitive is evaluated when it is called, as only that tells what it returns. 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -18,7 +18,7 @@ from ..._node import Node
 from ..._op import frozen
 from ..._primitive import Primitive, completed
 from ..._rule import OUT, UNDEFINED, ZERO, Rule
-from ..._tree import Tree, aligned, flatten, map_tree
+from ._containers import HOLE, Packing, alone, hole, mapped, nodes_in, part
 from ._structures import plain
 
 __all__ = [
@@ -33,64 +33,6 @@ __all__ = [
 ]
 
 Place = tuple[int, tuple[Any, ...]]  # which argument, and where in it
-_HOLE = object()  # what stands in an argument for a node
-
-
-def _nodes_in(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
-    if isinstance(tree, Node):
-        yield path, tree
-    elif isinstance(tree, dict):
-        for key, child in tree.items():
-            yield from _nodes_in(child, (*path, key))
-    elif isinstance(tree, (list, tuple)):
-        for k, child in enumerate(tree):
-            yield from _nodes_in(child, (*path, k))
-
-
-def _part(tree: Any, path: tuple[Any, ...]) -> Any:
-    return functools.reduce(lambda part, key: part[key], path, tree)
-
-
-@attrs.define(eq=False)
-class _Packing:
-    """How a result of several arrays lies in one."""
-
-    tree: Tree
-    shapes: list[tuple[int, ...]]
-    dtypes: list[np.dtype[Any]]
-    single: bool
-
-    @classmethod
-    def of(cls, result: Any, name: str) -> _Packing:
-        tree = flatten(result)
-        arrays = [np.asarray(leaf) for leaf in tree.leaves]
-        for array, leaf in zip(arrays, tree.leaves, strict=True):
-            if array.dtype.kind not in "biufc":
-                raise TypeError(f"{name} returned {type(leaf).__name__}, through which nothing can be differentiated")
-        single = len(arrays) == 1 and tree.leaves[0] is result
-        return cls(tree, [array.shape for array in arrays], [array.dtype for array in arrays], single)
-
-    def packed(self, result: Any) -> Any:
-        """One array, or node, of a result or of a tangent of one."""
-        if self.single:
-            return result
-        parts = aligned(
-            result, self.tree.like(range(len(self.shapes))), "a tangent must have the structure of the result"
-        )
-        return np.concatenate([np.ravel(part) for part in parts]) if parts else np.zeros(0)
-
-    def unpacked(self, flat: Any) -> Any:
-        """The result, or a cotangent of it, from one array or node."""
-        if self.single:
-            return flat
-        parts, start = [], 0
-        for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
-            stop = start + int(np.prod(shape, dtype=int))
-            part = np.reshape(flat[start:stop], shape)
-            part = np.real(part) if part.dtype.kind == "c" and dtype.kind != "c" else part
-            parts.append(part if part.dtype == dtype else part.astype(dtype))
-            start = stop
-        return self.tree.like(parts)
 
 
 @attrs.define(eq=False)
@@ -100,26 +42,31 @@ class _Invocation:
     function: Callable[..., Any]
     args: list[Any]
     kwargs: dict[str, Any]
-    out: _Packing | None = None
+    varied: frozenset[int]  # which arguments have nodes in them
+    out: Packing | None = None
 
     def filled(self, inputs: Sequence[Any]) -> list[Any]:
         """All arguments, with these in place of the nodes."""
         following = iter(inputs)
-        return [map_tree(lambda leaf: next(following) if leaf is _HOLE else leaf, arg) for arg in self.args]
+
+        def one(leaf: Any) -> Any:
+            return next(following) if leaf is HOLE else leaf
+
+        return [mapped(one, arg) if k in self.varied else arg for k, arg in enumerate(self.args)]
 
     def run(self, *values: Any) -> Any:
         """The packed result for these values of the nodes."""
         result = self.function(*self.filled([plain(value) for value in values]), **self.kwargs)
-        self.out = _Packing.of(result, getattr(self.function, "__name__", "a primitive"))
+        self.out = Packing.of(result, getattr(self.function, "__name__", "a primitive"))
         return self.out.packed(result)
 
     def unpacked(self, flat: Any) -> Any:
-        """As `_Packing.unpacked`."""
+        """As `Packing.unpacked`."""
         assert self.out is not None
         return self.out.unpacked(flat)
 
     def packed(self, result: Any) -> Any:
-        """As `_Packing.packed`."""
+        """As `Packing.packed`."""
         assert self.out is not None
         return self.out.packed(result)
 
@@ -146,14 +93,15 @@ class _UserOp:
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """The result on nodes."""
-        found = [((k, path), node) for k, arg in enumerate(args) for path, node in _nodes_in(arg)]
+        found = [((k, path), node) for k, arg in enumerate(args) for path, node in nodes_in(arg)]
         if not found:
             return self.function(*args, **kwargs)
         places = tuple([place for place, _ in found])
         if places not in self.ops:
             self.ops[places] = self.op_for(places)
-        holes = [map_tree(lambda leaf: _HOLE if isinstance(leaf, Node) else leaf, arg) for arg in args]
-        call = _Invocation(self.function, holes, kwargs)
+        varied = frozenset([k for k, _ in places])
+        holes = [mapped(hole, arg) if k in varied else arg for k, arg in enumerate(args)]
+        call = _Invocation(self.function, holes, kwargs, varied)
         return call.unpacked(self.ops[places].on_nodes([node for _, node in found], {"call": call}))
 
     def op_for(self, places: tuple[Place, ...]) -> Primitive:
@@ -191,7 +139,7 @@ class _UserOp:
         def pull(g: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             with arguments_of(frozenset()):  # a rule may branch on values
                 vjp = maker(call.unpacked(out), call.filled(inputs), call.kwargs)
-                return _part(vjp(call.unpacked(g)), path)
+                return part(vjp(call.unpacked(g)), path)
 
         return Rule(pull, (OUT,), 0, (("call", _call_of),))
 
@@ -205,7 +153,7 @@ class _UserOp:
         def push(t: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             args = call.filled(inputs)
             with arguments_of(frozenset()):
-                return call.packed(maker(_alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
+                return call.packed(maker(alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
 
         return Rule(push, (OUT,), 0, (("call", _call_of),))
 
@@ -220,19 +168,6 @@ class _UserOp:
             )
 
         return Rule(undefined)
-
-
-def _alone(tree: Any, path: tuple[Any, ...], t: Any) -> Any:
-    """A tangent of a container that is `t` in one place and zero elsewhere."""
-    if not path:
-        return t
-    if isinstance(tree, dict):
-        return {k: _alone(v, path[1:], t) if k == path[0] else _nought(v) for k, v in tree.items()}
-    return type(tree)([_alone(v, path[1:], t) if k == path[0] else _nought(v) for k, v in enumerate(tree)])
-
-
-def _nought(tree: Any) -> Any:
-    return map_tree(np.zeros_like, tree)
 
 
 def primitive(fun: Callable[..., Any]) -> Callable[..., Any]:

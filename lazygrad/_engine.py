@@ -30,7 +30,13 @@ _ENGINES: dict[str, Engine] = {}
 
 
 def names() -> tuple[str, ...]:
-    """The names of all engines, in the order of registration."""
+    """Return the names of all engines, in the order of registration.
+
+    Examples
+    --------
+    >>> names()[:6]
+    ('lazy', 'sweep', 'children', 'forward', 'paths', 'numeric')
+    """
     return tuple(_ENGINES)
 
 
@@ -40,7 +46,18 @@ def add(name: str, engine: Engine) -> None:
 
 
 def named_engine(name: str) -> Engine:
-    """The engine of that name; an unknown one is a ValueError that lists the known, closest first."""
+    """Return the engine of that name; an unknown one is a ValueError that lists the known, closest first.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> named_engine("sweep") is lg.engines.sweep
+    True
+    >>> named_engine("sweeps")
+    Traceback (most recent call last):
+        ...
+    ValueError: no engine is named 'sweeps'; known engines, closest first: sweep, ...
+    """
     found = _ENGINES.get(name)
     if found is None:
         close = difflib.get_close_matches(str(name), _ENGINES, n=len(_ENGINES), cutoff=0.0)

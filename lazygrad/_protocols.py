@@ -179,14 +179,14 @@ def _method(name: str) -> Callable[..., Any]:
     return method
 
 
-_NAMES = (
+FORWARDED = (
     *("all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "clip", "conj", "conjugate", "cumprod"),
     *("cumsum", "diagonal", "dot", "max", "mean", "min", "nonzero", "prod", "repeat", "round", "searchsorted"),
     *("squeeze", "std", "sum", "swapaxes", "take", "trace", "var"),
 )
 
 METHODS: dict[str, Callable[..., Any]] = {
-    **{name: _method(name) for name in _NAMES},
+    **{name: _method(name) for name in FORWARDED},
     "astype": _astype,
     "compress": _compress,
     "copy": _copy,

@@ -31,7 +31,7 @@ def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list
     >>> import lazygrad as lg
     >>> x, y = lg.parameter(2.0), lg.parameter(3.0)
     >>> forward(x * y, [x, y])
-    [np.float64(3.0), np.float64(2.0)]
+    [array(3.), array(2.)]
     """
     graph = Graph.of(L, wrt)
     g = seed(L, cotangent)

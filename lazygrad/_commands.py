@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,12 @@ from ._table import ancestors
 __all__ = ["FORMATS", "check", "draw", "explain", "html", "run", "stats"]
 
 SHOWN = 20  # longer lists of nodes are cut
-FORMATS = ("dot", "mermaid", "svg", "png")
+FORMATS: dict[str, Callable[[inspect.Drawing], str | bytes]] = {
+    "dot": lambda picture: picture.dot,
+    "mermaid": lambda picture: picture.mermaid,
+    "svg": lambda picture: picture.svg(),
+    "png": lambda picture: picture.png(),
+}
 WRONG = 3  # exit status of a check that fails
 
 
@@ -175,31 +180,27 @@ def explain(options: argparse.Namespace, names: Names) -> int:
 
 def draw(options: argparse.Namespace, names: Names) -> int:
     """Print or write a picture."""
-    suffix = Path(options.output or "").suffix[1:]
-    form = options.format or (suffix if suffix in FORMATS else "dot")
-    if form in ("svg", "png") and not options.output:
-        raise UsageError(f"say where to write the {form}: -o FILE")
+    if options.format == "png" and not options.output:
+        raise UsageError("say where to write the png: -o FILE")
     L, nodes, report = answered(options, names)
     with possible():
-        picture = inspect.draw(L, list(nodes.values()) or None, report=report)
-        if form in ("svg", "png"):
-            path = options.output if suffix == form else f"{options.output}.{form}"
-            picture.save(path)
+        picture = inspect.draw(L, list(nodes.values()) or None, report)
+        if options.output and not options.format:
+            picture.save(options.output)  # whose suffix tells
         else:
-            text = picture.dot if form == "dot" else picture.mermaid
+            made = FORMATS[options.format or "dot"](picture)
             if not options.output:
-                print(text)
+                print(made)
                 return 0
-            path = options.output
-            Path(path).write_text(text, encoding="utf-8")
-    print(f"wrote {path}")
+            Path(options.output).write_bytes(made if isinstance(made, bytes) else made.encode())
+    print(f"wrote {options.output}")
     return 0
 
 
 def page(file: str, L: Node, nodes: Mapping[str, Node], report: Report) -> str:
     """Write the page, and tell where."""
     with possible():
-        inspect.page(L, list(nodes.values()), file, report=report)
+        inspect.page(L, list(nodes.values()), file, report)
     return file
 
 

@@ -9,6 +9,7 @@ products a^(i) b^(j), i + j <= n, and of sums of them, each once.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
@@ -68,13 +69,13 @@ class Derivation(Tangents):
         numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y
         return None if numerator is None else self._shared(fitted_node(guarded_divide(numerator, y), q), before)
 
-    def _term(self, i: Node, argnum: int, tangent: Node) -> Node:
+    def _term(self, i: Node, argnum: int, tangent: Any) -> Node:
         """The term of one input, in which nodes that are there already take the place of equal new ones."""
         before = _next_serial()
         term = super()._term(i, argnum, tangent)
         return self._shared(term, before)
 
-    def _sum(self, first: Node, second: Node) -> Node:
+    def _sum(self, first: Any, second: Any) -> Node:
         return self._shared(super()._sum(first, second), 0)
 
     def _shared(self, term: Node, before: int) -> Node:

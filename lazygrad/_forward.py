@@ -8,11 +8,13 @@ from typing import Any
 from ._call import called
 from ._checks import as_cotangent
 from ._leaf import constant
+from ._memo import recorders
 from ._node import Node
-from ._tangents import Tangents
+from ._op import frozen
+from ._tangents import Tangents, TangentValues
 from ._transforms import grad
 from ._tree import aligned, map_tree
-from ._value import zeros
+from ._value import handed_out, zeros
 
 __all__ = ["hvp", "jvp"]
 
@@ -68,12 +70,15 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
     seeds = {node: as_cotangent(node, t) for node, t in zip(call.stands, given, strict=True) if node is not None}
     if any(isinstance(t, Node) for t in given):
         call.lazy = True
-    tangents_of = Tangents(seeds)
+    at_once = not (call.lazy or call.outer or recorders())
+    tangents_of = (TangentValues if at_once else Tangents)(seeds)
 
     def tangent(out: Any) -> Any:
         out = call.as_target(out)
         found = tangents_of.of(out)
-        return call.answer(constant(zeros(out)) if found is None else found)
+        if found is None:
+            return zeros(out) if at_once else call.answer(constant(zeros(out)))
+        return handed_out(frozen(found)) if at_once else call.answer(found)
 
     pushed = map_tree(tangent, call.out)
     value = map_tree(lambda out: call.answer(call.as_target(out)), call.out)

@@ -14,13 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._adjoint import collector_paused
-from ._contributions import AdjointNode, fitted_node
+from ._contributions import AdjointNode, fitted, fitted_node
 from ._demand import demand
 from ._errors import NotDifferentiableError
 from ._node import INEXACT, Node
-from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
+from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name
+from ._value import forward_rec
 
-__all__ = ["Tangents"]
+__all__ = ["TangentValues", "Tangents"]
 
 
 class Tangents:
@@ -34,7 +35,7 @@ class Tangents:
 
     def __init__(self, seeds: Mapping[Node, Node]) -> None:
         self._oldest = min((i.serial for i in seeds), default=0)
-        self._found: dict[int, Node | None] = {i.serial: fitted_node(t, i) for i, t in seeds.items()}
+        self._found: dict[int, Any] = {i.serial: fitted_node(t, i) for i, t in seeds.items()}
 
     def of(self, i: Node) -> Node | None:
         """The tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
@@ -66,18 +67,43 @@ class Tangents:
             total = term if total is None else self._sum(total, term)
         self._found[i.serial] = total
 
-    def _term(self, i: Node, argnum: int, tangent: Node) -> Node:
+    def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
         """What one input's tangent adds to that of `i`."""
-        rule = i.op.jvp_rule(argnum)
-        if rule is UNDEFINED:
-            raise NotDifferentiableError(
-                f"op {i.op.name!r} has no jvp rule for its input {input_name(i, argnum)!r} ({i.inputs[argnum]!r}), "
-                f"which the tangent needs at {i!r}: declare one, or use reverse mode"
-            )
-        reads = [i if r == OUT else i.inputs[r] for r in rule.reads]
-        if rule.rest is not None:
-            reads += i.inputs[rule.rest :]
+        rule, reads = _rule_and_reads(i, argnum)
         return fitted_node(rule.function(tangent, *reads, **rule.meta(i, argnum)), i)
 
-    def _sum(self, first: Node, second: Node) -> Node:
+    def _sum(self, first: Any, second: Any) -> Any:
         return first + second
+
+
+class TangentValues(Tangents):
+    """The same tangents as arrays, each computed at once: for a graph that one call has built, and asks once.
+
+    Parameters
+    ----------
+    seeds
+        Node -> a node that holds its tangent.
+    """
+
+    def __init__(self, seeds: Mapping[Node, Node]) -> None:
+        super().__init__(seeds)
+        self._found = {serial: forward_rec(t) for serial, t in self._found.items()}
+
+    def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
+        rule, reads = _rule_and_reads(i, argnum)
+        values = [forward_rec(j, asked=False) if j._value is None else j._value for j in reads]
+        return fitted(rule.function(tangent, *values, **rule.meta(i, argnum)), i.shape, i.dtype, rule)
+
+
+def _rule_and_reads(i: Node, argnum: int) -> tuple[Rule, list[Node]]:
+    """The jvp rule of one input, and the nodes whose values it reads."""
+    rule: Rule = i.op.jvp_rule(argnum)
+    if rule is UNDEFINED:
+        raise NotDifferentiableError(
+            f"op {i.op.name!r} has no jvp rule for its input {input_name(i, argnum)!r} ({i.inputs[argnum]!r}), "
+            f"which the tangent needs at {i!r}: declare one, or use reverse mode"
+        )
+    reads = [i if r == OUT else i.inputs[r] for r in rule.reads]
+    if rule.rest is not None:
+        reads += i.inputs[rule.rest :]
+    return rule, reads

@@ -124,6 +124,15 @@ def test_nodes_as_indices() -> None:
         lg.gradient(set_.sum(), i)
 
 
+@pytest.mark.parametrize("name", ["set", "add", "multiply"])
+@pytest.mark.parametrize("key", [[1, 1], (slice(None), slice(None), [2, 2]), (..., [2, 0, 2])])
+def test_positions_in_an_array_without_elements(name: str, key: Any) -> None:
+    x = lg.parameter(np.zeros((2, 0, 3)))
+    changed = getattr(x.at[key], name)(2.0)
+    assert changed.value.shape == x.shape
+    assert lg.gradient(changed.sum() + x[key].sum(), x).shape == x.shape
+
+
 def test_the_dtype_of_the_node_is_kept_or_the_update_refused() -> None:
     x = lg.parameter(np.zeros(3, np.float32))
     assert x.at[0].set(1).dtype == np.float32

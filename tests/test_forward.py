@@ -10,6 +10,7 @@ from kit import close, seeded
 
 import lazygrad as lg
 from lazygrad._tangents import Tangents
+from lazygrad._tree import leaves
 
 X = np.array([1.0, -2.0, 0.5])
 A = np.arange(12.0).reshape(4, 3) / 7
@@ -261,3 +262,21 @@ def test_the_tangent_of_a_gradient_that_is_zero_everywhere() -> None:
         return lg.vjp(np.sign, x)[1](g)[0]
 
     assert lg.jvp(pulled, (1.5, 2.0), (1.0, 1.0)) == (0.0, 0.0)
+
+
+def test_tangents_computed_at_once_are_those_of_the_memo_bit_for_bit() -> None:
+    """While a report is open tangents are nodes, else arrays."""
+
+    def g(x: Any) -> Any:
+        y = np.where(x > 0, np.sin(x) * x, np.exp(x)) + f(x)[:3]
+        return {"y": y[[0, 0, 2]] / (1 + y**2), "g": lg.grad(rosenbrock)(x) * y, "zero": np.floor(x)}
+
+    for h in (g, lg.grad(lambda x: np.sum(g(x)["y"] * x))):
+        quick = lg.jvp(h, X, X + 1)
+        with lg.record() as report:
+            thorough = lg.jvp(h, X, X + 1)
+        assert report.values.misses
+        for a, b in zip(quick, thorough, strict=True):
+            for one, other in zip(leaves(a), leaves(b), strict=True):
+                assert (type(one), one.tobytes()) == (type(other), other.tobytes())
+                assert not one.flags.writeable

@@ -8,6 +8,7 @@ from ._explanation import Read as Read
 from ._explanation import Step as Step
 from ._nonfinite import NonFinite as NonFinite
 from ._nonfinite import find_nonfinite as find_nonfinite
+from ._page import page as page
 from ._why import Link as Link
 from ._why import Why as Why
 from ._why import why as why

@@ -96,7 +96,7 @@ def _places(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any]
 
 def _distinct(places: Any, bound: int) -> bool:
     """Whether no offset below `bound` occurs twice."""
-    if places.size < 2 or (places[1:] > places[:-1]).all():
+    if places.size < 2 or not bound or (places[1:] > places[:-1]).all():
         return True
     if bound > 64 * places.size:
         ordered = np.sort(places)

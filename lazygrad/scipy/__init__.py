@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from . import special as special
     from . import stats as stats
 
-_PARTS = ("integrate", "linalg", "signal", "special", "stats")
+__all__ = ["integrate", "linalg", "signal", "special", "stats"]
 
 
 def __getattr__(name: str) -> Any:
-    return import_module(f"{__name__}.{name}") if name in _PARTS else getattr(scipy, name)
+    return import_module(f"{__name__}.{name}") if name in __all__ else getattr(scipy, name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PARTS])
+    return sorted([*globals(), *__all__])

@@ -224,7 +224,13 @@ def _make_jvp_reversemode(fun: Function, x: Any) -> Function:
 
 
 def make_jvp_reversemode(fun: Function, argnum: Argnum = 0) -> Function:
-    """Return the function that maps its arguments, and then a tangent, to the value's tangent."""
+    """Return the function that maps its arguments, and then a tangent, to the value's tangent.
+
+    Examples
+    --------
+    >>> float(make_jvp_reversemode(lambda x: x**3)(2.0)(0.5))
+    6.0
+    """
     return unary_to_nary(_make_jvp_reversemode)(fun, argnum)
 
 
@@ -269,7 +275,13 @@ def make_ggnvp(f: Function, g: Function = _half_of_squares, f_argnum: int = 0) -
 
 
 def grad_named(fun: Function, argname: str) -> Function:
-    """Return the gradient by the positional argument of that name."""
+    """Return the gradient by the positional argument of that name.
+
+    Examples
+    --------
+    >>> float(grad_named(lambda x, y: x * y**2, "y")(2.0, 3.0))
+    12.0
+    """
     return grad(fun, list(inspect.signature(fun).parameters).index(argname))
 
 
@@ -340,5 +352,11 @@ def multigrad_dict(fun: Function) -> Function:
 
 
 def checkpoint(fun: Function) -> Function:
-    """Return `fun`: here a forward value that no derivative reads is not kept anyway."""
+    """Return `fun`: here a forward value that no derivative reads is not kept anyway.
+
+    Examples
+    --------
+    >>> float(grad(checkpoint(lambda x: x**3))(2.0))
+    12.0
+    """
     return fun

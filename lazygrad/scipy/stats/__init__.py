@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import scipy.stats
 
+from . import _families
 from . import bernoulli as bernoulli
 from . import beta as beta
 from . import binom as binom
@@ -37,6 +38,5 @@ from . import poisson as poisson
 from . import t as t
 from . import uniform as uniform
 from . import weibull_min as weibull_min
-from ._families import rest_of
 
-__getattr__ = rest_of(scipy.stats)
+__getattr__ = _families.rest_of(scipy.stats)

@@ -105,7 +105,25 @@ class _Standard:
         return self.apply("logsf", z, args, 0.0, -math.inf, last=last)
 
 
-def _entered(original: Any, name: str, parameters: list[inspect.Parameter], body: Formula) -> Formula:
+_EXAMPLE = """Return the {title} of `scipy.stats.{family}`.
+
+Examples
+--------
+>>> import lazygrad as lg, numpy as np, scipy.stats
+>>> from lazygrad.scipy.stats import {family}
+>>> found = {family}.{name}(lg.constant({place}){shapes})
+>>> np.isclose(found.value, scipy.stats.{family}.{name}({place}{shapes}))
+np.True_
+"""
+
+
+def _told(original: Any, name: str, parameters: list[inspect.Parameter], place: Any) -> str:
+    """The docstring, with an example at a place inside the support; a number of trials is whole."""
+    shapes = "".join([", 3" if p.name == "n" else ", 0.5" for p in parameters[1:] if p.default is p.empty])
+    return _EXAMPLE.format(title=_TITLES[name], family=original.name, name=name, place=place, shapes=shapes)
+
+
+def _entered(original: Any, name: str, parameters: list[inspect.Parameter], place: Any, body: Formula) -> Formula:
     """A function of SciPy's arguments, which binds them and calls the body."""
     signature = inspect.Signature(parameters)
 
@@ -115,7 +133,7 @@ def _entered(original: Any, name: str, parameters: list[inspect.Parameter], body
         return body(*bound.args)
 
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"Return the {_TITLES[name]} of `scipy.stats.{original.name}`."
+    call.__doc__ = _told(original, name, parameters, place)
     call.__module__ = f"lazygrad.scipy.stats.{original.name}"
     call.__signature__ = signature  # type: ignore[attr-defined]
     return on_nodes(getattr(original, name))(call)
@@ -175,7 +193,7 @@ def continuous(
         **{name: of_z(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
     }
     parameters = _parameters("x", shapes, (("loc", 0), ("scale", 1)))
-    return tuple([_entered(original, name, parameters, body) for name, body in bodies.items()])
+    return tuple([_entered(original, name, parameters, safe, body) for name, body in bodies.items()])
 
 
 def discrete(
@@ -212,4 +230,4 @@ def discrete(
         **{name: of_k(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
     }
     parameters = _parameters("k", shapes, (("loc", 0),))
-    return tuple([_entered(original, name, parameters, body) for name, body in bodies.items()])
+    return tuple([_entered(original, name, parameters, 1, body) for name, body in bodies.items()])

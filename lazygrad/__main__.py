@@ -9,6 +9,7 @@ Usage::
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -171,7 +172,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         words.insert(0, "run")
     options = parser().parse_args(words)
     try:
-        return command(options, given[end + 1 :])
+        status = command(options, given[end + 1 :])
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads our output, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except UsageError as error:
         sys.stdout.flush()
         complain(str(error))

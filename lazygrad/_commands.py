@@ -174,7 +174,8 @@ def explain(options: argparse.Namespace, names: Names) -> int:
     """Print the plan."""
     L, nodes = ask(names, options)
     with evaluating(f"the gradient of {label(L)}"):
-        print(inspect.explain(L, list(nodes.values()), analyze=options.analyze))
+        plan = inspect.explain(L, list(nodes.values()), analyze=options.analyze)
+    print(plan)
     return 0
 
 
@@ -189,11 +190,9 @@ def draw(options: argparse.Namespace, names: Names) -> int:
             picture.save(options.output)  # whose suffix tells
         else:
             made = FORMATS[options.format or "dot"](picture)
-            if not options.output:
-                print(made)
-                return 0
-            Path(options.output).write_bytes(made if isinstance(made, bytes) else made.encode())
-    print(f"wrote {options.output}")
+            if options.output:
+                Path(options.output).write_bytes(made if isinstance(made, bytes) else made.encode())
+    print(f"wrote {options.output}" if options.output else made)
     return 0
 
 

@@ -370,7 +370,7 @@ def test_each_command_in_a_process_of_its_own(script, tmp_path):
     path = script(NOISY)
     printed = "hello from the script\n"
     assert answer("run", path, "--wrt", "W3").startswith(printed + "gradient")
-    assert answer("explain", path, "--wrt", "W3").startswith(printed + "dL/dW3: 4 values and 1 adjoints to compute")
+    assert answer("explain", path, "--wrt", "W3").startswith(printed + "dL/dW3: 4 values and 1 adjoint")
     assert "3 of 3 gradients agree\n" in answer("check", path)
     done = run("stats", path, "--wrt", "W3", "--json")
     assert (done.returncode, done.stderr) == (0, printed)
@@ -470,6 +470,15 @@ def test_what_needs_a_missing_extra_is_refused(script, command, monkeypatch):
     status, shown, complaint = command(script(MODEL), "--wrt", "W2", "--progress")
     assert (status, shown) == (2, "")
     assert complaint.startswith("lazygrad: lazygrad.progress needs tqdm: pip install")
+
+
+def test_a_reader_that_has_enough(script):
+    words = [sys.executable, "-m", "lazygrad", script(MODEL), "--wrt", "W1", "--stats"]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, timeout=120, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 # -- pictures and pages ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from .._adjoint import collector_paused
 from .._checks import check_node, check_target, each, resolved
 from .._contributions import AdjointNode, shown
 from .._discover import flows
@@ -69,7 +70,7 @@ class Box:
         i = self.node
         if self.kind == "fold":
             names = ", ".join([label(j) for j in self.nodes[:LISTED]])
-            told = [f"{self.title}: {len(self.nodes)} nodes", names + ", ..." * (len(self.nodes) > LISTED)]
+            told = [f"{self.title}: {len(self.nodes):,} nodes", names + ", ..." * (len(self.nodes) > LISTED)]
         else:
             told = [f"{label(i)}: {kind_of(i)}, shape {i.shape}, {i.dtype}"]
         told.append(f"value {self.value}, adjoint {self.adjoint}" + (f", {size(self.nbytes)}" if self.nbytes else ""))
@@ -123,7 +124,7 @@ def kind_of(node: Node) -> str:
 def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
     """All nodes below a target, one box each; nothing is computed, and the memo stays as it is."""
     check_target(L)
-    with lock:
+    with lock, collector_paused():
         asked: dict[int, Node] = {}
         if wrt is not None:
             each(resolved(wrt, L), lambda i: asked.update({check_node(i).serial: i}))
@@ -241,7 +242,7 @@ def _fold(boxes: Sequence[Box], text: str) -> Box:
         nodes,
         "fold",
         text,
-        f"{len(nodes)} nodes",
+        f"{len(nodes):,} nodes",
         min([box.value for box in boxes], key=STATES.index),
         min([box.adjoint for box in boxes], key=STATES.index),
         None,

@@ -126,9 +126,10 @@ def _box(box: Box) -> tuple[Any, ...]:
 def _steps(found: Picture) -> tuple[list[int], int, list[tuple[int, str]]]:
     """The steps, three numbers each (see page.js); how many were left out; and before which of them queries begin.
 
-    What happens in a row to the same box is one step of a folded one.
+    What happens in a row to the same folded box is one step, up to a thousandth of the whole.
     """
     steps: list[int] = []
+    most = len(found.replay.touches) // 1000 + 1
     begins: list[tuple[int, str]] = []
     queries = list(reversed(found.replay.queries))
     left_out = 0
@@ -140,7 +141,7 @@ def _steps(found: Picture) -> tuple[list[int], int, list[tuple[int, str]]]:
         code = WHAT.index(touch.what) + 4 * (touch.of is not None) + 8 * of_adjoint
         if box is None or len(found.boxes[box].nodes) > 1:
             earlier = _same_step(steps, at, code, begins[-1][0] if begins else 0)
-            if earlier is not None:
+            if earlier is not None and steps[earlier + 1] < most:
                 steps[earlier + 1] += 1
                 continue
         if len(steps) < 3 * MOST_STEPS:

@@ -6,7 +6,7 @@
   const STATES = ["untouched", "computed", "hit", "stale"];
   const WORDS = ["never touched", "computed", "hit: the memo had it", "stale"];
   const KINDS = ["parameter", "constant", "op", "adjoint", "fold"];
-  const WHAT = ["had by the memo", "computed", "became stale"];
+  const WHAT = ["read from the memo", "computed", "became stale"];
   const AFTER = [2, 1, 3]; // a step's code -> the state it leaves
   const ON_PATH = 1, ASKED = 2, TARGET = 4;
   const LARGE = 1200, HUGE = 3000; // boxes: where drawing, and arranging, must be thrifty
@@ -201,7 +201,7 @@
     cy.resize();
     const around = cy.elements().boundingBox(), wide = cy.width() - inset() - 90, high = cy.height() - 90;
     const zoom = Math.min(wide / around.w, high / around.h, 1.4);
-    if (zoom < 0.2) goTo(data.target, 0.75); // a long graph: begin where it ends, at a size that can be read
+    if (zoom < 0.15) goTo(data.target, 0.75, 0.82); // a long graph: begin where it ends, at a size that can be read
     else fit();
   }
   function fit() {
@@ -215,10 +215,10 @@
       },
     });
   }
-  function goTo(k, zoom = Math.max(cy.zoom(), 0.8)) {
+  function goTo(k, zoom = Math.max(cy.zoom(), 0.8), down = 0.5) {
     const { x, y } = nodes[k].position();
     cy.stop();
-    cy.viewport({ zoom, pan: { x: (cy.width() - inset()) / 2 - zoom * x, y: cy.height() / 2 - zoom * y } });
+    cy.viewport({ zoom, pan: { x: (cy.width() - inset()) / 2 - zoom * x, y: cy.height() * down - zoom * y } });
   }
 
   // -- one box ----------------------------------------------------------------------------------------

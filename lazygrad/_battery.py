@@ -9,10 +9,11 @@ import attrs
 import numpy as np
 
 from ._contributions import AdjointNode
-from ._differentiator import Differentiator, gradient
+from ._differentiator import Differentiator
 from ._leaf import constant, parameter
 from ._node import Node
 from ._op import Op
+from ._questions import gradient
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, pass_on
 from ._tangents import Tangents
 

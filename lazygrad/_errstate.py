@@ -118,6 +118,14 @@ class NonFinite:
         Summaries of what it was computed from.
     output
         The summary of what came out.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> x = lg.parameter([1.0, 0.0], name="x")
+    >>> found = lg.inspect.find_nonfinite(1 / x)
+    >>> found.node.op.name
+    'divide'
     """
 
     kind: Literal["value", "contribution", "sum", "leaf"]

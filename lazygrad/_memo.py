@@ -24,7 +24,17 @@ __all__ = ["Asked", "CacheInfo", "Report", "Tally", "Watcher", "record", "record
 
 
 class CacheInfo(NamedTuple):
-    """The state of a memo, in the manner of `functools.lru_cache`."""
+    """The state of a memo, in the manner of `functools.lru_cache`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0)
+    >>> L = x * x
+    >>> dx = lg.gradient(L, x)
+    >>> lg.differentiator(L).cache_info()
+    CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
+    """
 
     hits: int
     misses: int
@@ -51,6 +61,15 @@ class Report(Watcher, Shown):
         Of the report of one query: the question.
     timing
         Whether computations are timed.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0)
+    >>> with lg.record() as report:
+    ...     dx = lg.gradient(x * x, x)
+    >>> report.rules_run, report.adjoints.misses, report.values.misses
+    (2, 1, 0)
     """
 
     nodes_touched: int = 0  # nodes examined by discovery

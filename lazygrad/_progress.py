@@ -23,6 +23,16 @@ class Progress(Watcher):
         Values and adjoints computed so far.
     planned
         Those and what the running question still needs; after a question, and one that failed, as many as `done`.
+
+    Examples
+    --------
+    >>> import io
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(0.5)
+    >>> with lg.progress(file=io.StringIO()) as bar:
+    ...     dx = lg.gradient(x * x, x)
+    >>> bar.done, bar.planned
+    (1, 1)
     """
 
     def __init__(self, bar: Any) -> None:

@@ -12,11 +12,11 @@ import attrs
 import numpy as np
 
 from .._checks import resolved
-from .._differentiator import gradient
 from .._engine import LAZY, names
 from .._errors import LazygradError
 from .._memo import record
 from .._node import Node
+from .._questions import gradient
 
 __all__ = ["Comparison", "Row", "compare"]
 

@@ -94,5 +94,7 @@ def _legend() -> str:
         f"<td align='left'>{words}</td></tr>"
         for state, words in _WORDS.items()
     ]
-    path = f"<tr><td colspan='2'><font color='{PATH}'><b>→</b></font></td><td align='left'>on a path asked for</td></tr>"
+    path = (
+        f"<tr><td colspan='2'><font color='{PATH}'><b>→</b></font></td><td align='left'>on a path asked for</td></tr>"
+    )
     return f"<table border='0' cellspacing='3'>{head}{''.join(rows)}{path}</table>"

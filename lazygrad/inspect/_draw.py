@@ -31,6 +31,14 @@ class Drawing:
         The graph in Graphviz' language.
     mermaid
         The same as a Mermaid flowchart; folded further, as Mermaid takes small graphs only, unless `fold` is None.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0, name="x")
+    >>> picture = lg.inspect.draw(x * x)
+    >>> picture.dot.startswith("digraph")
+    True
     """
 
     _picture: Picture
@@ -119,7 +127,7 @@ def draw(
     L
         The target, a float node.
     wrt
-        A node, the name of one below `L`, or a list, tuple or dict of them: the paths from there to `L` are highlighted.
+        A node, the name of one below `L`, or a list, tuple or dict of them: paths from there to `L` are highlighted.
     report
         Of `lazygrad.record`: what was computed in the block is told from what the memo had. Without one, the picture
         shows what the memo holds.

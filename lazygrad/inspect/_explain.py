@@ -16,9 +16,10 @@ import attrs
 from .._adjoint import TargetMemo
 from .._checks import as_cotangent, check_target, each, resolved
 from .._contributions import AdjointNode, shown
-from .._differentiator import Differentiator, differentiator, gradient
+from .._differentiator import Differentiator, differentiator
 from .._memo import Report, record
 from .._node import Node, by_serial, delist, lock
+from .._questions import gradient
 from .._semirings import Memo, Semiring
 from .._tally import Asked
 from .._value import pending

@@ -40,6 +40,14 @@ class Step:
         Of numbers: see the notes of `explain`.
     nbytes
         Of the result.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0, name="x")
+    >>> [step] = lg.inspect.explain(x * x, x).steps
+    >>> step.kind, step.op, step.state, step.rules, step.nbytes
+    ('adjoint', 'vjp of multiply', 'new', 2, 8)
     """
 
     node: Node
@@ -72,7 +80,15 @@ class Step:
 
 @attrs.frozen(eq=False)
 class Read:
-    """A forward value that a rule reads; `state` is ``"leaf"``, ``"in the memo"`` or ``"to compute"``."""
+    """A forward value that a rule reads; `state` is ``"leaf"``, ``"in the memo"`` or ``"to compute"``.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0, name="x")
+    >>> lg.inspect.explain(x * x, x).reads
+    (Read(node=<parameter 'x' #..., shape (), float64>, state='leaf'),)
+    """
 
     node: Node
     state: str
@@ -102,6 +118,14 @@ class Explanation(Shown):
         With ``analyze=True`` the report of the question, timed; else None.
     gradients
         With ``analyze=True`` the answer; None for what no path leads from.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0, name="x")
+    >>> explanation = lg.inspect.explain(x * x, x)
+    >>> explanation.adjoints.misses, explanation.paths
+    (1, ((<parameter 'x' #..., shape (), float64>, 2),))
     """
 
     asked: Asked

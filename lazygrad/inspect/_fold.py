@@ -84,7 +84,7 @@ def _by_prefix(picture: Picture, max_nodes: int) -> Picture:
         groups: dict[str, list[int]] = {}
         for k, names in enumerate(prefixes):
             if names and k not in pins:
-                groups.setdefault(names[: depth][-1], []).append(k)
+                groups.setdefault(names[:depth][-1], []).append(k)
         several = {name: group for name, group in groups.items() if len(group) > 1}
         found = merged(picture, list(several.values()), list(several))
         if len(found.boxes) <= max_nodes:
@@ -127,7 +127,9 @@ def _repetitions(picture: Picture, pins: set[int], state: bool) -> Picture:
     def signature(n: int, k: int) -> Hashable:
         if k in pins:
             return k
-        reads = [(n - position[a] if n - position[a] <= PERIOD else -a) if a in position else look(a) for a in inputs[k]]
+        reads = [
+            (n - position[a] if n - position[a] <= PERIOD else -a) if a in position else look(a) for a in inputs[k]
+        ]
         return look(k), tuple(reads)
 
     ids = np.array([known.setdefault(signature(n, k), len(known)) for n, k in enumerate(order)])
@@ -185,7 +187,7 @@ def _with_leaves(
 
 
 def _by_distance(picture: Picture, max_nodes: int) -> Picture:
-    """Keep half of the boxes, those nearest to the target and to what was asked for; fold what hangs together beyond."""
+    """Keep half of the boxes, nearest to the target and to what was asked for; fold what hangs together beyond."""
     near: list[list[int]] = [[] for _ in picture.boxes]
     for a, b in picture.edges:
         near[a].append(b)
@@ -210,7 +212,9 @@ def _by_distance(picture: Picture, max_nodes: int) -> Picture:
     return merged(picture, parts, ["further away"] * len(parts))
 
 
-def _reached(near: Sequence[Sequence[int]], start: Sequence[int], enters: Callable[[int], bool], most: int) -> list[int]:
+def _reached(
+    near: Sequence[Sequence[int]], start: Sequence[int], enters: Callable[[int], bool], most: int
+) -> list[int]:
     """What is reached from there, nearest first, up to a number."""
     found = dict.fromkeys(start)
     todo = deque(start)

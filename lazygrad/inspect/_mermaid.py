@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ._dot import ADJOINT, PATH, VALUE, printable, shortened
 from ._model import UNTOUCHED, Box, Picture
 
@@ -41,4 +43,5 @@ def _shape(box: Box) -> str:
 
 def _escaped(text: str) -> str:
     """The text with all that could mean something to Mermaid or HTML written as numbers."""
-    return "".join(["<br/>" if c == "\n" else c if c.isalnum() or c in _PLAIN else f"#{ord(c)};" for c in printable(text)])
+    text = re.sub(r"\$(?=\$)", "$\u200b", printable(text))  # two in a row would begin a formula, however written
+    return "".join(["<br/>" if c == "\n" else c if c.isalnum() or c in _PLAIN else f"#{ord(c)};" for c in text])

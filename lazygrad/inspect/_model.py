@@ -149,13 +149,17 @@ def _inputs(i: Node) -> list[Node]:
     return [j if j.op is None else shown(j) for j in i.inputs]
 
 
-def _edges(nodes: Sequence[Node], place: dict[int, int], target: int, asked: Iterable[int]) -> dict[tuple[int, int], bool]:
+def _edges(
+    nodes: Sequence[Node], place: dict[int, int], target: int, asked: Iterable[int]
+) -> dict[tuple[int, int], bool]:
     """All edges, and whether they are on a path: reached from what was asked for, and leading to the target."""
     reached = {place[serial] for serial in asked}
     edges: dict[tuple[int, int], bool] = {}
     for k, c in enumerate(nodes):
         for j in c.inputs:
-            a = place[j.serial if j.op is None else shown(j).serial]
+            a = place.get(j.serial if j.op is None else shown(j).serial)
+            if a is None:  # `c` is no part of the target
+                continue
             on_path = a in reached and flows(c, j)
             edges[a, k] = edges.get((a, k), False) or on_path
             if on_path:
@@ -190,11 +194,11 @@ def _give_states(made: Picture, report: Report | None) -> None:
     told: dict[tuple[int, bool], str] = {}  # (box, adjoint) -> whether it was computed, or only read
     entries: dict[int, AdjointNode] = {} if L._memo is None else dict(L._memo.adjoints)
     for touch in made.replay.touches:
-        box, adjoint = made.where(touch)
-        if box is not None and touch.what != STALE and told.get((box, adjoint)) != COMPUTED:
-            told[box, adjoint] = touch.what
+        at, adjoint = made.where(touch)
+        if at is not None and touch.what != STALE and told.get((at, adjoint)) != COMPUTED:
+            told[at, adjoint] = touch.what
             if adjoint and isinstance(touch.entry, AdjointNode):
-                entries.setdefault(boxes[box].node.serial, touch.entry)
+                entries.setdefault(boxes[at].node.serial, touch.entry)
     for k, box in enumerate(boxes):
         box.value = _state(box.node, told.get((k, False)))
         box.entry = entries.get(box.node.serial)
@@ -205,8 +209,8 @@ def _give_states(made: Picture, report: Report | None) -> None:
         box.nbytes = sum([e._value.nbytes for e in (box.node, box.entry) if e is not None and e._value is not None])
     if report is not None and report.timing:
         for (node, asked), note in zip(report._events, report._notes, strict=True):
-            if not asked and (k := made.where(touch_of(COMPUTED, node))[0]) is not None:
-                boxes[k].seconds += note.seconds
+            if not asked and (at := made.where(touch_of(COMPUTED, node))[0]) is not None:
+                boxes[at].seconds += note.seconds
 
 
 def _state(entry: Node, told: str | None) -> str:

@@ -59,7 +59,10 @@ class Replay:
                 made.queries.append((len(touches), str(span.asked)))
                 count = (len(report._visits) if span.stop is None else span.stop[1]) - span.start[1]
                 touches.extend(
-                    [Touch(COMPUTED, None, i, span.asked.target) for _, (i, _) in zip(range(count), visits, strict=False)]
+                    [
+                        Touch(COMPUTED, None, i, span.asked.target)
+                        for _, (i, _) in zip(range(count), visits, strict=False)
+                    ]
                 )
 
         starts = [k for k, (_, asked) in enumerate(events) if asked]

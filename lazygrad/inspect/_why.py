@@ -38,6 +38,16 @@ class Link:
         ``h.value`` or ``dL/dh``.
     reason
         Why the next link needs it; of the last one, why it was computed.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0, name="x")
+    >>> with lg.record() as report:
+    ...     dx = lg.gradient(x * x, x)
+    >>> [link] = lg.inspect.why(x, report).chain
+    >>> link.name, link.reason
+    ('dL/dx', 'asked for')
     """
 
     node: Node
@@ -60,6 +70,16 @@ class Why(Shown):
         The question; None if it is not known.
     chain
         From the node to what was asked for.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0, name="x")
+    >>> with lg.record() as report:
+    ...     dx = lg.gradient(x * x, x)
+    >>> why = lg.inspect.why(x, report)
+    >>> why.name, why.state
+    ('dL/dx', 'computed')
     """
 
     name: str

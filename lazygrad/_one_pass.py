@@ -89,5 +89,6 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
                 if j._value is None:
                     forward_rec(j, asked=False)
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
-            held[serial] = _Held(i, frozen(summed(inputs, edges, i, _consumer)))
-    return {i.serial: held[i.serial]._value for i in wanted if i.serial in held}
+            total = summed(inputs, edges, i, _consumer)
+            held[serial] = _Held(i, total if i.shape else total[()])
+    return {i.serial: frozen(held[i.serial]._value) for i in wanted if i.serial in held}

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ._context import evaluating
-from ._node import Node, install
+from ._node import INEXACT, Node, install
 from ._numpy_calls import caller_in_numpy
 from ._op import Op, as_node, as_nodes
 from ._value import forward_rec
@@ -18,7 +18,7 @@ from .ops.arithmetic import NUMBERS
 __all__ = ["COMPARISONS", "OPERATORS"]
 
 
-_OPERANDS = (Node, np.ndarray, np.generic, *NUMBERS, list)
+_OPERANDS = (Node, np.ndarray, np.generic, *NUMBERS, list, tuple)
 
 
 def _binary(op: Op, x: Any, y: Any) -> Any:
@@ -115,12 +115,10 @@ REFUSED = {
     "__int__": ("int()", "use `.item()` for the number"),
     "__complex__": ("complex()", "use `.item()` for the number"),
     "__index__": ("use as an index", "use `.item()` for the number, or index a node with it"),
-    "__array__": (
-        "a NumPy array",
-        "use `.value`; to join nodes use `np.concatenate` or `np.stack`, or `lazygrad.numpy.array`",
-    ),
     "__setitem__": ("assignment to a part", "nodes do not change; build a new one, or `set` a leaf"),
 }
+JOINS = "to join nodes use `np.concatenate` or `np.stack`, or `lazygrad.numpy.array`"
+INDEXES = "to index an array by it use `np.take`, or make the array a node"
 IN_PLACE = {
     "add": "+",
     "sub": "-",
@@ -145,6 +143,11 @@ def _in_place(sign: str) -> Callable[[Node, Any], Any]:
         raise TypeError(f"{self!r} cannot be changed by `{sign}=`, as nodes do not change: write `x = x {sign} y`")
 
     return refuse
+
+
+def _array(self: Node, *args: Any, **kwargs: Any) -> NoReturn:
+    hint = JOINS if self.dtype.kind in INEXACT else INDEXES
+    raise _cut_off("a NumPy array", self, f"use `.value`; {hint}")
 
 
 def _bool(self: Node) -> bool:
@@ -178,5 +181,5 @@ def _contains(self: Node, item: Any) -> NoReturn:
 _install_operators()
 install({name: _refuse(*reason) for name, reason in REFUSED.items()})
 install({f"__i{name}__": _in_place(sign) for name, sign in IN_PLACE.items()})
-install({"__bool__": _bool, "__format__": _format})
+install({"__array__": _array, "__bool__": _bool, "__format__": _format})
 install({"__len__": _len, "__iter__": _iter, "__contains__": _contains})

@@ -38,8 +38,8 @@ ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.cumsum, np.multi
 
 def _no_keywords(name: str, kwargs: Mapping[str, Any]) -> None:
     """Refuse any keyword that asks for something."""
-    for keyword, value in kwargs.items():
-        if not is_default(value, _DEFAULTS.get(keyword, refusal)):
+    for keyword in sorted(kwargs, key="out".__ne__):  # of `buffer @= node` that says what is wrong, not `axes`
+        if not is_default(kwargs[keyword], _DEFAULTS.get(keyword, refusal)):
             raise refusal(name, keyword)
 
 

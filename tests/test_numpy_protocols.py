@@ -47,6 +47,7 @@ OTHERS = [
     True,
     [[1.0, 2.0], [3.0, 4.0]],
     [1, 2],
+    (1.0, 2.0),
 ]
 
 
@@ -61,8 +62,8 @@ def test_operators_take_arrays_and_numbers_on_either_side(name: str, other: Any)
                 call(*pair)
         return
     same(call(x, other), call(SQUARE, other))
-    # An operator of a list with a node is NumPy's with an array, except that `list < node` is `node > list`.
-    same(call(other, x), call(np.asarray(other) if isinstance(other, list) else other, SQUARE))
+    # An operator of a list or tuple with a node is NumPy's with an array, except that `list < node` is `node > list`.
+    same(call(other, x), call(np.asarray(other) if isinstance(other, (list, tuple)) else other, SQUARE))
 
 
 def test_operators_between_nodes_and_of_one_node(x: lg.Node) -> None:
@@ -291,7 +292,9 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "complex": (lambda x: complex(x.sum()), r"`\.item\(\)`"),
     "math": (lambda x: math.sin(x.sum()), r"`\.item\(\)`"),
     "index": (lambda x: range(lg.constant(3)), r"`\.item\(\)`"),
-    "index of an array": (lambda x: ARRAY[lg.constant(0)], r"use `\.value`"),
+    "index of an array": (lambda x: ARRAY[lg.constant(0)], r"use `\.value`; to index .* `np\.take`"),
+    "mask of an array": (lambda x: ARRAY[x > 2], r"use `\.value`; to index .* `np\.take`"),
+    "array @= node": (lambda x: operator.imatmul(np.eye(3), x.T), r"np\.matmul cannot write into"),
     "slice": (lambda x: x[lg.constant(1) :], r"`\.item\(\)`"),
     "bool": (lambda x: bool(x.sum() > 0), r"use `\.value`"),
     "if": (lambda x: 1 if x.sum() > 0 else 2, "np.where"),

@@ -1,4 +1,4 @@
-"""See what it did: why a node was computed, and what a question will cost."""
+"""See what it did: pictures and a page, why a node was computed, and what a question will cost."""
 
 from ._draw import Drawing as Drawing
 from ._draw import draw as draw

@@ -15,9 +15,10 @@ What was asked for and the target keep boxes of their own.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -42,13 +43,14 @@ def fold(picture: Picture, how: str | None, max_nodes: int) -> Picture:
 
 
 def _auto(picture: Picture, max_nodes: int) -> Picture:
-    if len(picture.boxes) > max_nodes:
-        picture = _by_prefix(picture, max_nodes)
-    if len(picture.boxes) > max_nodes:
-        picture = _by_repetition(picture, max_nodes, enough=True)
-    if len(picture.boxes) > max_nodes:
-        picture = _by_distance(picture, max_nodes)
-    return picture
+    if len(picture.boxes) <= max_nodes:
+        return picture
+    found = picture
+    for folded in itertools.chain(_prefixed(picture, max_nodes), [picture]):
+        found = folded if len(folded.boxes) <= max_nodes else _repeated(folded, max_nodes)
+        if len(found.boxes) <= max_nodes:
+            return found
+    return _by_distance(found, max_nodes)
 
 
 def _pins(picture: Picture, max_nodes: int) -> set[int]:
@@ -70,6 +72,15 @@ def _inputs(picture: Picture) -> list[list[int]]:
 
 def _by_prefix(picture: Picture, max_nodes: int) -> Picture:
     """Fold what shares the longest prefixes that leave few enough boxes."""
+    found = picture
+    for found in _prefixed(picture, max_nodes):
+        if len(found.boxes) <= max_nodes:
+            break
+    return found
+
+
+def _prefixed(picture: Picture, max_nodes: int) -> Iterator[Picture]:
+    """The picture folded by prefixes, the longest first."""
     pins, inputs = _pins(picture, max_nodes), _inputs(picture)
     prefixes: list[tuple[str, ...]] = []  # of each box, the shortest first
     for k, box in enumerate(picture.boxes):
@@ -79,17 +90,13 @@ def _by_prefix(picture: Picture, max_nodes: int) -> Picture:
             others = [prefixes[a] for a in sorted(inputs[k], reverse=True) if a < k]
             own = next(filter(None, [*leaves, *others]), ())
         prefixes.append(own)
-    found = picture
     for depth in range(max(map(len, prefixes), default=0), 0, -1):
         groups: dict[str, list[int]] = {}
         for k, names in enumerate(prefixes):
             if names and k not in pins:
                 groups.setdefault(names[:depth][-1], []).append(k)
         several = {name: group for name, group in groups.items() if len(group) > 1}
-        found = merged(picture, list(several.values()), list(several))
-        if len(found.boxes) <= max_nodes:
-            break
-    return found
+        yield merged(picture, list(several.values()), list(several))
 
 
 def _prefixes(name: str | None) -> tuple[str, ...]:
@@ -99,16 +106,20 @@ def _prefixes(name: str | None) -> tuple[str, ...]:
 # -- repetitions ---------------------------------------------------------------------------------------
 
 
-def _by_repetition(picture: Picture, max_nodes: int, enough: bool = False) -> Picture:
-    """Fold blocks that follow each other and are alike; until there are few `enough` boxes, or all there are."""
-    for state in (True, False):
-        while len(picture.boxes) > (max_nodes if enough else 1):
+def _by_repetition(picture: Picture, max_nodes: int) -> Picture:
+    """Fold all blocks that follow each other, are alike and in the same state."""
+    return _repeated(picture, max_nodes, few=1, states=(True,))
+
+
+def _repeated(
+    picture: Picture, max_nodes: int, few: int | None = None, states: Sequence[bool] = (True, False)
+) -> Picture:
+    """Fold blocks that are alike until `few` boxes are left; first those in the same state."""
+    for state in states:
+        before = 0
+        while before != len(picture.boxes) > (few or max_nodes):
             before = len(picture.boxes)
             picture = _repetitions(picture, _pins(picture, max_nodes), state)
-            if len(picture.boxes) == before:
-                break
-        if not enough:
-            break
     return picture
 
 

@@ -148,6 +148,7 @@ def _steps(found: Picture) -> tuple[list[int], int, list[tuple[int, str]]]:
             steps += (at, 1, code)
         else:
             left_out += 1
+    begins += [(len(steps) // 3, printable(title)) for _, title in reversed(queries)]  # which needed nothing
     return steps, left_out, begins
 
 

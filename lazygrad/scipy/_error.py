@@ -9,7 +9,7 @@ import numpy as np
 import scipy.special as sc
 
 from .._declare import function
-from ..ops.arithmetic import guarded_divide
+from ..ops.arithmetic import guarded_divide, guarded_multiply
 from ..ops.transcendental import sigmoid
 from ._calls import ufunc
 
@@ -104,14 +104,14 @@ dawsn = ufunc(
 erfinv = ufunc(
     sc.erfinv,
     "y",
-    y=lambda out: np.exp(out * out) / TWO_OVER_ROOT_PI,
+    y=lambda out: np.exp(guarded_multiply(out, out)) / TWO_OVER_ROOT_PI,
     doc="The inverse of erf.\n\n>>> erfinv(np.array([0.25, 0.5])).round(4)\narray([0.2253, 0.4769])",
 )
 
 erfcinv = ufunc(
     sc.erfcinv,
     "y",
-    y=lambda out: np.exp(out * out) / -TWO_OVER_ROOT_PI,
+    y=lambda out: np.exp(guarded_multiply(out, out)) / -TWO_OVER_ROOT_PI,
     doc="The inverse of erfc.\n\n>>> erfcinv(np.array([0.5, 1.5])).round(4)\narray([ 0.4769, -0.4769])",
 )
 
@@ -124,7 +124,7 @@ ndtr = ufunc(
 ndtri = ufunc(
     sc.ndtri,
     "y",
-    y=lambda out: ROOT_TWO_PI * np.exp(0.5 * (out * out)),
+    y=lambda out: ROOT_TWO_PI * np.exp(0.5 * guarded_multiply(out, out)),
     doc="The inverse of ndtr.\n\n>>> ndtri(np.array([0.25, 0.5])).round(4)\narray([-0.6745,  0.    ])",
 )
 

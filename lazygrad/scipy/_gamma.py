@@ -56,7 +56,7 @@ psi = digamma = ufunc(
 
 gamma = ufunc(
     sc.gamma,
-    x=lambda x, out: out * sc.psi(x),
+    x=lambda x, out: guarded_multiply(out, sc.psi(x)),
     doc="The gamma function.\n\n>>> gamma(np.array([0.5, 4.0])).round(4)\narray([1.7725, 6.    ])",
 )
 

@@ -7,7 +7,7 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before NumPy loads: threads that wait for tiny matrices slow all down
 
-import gc  # noqa: E402
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 

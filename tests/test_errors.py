@@ -61,7 +61,6 @@ HINTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "parameter of ints": (lambda: lg.parameter([1, 2]), TypeError, r"not int64: cast it with `.astype\(float\)`"),
     "parameter of bools": (lambda: lg.parameter(True), TypeError, "not bool"),
     "parameter of objects": (lambda: lg.parameter([None]), TypeError, "not object"),
-    "parameter of objects": (lambda: lg.parameter([None]), TypeError, "not object"),
     "parameter of text": (lambda: lg.parameter("W"), TypeError, "not <U1"),
     "parameter of a mask": (lambda: lg.parameter(np.ma.ones(3)), TypeError, r"masked.*\.filled"),
     "parameter of a node": (lambda: lg.parameter(W), TypeError, r"'W'.*pass `node.value`"),

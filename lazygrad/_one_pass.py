@@ -55,6 +55,7 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
                 below[serial] = j
                 todo.append(j)
     consumers: dict[int, list[Node]] = {i.serial: [] for i in wanted}  # of what depends on the wanted nodes
+    readers = {i.serial: 1 for i in wanted}  # how many nodes are still to read an adjoint; the caller is one
     order = sorted(below)
     for serial in order:
         c = below[serial]
@@ -65,6 +66,7 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
             known = consumers.get(j.serial)
             if known is not None and (not known or known[-1] is not c) and (every or flows(c, j)):
                 known.append(c)
+                readers[serial] = readers.get(serial, 0) + 1
                 if serial not in consumers:
                     consumers[serial] = []
     wide = Places()
@@ -91,4 +93,9 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
             total = summed(inputs, edges, i, _consumer)
             held[serial] = _Held(i, total if i.shape else total[()])
+        inputs.clear()
+        for c in found:
+            readers[c.serial] -= 1
+            if not readers[c.serial]:
+                held.pop(c.serial, None)
     return {i.serial: frozen(held[i.serial]._value) for i in wanted if i.serial in held}

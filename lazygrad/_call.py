@@ -12,11 +12,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ._context import arguments_of, enclosing
+from ._context import running
 from ._leaf import constant, parameter
 from ._node import INEXACT, NO_STATIC, Node
-from ._table import inputs_first
-from ._tree import Tree, flatten, map_tree, places
+from ._tree import Tree, flatten, leaves, map_tree, places
 from ._value import forward_rec, handed_out
 from .ops.linear import identity
 
@@ -39,8 +38,7 @@ class Call:
     tree: Tree  # those arguments, in the structure of `argnums`
     out: Any
     aux: Any
-    outer: frozenset[int]  # the arguments of the transforms around this one
-    lazy: bool  # whether all answers are nodes, as an argument was
+    lazy: bool  # whether answers are nodes, as an argument was, or something that the function closes over
     nodes: list[Node] = attrs.field(init=False)  # what to differentiate by
 
     def __attrs_post_init__(self) -> None:
@@ -67,19 +65,16 @@ class Call:
             )
         return constant(out)
 
-    def stays_node(self, node: Node) -> bool:
-        """Whether an answer must stay a node, as it depends on what a transform around this one differentiates by."""
-        if self.lazy or not self.outer:
-            return self.lazy
-        oldest = min(self.outer)
-        below = inputs_first(node, lambda i: [j for j in i.inputs if j.serial >= oldest])
-        return any(i.serial in self.outer for i in below)
+    def float_target(self, out: Any) -> Node:
+        """The same for what a cotangent is given of: an integer has none."""
+        node = self.as_target(out)
+        if node.dtype.kind not in INEXACT:
+            raise TypeError(f"{title(self.function)} returned dtype {node.dtype}, which has no derivative")
+        return node
 
     def answer(self, found: Any) -> Any:
         """A node as the caller gets it: as it is among nodes, else its value, read-only."""
-        if not isinstance(found, Node) or self.stays_node(found):
-            return found
-        return handed_out(forward_rec(found))
+        return handed_out(forward_rec(found)) if isinstance(found, Node) and not self.lazy else found
 
     def answers(self, found: Any) -> Any:
         """The same for every leaf of a structure."""
@@ -104,6 +99,8 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
         If `argnums` names no positional argument, or a leaf is no float.
     """
     single = isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)
+    if not single and not isinstance(argnums, Iterable):
+        raise TypeError(f"argnums must be an int or a sequence of ints, not {argnums!r}")
     chosen: list[int] = []
     for k in (argnums,) if single else argnums:  # type: ignore[union-attr]
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -len(args) <= k < len(args):
@@ -111,7 +108,8 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
                 f"argnums={argnums!r} must name positional arguments of {title(f)}, which was called with {len(args)}"
             )
         chosen.append(int(k) % len(args))
-    outer = enclosing()
+    if len(set(chosen)) < len(chosen):
+        raise TypeError(f"argnums={argnums!r} names an argument of {title(f)} twice")
     tree = flatten(args[chosen[0]] if single else tuple([args[k] for k in chosen]))
     stands: list[Node | None] = []
     lazy = False
@@ -127,14 +125,34 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
     given = tree.like([leaf if n is None else n for n, leaf in zip(stands, tree.leaves, strict=True)])
     for k, argument in zip(chosen, (given,) if single else given, strict=True):
         filled[k] = argument
-    with arguments_of(frozenset([node.serial for node in stands if node is not None])):
+    before = next((node.serial for node in stands if node is not None), 0)
+    with running():
         out = f(*filled, **kwargs)
     aux = None
     if has_aux:
         if not isinstance(out, tuple) or len(out) != 2:
             raise TypeError(f"with has_aux=True {title(f)} must return a pair (result, aux), not {type(out).__name__}")
         out, aux = out
-    return Call(f, stands, tree, out, aux, outer, lazy)
+    return Call(f, stands, tree, out, aux, lazy or _reaches_outside((out, aux), before))
+
+
+def _reaches_outside(out: Any, before: int) -> bool:
+    """Whether results depend on a node that was there before the call, and is no constant.
+
+    Then they stay nodes, lest they be cut off from it: it may be an argument of a transform around this one (in
+    whatever thread), or a user's own parameter.
+    """
+    todo = [leaf for leaf in leaves(out) if isinstance(leaf, Node)]
+    seen = set()
+    while todo:
+        i = todo.pop()
+        if i.serial < before:
+            if i.op is not None or i.static["leaf"] == "parameter":
+                return True
+        elif i.serial not in seen:
+            seen.add(i.serial)
+            todo.extend(i.inputs)
+    return False
 
 
 def _stand_in(leaf: Any) -> Node | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from ._errors import NotDifferentiableError, ShapeError
 from ._leaf import constant
 from ._node import INEXACT, Node
 from ._table import ancestors, named_node
+from ._tree import map_tree
 
 __all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "each", "resolved"]
 
@@ -40,32 +41,31 @@ def check_target(L: Any) -> None:
         raise TypeError(f"the target must be floating point, but {L!r} has dtype {L.dtype}")
 
 
-def as_cotangent(L: Node, cotangent: Any) -> Node:
-    """A node for dL/dL of the shape and dtype of `L`."""
+def as_cotangent(L: Node, cotangent: Any, what: str = "cotangent") -> Node:
+    """A node for dL/dL of the shape and dtype of `L`; or for a tangent, which has them, too."""
     if not isinstance(cotangent, Node):
         array = np.asarray(cotangent)
         if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and L.dtype.kind == "f"):
-            raise TypeError(f"a cotangent of {L!r} must be numbers that its dtype can hold, not dtype {array.dtype}")
+            raise TypeError(f"a {what} of {L!r} must be numbers that its dtype can hold, not dtype {array.dtype}")
         cotangent = constant(array.astype(L.dtype))
     if cotangent.shape != L.shape:
-        raise ShapeError(f"the cotangent has shape {cotangent.shape}, but {L!r} has shape {L.shape}")
+        raise ShapeError(f"the {what} has shape {cotangent.shape}, but {L!r} has shape {L.shape}")
     if cotangent.dtype != L.dtype:
-        raise TypeError(f"the cotangent has dtype {cotangent.dtype}, but {L!r} has dtype {L.dtype}")
+        raise TypeError(f"the {what} has dtype {cotangent.dtype}, but {L!r} has dtype {L.dtype}")
     return cotangent
 
 
-def each(wrt: Any, one: Any) -> Any:
+def each(wrt: Any, one: Callable[[Any], Any]) -> Any:
     """`one` of every node of a structure, in the same structure."""
     if isinstance(wrt, (Node, str)):
         return one(wrt)
-    if isinstance(wrt, Mapping):
-        return {key: each(value, one) for key, value in wrt.items()}
-    if isinstance(wrt, tuple):
-        made = [each(w, one) for w in wrt]
-        return type(wrt)(*made) if hasattr(wrt, "_fields") else tuple(made)
-    if isinstance(wrt, list):
-        return [each(w, one) for w in wrt]
-    raise TypeError(f"wrt must be a node, a name, or a list, tuple or dict of them, not {type(wrt).__name__}")
+
+    def of_leaf(leaf: Any) -> Any:
+        if isinstance(leaf, (Node, str)):
+            return one(leaf)
+        raise TypeError(f"wrt must be a node, a name, or a list, tuple or dict of them, not {type(leaf).__name__}")
+
+    return map_tree(of_leaf, wrt)
 
 
 def resolved(wrt: Any, target: Node) -> Any:

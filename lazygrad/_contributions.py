@@ -224,7 +224,7 @@ def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: obje
         elif common == shape:
             term = expanded(term, shape)
         else:
-            raise LazygradError(f"the rule of {source!r} returned shape {term.shape} for an input of shape {shape}")
+            raise LazygradError(f"{source!r} returned shape {term.shape} for an input of shape {shape}")
     if term.dtype != dtype:
         if dtype.kind == "f" and term.dtype.kind == "c":  # <g, dx> = Re(sum of g dx), and dx is real
             term = term.real

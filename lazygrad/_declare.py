@@ -92,11 +92,21 @@ def op(
     names = tuple(inputs.split())
     statics = statics or {}
 
+    def labelled(n: str, r: Callable[..., Any]) -> Rule:
+        return attrs.evolve(read_rule(name, r, names, statics), label=f"the rule of {name!r} by {n!r}")
+
     def rules(given: Mapping[str, Callable[..., Any] | Rule | None]) -> tuple[Rule | None, ...]:
         if unknown := [key for key in given if key not in [n.lstrip("*") for n in names]]:
             raise TypeError(f"op {name!r} has a rule for {unknown[0]!r}, but its inputs are {', '.join(names)}")
         found = [given.get(n.lstrip("*"), UNDEFINED) for n in names]
-        return tuple([r if r is None or isinstance(r, Rule) else read_rule(name, r, names, statics) for r in found])
+        return tuple(
+            [
+                r
+                if r is None or isinstance(r, Rule)
+                else attrs.evolve(read_rule(name, r, names, statics), label=f"the rule of {name!r} by {n!r}")
+                for n, r in zip(names, found, strict=True)
+            ]
+        )
 
     made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), inspect.cleandoc(doc), numpy)
     made.pointwise = pointwise

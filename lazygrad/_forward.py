@@ -67,10 +67,12 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
     primals, tangents, _ = _paired(primals, tangents)
     call = called(f, range(len(primals)), primals, {}, has_aux)
     given = aligned(tangents, primals, "a tangent must have the structure of the primals")
-    seeds = {node: as_cotangent(node, t) for node, t in zip(call.stands, given, strict=True) if node is not None}
+    seeds = {
+        node: as_cotangent(node, t, "tangent") for node, t in zip(call.stands, given, strict=True) if node is not None
+    }
     if any(isinstance(t, Node) for t in given):
         call.lazy = True
-    at_once = not (call.lazy or call.outer or recorders())
+    at_once = not (call.lazy or recorders())
     tangents_of = (TangentValues if at_once else Tangents)(seeds)
 
     def tangent(out: Any) -> Any:

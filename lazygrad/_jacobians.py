@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from ._call import Argnums, Call, called
+from ._call import Argnums, Call, called, title
 from ._differentiator import Differentiator
 from ._jacobian import Order
 from ._jacobian import jacobian as of_nodes
@@ -53,9 +53,9 @@ def _reverse(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
     for out in outs:
         seed = parameter(zeros(out))
         d = Differentiator(out, cotangent=seed)
-        keeps = call.lazy or bool(call.outer)
+        keeps = call.lazy
         rows: list[list[Any]] = [[] for _ in nodes]
-        halves = (1, -1j) if out.dtype.kind == "c" else (1,)
+        halves = (1, -1j) if out.dtype.kind == "c" and any(n.dtype.kind != "c" for n in nodes) else (1,)
         for unit in _units(out):
             parts = []
             for half in halves:  # by real arguments, a cotangent 1 gives the real part of a row, -i the imaginary one
@@ -81,7 +81,7 @@ def _forward(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
     for node in nodes:
         seed = parameter(zeros(node))
         shared = Tangents({node: seed})
-        keeps = call.lazy or bool(call.outer)
+        keeps = call.lazy
         columns: list[list[Any]] = [[] for _ in outs]
         for unit in _units(node):
             tangents = Tangents({node: constant(unit)}) if keeps else shared
@@ -101,12 +101,19 @@ def _cheaper(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
     return (_reverse if fewer_outputs else _forward)(call, outs, nodes)
 
 
-def _jacobian_by(mode: Callable[..., Rows], f: Callable[..., Any], argnums: Argnums, has_aux: bool) -> Any:
+def _jacobian_by(
+    mode: Callable[..., Rows], f: Callable[..., Any], argnums: Argnums, has_aux: bool, holomorphic: bool
+) -> Any:
     @functools.wraps(f)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         call = called(f, argnums, args, kwargs, has_aux)
+        if not holomorphic and any(i.dtype.kind == "c" for i in call.nodes):
+            raise TypeError(
+                f"the Jacobian of {title(f)} by complex arguments is one number for each element only if it is "
+                f"holomorphic: pass `holomorphic=True`, or take it by real and imaginary parts"
+            )
         tree = flatten(call.out)
-        outs = [call.as_target(out) for out in tree.leaves]
+        outs = [call.float_target(out) for out in tree.leaves]
         made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes)))
         return (made, call.answers(call.aux)) if has_aux else made
 
@@ -118,10 +125,14 @@ def jacobian(f: Node, argnums: Node, *, order: Order = "auto") -> np.ndarray[Any
 
 
 @overload
-def jacobian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]: ...
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]: ...
 
 
-def jacobian(f: Any, argnums: Any = 0, has_aux: bool = False, *, order: Order = "auto") -> Any:
+def jacobian(
+    f: Any, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, *, order: Order = "auto"
+) -> Any:
     """Return dY/dX for nodes, or the Jacobian of a function.
 
     Parameters
@@ -130,8 +141,8 @@ def jacobian(f: Any, argnums: Any = 0, has_aux: bool = False, *, order: Order = 
         A node Y, or a function as for `jacrev`.
     argnums
         The node X, or for a function what to differentiate by, as for `grad`.
-    has_aux
-        As for `grad`; of functions only.
+    has_aux, holomorphic
+        As for `jacrev`; of functions only.
     order
         Of nodes only: ``"reverse"`` from the output side, ``"forward"`` from the input side, ``"auto"`` the one of
         the two that takes fewer multiplications, ``"optimal"`` the best bracketing if the path is a chain (of
@@ -170,23 +181,29 @@ def jacobian(f: Any, argnums: Any = 0, has_aux: bool = False, *, order: Order = 
            [ 6., 16.],
            [10., 24.]])
     """
+    if order != "auto" and not isinstance(f, Node):
+        raise TypeError("order= is for the Jacobian of nodes; of functions choose `jacrev` or `jacfwd`")
     if isinstance(f, Node) or isinstance(argnums, Node):
         return of_nodes(f, argnums, order=order)
-    return _jacobian_by(_cheaper, f, argnums, has_aux)
+    return _jacobian_by(_cheaper, f, argnums, has_aux, holomorphic)
 
 
-def jacrev(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def jacrev(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
     """Return the Jacobian of a function in reverse mode: one pass for each element of the output.
 
     Parameters
     ----------
     f, argnums, has_aux
         As for `grad`, but `f` may return arrays of any shape, or a structure of them.
+    holomorphic
+        Whether `f` is a holomorphic function of complex arguments; by others there is no complex Jacobian.
 
     Returns
     -------
     Function that returns arrays of shape ``out.shape + x.shape``: in the structure of the output, each in that of the
-    argument. For complex arguments `f` must be holomorphic.
+    argument. Outputs may be complex for real arguments, too.
 
     Examples
     --------
@@ -195,15 +212,17 @@ def jacrev(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -
     array([[2., 0.],
            [0., 4.]])
     """
-    return _jacobian_by(_reverse, f, argnums, has_aux)
+    return _jacobian_by(_reverse, f, argnums, has_aux, holomorphic)
 
 
-def jacfwd(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def jacfwd(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
     """Return the Jacobian of a function in forward mode: one pass for each element of the arguments.
 
     Parameters
     ----------
-    f, argnums, has_aux
+    f, argnums, has_aux, holomorphic
         As for `jacrev`.
 
     Returns
@@ -217,15 +236,17 @@ def jacfwd(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -
     array([[2., 0.],
            [2., 1.]])
     """
-    return _jacobian_by(_forward, f, argnums, has_aux)
+    return _jacobian_by(_forward, f, argnums, has_aux, holomorphic)
 
 
-def hessian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
     """Return the Hessian of a function that returns one number: forward mode over reverse mode.
 
     Parameters
     ----------
-    f, argnums, has_aux
+    f, argnums, has_aux, holomorphic
         As for `grad`.
 
     Returns
@@ -240,4 +261,4 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) 
     array([[4., 2.],
            [2., 0.]])
     """
-    return jacfwd(grad(f, argnums, has_aux), argnums, has_aux)
+    return jacfwd(grad(f, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)

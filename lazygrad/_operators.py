@@ -29,6 +29,8 @@ def _binary(op: Op, x: Any, y: Any) -> Any:
         return op.pair(as_node(x, y.dtype), y)
     if not isinstance(x, _OPERANDS) or not isinstance(y, _OPERANDS):
         return NotImplemented
+    if (x.__class__ is tuple and not y.shape) or (y.__class__ is tuple and not x.shape):
+        return NotImplemented  # a tuple times a number is a longer tuple
     return op.pair(*as_nodes((x, y)))
 
 
@@ -118,7 +120,7 @@ REFUSED = {
     "__setitem__": ("assignment to a part", "nodes do not change; build a new one, or `set` a leaf"),
 }
 JOINS = "to join nodes use `np.concatenate` or `np.stack`, or `lazygrad.numpy.array`"
-INDEXES = "to index an array by it use `np.take`, or make the array a node"
+INDEXES = "to index an array by it make the array a node, `lazygrad.constant(array)[node]`"
 IN_PLACE = {
     "add": "+",
     "sub": "-",

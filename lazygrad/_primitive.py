@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from pickle import PicklingError
 from typing import Any
 
 import attrs
@@ -18,7 +19,7 @@ from ._contributions import fitted_node
 from ._declare import op, result_dtype
 from ._differentiator import Differentiator
 from ._errors import LazygradError, ShapeError
-from ._leaf import constant
+from ._leaf import constant, kept
 from ._node import INEXACT, Node, build, lock
 from ._op import OfEachOp, Op, Signature, as_node, as_nodes, frozen
 from ._rule import UNDEFINED, ZERO, Rule
@@ -26,6 +27,7 @@ from ._value import forward_rec, handed_out
 
 __all__ = ["Primitive", "primitive"]
 
+REQUIRED = object()  # in place of the default of a keyword that has none
 Rules = Mapping[str, Any] | Callable[..., Any] | None
 
 
@@ -39,7 +41,25 @@ class Primitive(Op):
     eager: bool = False  # without a shape function: evaluated when it is built
 
     def __reduce__(self) -> Any:
+        try:
+            found = _at_home(*self.home)
+        except (ImportError, AttributeError):
+            found = None
+        if found is not self:
+            raise PicklingError(
+                f"{self!r} is not what {'.'.join(self.home)} names: decorate a function of a module, or bind the op "
+                f"to the name of the function it was made of"
+            )
         return _at_home, self.home
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split the arguments of a call into inputs and statics; an array among these stays one."""
+        arrays = {name: kept(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
+        inputs, static = super().bind(args, dict(kwargs))
+        static.update({name: array for name, array in arrays.items() if name in static})
+        if missing := [name for name, value in static.items() if value is REQUIRED]:
+            raise TypeError(f"{self.name} needs the keyword `{missing[0]}`; it takes {self.signature()}")
+        return inputs, static
 
     def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
         """Build the node for these inputs, evaluating it at once if only that tells its shape."""
@@ -48,6 +68,8 @@ class Primitive(Op):
         nodes = as_nodes(inputs)
         with lock:
             value = frozen(self.function(*[handed_out(forward_rec(j)) for j in nodes], **static))
+            if value.dtype.kind not in "biufc":
+                raise TypeError(f"{self.name} returned dtype {value.dtype}, but a node holds numbers")
             node = build(self, nodes, static, value.shape, value.dtype)
             node._value = value
         return node
@@ -96,7 +118,7 @@ def _signature(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
         elif p.default is p.empty and p.kind is not p.KEYWORD_ONLY:
             inputs.append(p.name)
         else:
-            statics[p.name] = None if p.default is p.empty else p.default
+            statics[p.name] = REQUIRED if p.default is p.empty else p.default
     if not inputs:
         raise TypeError(f"the primitive {function!r} takes no inputs: a parameter with a default is a static one")
     return " ".join(inputs), statics
@@ -138,7 +160,13 @@ def _one_of_many(rule: Callable[..., Any], name: str, inputs: list[str]) -> Call
     def one(g: Any, *values: Any, **meta: Any) -> Any:
         given = dict(zip([p.name for p in parameters[1:]], values, strict=False))
         answer = rule(g, wanted=(name,), **given, **meta)
-        return answer[name] if isinstance(answer, Mapping) else answer[inputs.index(name)]
+        try:
+            return answer[name] if isinstance(answer, Mapping) else answer[inputs.index(name)]
+        except (LookupError, TypeError):
+            raise LazygradError(
+                f"the rule for {', '.join(inputs)} was asked for {name!r}, but returned {answer!r}: return a dict with "
+                f"that key, or a tuple with a place for each input"
+            ) from None
 
     one.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return one
@@ -203,11 +231,12 @@ def primitive(
         The value, from arrays. Parameters without a default are inputs; keyword-only ones and those with a default
         are static (an axis, a count). Left out, `primitive` is a decorator.
     vjp
-        Rules that map the adjoint of the output to an input's contribution: a dict by input; one function
-        for the only input; or one for several, which is told by `wanted` (a tuple of names) what is asked for
-        and returns a dict or tuple. A rule's first parameter is the adjoint `g`; the *names* of the others
-        say what it reads: ``out``, an input, ``x_shape``, ``x_dtype``, a static. None in place of a rule blocks an
-        input (labels, indices), 0 says that the derivative is zero everywhere.
+        Rules that map the adjoint of the output to an input's contribution: a dict by input; one function for the
+        only input; or one for several, which is told by `wanted` (a tuple of names, one at a time as each is demanded
+        by itself) what is asked for, and returns a dict or a tuple with a place for each input. A rule's first
+        parameter is the adjoint `g`; the *names* of the others say what it reads: ``out``, an input (``*xs`` for
+        starred ones, whose place ``argnum`` tells), ``x_shape``, ``x_dtype``, ``shapes`` of all inputs, a static.
+        None in place of a rule blocks an input (labels, indices), 0 says that the derivative is zero everywhere.
     jvp
         Likewise, from an input's tangent to that of the output. One of `vjp` and `jvp` is enough: each is the
         transpose of the other.

@@ -31,7 +31,7 @@ __all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "input_name", "meta_lo
 OUT = -1  # a rule reads the op's own output
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Rule:
     """A rule and what it reads."""
 
@@ -40,6 +40,7 @@ class Rule:
     rest: int | None = None  # ... and all inputs from this position on
     metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
 
+    label: str = ""  # the op and input it is for, as errors name it
     passes: Any = None  # a node whose derivative was found otherwise; the rule passes it on
     # Adds the term to an array in place, bit for bit, where the term is zero but for a part. Then the term of
     # `function` is an array of its own without -0.0, in the shape and dtype of the input.
@@ -49,6 +50,9 @@ class Rule:
     def __attrs_post_init__(self) -> None:
         plain = self.rest is None and not self.metas and len(self.reads) < 2
         object.__setattr__(self, "simple", 1 + len(self.reads) if plain else 0)
+
+    def __repr__(self) -> str:
+        return self.label or f"the rule {self.function.__name__}"
 
     def width(self, node: Node) -> int:
         """How many values it takes on that node, the adjoint included."""

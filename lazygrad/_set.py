@@ -137,6 +137,8 @@ def update(values: Mapping[Node, Any]) -> None:
            [ 0.5, -0.5],
            [ 0.5, -0.5]])
     """
+    if not isinstance(values, Mapping) or not all(isinstance(leaf, Node) for leaf in values):
+        raise TypeError("update takes a mapping from leaves to their new values")
     changes = [(leaf, _acceptable(leaf, value)) for leaf, value in values.items()]
     with lock:
         _change([(leaf, new) for leaf, new in changes if not _same(leaf._value, new)])

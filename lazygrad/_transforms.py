@@ -28,7 +28,7 @@ __all__ = ["derivative_of", "elementwise_grad", "grad", "known_as", "value_and_g
 
 def _asked(call: Call, d: Differentiator) -> Any:
     """The gradients of one target by all argument nodes, from its memo, as the caller gets them."""
-    if call.lazy or call.outer:
+    if call.lazy:
         return call.like_arguments([call.answer(d.adjoint(node)) for node in call.nodes])
     found = d.gradient(call.nodes, unconnected="none")
     return call.like_arguments([zeros(i) if g is None else g for i, g in zip(call.nodes, found, strict=True)])
@@ -37,14 +37,22 @@ def _asked(call: Call, d: Differentiator) -> Any:
 def _gradients(call: Call, L: Node, seeded: bool = False) -> Any:
     """The same for a target that is asked once; `seeded` if its adjoint is given as one, whatever it is."""
     ones = np.ones(L.shape, L.dtype)
-    if call.nodes and not (call.lazy or call.outer or recorders()):  # whose events are those of the recursion
+    if call.nodes and not (call.lazy or recorders()):  # whose events are those of the recursion
         with lock:
             found = pulled(L, call.nodes, ones[()])
-        if found is not None and len(found) == len(call.nodes):
-            return call.like_arguments([handed_out(found[i.serial]) for i in call.nodes])
-        if found is None:
-            logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", title(call.function))
+        if found is not None:
+            return call.like_arguments(
+                [handed_out(found[i.serial]) if i.serial in found else _no_path(L, i, seeded) for i in call.nodes]
+            )
+        logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", title(call.function))
     return _asked(call, Differentiator(L, cotangent=ones) if seeded else differentiator(L))
+
+
+def _no_path(L: Node, i: Node, seeded: bool) -> Any:
+    """Zeros where nothing leads from a node to the target; an error where what leads there is blocked."""
+    d = Differentiator(L, cotangent=np.ones(L.shape, L.dtype)) if seeded else differentiator(L)
+    d.gradient(i, unconnected="none")
+    return zeros(i)
 
 
 def _check_number(call: Call, L: Node, holomorphic: bool) -> None:
@@ -121,8 +129,8 @@ def grad(
     Returns
     -------
     Function of the same arguments. It returns read-only arrays in the structure of the argument (a tuple if `argnums`
-    is one), zeros where `f` does not depend on it; with `has_aux` ``(gradient, aux)``. It returns nodes if it
-    is called with nodes or inside another transform, so that it can be differentiated again.
+    is one), zeros where `f` does not depend on it; with `has_aux` ``(gradient, aux)``. It returns nodes, which can be
+    differentiated again, if it is called with nodes, or if `f` closes over some that are no constants.
 
     Raises
     ------
@@ -153,7 +161,7 @@ def grad(
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        if order and _is_number(args, argnums):
+        if order and _is_real_number(args, argnums):
             return _nth_derivative(called(base, argnums, args, kwargs), order + 1)
         call = called(f, argnums, args, kwargs, has_aux)
         L = call.target()
@@ -186,12 +194,12 @@ def _derivative_of(f: Callable[..., Any], argnums: Argnums) -> tuple[Callable[..
     return (known[1], known[2]) if known is not None and known[0] == argnums else (f, 0)
 
 
-def _is_number(args: tuple[Any, ...], argnum: Any) -> bool:
-    """Whether that argument is one number, so that a gradient of a gradient is the next derivative."""
+def _is_real_number(args: tuple[Any, ...], argnum: Any) -> bool:
+    """Whether that argument is one real number, so that a gradient of a gradient is the next derivative."""
     if not -len(args) <= argnum < len(args):
         return False
     x = args[argnum]
-    return isinstance(x, (Node, float, np.floating, np.ndarray)) and not np.ndim(x)
+    return isinstance(x, (Node, float, np.floating, np.ndarray)) and not np.ndim(x) and not np.iscomplexobj(x)
 
 
 def _nth_derivative(call: Call, n: int) -> Any:
@@ -222,6 +230,11 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         call = called(f, argnums, args, kwargs, has_aux)
         L = call.target()
+        if L.dtype.kind == "c" and any(i.dtype.kind != "c" for i in call.nodes):
+            raise TypeError(
+                f"elementwise_grad needs real outputs of real arguments, but {title(f)} returned {L.dtype}: take their "
+                f"`.real`, `.imag` or `abs`"
+            )
         gradients = _gradients(call, L, seeded=True)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
@@ -272,7 +285,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """
     call = called(f, range(len(primals)), primals, {}, has_aux)
     tree = flatten(call.out)
-    outs = [call.as_target(out) for out in tree.leaves]
+    outs = [call.float_target(out) for out in tree.leaves]
     seeds = [parameter(np.zeros(out.shape, out.dtype)) for out in outs]
     together = _pairing(outs, seeds)
 
@@ -280,7 +293,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         given = aligned(cotangent, call.out, "a cotangent must have the structure of the value")
         cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
         lazy = call.lazy or any(isinstance(w, Node) for w in given)
-        if lazy or call.outer:  # nodes may be kept, so each cotangent has its own
+        if lazy:  # nodes may be kept, so each cotangent has its own
             return _asked(attrs.evolve(call, lazy=lazy), _pairing(outs, cotangents))
         with lock:
             for seed, w in zip(seeds, cotangents, strict=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -37,6 +37,8 @@ def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
             return new
 
         return list(tree.values()), like
+    if isinstance(tree, Mapping):
+        return list(tree.values()), lambda made: dict(zip(tree, made, strict=True))
     if (names := _fields(tree)) is None:
         return None
     change: Callable[..., Any] = dataclasses.replace
@@ -137,7 +139,7 @@ def places(tree: Any, place: str = "") -> list[str]:
     parts = _parts(tree)
     if parts is None:
         return [place]
-    if isinstance(tree, dict):
+    if isinstance(tree, Mapping):
         steps = [f"[{key!r}]" for key in tree]
     elif isinstance(tree, (list, tuple)):
         steps = [f".{name}" for name in getattr(tree, "_fields", ())] or [f"[{k}]" for k in range(len(tree))]

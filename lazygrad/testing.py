@@ -15,6 +15,8 @@ import numpy as np
 from ._battery import CHECKS, Case, Point, check_point, direction, inner, seeded, slope
 from ._forward import jvp
 from ._node import INEXACT
+from ._op import Op
+from ._rule import UNDEFINED
 from ._transforms import vjp
 from ._tree import flatten, places
 from ._tree import leaves as leaves_of
@@ -66,6 +68,14 @@ def check_op(
     ...
     """
     name = getattr(op, "name", None) or getattr(op, "__name__", repr(op))
+    for k, x in enumerate(inputs):
+        dtype = np.asarray(x).dtype
+        if dtype.kind in INEXACT and dtype not in (np.float64, np.complex128):
+            raise TypeError(f"check_op needs float64, from which it casts itself, but input {k} has dtype {dtype}")
+        if isinstance(op, Op) and dtype.kind in INEXACT and order and op.rule(k) is UNDEFINED:
+            raise AssertionError(
+                f"{name} has no rule by input {k}: give one, None if it is blocked, or 0 if it is zero"
+            )
     case = Case(op, op if reference is None else reference, inputs, static, order)
     chosen = {"value", "inference"} if not order or not case.wrt else set(CHECKS)
     if order == 1:
@@ -87,7 +97,7 @@ def check_grads(
     f: Callable[..., Any],
     args: Any,
     order: int = 2,
-    modes: Sequence[str] = ("fwd", "rev"),
+    modes: str | Sequence[str] = ("fwd", "rev"),
     atol: float = 1e-6,
     rtol: float = 1e-6,
     eps: float = 1e-4,
@@ -136,12 +146,14 @@ def check_grads(
     AssertionError: derivative of order 1 (rev) by args[0]['x'][0]: analytic ..., numeric ..., error ...
     """
     args = args if isinstance(args, tuple) else (args,)
+    modes = (modes,) if isinstance(modes, str) else modes
     if unknown := [mode for mode in modes if mode not in ("fwd", "rev")]:
         raise TypeError(f"modes are 'fwd' and 'rev', not {unknown[0]!r}")
     for place, leaf in zip(places(args, "args"), leaves_of(args), strict=True):
         dtype = np.asarray(leaf).dtype
         if dtype.kind not in INEXACT or (dtype.itemsize < 8 * (1 + (dtype.kind == "c")) and not allow_float32):
-            hint = ": pass `allow_float32=True` and wider tolerances" if dtype.kind in INEXACT else ""
+            told = "pass `allow_float32=True` and wider tolerances"
+            hint = f": {told}" if dtype.kind in INEXACT else ": close over what is not to be moved"
             raise TypeError(f"check_grads needs float64, but {place} has dtype {dtype}{hint}")
     _check_order(f, args, 1, order, modes, _Tolerance(atol, rtol, eps))
 
@@ -167,7 +179,7 @@ def _check_order(f: Any, args: Any, order: int, last: int, modes: Sequence[str],
 
     def paired(*moved: Any) -> Any:
         """<f(moved), w>"""
-        return sum(inner(y, c) for y, c in zip(leaves_of(f(*moved)), weights, strict=True))
+        return sum(inner(y, c) for y, c in zip(leaves_of(vjp(f, *moved)[0]), weights, strict=True))
 
     pulled = leaves_of(pull(w)) if "rev" in modes else None
     given = flatten(args)

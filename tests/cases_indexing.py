@@ -8,7 +8,7 @@ import numpy as np
 from kit import Point
 from rows import FLOATS, Row, below, calls, complexes, mask, real, spaced, zeros_of
 
-from lazygrad._context import arguments_of
+from lazygrad._context import running
 from lazygrad.ops.indexing import SLOT
 
 
@@ -79,7 +79,7 @@ def inside(function: Any, *domains: Any, first: bool = False, **fields: Any) -> 
     """A row of what only a function transform allows, as the shape of the result depends on values."""
 
     def call(*xs: Any, **static: Any) -> Any:
-        with arguments_of(frozenset()):
+        with running():
             found = function(*xs, **static)
         return found[0] if first else found
 

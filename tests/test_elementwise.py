@@ -229,3 +229,31 @@ def test_real_if_close_looks_at_the_values() -> None:
 def test_signs_of_complex_numbers_turn_with_them() -> None:
     z = lg.parameter(np.array([3 + 4j, 0]))
     close(lg.gradient(np.imag(np.sign(z)).sum(), z), [-0.096 - 0.072j, 0])
+
+
+LOSSES: dict[str, Any] = {
+    "squares": lambda e: e**2,
+    "np.square": np.square,
+    "products": lambda e: e * e,
+    "absolute": np.abs,
+    "of a factor": lambda e: 3.0 * (e * e),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_missing_data_have_no_derivative(name: str) -> None:
+    """A nan that `where` or `nansum` leaves out reaches neither the gradient nor a product with the Hessian."""
+    data = np.array([1.0, np.nan, 4.0])
+    seen = np.isfinite(data)
+    w, v = np.array([3.0, 3.0, 3.0]), np.array([1.0, 1.0, 2.0])
+    known = lambda w: LOSSES[name](w - data[seen]).sum()  # noqa: E731
+    for loss in (
+        lambda w: np.where(seen, LOSSES[name](w - data), 0.0).sum(),
+        lambda w: np.nansum(LOSSES[name](w - data)),
+    ):
+        for found, expected in (
+            (lg.grad(loss)(w), lg.grad(known)(w[seen])),
+            (lg.hvp(loss, w, v), lg.hvp(known, w[seen], v[seen])),
+        ):
+            np.testing.assert_array_equal(found[seen], expected)
+            assert found[1] == 0

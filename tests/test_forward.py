@@ -234,7 +234,9 @@ def test_hessian_vector_product_after_a_gradient_reuses_its_nodes() -> None:
 def test_jacobians_from_real_to_complex_and_of_holomorphic_functions(transform: Any) -> None:
     close(transform(lambda x: np.exp(1j * x))(X), np.diag(1j * np.exp(1j * X)))
     z = X + 1j * X[::-1]
-    close(transform(lambda z: z**2)(z), np.diag(2 * z))
+    close(transform(lambda z: z**2, holomorphic=True)(z), np.diag(2 * z))
+    with pytest.raises(TypeError, match="holomorphic"):
+        transform(lambda z: np.abs(z) ** 2)(z)
 
 
 def test_gradient_by_complex_numbers() -> None:

@@ -173,6 +173,11 @@ SINGULAR = {
     "log(log(x))": (lambda x: np.log(np.log(x)), 1.0),
     "sqrt(1/x)": (lambda x: np.sqrt(1 / x), 0.0),
     "sqrt(x*x)": (lambda x: np.sqrt(x * x), 0.0),
+    "x log(x)": (lambda x: x * np.log(x), 0.0),
+    "x * 1/x": (lambda x: x * (1 / x), 0.0),
+    "(1/x)**2": (lambda x: (1 / x) ** 2, 0.0),
+    "square(1/x)": (lambda x: np.square(1 / x), 0.0),
+    "|log(x)|": (lambda x: abs(np.log(x)), 0.0),
 }
 
 

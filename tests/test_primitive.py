@@ -157,6 +157,56 @@ def test_graphs_with_primitives_of_a_module_are_pickled() -> None:
     close(y.value, np.tanh(X))
 
 
+def bare(x: Any) -> Any:
+    return x * x
+
+
+def test_a_primitive_that_its_name_does_not_lead_to_is_not_pickled() -> None:
+    wrapped = lg.primitive(bare, vjp=lambda g, x: 2 * g * x, shape="x", name="wrapped")
+    for op in (wrapped, lg.primitive(lambda x: x, vjp=lambda g: g, shape="x")):
+        with pytest.raises(pickle.PicklingError, match="decorate a function of a module"):
+            pickle.dumps(op(lg.parameter(X)))
+
+
+def test_keywords_stay_what_they_are() -> None:
+    weights = np.array([1.0, 2.0, 3.0])
+
+    @lg.primitive(vjp=lambda g, w: g * w, shape="x")
+    def weigh_by(x: Any, *, w: Any) -> Any:
+        return x * w / w.max() * 3
+
+    x = lg.parameter(X)
+    close(weigh_by(x, w=weights).value, X * weights)
+    y = weigh_by(x, w=weights)
+    weights[:] = 0
+    close(lg.gradient(y.sum(), x), [1, 2, 3])
+    with pytest.raises(TypeError, match="weigh_by needs the keyword `w`"):
+        weigh_by(x)
+
+
+def test_rules_and_values_of_the_wrong_kind_are_named() -> None:
+    x = lg.parameter(X)
+    with pytest.raises(TypeError, match="of_objects returned dtype object"):
+        lg.primitive(lambda x: np.array([None]), name="of_objects")(x)
+    joint = lg.primitive(lambda x, y: x * y, vjp=lambda g, wanted: {}, shape="x")
+    with pytest.raises(lg.LazygradError, match="asked for 'x', but returned"):
+        lg.gradient(joint(x, x).sum(), x)
+    wide = lg.primitive(lambda x: x * 1, vjp=lambda g: np.ones((5, 7)), shape="x", name="wide")
+    with pytest.raises(lg.LazygradError, match=r"the rule of 'wide' by 'x' returned shape \(5, 7\)"):
+        lg.gradient(wide(x).sum(), x)
+
+
+def test_check_op_asks_for_every_rule_and_every_dtype() -> None:
+    half = lg.primitive(lambda x, y: x * y, vjp={"x": lambda g, y: g * y}, shape="elementwise", name="half")
+    with pytest.raises(AssertionError, match="half has no rule by input 1"):
+        check_op(half, X, X)
+    double = lg.primitive(lambda x: np.asarray(x * 2, dtype=float), vjp=lambda g: g * 2, shape="x", name="double")
+    with pytest.raises((AssertionError, lg.LazygradError), match=r"double returned|float32"):
+        check_op(double, X)
+    with pytest.raises(TypeError, match="input 0 has dtype float32"):
+        check_op(squash, X.astype(np.float32))
+
+
 @pytest.mark.parametrize(
     ("declare", "message"),
     [

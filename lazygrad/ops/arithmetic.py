@@ -43,7 +43,7 @@ multiply = elementwise(
     "multiply",
     operator.mul,
     inputs="x y",
-    vjp={"x": lambda g, y: g * y, "y": lambda g, x: g * x},
+    vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: guarded_multiply(g, x)},
     jvp={"x": lambda t, y: t * y, "y": lambda t, x: t * x},
     numpy=(np.multiply,),
     doc="x * y (Stratos H: cmult; J = diag of the other factor).\n\n"
@@ -61,20 +61,25 @@ def _masked(function: Any, x: Any, y: Any, mask: Any) -> Any:
 
 
 def _full(x: Any) -> bool:
-    """Whether no element is 0; counting is the quickest way to see."""
-    return bool(np.count_nonzero(x) == getattr(x, "size", 1))
+    """Whether no element is 0; counting is the quickest way to see, of many what is not equal to 0."""
+    size = getattr(x, "size", 1)
+    return bool(np.count_nonzero(x != 0 if size > 2048 else x) == size)
+
+
+def _finite(x: Any) -> bool:
+    return bool(np.isfinite(x).all())
 
 
 def _guarded_multiply(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
         return g * d if g else g * d.__class__(0)
-    return g * d if _full(g) else _masked(np.multiply, g, d, g != 0)
+    return g * d if _full(g) or _finite(d) else _masked(np.multiply, g, d, g != 0)
 
 
 def _guarded_divide(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
         return g / d if g else g * d.__class__(0)
-    return g / d if _full(g) else _masked(np.divide, g, d, g != 0)
+    return g / d if _full(g) or (_full(d) and _finite(d)) else _masked(np.divide, g, d, g != 0)
 
 
 def _strong_multiply(x: Any, y: Any) -> Any:
@@ -148,7 +153,7 @@ def _pow_rule(g: Any, x: Any, n: float) -> Any:
     if n == 0:
         return guarded_multiply(g.dtype.type(0), g)
     if n == 2:
-        return g * (2 * x)
+        return guarded_multiply(g, 2 * x)
     return guarded_multiply(g, n * x ** (n - 1))
 
 
@@ -205,7 +210,8 @@ def float_power(x: Any, y: Any) -> Any:
 square = elementwise(
     "square",
     np.square,
-    partial={"x": lambda x: 2 * x},
+    vjp={"x": lambda g, x: guarded_multiply(g, 2 * x)},
+    jvp={"x": lambda t, x: t * (2 * x)},
     numpy=(np.square,),
     doc="x * x.\n\n>>> square(np.array([1.0, -3.0]))\narray([1., 9.])",
 )
@@ -239,7 +245,7 @@ def sign_or_phase(x: Any) -> Any:
 
 def _away(g: Any, x: Any) -> Any:
     """The sign; of complex numbers the conjugate of the phase."""
-    return g * (np.conjugate(np.sign(x)) if x.dtype.kind == "c" else np.sign(x))
+    return guarded_multiply(g, np.conjugate(np.sign(x)) if x.dtype.kind == "c" else np.sign(x))
 
 
 absolute = elementwise(

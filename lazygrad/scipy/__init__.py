@@ -17,7 +17,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import scipy
+try:
+    import scipy
+except ImportError as error:
+    raise ImportError('lazygrad.scipy needs SciPy: pip install "lazygrad[scipy]"') from error
 
 if TYPE_CHECKING:
     from . import integrate as integrate

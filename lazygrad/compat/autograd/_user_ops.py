@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._context import arguments_of
+from ..._context import running
 from ..._node import Node
 from ..._op import frozen
 from ..._primitive import Primitive, completed
@@ -57,6 +57,8 @@ class _Invocation:
     def run(self, *values: Any) -> Any:
         """The packed result for these values of the nodes."""
         result = self.function(*self.filled([plain(value) for value in values]), **self.kwargs)
+        # What it closes over may be a node; derivatives flow through its arguments alone.
+        result = mapped(lambda leaf: leaf.value if isinstance(leaf, Node) else leaf, result)
         self.out = Packing.of(result, getattr(self.function, "__name__", "a primitive"))
         return self.out.packed(result)
 
@@ -137,7 +139,7 @@ class _UserOp:
             return maker
 
         def pull(g: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
-            with arguments_of(frozenset()):  # a rule may branch on values
+            with running():  # a rule may branch on values
                 vjp = maker(call.unpacked(out), call.filled(inputs), call.kwargs)
                 return part(vjp(call.unpacked(g)), path)
 
@@ -152,7 +154,7 @@ class _UserOp:
 
         def push(t: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             args = call.filled(inputs)
-            with arguments_of(frozenset()):
+            with running():
                 return call.packed(maker(alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
 
         return Rule(push, (OUT,), 0, (("call", _call_of),))

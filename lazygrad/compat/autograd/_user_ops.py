@@ -57,8 +57,7 @@ class _Invocation:
     def run(self, *values: Any) -> Any:
         """The packed result for these values of the nodes."""
         result = self.function(*self.filled([plain(value) for value in values]), **self.kwargs)
-        # What it closes over may be a node; derivatives flow through its arguments alone.
-        result = mapped(lambda leaf: leaf.value if isinstance(leaf, Node) else leaf, result)
+        result = mapped(_value, result)
         self.out = Packing.of(result, getattr(self.function, "__name__", "a primitive"))
         return self.out.packed(result)
 
@@ -71,6 +70,11 @@ class _Invocation:
         """As `Packing.packed`."""
         assert self.out is not None
         return self.out.packed(result)
+
+
+def _value(leaf: Any) -> Any:
+    """The value of a node that a function of plain values closed over: derivatives flow through arguments alone."""
+    return leaf.value[()] if isinstance(leaf, Node) else leaf
 
 
 def _call_of(node: Node, argnum: int) -> Any:
@@ -141,7 +145,8 @@ class _UserOp:
         def pull(g: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             with running():  # a rule may branch on values
                 vjp = maker(call.unpacked(out), call.filled(inputs), call.kwargs)
-                return part(vjp(call.unpacked(g)), path)
+                found = part(vjp(call.unpacked(g)), path)
+            return found if any(isinstance(v, Node) for v in (g, out, *inputs)) else _value(found)
 
         return Rule(pull, (OUT,), 0, (("call", _call_of),))
 
@@ -155,7 +160,8 @@ class _UserOp:
         def push(t: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             args = call.filled(inputs)
             with running():
-                return call.packed(maker(alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
+                found = call.packed(maker(alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
+            return found if any(isinstance(v, Node) for v in (t, out, *inputs)) else _value(found)
 
         return Rule(push, (OUT,), 0, (("call", _call_of),))
 

@@ -147,7 +147,7 @@ def _reaches_outside(out: Any, before: int) -> bool:
     while todo:
         i = todo.pop()
         if i.serial < before:
-            if i.op is not None or i.static["leaf"] == "parameter":
+            if i.dtype.kind in INEXACT and (i.op is not None or i.static["leaf"] == "parameter"):
                 return True
         elif i.serial not in seen:
             seen.add(i.serial)

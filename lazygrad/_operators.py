@@ -27,10 +27,10 @@ def _binary(op: Op, x: Any, y: Any) -> Any:
         return op.pair(x, as_node(y, x.dtype))
     if (x.__class__ is float or x.__class__ is int) and isinstance(y, Node):
         return op.pair(as_node(x, y.dtype), y)
-    if not isinstance(x, _OPERANDS) or not isinstance(y, _OPERANDS):
-        return NotImplemented
     if (x.__class__ is tuple and not y.shape) or (y.__class__ is tuple and not x.shape):
         return NotImplemented  # a tuple times a number is a longer tuple
+    if not isinstance(x, _OPERANDS) or not isinstance(y, _OPERANDS):
+        return NotImplemented
     return op.pair(*as_nodes((x, y)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -114,9 +115,7 @@ def _refuse(what: str, hint: str) -> Callable[..., NoReturn]:
 
 REFUSED = {
     "__float__": ("float()", "use `.item()` for the number"),
-    "__int__": ("int()", "use `.item()` for the number"),
     "__complex__": ("complex()", "use `.item()` for the number"),
-    "__index__": ("use as an index", "use `.item()` for the number, or index a node with it"),
     "__setitem__": ("assignment to a part", "nodes do not change; build a new one, or `set` a leaf"),
 }
 JOINS = "to join nodes use `np.concatenate` or `np.stack`, or `lazygrad.numpy.array`"
@@ -147,7 +146,26 @@ def _in_place(sign: str) -> Callable[[Node, Any], Any]:
     return refuse
 
 
-def _array(self: Node, *args: Any, **kwargs: Any) -> NoReturn:
+def _whole(self: Node) -> bool:
+    """Whether a node may be looked at as `bool` may: integers have no derivative that could be lost by it."""
+    return evaluating() and self.dtype.kind in "biu"
+
+
+def _int(self: Node) -> int:
+    if _whole(self):
+        return int(forward_rec(self))
+    raise _cut_off("int()", self, "use `.item()` for the number")
+
+
+def _index(self: Node) -> int:
+    if _whole(self):
+        return operator.index(forward_rec(self))
+    raise _cut_off("use as an index", self, "use `.item()` for the number, or index a node with it")
+
+
+def _array(self: Node, dtype: Any = None, copy: bool | None = None) -> Any:
+    if _whole(self):
+        return np.array(forward_rec(self), dtype=dtype, copy=copy)
     hint = JOINS if self.dtype.kind in INEXACT else INDEXES
     raise _cut_off("a NumPy array", self, f"use `.value`; {hint}")
 
@@ -183,5 +201,5 @@ def _contains(self: Node, item: Any) -> NoReturn:
 _install_operators()
 install({name: _refuse(*reason) for name, reason in REFUSED.items()})
 install({f"__i{name}__": _in_place(sign) for name, sign in IN_PLACE.items()})
-install({"__array__": _array, "__bool__": _bool, "__format__": _format})
+install({"__array__": _array, "__bool__": _bool, "__int__": _int, "__index__": _index, "__format__": _format})
 install({"__len__": _len, "__iter__": _iter, "__contains__": _contains})

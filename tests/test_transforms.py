@@ -259,6 +259,23 @@ def test_branches_and_loops_may_depend_on_values() -> None:
     assert lg.grad(lg.grad(branch))(3.0) == 2
 
 
+def test_integers_are_evaluated_on_demand_as_truth_values_are() -> None:
+    """They have no derivative that could be lost by it; floats stay refused."""
+    prices = np.array([10.0, 20.0, 30.0])
+
+    def f(x: Any) -> Any:
+        best = int(np.argmax(x))
+        return np.sum(prices[np.argsort(x)] * x) + x[best] * len(range(np.argmax(x))) + np.sum(prices[x > 0] * 2.0)
+
+    close(lg.grad(f)(X), [20.0, 10.0, 32.0])
+    assert lg.grad(f)(X).dtype == float
+    for convert in (int, float, np.asarray, range):
+        with pytest.raises(TypeError, match=r"\.item\(\)|\.value"):
+            lg.grad(lambda x, convert=convert: convert(x[0]))(X)
+        with pytest.raises(TypeError, match=r"\.item\(\)|\.value"):
+            convert(lg.constant(3))
+
+
 def test_a_branch_outside_a_transform_is_refused() -> None:
     with pytest.raises(TypeError, match="truth value"):
         bool(lg.parameter(1.0) > 0)

@@ -18,6 +18,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", 'slow: takes more than ten seconds; leave out with -m "not slow"')
 
 
+def pytest_collection_finish() -> None:
+    """Keep the collector from searching thousands of tests again and again while large graphs are built."""
+    gc.collect()
+    gc.freeze()
+
+
 @contextmanager
 def no_collector() -> Iterator[None]:
     """The garbage collector off; at the end there must be nothing for it to do."""

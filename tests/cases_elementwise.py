@@ -268,7 +268,8 @@ OF_INTEGERS = {f.__name__ for f in (*BITS, *PAIRS_OF_BITS)}  # which take no flo
 ROUNDING = (
     *[steps(f, halves) for f in (np.floor, np.ceil, np.trunc, np.rint)],
     *[steps(f, nonzero) for f in (np.signbit, np.isnan, np.isinf, np.isfinite, np.spacing, np.logical_not)],
-    *[step(f, halves) for f in ("fix", "isneginf", "isposinf")],
+    *[step(f, halves) for f in ("isneginf", "isposinf")],
+    unary("fix", np.trunc, halves, order=0, covers=(np.fix,)),
     step("round", halves, statics=({"decimals": 0}, {"decimals": 1}, {"decimals": -1})),
     *[steps(f, nonzero, nonzero) for f in (np.logical_and, np.logical_or, np.logical_xor, np.floor_divide)],
     *[steps(f, below(9)) for f in BITS],

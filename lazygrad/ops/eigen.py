@@ -207,11 +207,14 @@ _eigvals = op(
 )
 
 
+_ALWAYS_COMPLEX = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
+
+
 def _as_numpy_would(result: Any, a: Any, eigenvalues: int) -> Any:
-    """Of a real matrix NumPy gives real results if all eigenvalues are: known where nodes may be evaluated."""
-    if a.dtype.kind == "c" or not evaluating() or np.any(forward_rec(result)[..., :eigenvalues].imag):
+    """Of a real matrix NumPy before 2.5 gives real results if they can be: known where nodes may be evaluated."""
+    if _ALWAYS_COMPLEX or a.dtype.kind == "c" or not evaluating():
         return result
-    return real(result)
+    return result if np.any(forward_rec(result)[..., :eigenvalues].imag) else real(result)
 
 
 @function(np.linalg.eig)

@@ -36,11 +36,14 @@ __all__ = [
 ]
 
 for _ufunc in (
-    *(np.floor, np.ceil, np.trunc, np.rint, np.fix),
+    *(np.floor, np.ceil, np.trunc, np.rint),
     *(np.signbit, np.isnan, np.isinf, np.isfinite, np.isneginf, np.isposinf),
     *(np.logical_not, np.bitwise_count, np.spacing),
 ):
     locally_constant(_ufunc.__name__, _ufunc, _ufunc, inputs="x")
+# From NumPy 2.5 on `fix` is a deprecated name of `trunc`, and warns when it is called.
+_fix: Any = np.trunc if np.lib.NumpyVersion(np.__version__) >= "2.5.0" else np.fix
+locally_constant("fix", _fix, np.fix, inputs="x")
 for _pairing in (np.logical_and, np.logical_or, np.logical_xor, np.gcd, np.lcm):
     locally_constant(_pairing.__name__, _pairing, _pairing)
 

@@ -99,14 +99,8 @@ def op(
         if unknown := [key for key in given if key not in [n.lstrip("*") for n in names]]:
             raise TypeError(f"op {name!r} has a rule for {unknown[0]!r}, but its inputs are {', '.join(names)}")
         found = [given.get(n.lstrip("*"), UNDEFINED) for n in names]
-        return tuple(
-            [
-                r
-                if r is None or isinstance(r, Rule)
-                else attrs.evolve(read_rule(name, r, names, statics), label=f"the rule of {name!r} by {n!r}")
-                for n, r in zip(names, found, strict=True)
-            ]
-        )
+        pairs = zip(names, found, strict=True)
+        return tuple([r if r is None or isinstance(r, Rule) else labelled(n, r) for n, r in pairs])
 
     made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), inspect.cleandoc(doc), numpy)
     made.pointwise = pointwise

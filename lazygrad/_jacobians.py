@@ -53,13 +53,12 @@ def _reverse(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
     for out in outs:
         seed = parameter(zeros(out))
         d = Differentiator(out, cotangent=seed)
-        keeps = call.lazy
         rows: list[list[Any]] = [[] for _ in nodes]
         halves = (1, -1j) if out.dtype.kind == "c" and any(n.dtype.kind != "c" for n in nodes) else (1,)
         for unit in _units(out):
             parts = []
             for half in halves:  # by real arguments, a cotangent 1 gives the real part of a row, -i the imaginary one
-                if keeps:
+                if call.lazy:
                     own = Differentiator(out, cotangent=unit * half)
                     parts.append([call.answer(own.adjoint(node)) for node in nodes])
                 else:
@@ -81,11 +80,10 @@ def _forward(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
     for node in nodes:
         seed = parameter(zeros(node))
         shared = Tangents({node: seed})
-        keeps = call.lazy
         columns: list[list[Any]] = [[] for _ in outs]
         for unit in _units(node):
-            tangents = Tangents({node: constant(unit)}) if keeps else shared
-            if not keeps:
+            tangents = Tangents({node: constant(unit)}) if call.lazy else shared
+            if not call.lazy:
                 seed.set(unit)
             for k, out in enumerate(outs):
                 t = tangents.of(out)

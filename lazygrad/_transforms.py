@@ -36,23 +36,21 @@ def _asked(call: Call, d: Differentiator) -> Any:
 
 def _gradients(call: Call, L: Node, seeded: bool = False) -> Any:
     """The same for a target that is asked once; `seeded` if its adjoint is given as one, whatever it is."""
-    ones = np.ones(L.shape, L.dtype)
     if call.nodes and not (call.lazy or recorders()):  # whose events are those of the recursion
         with lock:
-            found = pulled(L, call.nodes, ones[()])
+            found = pulled(L, call.nodes, np.ones(L.shape, L.dtype)[()])
         if found is not None:
+            if missing := [i for i in call.nodes if i.serial not in found]:
+                _differentiator(L, seeded).gradient(missing, unconnected="none")  # an error if what leads on is blocked
             return call.like_arguments(
-                [handed_out(found[i.serial]) if i.serial in found else _no_path(L, i, seeded) for i in call.nodes]
+                [handed_out(found[i.serial]) if i.serial in found else zeros(i) for i in call.nodes]
             )
         logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", title(call.function))
-    return _asked(call, Differentiator(L, cotangent=ones) if seeded else differentiator(L))
+    return _asked(call, _differentiator(L, seeded))
 
 
-def _no_path(L: Node, i: Node, seeded: bool) -> Any:
-    """Zeros where nothing leads from a node to the target; an error where what leads there is blocked."""
-    d = Differentiator(L, cotangent=np.ones(L.shape, L.dtype)) if seeded else differentiator(L)
-    d.gradient(i, unconnected="none")
-    return zeros(i)
+def _differentiator(L: Node, seeded: bool) -> Differentiator:
+    return Differentiator(L, cotangent=np.ones(L.shape, L.dtype)) if seeded else differentiator(L)
 
 
 def _check_number(call: Call, L: Node, holomorphic: bool) -> None:

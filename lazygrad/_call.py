@@ -19,7 +19,7 @@ from ._tree import Tree, flatten, leaves, map_tree, places
 from ._value import forward_rec, handed_out
 from .ops.linear import identity
 
-__all__ = ["Argnums", "Call", "called", "title"]
+__all__ = ["Argnums", "Call", "called", "positions", "title"]
 
 Argnums = int | Sequence[int]
 
@@ -98,18 +98,7 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
     TypeError
         If `argnums` names no positional argument, or a leaf is no float.
     """
-    single = isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)
-    if not single and not isinstance(argnums, Iterable):
-        raise TypeError(f"argnums must be an int or a sequence of ints, not {argnums!r}")
-    chosen: list[int] = []
-    for k in (argnums,) if single else argnums:  # type: ignore[union-attr]
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -len(args) <= k < len(args):
-            raise TypeError(
-                f"argnums={argnums!r} must name positional arguments of {title(f)}, which was called with {len(args)}"
-            )
-        chosen.append(int(k) % len(args))
-    if len(set(chosen)) < len(chosen):
-        raise TypeError(f"argnums={argnums!r} names an argument of {title(f)} twice")
+    chosen, single = positions(f, argnums, len(args))
     tree = flatten(args[chosen[0]] if single else tuple([args[k] for k in chosen]))
     stands: list[Node | None] = []
     lazy = False
@@ -134,6 +123,23 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
             raise TypeError(f"with has_aux=True {title(f)} must return a pair (result, aux), not {type(out).__name__}")
         out, aux = out
     return Call(f, stands, tree, out, aux, lazy or _reaches_outside((out, aux), before))
+
+
+def positions(f: Callable[..., Any], argnums: Argnums, count: int) -> tuple[list[int], bool]:
+    """Which of `count` positional arguments are meant, and whether it is a single one, not a sequence of one."""
+    single = isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)
+    if not single and not isinstance(argnums, Iterable):
+        raise TypeError(f"argnums must be an int or a sequence of ints, not {argnums!r}")
+    chosen: list[int] = []
+    for k in (argnums,) if single else argnums:  # type: ignore[union-attr]
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -count <= k < count:
+            raise TypeError(
+                f"argnums={argnums!r} must name positional arguments of {title(f)}, which was called with {count}"
+            )
+        chosen.append(int(k) % count)
+    if len(set(chosen)) < len(chosen):
+        raise TypeError(f"argnums={argnums!r} names an argument of {title(f)} twice")
+    return chosen, single
 
 
 def _reaches_outside(out: Any, before: int) -> bool:

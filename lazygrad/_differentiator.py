@@ -22,7 +22,7 @@ from ._queries import announce, question
 from ._rule import input_name
 from ._source import user_frame
 from ._table import Table, ancestors, row
-from ._value import forward_rec, handed_out, zeros
+from ._value import forward_rec, handed_out, looked_at, zeros
 
 __all__ = ["Contribution", "Differentiator", "Unconnected", "differentiator"]
 
@@ -115,7 +115,7 @@ class Differentiator:
                     missing.append(i)
                     return None if unconnected == "none" else zeros(i)
                 found += 1
-                return handed_out(forward_rec(adjoint) if lazy else adjoint)
+                return handed_out(looked_at(adjoint) if lazy else adjoint)
 
             if unconnected == "raise":  # before anything is computed, if the engine is lazy
                 each(nodes, lambda i: None if connected(i) is not None else missing.append(i))

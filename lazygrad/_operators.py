@@ -12,7 +12,7 @@ from ._context import evaluating
 from ._node import INEXACT, Node, install
 from ._numpy_calls import caller_in_numpy
 from ._op import Op, as_node, as_nodes
-from ._value import forward_rec
+from ._value import looked_at
 from .ops import arithmetic, indexing, linalg, linear, rounding
 from .ops.arithmetic import NUMBERS
 
@@ -153,26 +153,26 @@ def _whole(self: Node) -> bool:
 
 def _int(self: Node) -> int:
     if _whole(self):
-        return int(forward_rec(self))
+        return looked_at(self, int)
     raise _cut_off("int()", self, "use `.item()` for the number")
 
 
 def _index(self: Node) -> int:
     if _whole(self):
-        return operator.index(forward_rec(self))
+        return looked_at(self, operator.index)
     raise _cut_off("use as an index", self, "use `.item()` for the number, or index a node with it")
 
 
 def _array(self: Node, dtype: Any = None, copy: bool | None = None) -> Any:
     if _whole(self):
-        return np.array(forward_rec(self), dtype=dtype, copy=copy)
+        return np.array(looked_at(self), dtype=dtype, copy=copy)
     hint = JOINS if self.dtype.kind in INEXACT else INDEXES
     raise _cut_off("a NumPy array", self, f"use `.value`; {hint}")
 
 
 def _bool(self: Node) -> bool:
     if evaluating():
-        return bool(forward_rec(self))
+        return looked_at(self, bool)
     raise _cut_off("the truth value", self, "use `.value` to look at it, or `np.where` to choose by it")
 
 

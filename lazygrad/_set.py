@@ -23,7 +23,7 @@ from ._log import logger
 from ._memo import recorders
 from ._node import Node, by_serial, install, living_consumers, lock
 
-__all__ = ["invalidate", "update"]
+__all__ = ["dependents", "invalidate", "update"]
 
 
 def _fresh(i: Node) -> Sequence[Node] | None:
@@ -173,12 +173,12 @@ def _refit(changes: Sequence[tuple[Node, Any]]) -> None:
     leaves = [leaf for leaf, _ in changes]
     last, final = changes[-1]
     wanted = {leaf.serial: value for leaf, value in changes}
-    _drop_adjoints(_dependents(leaves))  # but for those that somebody holds: they follow their nodes
-    numbers = [j for i in _dependents(leaves) for j in i.inputs if j.op is None and "number" in j.static]
+    _drop_adjoints(dependents(leaves))  # but for those that somebody holds: they follow their nodes
+    numbers = [j for i in dependents(leaves) for j in i.inputs if j.op is None and "number" in j.static]
     before: list[tuple[Node, Any, tuple[int, ...], np.dtype[Any]]] = []
     i = last
     try:
-        nodes = sorted(_dependents([*leaves, *numbers]), key=by_serial)
+        nodes = sorted(dependents([*leaves, *numbers]), key=by_serial)
         for i in nodes:
             if i.serial in wanted:
                 _reform(i, None, wanted[i.serial].shape, wanted[i.serial].dtype, before)
@@ -226,7 +226,7 @@ def _drop_adjoints(nodes: list[Node]) -> None:
             i.op.reshaped(i)
 
 
-def _dependents(roots: list[Node]) -> list[Node]:
+def dependents(roots: list[Node]) -> list[Node]:
     """The roots and every living node built on them, fresh or not."""
     found = {i.serial: i for i in roots}
     todo = list(roots)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ import numpy as np
 
 from ._node import INEXACT, Node
 
-__all__ = ["Tree", "aligned", "flatten", "leaves", "map_tree", "places"]
+__all__ = ["Tree", "aligned", "as_key", "flatten", "leaves", "map_tree", "places", "structure"]
 
 _LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
 
@@ -53,14 +53,14 @@ def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
 
 def _fields(tree: Any) -> list[str] | None:
     """The fields of an instance of an attrs class or dataclass that hold parameters; None for what is neither."""
-    fields: tuple[Any, ...]
-    if attrs.has(type(tree)):
-        fields = attrs.fields(type(tree))
-    elif dataclasses.is_dataclass(tree):
-        fields = dataclasses.fields(tree)
-    else:
+    if not attrs.has(type(tree)) and not dataclasses.is_dataclass(tree):
         return None
-    return [f.name for f in fields if f.init and not _static(getattr(tree, f.name))]
+    return [name for name in _field_names(tree) if not _static(getattr(tree, name))]
+
+
+def _field_names(tree: Any) -> list[str]:
+    fields: tuple[Any, ...] = attrs.fields(type(tree)) if attrs.has(type(tree)) else dataclasses.fields(tree)
+    return [f.name for f in fields if f.init]
 
 
 def _static(value: Any) -> bool:
@@ -146,6 +146,38 @@ def places(tree: Any, place: str = "") -> list[str]:
     else:
         steps = [f".{name}" for name in _fields(tree) or ()]
     return [found for step, child in zip(steps, parts[0], strict=True) for found in places(child, place + step)]
+
+
+def structure(tree: Any) -> Hashable:
+    """A key that trees have in common if they differ in their leaves alone; None for a leaf.
+
+    Examples
+    --------
+    >>> structure({"W": 1.0, "layers": [2.0]}) == structure({"W": 3.0, "layers": [4.0]})
+    True
+    >>> structure([1.0]) == structure((1.0,))
+    False
+    """
+    parts = _parts(tree)
+    if parts is None:
+        return None
+    kind = type(tree)
+    rest: Hashable = tuple(tree) if isinstance(tree, Mapping) else None
+    if (names := _fields(tree)) is not None:
+        rest = (
+            tuple(names),
+            tuple((name, as_key(getattr(tree, name))) for name in _field_names(tree) if name not in names),
+        )
+    return kind, rest, tuple([structure(child) for child in parts[0]])
+
+
+def as_key(value: Any) -> Hashable:
+    """The value if it can be a key, with its type; else which object it is."""
+    try:
+        hash(value)
+    except TypeError:
+        return type(value), id(value)
+    return type(value), value
 
 
 def aligned(given: Any, example: Any, what: str) -> list[Any]:

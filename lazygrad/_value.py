@@ -9,16 +9,17 @@ Stratos, appendix G::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ._context import looks
 from ._demand import demand
 from ._memo import Watcher, recorders
 from ._node import Node, install, lock
 
-__all__ = ["forward_rec", "handed_out", "pending", "zeros"]
+__all__ = ["forward_rec", "handed_out", "looked_at", "pending", "zeros"]
 
 
 def _missing(i: Node) -> Sequence[Node] | None:
@@ -57,6 +58,19 @@ def forward_rec(i: Node, *, asked: bool = True) -> Any:
         else:
             _recorded(i, asked, watchers)
         return i._value
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def looked_at(i: Node, made: Callable[[Any], Any] = _itself) -> Any:
+    """What the user's program learns of a value: `made` of it; noted where the graph is kept for other values."""
+    seen = made(forward_rec(i))
+    noted = looks()
+    if noted is not None:
+        noted.append((i, made, seen))
+    return seen
 
 
 def _recorded(i: Node, asked: bool, watchers: Sequence[Watcher]) -> None:
@@ -125,12 +139,12 @@ def _value(self: Node) -> np.ndarray[Any, Any]:
     >>> y.value
     array([3., 6.])
     """
-    return handed_out(forward_rec(self))
+    return handed_out(looked_at(self))
 
 
 def _item(self: Node) -> Any:
     """The value of a node of one element, as a Python number."""
-    return forward_rec(self).item()
+    return looked_at(self).item()
 
 
 def _set_value(self: Node, value: Any) -> None:

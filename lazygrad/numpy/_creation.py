@@ -13,7 +13,7 @@ import numpy
 from .._context import evaluating
 from .._node import Node
 from .._op import as_node
-from .._value import forward_rec
+from .._value import looked_at
 from ..ops import concatenate
 from ..ops.constructors import full_like as _full_like
 
@@ -185,7 +185,7 @@ def arange(*args: Any, **kwargs: Any) -> Any:
         return numpy.arange(*args, **kwargs)
     if not evaluating():
         raise TypeError("np.arange of nodes has as many elements as their values say: pass their `.item()`")
-    values = [forward_rec(x) if isinstance(x, Node) else x for x in given]
+    values = [looked_at(x) if isinstance(x, Node) else x for x in given]
     known = numpy.arange(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
     names = ("start", "stop", "step") if len(args) > 1 or "stop" in kwargs else ("stop",)
     ends = dict(zip(names, args, strict=False)) | kwargs

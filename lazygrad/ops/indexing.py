@@ -15,7 +15,7 @@ from .._declare import linear, op
 from .._node import Node
 from .._op import Op, Signature, as_node
 from .._rule import BLOCKED, pass_on
-from .._value import forward_rec
+from .._value import looked_at
 
 __all__ = ["SLOT", "add_at", "evaluated", "getitem", "index", "parsed", "put", "repeated", "scatter_add", "shadow"]
 
@@ -310,7 +310,7 @@ def evaluated(what: str, node: Any) -> Any:
             f"{what} depends on the values of {node!r}, and on them the shape of the result: pass its `.value`, "
             f"which does not follow later changes, or choose by `np.where`"
         )
-    return np.asarray(forward_rec(node))
+    return np.asarray(looked_at(node))
 
 
 def _is_flag(item: Any) -> bool:

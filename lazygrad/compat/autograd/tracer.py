@@ -8,7 +8,7 @@ from typing import Any
 
 from ..._node import Node
 from ..._tree import map_tree
-from ..._value import forward_rec
+from ..._value import looked_at
 from ._structures import plain
 from ._user_ops import primitive as primitive
 
@@ -29,7 +29,7 @@ def isbox(x: Any) -> bool:
 
 
 def _getval(x: Any) -> Any:
-    return plain(forward_rec(x)) if isinstance(x, Node) else x
+    return plain(looked_at(x)) if isinstance(x, Node) else x
 
 
 def getval(x: Any) -> Any:

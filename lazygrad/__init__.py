@@ -15,10 +15,16 @@ from ._jacobian import Plan, jacobian_plan
 from ._local import local_jacobian
 from . import engines, paths
 
+# a question that is asked again and again
+from ._compile import Compiled, CompileStatistics, compile
+
 # function transforms
 from ._transforms import elementwise_grad, grad, value_and_grad, vjp
 from ._forward import hvp, jvp
 from ._jacobians import hessian, jacfwd, jacobian, jacrev
+
+# the same for other libraries, asked again and again
+from . import backend
 
 # your own ops, and checks of derivatives
 from ._primitive import primitive
@@ -46,6 +52,8 @@ from ._version import __version__
 
 __all__ = [
     "CacheInfo",
+    "CompileStatistics",
+    "Compiled",
     "Contribution",
     "Differentiator",
     "LazygradError",
@@ -61,7 +69,9 @@ __all__ = [
     "UnconnectedWarning",
     "__version__",
     "adjoint",
+    "backend",
     "check_grads",
+    "compile",
     "constant",
     "differentiator",
     "elementwise_grad",

@@ -19,7 +19,7 @@ from ._tree import Tree, flatten, leaves, map_tree, places
 from ._value import forward_rec, handed_out
 from .ops.linear import identity
 
-__all__ = ["Argnums", "Call", "called", "positions", "title"]
+__all__ = ["Argnums", "Call", "called", "check_number", "positions", "title"]
 
 Argnums = int | Sequence[int]
 
@@ -88,6 +88,22 @@ class Call:
                 leaf if n is None else next(following) for n, leaf in zip(self.stands, self.tree.leaves, strict=True)
             ]
         return self.tree.like(made)
+
+
+def check_number(call: Call, L: Node, holomorphic: bool) -> None:
+    """Raise TypeError unless the target is one real float."""
+    if L.size != 1:
+        raise TypeError(
+            f"grad needs one number, but {title(call.function)} returned shape {L.shape}: sum it, or use "
+            f"`elementwise_grad`, `jacobian` or `vjp`"
+        )
+    if L.dtype.kind not in INEXACT:
+        raise TypeError(f"grad needs a float, but {title(call.function)} returned dtype {L.dtype}")
+    if L.dtype.kind == "c" and not holomorphic:
+        raise TypeError(
+            f"grad needs a real number, but {title(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
+            f"`abs`; for the complex derivative of a holomorphic function pass `holomorphic=True`"
+        )
 
 
 def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Any, has_aux: bool = False) -> Call:

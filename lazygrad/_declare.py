@@ -64,6 +64,7 @@ def op(
     doc: str = "",
     numpy: tuple[Callable[..., Any], ...] = (),
     pointwise: bool = False,
+    composite: bool = False,
     register: bool = True,
 ) -> Op:
     """Declare an op of any kind.
@@ -86,6 +87,8 @@ def op(
         The NumPy functions that mean this op when called on a node with the same arguments.
     pointwise
         Whether each element of the output depends on one element of each input: the Jacobian is diagonal.
+    composite
+        Whether `function` can be read on nodes, as rules can: schedules write it out into the ops it is made of.
     register
         Whether the op is known, and pickled, by its name.
     """
@@ -103,7 +106,7 @@ def op(
         return tuple([r if r is None or isinstance(r, Rule) else labelled(n, r) for n, r in pairs])
 
     made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), inspect.cleandoc(doc), numpy)
-    made.pointwise = pointwise
+    made.pointwise, made.composite = pointwise, composite
     made.plain = len(names) if not statics and names[-1][0] != "*" else -1
     made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
     made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
@@ -133,6 +136,7 @@ def elementwise(
     jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
     doc: str = "",
     numpy: tuple[Callable[..., Any], ...] = (),
+    composite: bool = False,
     register: bool = True,
 ) -> Op:
     """Declare an op that acts element by element, with broadcasting.
@@ -165,6 +169,7 @@ def elementwise(
         doc=doc,
         numpy=numpy,
         pointwise=True,
+        composite=composite,
         register=register,
     )
     with np.errstate(all="ignore"), contextlib.suppress(TypeError):  # which functions of integers raise

@@ -68,6 +68,7 @@ class Op:
     numpy: tuple[Callable[..., Any], ...] = ()  # the NumPy functions that become this op on nodes
     is_adjoint: ClassVar[bool] = False
     mirrors: ClassVar[Node | None] = None
+    composite: bool = False  # its function can be read on nodes, as rules can
     pointwise: bool = False  # each element of the output depends on one element of each input
     keeps_float: bool = False  # two floats of one dtype in, that dtype out
     fully_open: bool = False  # every input has a rule: spares discovery a look

@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ._call import Argnums, positions, title
-from ._context import Look, noting
+from ._call import Argnums, Call, check_number, positions, title
+from ._context import Look, noting, same
 from ._leaf import constant, parameter
 from ._node import Node
 from ._set import dependents, update
@@ -61,16 +61,16 @@ class Traced:
         given = flatten((args, dict(kwargs))).leaves
         update({node: value for node, value in zip(self.leaves, given, strict=True) if node is not None})
 
+    def target(self) -> Node:
+        """The only output, if it is one real float: the one whose gradient is meant."""
+        call = Call(self.function, self.leaves, self.wrt, self.out, None, lazy=False)
+        L = call.target()
+        check_number(call, L, holomorphic=False)
+        return L
+
     def holds(self) -> bool:
         """Whether the function, called with the present values, would take the same way."""
         return all(same(made(forward_rec(i, asked=False)), seen) for i, made, seen in self.looks)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two looks saw the same, bit for bit where they are arrays."""
-    if isinstance(a, (np.ndarray, np.generic)):
-        return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
-    return bool(a == b)
 
 
 def signature(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:

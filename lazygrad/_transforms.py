@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ._call import Argnums, Call, called, title
+from ._call import Argnums, Call, called, check_number, title
 from ._checks import as_cotangent
 from ._contributions import fitted_node
 from ._derivation import Derivation
@@ -18,7 +18,7 @@ from ._differentiator import Differentiator, differentiator
 from ._leaf import constant, parameter
 from ._log import logger
 from ._memo import recorders
-from ._node import INEXACT, Node, lock
+from ._node import Node, lock
 from ._one_pass import pulled
 from ._tree import aligned, flatten
 from ._value import handed_out, zeros
@@ -53,21 +53,6 @@ def _differentiator(L: Node, seeded: bool) -> Differentiator:
     return Differentiator(L, cotangent=np.ones(L.shape, L.dtype)) if seeded else differentiator(L)
 
 
-def _check_number(call: Call, L: Node, holomorphic: bool) -> None:
-    if L.size != 1:
-        raise TypeError(
-            f"grad needs one number, but {title(call.function)} returned shape {L.shape}: sum it, or use "
-            f"`elementwise_grad`, `jacobian` or `vjp`"
-        )
-    if L.dtype.kind not in INEXACT:
-        raise TypeError(f"grad needs a float, but {title(call.function)} returned dtype {L.dtype}")
-    if L.dtype.kind == "c" and not holomorphic:
-        raise TypeError(
-            f"grad needs a real number, but {title(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
-            f"`abs`; for the complex derivative of a holomorphic function pass `holomorphic=True`"
-        )
-
-
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
 ) -> Callable[..., Any]:
@@ -98,7 +83,7 @@ def value_and_grad(
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
         call = called(f, argnums, args, kwargs, has_aux)
         L = call.target()
-        _check_number(call, L, holomorphic)
+        check_number(call, L, holomorphic)
         value = call.answer(L)
         gradients = _gradients(call, L, holomorphic)
         return ((value, call.answers(call.aux)) if has_aux else value), gradients
@@ -163,7 +148,7 @@ def grad(
             return _nth_derivative(called(base, argnums, args, kwargs), order + 1)
         call = called(f, argnums, args, kwargs, has_aux)
         L = call.target()
-        _check_number(call, L, holomorphic)
+        check_number(call, L, holomorphic)
         gradients = _gradients(call, L, holomorphic)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
@@ -204,7 +189,7 @@ def _nth_derivative(call: Call, n: int) -> Any:
     """The n-th derivative of a function of one number."""
     x = call.nodes[0]
     L = call.target()
-    _check_number(call, L, False)
+    check_number(call, L, False)
     found = Derivation(x).nth(L, n)
     return call.answer(constant(zeros(x)) if found is None else fitted_node(found, x))
 

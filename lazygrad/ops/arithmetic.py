@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -15,6 +16,7 @@ from .._rule import BLOCKED, ZERO
 __all__ = [
     "NUMBERS",
     "absolute",
+    "chosen",
     "copysign",
     "divide",
     "equal",
@@ -42,7 +44,7 @@ NUMBERS = (int, float, complex, np.integer, np.inexact)  # what has no shape and
 
 def _times(g: Any, y: Any) -> Any:
     if g.__class__ is np.float64 and y.__class__ is np.float64:  # as in a graph of numbers, without a detour
-        return g * y if g else g * 0.0
+        return g * y if g or math.isfinite(y) else np.float64(0)
     return guarded_multiply(g, y)
 
 
@@ -58,7 +60,8 @@ multiply = elementwise(
 )
 
 # -- guards: a singular local derivative contributes 0 where the incoming adjoint is exactly 0, so that
-#    `where` lets no nan or inf through from the branch that was not taken --------------------------
+#    `where` lets no nan or inf through from the branch that was not taken. Each element for itself: it is
+#    that of the plain product or quotient, but for a nan that comes of a 0. -------------------------
 
 
 def _masked(function: Any, x: Any, y: Any, mask: Any) -> Any:
@@ -79,18 +82,22 @@ def _finite(x: Any) -> bool:
 
 def _guarded_multiply(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
-        return g * d if g else g * d.__class__(0)
-    return g * d if _full(g) or _finite(d) else _masked(np.multiply, g, d, g != 0)
+        return g * d if g or _finite(d) else (g + d).__class__(0)
+    return g * d if _full(g) or _finite(d) else _masked(np.multiply, g, d, (g != 0) | np.isfinite(d))
 
 
 def _guarded_divide(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
-        return g / d if g else g * d.__class__(0)
-    return g / d if _full(g) or (_full(d) and _finite(d)) else _masked(np.divide, g, d, g != 0)
+        return g / d if g or (d and d == d) else (g + d).__class__(0)
+    if _full(g) or (_full(d) and _finite(d)):
+        return g / d
+    return _masked(np.divide, g, d, (g != 0) | ((d != 0) & ~np.isnan(d)))
 
 
 def _strong_multiply(x: Any, y: Any) -> Any:
-    return x * y if _full(x) and _full(y) else _masked(np.multiply, x, y, (x != 0) & (y != 0))
+    if (_full(x) and _full(y)) or (_finite(x) and _finite(y)):
+        return x * y
+    return _masked(np.multiply, x, y, ((x != 0) & (y != 0)) | (np.isfinite(x) & np.isfinite(y)))
 
 
 strong_multiply: Op = elementwise(
@@ -283,19 +290,42 @@ copysign = elementwise(
 
 # -- choice and comparison -------------------------------------------------------------------------
 
+BITS = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}  # as integers, to keep or clear all at once
+
+
+def _chosen(x: Any, condition: Any) -> Any:
+    if x.__class__ is not np.ndarray:
+        return np.where(condition, x, x.dtype.type(0))[()]
+    bits = BITS.get(x.dtype)
+    if bits is None or condition.shape != x.shape:
+        return np.where(condition, x, x.dtype.type(0))
+    keep = np.negative(condition.view(np.int8))  # all bits or none; a choice for each element takes ten times as long
+    return np.bitwise_and(x.view(bits), keep).view(x.dtype)
+
+
+chosen: Op = elementwise(
+    "chosen",
+    _chosen,
+    inputs="x condition",
+    vjp={"x": lambda g, condition: chosen(g, condition), "condition": BLOCKED},
+    jvp={"x": lambda t, condition: chosen(t, condition), "condition": BLOCKED},
+    doc="x where the condition (of booleans) holds, else 0.\n\n"
+    ">>> chosen(np.array([1.0, 2.0]), np.array([True, False]))\narray([1., 0.])",
+)
+
 where = elementwise(
     "where",
     np.where,
     inputs="condition x y",
     vjp={
         "condition": BLOCKED,
-        "x": lambda g, condition: np.where(condition, g, 0),
-        "y": lambda g, condition: np.where(condition, 0, g),
+        "x": lambda g, condition: chosen(g, condition != 0),
+        "y": lambda g, condition: chosen(g, condition == 0),
     },
     jvp={
         "condition": BLOCKED,
-        "x": lambda t, condition: np.where(condition, t, 0),
-        "y": lambda t, condition: np.where(condition, 0, t),
+        "x": lambda t, condition: chosen(t, condition != 0),
+        "y": lambda t, condition: chosen(t, condition == 0),
     },
     doc="x where the condition holds, else y; the condition is a blocked input.\n\n"
     ">>> where(np.array([True, False]), 1.0, 2.0)\narray([1., 2.])",

@@ -9,7 +9,7 @@ import numpy as np
 from .._declare import elementwise, function, op, result_dtype
 from .._node import Node
 from .._op import Op, Signature
-from .arithmetic import NUMBERS, where
+from .arithmetic import NUMBERS, chosen, where
 
 __all__ = ["at_least", "at_most", "bounded", "clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "within"]
 
@@ -59,11 +59,11 @@ def bounded(function: Any) -> Any:
 
 
 def _above(g: Any, out: Any, bound: float) -> Any:
-    return np.where(out > bound, g, 0)
+    return chosen(g, out > bound)
 
 
 def _below(g: Any, out: Any, bound: float) -> Any:
-    return np.where(out < bound, g, 0)
+    return chosen(g, out < bound)
 
 
 at_least = op(

@@ -11,10 +11,10 @@ from .._errors import ShapeError
 from .._node import Node
 from .._op import Op, Signature, as_nodes
 from .._rule import BLOCKED
-from .arithmetic import guarded_multiply
-from .reduce import _logsumexp, floating
+from .arithmetic import chosen, guarded_multiply
+from .reduce import _logsumexp, exponentials, floating
 
-__all__ = ["cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
+__all__ = ["checked_labels", "cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
 
 
 def _like(x: Node, **static: Any) -> Signature:
@@ -23,7 +23,7 @@ def _like(x: Node, **static: Any) -> Signature:
 
 
 def _relu_rule(g: Any, out: Any) -> Any:
-    return np.where(out > 0, g, 0)
+    return chosen(g, out > 0)
 
 
 relu = elementwise(
@@ -33,6 +33,7 @@ relu = elementwise(
     jvp={"x": _relu_rule},
     doc="max(x, 0); the derivative at 0 is 0.\n\n"
     ">>> relu(np.array([-1.0, 2.0])), lg.grad(relu)(0.0)\n(array([0., 2.]), array(0.))",
+    composite=True,
 )
 
 
@@ -54,6 +55,7 @@ softmax = op(
     vjp={"x": _softmax_rule},
     jvp={"x": _softmax_rule},  # the Jacobian diag(p) - p p^T is symmetric
     statics={"axis": -1},
+    composite=True,
     doc="exp(x) / sum(exp(x)) along an axis (Stratos H and I.2: sm; J = diag(p) - p p^T).\n\n"
     ">>> softmax(np.array([0.0, 1.0, 2.0])).round(4)\narray([0.09  , 0.2447, 0.6652])",
 )
@@ -65,6 +67,7 @@ log_softmax = op(
     vjp={"x": lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)},
     jvp={"x": lambda t, out, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)},
     statics={"axis": -1},
+    composite=True,
     doc="log(softmax(x)) without overflow (Collins 1.2.5: LOG-SOFTMAX; J = [[k = k']] - softmax_k').\n\n"
     ">>> log_softmax(np.array([0.0, 1.0, 2.0])).round(4)\narray([-2.4076, -1.4076, -0.4076])",
 )
@@ -72,11 +75,24 @@ log_softmax = op(
 # -- labels: the last axis holds the scores of the classes, a label picks one (a blocked input) -----
 
 
-def _checked_labels(classes: int, labels: Any) -> Any:
-    """The labels with a class axis, after a look at their range: -1 must not mean the last class."""
-    if np.size(labels) and (np.min(labels) < 0 or np.max(labels) >= classes):
-        raise IndexError(f"labels must lie in 0..{classes - 1}, but range over {np.min(labels)}..{np.max(labels)}")
-    return np.asarray(labels)[..., None]
+def _checked_labels(labels: Any, classes: int) -> Any:
+    unsigned = labels if labels.dtype.kind == "u" else labels.view(f"u{labels.itemsize}")  # negative is large
+    if labels.size and np.maximum.reduce(unsigned, None) >= classes:
+        raise IndexError(f"labels must lie in 0..{classes - 1}, but range over {labels.min()}..{labels.max()}")
+    return labels
+
+
+checked_labels = op(
+    "checked_labels",
+    _checked_labels,
+    shape=lambda labels, classes: (labels.shape, labels.dtype),
+    vjp={"labels": BLOCKED},
+    jvp={"labels": BLOCKED},
+    inputs="labels",
+    statics={"classes": 1},
+    doc="The labels, after a look at their range: -1 must not mean the last class.\n\n"
+    ">>> checked_labels(np.array([0, 2]), classes=3)\narray([0, 2])",
+)
 
 
 def _given(labels: Any) -> Any:
@@ -93,16 +109,19 @@ def _labelled(x: Node, labels: Node) -> Signature:
 
 
 def _pick(x: Any, labels: Any) -> Any:
-    return np.take_along_axis(x, _checked_labels(x.shape[-1], labels), axis=-1)[..., 0]
+    known = checked_labels(labels, classes=x.shape[-1])
+    if len(x.shape) == 2:
+        return x[np.arange(x.shape[0]), known]
+    return np.take_along_axis(x, known[..., None], axis=-1)[..., 0]
 
 
-def _column(labels: Any, classes: int) -> Any:
-    """Labels with a class axis; on arrays checked, as a rule can run where the loss itself never does."""
-    return labels[..., None] if isinstance(labels, Node) else _checked_labels(classes, labels)
+def _is_label(labels: Any, classes: int) -> Any:
+    """Whether a class is the row's; checked, as a rule can run where the loss itself never does."""
+    return checked_labels(labels, classes=classes)[..., None] == np.arange(classes)
 
 
 def _one_hot(labels: Any, x: Any) -> Any:
-    return np.where(_column(labels, x.shape[-1]) == np.arange(x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
+    return np.where(_is_label(labels, x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
 
 
 _picked: Op = op(
@@ -110,9 +129,7 @@ _picked: Op = op(
     _pick,
     shape=lambda x, labels: (_labelled(x, labels)[0], x.dtype),
     vjp={
-        "x": lambda g, labels, x_shape: np.where(
-            _column(labels, x_shape[-1]) == np.arange(x_shape[-1]), g[..., None], 0
-        ),
+        "x": lambda g, labels, x_shape: np.where(_is_label(labels, x_shape[-1]), g[..., None], 0),
         "labels": BLOCKED,
     },
     jvp={"x": lambda t, labels: pick(t, labels), "labels": BLOCKED},
@@ -138,7 +155,8 @@ def _pnls(x: Any, labels: Any) -> Any:
 
 def _surplus(x: Any, labels: Any) -> Any:
     """softmax(x) - e_l, the derivative of the loss by the scores."""
-    return softmax(x, axis=-1) - _one_hot(labels, x)
+    e, _ = exponentials(x, -1)
+    return e / np.add.reduce(e, axis=-1, keepdims=True) - _is_label(labels, x.shape[-1])
 
 
 _hard = op(
@@ -148,6 +166,7 @@ _hard = op(
     vjp={"x": lambda g, x, labels: g[..., None] * _surplus(x, labels), "labels": BLOCKED},
     jvp={"x": lambda t, x, labels: np.sum(t * _surplus(x, labels), axis=-1), "labels": BLOCKED},
     inputs="x labels",
+    composite=True,
     doc="-log softmax(x)[label] (Stratos H: pnls; Collins 1.2.5: -q_y).",
 )
 
@@ -172,6 +191,7 @@ _soft = op(
         "y": lambda t, x: -np.sum(guarded_multiply(t, log_softmax(x, axis=-1)), axis=-1),
     },
     inputs="x y",
+    composite=True,
     doc="-y^T log softmax(x) for labels that are distributions (Sullivan, lecture 3).",
 )
 
@@ -219,7 +239,7 @@ def cross_entropy(scores: Any, labels: Any) -> Any:
 
 def _svm(x: Any, labels: Any) -> Any:
     x = floating(x)
-    margins = np.maximum(0, x - np.take_along_axis(x, _checked_labels(x.shape[-1], labels), axis=-1) + 1)
+    margins = np.maximum(0, x - _pick(x, labels)[..., None] + 1)
     return np.add.reduce(margins, axis=-1) - 1  # the label's own margin is exactly 1
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "axes_of",
     "count_of",
     "counted",
+    "exponentials",
     "extremum",
     "floating",
     "gathered",
@@ -334,14 +335,18 @@ def floating(x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
-def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+def exponentials(x: Any, axis: Any) -> tuple[Any, Any]:
+    """exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
     x = floating(x)
-    if x.size == 0:
-        return np.sum(x, axis=axis, keepdims=keepdims) - np.inf  # the logarithm of an empty sum is -inf
-    peak = x.max(axis=axis, keepdims=True)
-    peak = np.where(np.isfinite(peak), peak, x.dtype.type(0))
+    most = float(np.finfo(x.dtype).max)
+    peak = np.minimum(x.max(axis=axis, keepdims=True, initial=-most), most)
+    return np.exp(x - peak), peak
+
+
+def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    e, peak = exponentials(x, axis)
     with np.errstate(divide="ignore"):  # log(0) is the right answer where all is -inf
-        total = np.log(np.add.reduce(np.exp(x - peak), axis=axis, keepdims=True)) + peak
+        total = np.log(np.add.reduce(e, axis=axis, keepdims=True)) + peak
     return total if keepdims else np.squeeze(total, axis=axis)
 
 

@@ -1,0 +1,425 @@
+"""`lazygrad.compile`: a question that is asked again and again, as straight-line code.
+
+The first call with arguments of certain shapes and dtypes makes a schedule for them (`_schedule`), the next ones run
+it. A schedule is checked, never replayed blind: other shapes or dtypes, or a branch of a function that goes another way,
+get a schedule of their own; a bounded number is kept.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ._call import Argnums, title
+from ._checks import check_node, check_target, check_wrt, each, resolved
+from ._contributions import follow
+from ._differentiator import differentiator
+from ._leaf import leaf_array
+from ._log import logger
+from ._node import INEXACT, Node, label, lock
+from ._schedule import BACKENDS, Branched, NotANumber, Schedule
+from ._set import update
+from ._table import ancestors
+from ._traced import Traced, signature, traced
+from ._tree import Tree, flatten, leaves, map_tree
+
+__all__ = ["CompileStatistics", "Compiled", "compile"]
+
+
+@attrs.define
+class CompileStatistics:
+    """What a compiled question has done so far.
+
+    Attributes
+    ----------
+    calls
+        How often it was called.
+    specialisations
+        How many schedules were made: for other shapes and dtypes, and for other branches.
+    evicted
+        How many of them were given up for newer ones.
+    guarded
+        How many calls met a nan that a guard keeps out, and so took the schedule with guards.
+    """
+
+    calls: int = 0
+    specialisations: int = 0
+    evicted: int = 0
+    guarded: int = 0
+
+
+@attrs.define(eq=False)
+class _Special:
+    """One specialisation: nodes for arguments of certain shapes and dtypes, and their schedules."""
+
+    roots: Sequence[Node]
+    inputs: Sequence[Node]
+    kinds: list[Any]  # shape and dtype of the arguments it takes
+    options: Mapping[str, Any]
+    looks: Sequence[Any] = ()
+    twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
+    plain: Schedule = attrs.field(init=False)
+    careful: Schedule | None = attrs.field(init=False, default=None)
+    failures: int = attrs.field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self.plain = self.schedule(guarded=False)
+
+    def schedule(self, guarded: bool) -> Schedule:
+        """A schedule; with guards on request."""
+        return Schedule(self.roots, self.inputs, looks=self.looks, twins=self.twins, guarded=guarded, **self.options)
+
+    def run(self, values: Sequence[Any], statistics: CompileStatistics) -> tuple[Any, ...]:
+        """The values of the roots."""
+        if self.failures < 3:  # where guards are always needed, do not try without
+            try:
+                return self.plain(values)
+            except NotANumber:
+                self.failures += 1
+        statistics.guarded += 1
+        if self.careful is None:
+            self.careful = self.schedule(guarded=True)
+        return self.careful(values)
+
+
+@attrs.define(eq=False, repr=False)
+class Compiled:
+    """A compiled question; `lazygrad.compile` makes them.
+
+    Attributes
+    ----------
+    statistics
+        How often it was called, and how many schedules that took.
+    schedule
+        The one that ran last: ``.source`` is its generated source, ``.steps`` and ``.nbytes`` tell its size.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    limit: int
+    statistics: CompileStatistics = attrs.field(factory=CompileStatistics, init=False)
+    _made: dict[Hashable, list[_Special]] = attrs.field(factory=dict, init=False)  # oldest signature first
+    _last: _Special | None = attrs.field(default=None, init=False)
+    _guard: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule that ran last."""
+        if self._last is None:
+            raise ValueError(f"{self!r} has not been called yet, and has no schedule")
+        return self._last.careful if self._last.failures > 2 and self._last.careful else self._last.plain
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.name}, {self.statistics.calls} calls, {self.statistics.specialisations} schedules>"
+
+    def _kept(self, key: Hashable, made: _Special) -> _Special:
+        """Enter a specialisation, in place of the oldest if there are too many."""
+        self.statistics.specialisations += 1
+        while sum(map(len, self._made.values())) >= self.limit:
+            oldest = next(iter(self._made))
+            self._made[oldest].pop(0)
+            if not self._made[oldest]:
+                del self._made[oldest]
+            self.statistics.evicted += 1
+        self._made.setdefault(key, []).append(made)
+        logger.debug("%r: a schedule for %s", self, made.kinds)
+        return made
+
+
+def _array(value: Any, leaf: Node) -> Any:
+    """An argument as an array, or a number where it has no axes."""
+    if value.__class__ is not np.ndarray or value.dtype.kind not in "biufc" or not value.dtype.isnative:
+        value = leaf_array(value, leaf.static["leaf"], like=leaf.dtype)
+    return value if value.ndim else value[()]
+
+
+def _handed_out(value: Any) -> Any:
+    """A result as the caller gets it: a read-only array."""
+    if value.__class__ is not np.ndarray:
+        value = np.asarray(value)
+    elif value.nbytes >= KEPT:  # its memory is used again when the caller has dropped it
+        value = value.view()
+    value.flags.writeable = False
+    return value
+
+
+KEPT = 1 << 16
+
+
+@attrs.define(eq=False, repr=False)
+class CompiledNodes(Compiled):
+    """A question about nodes: values of targets, and gradients, for other values of some leaves."""
+
+    targets: Tree = attrs.field(kw_only=True)
+    wrt: Any = attrs.field(kw_only=True)
+    inputs: list[Node] = attrs.field(kw_only=True)
+    names: list[str | None] = attrs.field(kw_only=True)
+    _kinds: list[Any] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._special([(i.shape, i.dtype) for i in self.inputs], [])
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Values of the targets, and their gradients, for these values of the inputs."""
+        statistics = self.statistics
+        statistics.calls += 1
+        inputs = self.inputs
+        if named or len(args) != len(inputs):
+            args = self._by_name(args, named)
+        special = self._last
+        assert special is not None
+        values = []
+        for value, (shape, dtype), leaf in zip(args, special.kinds, inputs, strict=True):
+            if value.__class__ is np.ndarray and value.dtype is dtype and value.shape == shape and shape:
+                values.append(value)
+            else:
+                values.append(_array(value, leaf))
+        kinds = [(v.shape, v.dtype) for v in values]
+        if kinds != special.kinds:
+            special = self._special(kinds, values)
+        results = special.run(values, statistics)
+        return self._answer([_handed_out(r) for r in results])
+
+    def _answer(self, results: list[Any]) -> Any:
+        count = len(self.targets.leaves)
+        values = self.targets.like(results[:count])
+        if self.wrt is None:
+            return values
+        found = iter(results[count:])
+        gradients = [each(self.wrt, lambda _: next(found)) for _ in range(count)]
+        return values, self.targets.like(gradients)
+
+    def _by_name(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        if len(args) > len(self.inputs):
+            raise TypeError(f"{self!r} takes {len(self.inputs)} inputs, but got {len(args)}")
+        values = [*args, *[i._value for i in self.inputs[len(args) :]]]  # else what the leaf holds
+        for name, value in named.items():
+            if name not in self.names:
+                known = ", ".join(n for n in self.names if n) or "none has a name"
+                raise TypeError(f"{self!r} has no input named {name!r}: {known}")
+            k = self.names.index(name)
+            if k < len(args):
+                raise TypeError(f"{self!r} got a value for its input {name!r} twice")
+            values[k] = value
+        return tuple(values)
+
+    def _special(self, kinds: list[Any], values: Sequence[Any]) -> _Special:
+        """The specialisation for these shapes and dtypes."""
+        with self._guard, lock:
+            key = tuple(kinds)
+            known = self._made.get(key)
+            if known is None:
+                made = self._own() if kinds == [(i.shape, i.dtype) for i in self.inputs] else self._copy(values)
+                self._kept(key, made)
+                self._last = made
+            else:
+                self._last = known[0]
+            return self._last
+
+    def _roots(self, targets: Sequence[Node], wrt: Any) -> list[Node]:
+        roots = list(targets)
+        if wrt is not None:
+            for target in targets:
+                adjoint = differentiator(target).adjoint
+                roots += leaves(each(wrt, adjoint))
+        return roots
+
+    def _own(self) -> _Special:
+        roots = self._roots(self.targets.leaves, self.wrt)
+        return _Special(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
+
+    def _copy(self, values: Sequence[Any]) -> _Special:
+        """The same for arguments of other shapes or dtypes: on a copy of the graph, whose leaves take them."""
+        memo: dict[int, Any] = {}
+        originals = self.targets.leaves
+        targets, wrt, inputs = copy.deepcopy((originals, self.wrt, self.inputs), memo)
+        for node in targets:
+            follow(node)
+        update(dict(zip(inputs, values, strict=True)))
+        below = [i for target in originals for i in ancestors(target) if i.op is None]
+        twins = {memo[id(i)].serial: i for i in below}
+        kinds = [(i.shape, i.dtype) for i in inputs]
+        return _Special(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
+
+
+@attrs.define(eq=False, repr=False)
+class CompiledFunction(Compiled):
+    """A function: its value, and its gradient, for other arguments."""
+
+    function: Callable[..., Any] = attrs.field(kw_only=True)
+    argnums: Argnums | None = attrs.field(kw_only=True)
+    _traces: dict[int, Traced] = attrs.field(factory=dict, init=False)  # by the specialisation made of it
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Value and gradient at these arguments; without ``wrt`` the value alone."""
+        self.statistics.calls += 1
+        special = self._last
+        key: Hashable = None
+        if (
+            special is not None
+            and not kwargs
+            and special.kinds == [(a.shape, a.dtype) if a.__class__ is np.ndarray and a.shape else None for a in args]
+        ):
+            try:
+                return self._answer(special, special.run(args, self.statistics))
+            except Branched:
+                pass
+        argnums = self._argnums(args)
+        key = signature(self.function, argnums, args, kwargs)
+        given = leaves((args, kwargs))
+        for special in reversed(self._made.get(key, ())):
+            try:
+                found = self._answer(special, special.run(self._values(special, given), self.statistics))
+            except Branched:
+                continue
+            self._last = special
+            return found
+        special = self._traced(key, argnums, args, kwargs)
+        return self._answer(special, special.run(self._values(special, given), self.statistics))
+
+    def _argnums(self, args: tuple[Any, ...]) -> Argnums:
+        """The arguments whose numbers are inputs; without ``wrt`` all those that are float throughout."""
+        if self.argnums is not None:
+            return self.argnums
+        return [k for k, a in enumerate(args) if all(_is_float(leaf) for leaf in leaves(a))]
+
+    def _values(self, special: _Special, given: list[Any]) -> list[Any]:
+        stands = self._traces[id(special)].leaves
+        return [_array(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
+
+    def _traced(self, key: Hashable, argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Special:
+        with self._guard:
+            trace = traced(self.function, argnums, args, kwargs)
+            outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
+            roots: list[Node] = list(outputs)
+            if self.argnums is not None:
+                L = trace.target()
+                roots += [differentiator(L).adjoint(i) for i in trace.wrt.leaves if i is not None]
+            inputs = [node for node in trace.leaves if node is not None]
+            # Arguments that are all arrays are told by their shapes and dtypes alone.
+            plain = len(trace.leaves) == len(args) and all(a.__class__ is np.ndarray and a.shape for a in args)
+            kinds = [(i.shape, i.dtype) for i in inputs] if plain and len(inputs) == len(args) else [None]
+            special = _Special(roots, inputs, kinds, self.options, looks=trace.looks)
+            self._kept(key, special)
+            self._traces[id(special)] = trace
+            alive = {id(s) for kept in self._made.values() for s in kept}
+            self._traces = {k: t for k, t in self._traces.items() if k in alive}
+            self._last = special
+            return special
+
+    def _answer(self, special: _Special, results: Sequence[Any]) -> Any:
+        trace = self._traces[id(special)]
+        found = iter([_handed_out(r) for r in results])
+        value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
+        if self.argnums is None:
+            return value
+        return value, trace.wrt.like([leaf if leaf is None else next(found) for leaf in trace.wrt.leaves])
+
+
+def _is_float(leaf: Any) -> bool:
+    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") in INEXACT
+
+
+def compile(
+    targets: Any,
+    wrt: Any = None,
+    inputs: Any = (),
+    *,
+    backend: str = "auto",
+    exact: bool = False,
+    specializations: int = 8,
+) -> Any:
+    """Return a callable that answers one question for other values of its inputs, without a walk of the graph.
+
+    Parameters
+    ----------
+    targets
+        A node, or a list, tuple or dict of nodes; adjoints (`lazygrad.adjoint`) are nodes, too. Or a function of
+        arrays, as for `lazygrad.grad`.
+    wrt
+        Nodes (or names) to differentiate the targets by, which are then single numbers; of a function, which
+        positional arguments (an int or several). None for values alone.
+    inputs
+        The leaves that get other values with each call: a leaf, or a list, tuple or dict of them. All others are
+        read from the graph, as they are at the time of the call. Of a function, its arguments are the inputs.
+    backend
+        ``"numpy"``, ``"numba"`` (an extra) for graphs of numbers and long chains, or ``"auto"``: numba where it is
+        installed and made for the graph.
+    exact
+        Whether results must be those of the memo walk bit for bit. Otherwise three things may differ in the last
+        bits: sums of large arrays and over rows are added up in another order, functions of single numbers are those
+        of Python's `math`, and numba has functions of its own.
+    specializations
+        How many schedules are kept: one for each combination of shapes and dtypes, and for each way that the branches
+        of a function go.
+
+    Returns
+    -------
+    Callable that takes the values of the inputs by position or name (an input left out keeps the value of its leaf),
+    and returns the values of the targets, read-only and in the structure of `targets`; with `wrt` a pair
+    ``(values, gradients)``. It has ``.statistics`` and, once called, ``.schedule`` with its ``.source``.
+
+    Raises
+    ------
+    TypeError
+        If an input is no leaf or `wrt` is given and a target is no single float; from a call, if there are too
+        many arguments, or one has an unknown name.
+    ShapeError
+        From a call, if the graph does not fit the shapes of the arguments.
+    ValueError
+        If no backend has that name.
+
+    Notes
+    -----
+    The nodes that the memo would compute (and no others) become one straight line of steps, made once for each
+    combination of shapes and dtypes. The graph, its memo and the values of its leaves stay as they are. In a function
+    what depends on other things than its arguments is looked at when it is first called; a branch on a value is
+    checked with each call.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> W, x = lg.parameter([[1.0, 2.0]], name="W"), lg.constant([1.0, 1.0], name="x")
+    >>> step = lg.compile(np.sum(np.tanh(W @ x)), wrt=W, inputs=[W, x])
+    >>> value, dW = step([[0.0, 0.0]], [1.0, 2.0])
+    >>> value, dW
+    (array(0.), array([[1., 2.]]))
+    >>> step(W=[[0.0, 1.0]])[1]
+    array([[0.41997434, 0.41997434]])
+    >>> fast = lg.compile(lambda w, x: np.sum((w * x) ** 2), wrt=0)
+    >>> fast(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    (array(5.), array([2., 4.]))
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"no backend is named {backend!r}: there are {', '.join(BACKENDS)}")
+    if isinstance(specializations, bool) or not isinstance(specializations, int) or specializations < 1:
+        raise ValueError(f"specializations must be a whole number from 1 on, not {specializations!r}")
+    options = {"backend": backend, "exact": exact}
+    if callable(targets) and not isinstance(targets, Node):
+        if leaves(inputs):
+            raise TypeError("the inputs of a function are its arguments: compile it without `inputs`")
+        return CompiledFunction(title(targets), options, specializations, function=targets, argnums=wrt)
+    tree = flatten(targets)
+    for target in tree.leaves:
+        check_node(target)
+    if wrt is not None:
+        wrt = resolved(wrt, tree.leaves[0]) if tree.leaves else wrt
+        each(wrt, check_wrt)
+        for target in tree.leaves:
+            check_target(target)
+    given = flatten(inputs)
+    names = [i.name if isinstance(i, Node) else None for i in given.leaves]
+    if isinstance(inputs, Mapping) and len(inputs) == len(given.leaves):
+        names = [str(name) for name in inputs]
+    for leaf in given.leaves:
+        if check_node(leaf).op is not None:
+            raise TypeError(f"an input must be a leaf, whose value is given, not {leaf!r}, which is computed")
+    if len({id(leaf) for leaf in given.leaves}) < len(given.leaves):
+        raise TypeError("an input is named twice")
+    name = ", ".join([label(target) for target in tree.leaves[:3]])
+    return CompiledNodes(name, options, specializations, targets=tree, wrt=wrt, inputs=given.leaves, names=names)

@@ -1,0 +1,396 @@
+"""A question as a straight line: rows of ops, each on rows above it, leaves first.
+
+Values and adjoints are one graph (an adjoint is just another node), so one order serves both. An adjoint is written out
+into ops: each rule is read once on stand-ins for each combination of shapes, and then only copied. What two
+rows have in common is one row; what is known beforehand is a literal; what multiplies by one, or repeats an array that
+would be repeated anyway, is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._adjoint import MirrorOp
+from .._context import Look
+from .._contributions import AdjointNode, fitted, fitted_node, summed
+from .._demand import demand
+from .._node import NO_STATIC, Node
+from .._op import Op, frozen
+from .._rule import Rule
+from .._shapes import broadcast
+from .._table import inputs_first
+from ..ops import arithmetic, linear, reduce
+from ._kernels import Kernel, kernel_of
+
+__all__ = ["Program", "lowered", "run"]
+
+Shape = tuple[int, ...]
+Dtype = np.dtype[Any]
+
+SMALL = 4096  # elements of a literal that is worked out beforehand
+PRODUCTS = (arithmetic.multiply, arithmetic.guarded_multiply, arithmetic.strong_multiply)
+QUOTIENTS = (arithmetic.divide, arithmetic.guarded_divide)
+
+
+@attrs.define(eq=False)
+class Program:
+    """Rows by number: what each is computed by, from which rows, in which shape and dtype.
+
+    A leaf has no kernel; its value is a literal, or comes with each call.
+    """
+
+    guarded: bool  # whether products keep their guards
+    kernels: list[Kernel | None] = attrs.field(factory=list)
+    args: list[tuple[int, ...]] = attrs.field(factory=list)
+    shapes: list[Shape] = attrs.field(factory=list)
+    dtypes: list[Dtype] = attrs.field(factory=list)
+    origins: list[Node | None] = attrs.field(factory=list)  # the node that a row is the value or adjoint of
+    leaves: dict[int, Node] = attrs.field(factory=dict)  # row -> the leaf whose value it is
+    literals: dict[int, Any] = attrs.field(factory=dict)
+    outputs: list[int] = attrs.field(factory=list)
+    looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
+    _known: dict[Hashable, int] = attrs.field(factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.kernels)
+
+    def _row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        self.kernels.append(kernel)
+        self.args.append(args)
+        self.shapes.append(shape)
+        self.dtypes.append(dtype)
+        self.origins.append(None)
+        return len(self.kernels) - 1
+
+    def leaf(self, node: Node) -> int:
+        """The row of a leaf: a literal if it is a number in an expression or the seed, else its value at each call."""
+        if "number" in node.static or node.static["leaf"] == "seed":
+            return self.literal(node._value)
+        row = self._row(None, (), node.shape, node.dtype)
+        self.leaves[row] = node
+        self.origins[row] = node
+        return row
+
+    def literal(self, value: Any) -> int:
+        """The row of what is known beforehand."""
+        if value.size > 1 and value.dtype.kind == "f" and value.tobytes() == value.flat[0].tobytes() * value.size:
+            repeated = {"shape": value.shape}  # one number, as in the seed of an array
+            return self.apply(linear.broadcast_to, repeated, (self.literal(value.flat[0]),), value.shape, value.dtype)
+        key = (value.shape, value.dtype, value.tobytes()) if value.size <= SMALL else (id(value),)
+        row = self._known.get(key)
+        if row is None:
+            row = self._known[key] = self._row(None, (), value.shape, value.dtype)
+            self.literals[row] = value
+        return row
+
+    def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        """The row of an op, after what can be left out of it."""
+        if op.pointwise:
+            args = tuple([self._unrepeated(a, shape, args) for a in args]) if shape else args
+        row = self._without(op, static, args, shape, dtype)
+        if row is not None:
+            return row
+        if (
+            op is arithmetic.chosen
+            and shape == self.shapes[args[0]] == self.shapes[args[1]]
+            and dtype in arithmetic.BITS
+        ):
+            return self._chosen(*args)
+        if op is linear.sum_to:
+            return self._summed_to(args[0], shape, dtype)
+        if op is reduce.mean and dtype in (np.float32, np.float64):
+            count = reduce.count_of(self.shapes[args[0]], static["axis"])
+            if count and self.dtypes[args[0]] == dtype:  # as NumPy does it
+                total = self.apply(linear.sum, static, args, shape, dtype)
+                return self.apply(arithmetic.divide, NO_STATIC, (total, self.literal(dtype.type(count))), shape, dtype)
+        kernel = kernel_of(op, static, self.guarded, not shape)
+        if kernel.number is not None:
+            number = kernel.number
+            args = (*args, self.literal(number if isinstance(number, np.generic) else dtype.type(number)))
+        return self.add(kernel, args, shape, dtype)
+
+    def add(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        """The row of a kernel on rows; one that is there already, if there is."""
+        if kernel.kind == "view" and kernel.name != "broadcast_to":
+            of = self.kernels[args[0]]
+            if of is not None and of.name == "broadcast_to" and not self.shapes[source := self.args[args[0]][0]]:
+                return self.apply(linear.broadcast_to, {"shape": shape}, (source,), shape, dtype)
+        key = (id(kernel), args)
+        row = self._known.get(key) if kernel.pure else None
+        if row is not None:
+            return row
+        literals = self.literals
+        if literals and kernel.pure and all(a in literals for a in args) and math.prod(shape) <= SMALL:
+            value = _worked_out(kernel, [literals[a] for a in args])
+            if value is not None and value.shape == shape and value.dtype == dtype:
+                row = self._known[key] = self.literal(value)
+                return row
+        row = self._row(kernel, args, shape, dtype)
+        self._known[key] = row
+        return row
+
+    def _chosen(self, x: int, condition: int) -> int:
+        """As `arithmetic.chosen` does it, bit by bit."""
+        shape, dtype = self.shapes[x], self.dtypes[x]
+        bits = np.dtype(arithmetic.BITS[dtype])
+        keep = self.add(seen_as(np.dtype(np.int8)), (condition,), shape, np.dtype(np.int8))
+        keep = self.add(NEGATIVE, (keep,), shape, np.dtype(np.int8))
+        x = self.add(seen_as(bits), (x,), shape, bits)
+        return self.add(seen_as(dtype), (self.add(AND, (x, keep), shape, bits),), shape, dtype)
+
+    def _summed_to(self, x: int, shape: Shape, dtype: Dtype) -> int:
+        """As `linear.unbroadcast` does it."""
+        full = self.shapes[x]
+        extra = len(full) - len(shape)
+        if extra and full[extra:] == shape:
+            axis: Any = 0 if extra == 1 else tuple(range(extra))
+            return self.apply(linear.sum, {"axis": axis, "keepdims": False}, (x,), shape, dtype)
+        axes = tuple([k for k, n in enumerate(full) if k < extra or (n != 1 and shape[k - extra] == 1)])
+        kept = tuple([1 if k in axes else n for k, n in enumerate(full)])
+        total = self.apply(linear.sum, {"axis": axes, "keepdims": True}, (x,), kept, dtype)
+        return self.apply(linear.reshape, {"shape": shape}, (total,), shape, dtype)
+
+    def _unrepeated(self, a: int, shape: Shape, args: tuple[int, ...]) -> int:
+        """What a repeated array repeats, where the others have the shape that comes of it anyway."""
+        kernel = self.kernels[a]
+        while kernel is not None and kernel.name == "broadcast_to":
+            (source,) = self.args[a]
+            rest: Shape = self.shapes[source]
+            for b in args:
+                if b != a:
+                    rest = broadcast(rest, self.shapes[b])
+            if rest != shape:
+                break
+            a, kernel = source, self.kernels[source]
+        return a
+
+    def _without(
+        self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype
+    ) -> int | None:
+        """A row that has the value already, bit for bit."""
+        if not args:
+            return None
+        x = args[0]
+        alike = self.shapes[x] == shape and self.dtypes[x] is dtype
+        if alike and (op in SAME or (op is arithmetic.pow and static["n"] == 1)):
+            return x
+        if op in PRODUCTS or op in QUOTIENTS:
+            one = self.literals.get(args[1])
+            if alike and one is not None and not one.shape and one == 1:
+                return x
+            one = self.literals.get(x)
+            y = args[1]
+            if op in PRODUCTS and one is not None and not one.shape and one == 1:
+                return y if self.shapes[y] == shape and self.dtypes[y] is dtype else None
+        return None
+
+    def live(self) -> list[int]:
+        """The rows that the outputs need, in order."""
+        needed = bytearray(len(self))
+        for row in [*self.outputs, *[row for row, _ in self.looks]]:
+            needed[row] = 1
+        for row in range(len(self) - 1, -1, -1):
+            if needed[row]:
+                for a in self.args[row]:
+                    needed[a] = 1
+        return [row for row in range(len(self)) if needed[row]]
+
+
+NEGATIVE = Kernel("ufunc", "negative", np.negative)
+AND = Kernel("ufunc", "bitwise_and", np.bitwise_and)
+
+
+@functools.cache
+def seen_as(dtype: Dtype) -> Kernel:
+    """The same bytes as another dtype."""
+    return Kernel("view", "view as", lambda x: x.view(dtype))
+
+
+SAME = (linear.identity, linear.astype, linear.reshape, linear.broadcast_to, linear.sum_to, linear.real)
+
+
+def _worked_out(kernel: Kernel, values: Sequence[Any]) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return frozen(run(kernel, values))
+    except Exception:  # then it is raised when it is asked for
+        return None
+
+
+def run(kernel: Kernel, values: Sequence[Any]) -> Any:
+    """What a kernel makes of values, in no prepared place."""
+    if kernel.kind == "sum":
+        return kernel.function.reduce(values[0], **kernel.static)
+    if kernel.kind == "view":
+        return kernel.function(values[0])
+    return kernel.function(*values, **kernel.static)
+
+
+# -- rules and composite ops, read once on stand-ins -------------------------------------------------
+
+STAND = {"leaf": "stand-in"}
+
+
+@attrs.frozen(eq=False)
+class Template:
+    """What a rule does, as rows: op, statics, arguments, shape, dtype.
+
+    An argument is a row of the template, or ``-1 - k`` for what is given at place k; a literal is a row without op.
+    """
+
+    rows: tuple[tuple[Any, Any, tuple[int, ...], Shape, Dtype], ...]
+    result: int
+
+
+def _template(stands: Sequence[Node], result: Node) -> Template:
+    places = {s.serial: -1 - k for k, s in enumerate(stands)}
+    rows: list[Any] = []
+    for i in inputs_first(result, lambda j: j.inputs):
+        if i.serial in places:
+            continue
+        places[i.serial] = len(rows)
+        if i.op is None:
+            rows.append((None, i._value, (), i.shape, i.dtype))
+        else:
+            rows.append((i.op, i.static, tuple([places[j.serial] for j in i.inputs]), i.shape, i.dtype))
+    return Template(tuple(rows), places[result.serial])
+
+
+@attrs.define(eq=False)
+class _Lowering:
+    """Nodes become rows."""
+
+    program: Program
+    rows: dict[int, int] = attrs.field(factory=dict)  # serial of a node -> its row
+    templates: dict[Hashable, Template | None] = attrs.field(factory=dict)
+
+    def lower(self, i: Node) -> None:
+        """Give a node its row; its inputs have theirs."""
+        program = self.program
+        if i.op is None:
+            row = program.leaf(i)
+        elif i.__class__ is AdjointNode:
+            row = self._adjoint(i)
+        else:
+            op = i.op.base if i.op.__class__ is MirrorOp else i.op
+            args = tuple([self.rows[j.serial] for j in i.inputs])
+            row = self._read(op, i, args) if op.composite else program.apply(op, i.static, args, i.shape, i.dtype)
+        if program.origins[row] is None:
+            program.origins[row] = i
+        self.rows[i.serial] = row
+
+    def _adjoint(self, i: AdjointNode) -> int:
+        """Its contributions, oldest first, added up."""
+        of = i.of
+        edges = list(i.each_edge())
+        if len(edges) > 2 and any(rule.into is not None for rule, *_ in edges):
+            return self._accumulated(i)
+        total: int | None = None
+        for rule, consumer, argnum, start, stop in edges:
+            args = tuple([self.rows[j.serial] for j in i.inputs[start:stop]])
+            term = self._term(rule, consumer, argnum, args, of)
+            total = (
+                term if total is None else self.program.apply(linear.add, NO_STATIC, (total, term), of.shape, of.dtype)
+            )
+        if total is None:
+            return self.program.literal(np.zeros(of.shape, of.dtype)[()])
+        return total
+
+    def _term(self, rule: Rule, consumer: Node, argnum: int, args: tuple[int, ...], of: Node) -> int:
+        shapes, dtypes = self.program.shapes, self.program.dtypes
+        meta = rule.meta(consumer, argnum) if rule.metas else NO_STATIC
+        key: Hashable = (rule, *[(shapes[a], dtypes[a]) for a in args], of.shape, of.dtype, *meta.values())
+        try:
+            known = key in self.templates
+        except TypeError:
+            known, key = False, object()
+        if not known:
+            self.templates[key] = self._stand_in(lambda *stands: fitted_node(rule.function(*stands, **meta), of), args)
+        template = self.templates[key]
+        if template is None:  # a rule for arrays alone
+
+            def term(*values: Any) -> Any:
+                return fitted(rule.function(*values, **meta), of.shape, of.dtype, rule)
+
+            return self.program.add(Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype)
+        return self._copied(template, args)
+
+    def _read(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
+        """An op whose function is read on nodes as its rules are."""
+        shapes, dtypes = self.program.shapes, self.program.dtypes
+        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], *i.static.items())
+        if key not in self.templates:
+            self.templates[key] = self._stand_in(lambda *stands: op.function(*stands, **i.static), args)
+        template = self.templates[key]
+        if template is None:
+            return self.program.apply(op, i.static, args, i.shape, i.dtype)
+        return self._copied(template, args)
+
+    def _stand_in(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
+        stands = [Node(None, (), STAND, self.program.shapes[a], self.program.dtypes[a]) for a in args]
+        try:
+            return _template(stands, build(*stands))
+        except (TypeError, AttributeError, ValueError):
+            return None
+
+    def _copied(self, template: Template, args: tuple[int, ...]) -> int:
+        program = self.program
+        made: list[int] = []
+        for op, static, places, shape, dtype in template.rows:
+            if op is None:
+                made.append(program.literal(static))
+                continue
+            given = tuple([made[p] if p >= 0 else args[-1 - p] for p in places])
+            if op.composite:
+                made.append(self._composite(op, static, given, shape, dtype))
+            else:
+                made.append(program.apply(op, static, given, shape, dtype))
+        return made[template.result] if template.result >= 0 else args[-1 - template.result]
+
+    def _composite(self, op: Op, static: Any, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        return self._read(op, Node(op, (), static, shape, dtype), args)
+
+    def _accumulated(self, i: AdjointNode) -> int:
+        """A sum of many contributions that are zero but for a part, added in place as the memo does."""
+        args = tuple([self.rows[j.serial] for j in i.inputs])
+        edges, of, consumer, inputs = i.edges, i.of, i.op.consumer, i.inputs
+
+        def total(*values: Any) -> Any:
+            held = [_Held(value, j) for value, j in zip(values, inputs, strict=True)]
+            return summed(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
+
+        return self.program.add(Kernel("call", "contributions", total, pure=False), args, of.shape, of.dtype)
+
+
+class _Held:
+    """A value in place of the node that has it."""
+
+    __slots__ = ("_value", "node")
+
+    def __init__(self, value: Any, node: Node) -> None:
+        self._value = value
+        self.node = node
+
+
+def lowered(roots: Sequence[Node], guarded: bool = False) -> Program:
+    """The program that computes these nodes, all that they need, and nothing else.
+
+    Time and memory are linear in the nodes below the roots.
+    """
+    program = Program(guarded)
+    lowering = _Lowering(program)
+    rows = lowering.rows
+
+    def missing(i: Node) -> Sequence[Node] | None:
+        return None if i.serial in rows else [j for j in i.inputs if j.serial not in rows]
+
+    for root in roots:
+        demand(root, missing, lowering.lower)
+    program.outputs = [rows[root.serial] for root in roots]
+    return program

@@ -1,0 +1,472 @@
+"""A program as Python source: one statement a row, each writing where an array lies ready.
+
+Which arrays those are is settled beforehand by liveness: a row takes over the array of an argument that nobody reads
+after it, or one that is free, or a new one. Outputs are the caller's and never taken over. What is a view of such an
+array is made once, when the source is bound to its arrays.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import linecache
+import math
+import re
+import weakref
+from collections.abc import Callable, Sequence
+from sys import getrefcount
+from types import CodeType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._context import Look, same
+from .._node import Node, label
+from ._kernels import Kernel
+from ._program import Program, Shape
+
+__all__ = ["Branched", "NotANumber", "Straight", "leaf_names", "straight"]
+
+SIGNS: dict[Any, str] = {
+    np.add: "{} + {}",
+    np.subtract: "{} - {}",
+    np.multiply: "{} * {}",
+    np.true_divide: "{} / {}",
+    np.negative: "-{}",
+    np.square: "{0} * {0}",
+    np.less: "{} < {}",
+    np.less_equal: "{} <= {}",
+    np.greater: "{} > {}",
+    np.greater_equal: "{} >= {}",
+    np.equal: "{} == {}",
+    np.not_equal: "{} != {}",
+}
+BY_KEYWORD = (np.maximum, np.minimum, np.fmax, np.fmin)  # which take no `out` by position
+LARGE = 1 << 16  # bytes, from which on memory for a result is worth keeping
+
+_numbers = itertools.count(1).__next__
+
+
+class Branched(Exception):
+    """A traced function would go another way with these values."""
+
+
+class NotANumber(ArithmeticError):
+    """A product without its guard gave nan: the guarded schedule has to answer."""
+
+
+def leaf_names(leaves: Sequence[Node]) -> list[str]:
+    """A Python name for each leaf, its own as far as that goes."""
+    taken: set[str] = set()
+    names = []
+    for leaf in leaves:
+        stem = re.sub(r"\W+", "_", leaf.name or f"leaf{leaf.serial}").strip("_") or "leaf"
+        if stem[0].isdigit() or keyword.iskeyword(stem) or re.fullmatch(r"[bkotvw]\d*", stem) or hasattr(np, stem):
+            stem = f"leaf_{stem}"
+        name, k = stem, 1
+        while name in taken:
+            k += 1
+            name = f"{stem}_{k}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+@attrs.define(eq=False)
+class Straight:
+    """Generated source, and what it takes to bind it to arrays of its own."""
+
+    source: str
+    steps: int
+    code: CodeType
+    constants: dict[str, Any]
+    buffers: list[tuple[str, Shape, np.dtype[Any]]]
+    views: list[tuple[str, str, Callable[[Any], Any]]]  # name, of what, how
+    outputs: list[tuple[str, Shape, np.dtype[Any]]]  # whose memory is new for each call
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that lie ready."""
+        return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function, with arrays of its own: one call at a time."""
+        space = dict(self.constants)
+        for name, shape, dtype in self.buffers:
+            space[name] = np.empty(shape, dtype)
+        for name, of, view in self.views:
+            space[name] = view(space[of])
+        for name, shape, dtype in self.outputs:
+            space[f"new_{name}"] = _supplier(shape, dtype)
+        exec(self.code, space)
+        function: Callable[..., tuple[Any, ...]] = space["schedule"]
+        return function
+
+
+def _supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
+    """Where arrays for a result come from: large ones again from those that nobody holds any more."""
+    kept: list[Any] = []
+
+    def supply() -> Any:
+        for array in kept:
+            if getrefcount(array) == 3:  # the list, the variable and the call: no view refers to it
+                return array
+        array = np.empty(shape, dtype)
+        if len(kept) < 2:
+            kept.append(array)
+        return array
+
+    return supply
+
+
+@attrs.define(eq=False)
+class _Writer:
+    program: Program
+    exact: bool
+    live: list[int]
+    names: dict[int, str]  # row -> how it is written
+    lines: list[str] = attrs.field(factory=list)
+    space: dict[str, Any] = attrs.field(factory=dict)
+    buffers: list[tuple[str, Shape, np.dtype[Any]]] = attrs.field(factory=list)
+    views: list[tuple[str, str, Callable[[Any], Any]]] = attrs.field(factory=list)
+    outputs: list[tuple[str, Shape, np.dtype[Any]]] = attrs.field(factory=list)
+    holds: dict[int, tuple[int, ...]] = attrs.field(factory=dict)  # row -> rows whose memory it may show
+    last: dict[int, int] = attrs.field(factory=dict)  # row -> the last row that reads its memory
+    free: dict[tuple[Shape, Any], list[str]] = attrs.field(factory=dict)
+    owner: dict[int, str] = attrs.field(factory=dict)  # row -> the array it is written to
+    static: set[str] = attrs.field(factory=set)  # names that mean the same array in each call
+    checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
+
+    def lifetimes(self) -> None:
+        """Which memory each row may show, and who reads it last."""
+        program, holds, last = self.program, self.holds, self.last
+        for row in self.live:
+            kernel, args = program.kernels[row], program.args[row]
+            if kernel is None:
+                holds[row] = (row,)
+            elif kernel.kind == "view":
+                holds[row] = holds[args[0]]
+            elif kernel.kind == "call":  # it may return a view of an argument
+                holds[row] = (row, *{h for a in args for h in holds[a]})
+            else:
+                holds[row] = (row,)
+            for a in args:
+                for h in holds[a]:
+                    last[h] = row
+        end = len(program)
+        for row in program.outputs:
+            for h in holds[row]:
+                last[h] = end
+
+    def write(self) -> None:
+        """A statement for each row."""
+        program = self.program
+        self.lifetimes()
+        wanted = set(program.outputs)
+        looks: dict[int, list[Look]] = {}
+        for row, look in program.looks:
+            looks.setdefault(row, []).append(look)
+        dying: dict[int, list[int]] = {}
+        for row, reader in self.last.items():
+            dying.setdefault(reader, []).append(row)
+        for row in self.live:
+            kernel = program.kernels[row]
+            if kernel is None:
+                if row in program.literals:
+                    self.names[row] = self.constant(program.literals[row])
+                continue
+            self.row(row, kernel, row in wanted)
+            if row in self.checked:
+                self.check(row)
+            for look in looks.get(row, ()):
+                self.look(row, look)
+            for other in dying.get(row, ()):
+                name = self.owner.get(other)
+                if name is not None and other not in wanted:
+                    self.free.setdefault((program.shapes[other], program.dtypes[other]), []).append(name)
+
+    def look(self, row: int, look: Look) -> None:
+        """A statement that sees whether the function would have gone the same way."""
+        _, made, seen = look
+        branched = self.named(Branched, "Branched")
+        name = self.names[row]
+        if made is bool:
+            self.lines.append(f"    if {'not ' if seen else ''}{name}: raise {branched}")
+            return
+        differs = f"differs{len(self.lines)}"
+        self.space[differs] = lambda value: not same(made(value), seen)
+        self.lines.append(f"    if {differs}({name}): raise {branched}")
+
+    def check(self, row: int) -> None:
+        """A statement that finds a nan."""
+        name = self.names[row]
+        if self.program.shapes[row]:
+            flat = f"{name}.reshape(-1)"
+            if name in self.static:
+                self.views.append((flat := f"f{row}", name, lambda x: x.reshape(-1)))
+            dot = self.named(np.dot, "dot")
+            self.lines.append(f"    s = {dot}({flat}, {flat})")
+            name = "s"
+        self.lines.append(f"    if {name} != {name}: raise {self.named(NotANumber, 'NotANumber')}")
+
+    def constant(self, value: Any) -> str:
+        """How a literal is written."""
+        if not value.shape and value.dtype.kind == "f" and np.isfinite(value):
+            return repr(float(value))
+        name = f"k{len(self.space)}"
+        self.space[name] = value
+        self.static.add(name)
+        return name
+
+    def named(self, thing: Any, name: str) -> str:
+        """A function under a name in the source."""
+        while self.space.setdefault(name, thing) is not thing:
+            name += "_"
+        return name
+
+    def row(self, row: int, kernel: Kernel, wanted: bool) -> None:
+        """One statement, unless the row is a view of what lies ready."""
+        program = self.program
+        shape, dtype = program.shapes[row], program.dtypes[row]
+        given = [self.names[a] for a in program.args[row]]
+        if kernel.kind == "view":
+            self.view(row, kernel, given[0])
+        elif not shape:
+            self.names[row] = f"v{row}"
+            self.say(f"v{row} = {self.number(row, kernel, given)}", row)
+        elif kernel.kind == "call":
+            self.names[row] = f"v{row}"
+            if kernel.text:
+                self.say(f"v{row} = {kernel.text.format(*given)}", row)
+                return
+            name = self.named(kernel.function, re.sub(r"\W+", "_", kernel.name))
+            keywords = [f", {k}={self.value(v)}" for k, v in kernel.static.items()]
+            self.say(f"v{row} = {name}({', '.join(given)}{''.join(keywords)})", row)
+        else:
+            out = self.place(row, kernel, shape, dtype, wanted)
+            self.names[row] = out
+            self.say(self.into(row, kernel, given, out), row)
+
+    def say(self, text: str, row: int) -> None:
+        """Add a line, with the node it is for."""
+        origin = self.program.origins[row]
+        note = ""
+        if origin is not None:
+            note = f"adjoint of {label(origin.of)}" if hasattr(origin, "of") else label(origin)
+        self.lines.append(f"    {text:<48}  # {note}" if note else f"    {text}")
+
+    def value(self, v: Any) -> str:
+        if v is None or isinstance(v, (bool, int, str)):
+            return repr(v)
+        return self.constant_object(v)
+
+    def constant_object(self, v: Any) -> str:
+        name = f"k{len(self.space)}"
+        self.space[name] = v
+        return name
+
+    def view(self, row: int, kernel: Kernel, of: str) -> None:
+        """A view of what lies ready is made once; of other arrays, with each call."""
+        if of in self.static:
+            name = f"w{row}"
+            self.views.append((name, of, kernel.function))
+            self.static.add(name)
+            self.names[row] = name
+            return
+        if "broadcast_to" in kernel.text:
+            self.named(np.broadcast_to, "broadcast_to")
+        text = kernel.text.format(of) if kernel.text else f"{self.named(kernel.function, f'view{row}')}({of})"
+        self.names[row] = f"v{row}"
+        self.say(f"v{row} = {text}", row)
+
+    def number(self, row: int, kernel: Kernel, given: list[str]) -> str:
+        """The expression of a single number."""
+        if kernel.kind == "ufunc":
+            sign = SIGNS.get(kernel.function)
+            if sign is not None:
+                return sign.format(*given)
+            return f"{self.named(kernel.function, kernel.function.__name__)}({', '.join(given)})"
+        if kernel.kind == "sum":
+            return (
+                f"{self.named(kernel.function, kernel.function.__name__)}.reduce({given[0]}, {kernel.static['axis']})"
+            )
+        if kernel.kind == "matmul":
+            return f"{self.named(np.dot, 'dot')}({', '.join(given)})"
+        name = self.named(_as_number(kernel), re.sub(r"\W+", "_", kernel.name))
+        return f"{name}({', '.join(given)})"
+
+    def place(self, row: int, kernel: Kernel, shape: Shape, dtype: np.dtype[Any], wanted: bool) -> str:
+        """The array a row is written to."""
+        if wanted:
+            name = f"o{len(self.outputs)}"
+            self.outputs.append((name, shape, dtype))
+            small = math.prod(shape) * dtype.itemsize < LARGE
+            made = (
+                f"{self.named(np.empty, 'empty')}({shape}, {self.constant_object(dtype)})" if small else f"new_{name}()"
+            )
+            self.lines.append(f"    {name} = {made}")
+            return name
+        if kernel.kind == "ufunc":
+            for a in self.program.args[row]:
+                owned = self.owner.get(a)
+                alike = self.program.shapes[a] == shape and self.program.dtypes[a] == dtype
+                if owned is not None and alike and self.last[a] == row and a not in self.program.outputs:
+                    del self.owner[a]
+                    self.owner[row] = owned
+                    return owned
+                if self.retyped(a, row, shape, dtype):
+                    del self.owner[self.holds[a][0]]
+                    self.owner[row] = self.names[a]
+                    return self.names[a]
+        free = self.free.get((shape, dtype))
+        if free:
+            name = free.pop()
+        else:
+            name = f"b{len(self.buffers)}"
+            self.buffers.append((name, shape, dtype))
+            self.static.add(name)
+        self.owner[row] = name
+        return name
+
+    def retyped(self, a: int, row: int, shape: Shape, dtype: np.dtype[Any]) -> bool:
+        """Whether an argument is the same bytes, as this dtype, of an array that nobody reads after this row."""
+        kernel, (root, *others) = self.program.kernels[a], self.holds[a]
+        if kernel is None or kernel.name != "view as" or others or self.last[root] != row or root not in self.owner:
+            return False
+        return self.program.shapes[a] == shape and self.program.dtypes[a] == dtype and self.names[a] in self.static
+
+    def into(self, row: int, kernel: Kernel, given: list[str], out: str) -> str:
+        """The statement that writes a row into an array."""
+        program = self.program
+        if kernel.kind == "ufunc":
+            name = self.named(kernel.function, kernel.function.__name__)
+            keyword = "out=" if kernel.function in BY_KEYWORD or kernel.function.nin + 1 == len(given) else ""
+            return f"{name}({', '.join(given)}, {keyword}{out})"
+        if kernel.kind == "sum":
+            axis, keepdims = kernel.static["axis"], kernel.static["keepdims"]
+            source = program.args[row][0]
+            if (
+                not self.exact
+                and kernel.function is np.add
+                and axis == 0
+                and len(program.shapes[source]) == 2
+                and not keepdims
+            ):
+                ones = self.constant_object(np.ones(program.shapes[source][0], program.dtypes[row]))
+                return f"{self.named(np.dot, 'dot')}({ones}, {given[0]}, {out})"
+            name = self.named(kernel.function, kernel.function.__name__)
+            kept = ", keepdims=True" if keepdims else ""
+            return f"{name}.reduce({given[0]}, axis={axis}, out={out}{kept})"
+        if kernel.kind == "matmul":
+            plain = all(
+                len(program.shapes[a]) <= 2 and program.dtypes[a] == program.dtypes[row] for a in program.args[row]
+            )
+            plain = plain and program.dtypes[row].kind in "fc"
+            name = self.named(np.dot, "dot") if plain else self.named(np.matmul, "matmul")
+            return f"{name}({', '.join(given)}, {out})"
+        assert kernel.kind == "where"
+        copy = self.named(np.copyto, "copyto")
+        condition, x, y = given
+        return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
+
+
+def _as_number(kernel: Kernel) -> Callable[..., Any]:
+    """The function of a kernel, whose 0-d arrays become numbers."""
+    function, static = kernel.function, kernel.static
+
+    def number(*values: Any) -> Any:
+        return np.asarray(function(*values, **static))[()]
+
+    return number
+
+
+def straight(program: Program, params: Sequence[tuple[int, str]], exact: bool, title: str) -> Straight:
+    """Write a program; `params` are the rows of the leaves that come with each call, and their names."""
+    live = program.live()
+    writer = _Writer(program, exact, live, dict(params), checked=_checks(program, live))
+    writer.write()
+    returned = []
+    copied: dict[int, str] = {}
+    for row in program.outputs:
+        name = writer.names[row]
+        kernel = program.kernels[row]
+        own = kernel is not None and kernel.kind not in ("view", "call")
+        if program.shapes[row] and not own:
+            if row not in copied:
+                copied[row] = f"{writer.named(np.array, 'array')}({name})"
+            name = copied[row]
+        elif not program.shapes[row] and (kernel is None or kernel.kind == "view"):
+            name = f"{writer.named(_scalar, 'scalar')}({name}, {writer.constant_object(program.dtypes[row])})"
+        returned.append(name)
+    head = f"def schedule({', '.join(name for _, name in params)}):"
+    end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
+    source = "\n".join([head, f'    """{title}"""', *writer.lines, end]) + "\n"
+    filename = f"<lazygrad schedule {_numbers()}>"
+    made = Straight(
+        source,
+        len(writer.lines),
+        compile(source, filename, "exec"),
+        writer.space,
+        writer.buffers,
+        writer.views,
+        writer.outputs,
+    )
+    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
+    weakref.finalize(made, linecache.cache.pop, filename, None)
+    return made
+
+
+def _scalar(value: Any, dtype: np.dtype[Any]) -> Any:
+    return dtype.type(value)
+
+
+# -- products without their guard: as long as no nan comes of one ------------------------------------
+
+PASSING = frozenset(
+    [
+        "add",
+        "broadcast_to",
+        "cos",
+        "divide",
+        "exp",
+        "guarded_divide",
+        "guarded_multiply",
+        "log",
+        "matmul",
+        "multiply",
+        "negative",
+        "reshape",
+        "sin",
+        "sqrt",
+        "square",
+        "strong_multiply",
+        "subtract",
+        "sum",
+        "tanh",
+        "transpose",
+    ]
+)
+
+
+def _checks(program: Program, live: Sequence[int]) -> set[int]:
+    """Rows whose value is nan somewhere if a guard would have kept out a nan: those with the fewest numbers."""
+    best: dict[int, int] = {}
+    readers: dict[int, list[int]] = {}
+    for row in reversed(live):
+        kernel = program.kernels[row]
+        if kernel is None:
+            continue
+        found = row
+        for reader in readers.get(row, ()):
+            k = program.kernels[reader]
+            if k is not None and k.name in PASSING and _size(program, best[reader]) <= _size(program, found):
+                found = best[reader]
+        best[row] = found
+        for a in program.args[row]:
+            readers.setdefault(a, []).append(row)
+    return {best[row] for row in live if (k := program.kernels[row]) is not None and k.guarded is not None}
+
+
+def _size(program: Program, row: int) -> int:
+    return math.prod(program.shapes[row])

@@ -19,7 +19,7 @@ from ._transforms import grad
 from ._tree import flatten
 from ._value import zeros
 
-__all__ = ["hessian", "jacfwd", "jacobian", "jacrev"]
+__all__ = ["Passes", "cheaper", "hessian", "jacfwd", "jacobian", "jacrev"]
 
 Rows = list[list[Any]]  # for each output, for each argument node: the Jacobian
 
@@ -47,12 +47,25 @@ def _dtype(out: Node, node: Node) -> Any:
     return np.result_type(out.dtype, node.dtype)
 
 
-def _reverse(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
+class Passes:
+    """What passes are made of: a leaf that moves, and the derivatives in its direction. Here made anew each time."""
+
+    def reverse(self, out: Node) -> tuple[Node, Differentiator]:
+        """For one output."""
+        seed = parameter(zeros(out))
+        return seed, Differentiator(out, cotangent=seed)
+
+    def forward(self, node: Node) -> tuple[Node, Tangents]:
+        """For one argument."""
+        seed = parameter(zeros(node))
+        return seed, Tangents({node: seed})
+
+
+def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
     """One vector-Jacobian product for each element of each output; the forward values are computed once."""
     found: Rows = []
     for out in outs:
-        seed = parameter(zeros(out))
-        d = Differentiator(out, cotangent=seed)
+        seed, d = passes.reverse(out)
         rows: list[list[Any]] = [[] for _ in nodes]
         halves = (1, -1j) if out.dtype.kind == "c" and any(n.dtype.kind != "c" for n in nodes) else (1,)
         for unit in _units(out):
@@ -74,12 +87,11 @@ def _reverse(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
     return found
 
 
-def _forward(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
+def _forward(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
     """One Jacobian-vector product for each element of each argument; it serves all outputs."""
     found: Rows = [[] for _ in outs]
     for node in nodes:
-        seed = parameter(zeros(node))
-        shared = Tangents({node: seed})
+        seed, shared = passes.forward(node)
         columns: list[list[Any]] = [[] for _ in outs]
         for unit in _units(node):
             tangents = Tangents({node: constant(unit)}) if call.lazy else shared
@@ -93,10 +105,10 @@ def _forward(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
     return found
 
 
-def _cheaper(call: Call, outs: list[Node], nodes: list[Node]) -> Rows:
+def cheaper(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
     """The mode with fewer passes."""
     fewer_outputs = sum(out.size for out in outs) <= sum(node.size for node in nodes)
-    return (_reverse if fewer_outputs else _forward)(call, outs, nodes)
+    return (_reverse if fewer_outputs else _forward)(call, outs, nodes, passes)
 
 
 def _jacobian_by(
@@ -112,7 +124,7 @@ def _jacobian_by(
             )
         tree = flatten(call.out)
         outs = [call.float_target(out) for out in tree.leaves]
-        made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes)))
+        made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes, Passes())))
         return (made, call.answers(call.aux)) if has_aux else made
 
     return jacobian
@@ -183,7 +195,7 @@ def jacobian(
         raise TypeError("order= is for the Jacobian of nodes; of functions choose `jacrev` or `jacfwd`")
     if isinstance(f, Node) or isinstance(argnums, Node):
         return of_nodes(f, argnums, order=order)
-    return _jacobian_by(_cheaper, f, argnums, has_aux, holomorphic)
+    return _jacobian_by(cheaper, f, argnums, has_aux, holomorphic)
 
 
 def jacrev(

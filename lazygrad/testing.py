@@ -1,4 +1,4 @@
-"""Checks of derivatives: of your functions (`check_grads`), and of your own ops (`check_op`).
+"""Checks of derivatives: of your functions (`check_grads`), your own ops (`check_op`) and backends (`check_backend`).
 
 The battery that every op of the library has to pass is the same: `CHECKS`, each a function of one `Case`, which
 raises AssertionError. Derivatives are compared with central differences along seeded random directions.
@@ -20,8 +20,9 @@ from ._rule import UNDEFINED
 from ._transforms import vjp
 from ._tree import flatten, places
 from ._tree import leaves as leaves_of
+from .backend._conformance import check_backend
 
-__all__ = ["CHECKS", "Case", "Point", "check_grads", "check_op", "check_point"]
+__all__ = ["CHECKS", "Case", "Point", "check_backend", "check_grads", "check_op", "check_point"]
 
 
 def check_op(

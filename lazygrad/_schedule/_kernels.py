@@ -51,6 +51,7 @@ class Kernel:
     guarded: Op | None = None
     pure: bool = True
     text: str = ""
+    pointwise: bool = False  # each element of the result depends on one element of each argument
     number: Any = None  # a number that follows the arrays as the last argument
 
     def __repr__(self) -> str:
@@ -116,7 +117,7 @@ def _made(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Ker
     if op in EXTREMA:
         return Kernel("ufunc", op.name, EXTREMA[op], number=static["bound"])
     if op is arithmetic.where:
-        return Kernel("call" if scalar else "where", op.name, np.where)
+        return Kernel("call" if scalar else "where", op.name, np.where, pointwise=True)
     if op is matmul:
         return Kernel("matmul", op.name, np.matmul)
     if op is linear.sum or op is reduce.max or op is reduce.min:
@@ -128,7 +129,7 @@ def _made(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Ker
         places = iter(range(1, len(static["key"]) + 1))
         key = ", ".join([_item(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
         return Kernel("call", op.name, op.function, static, text=f"{{0}}[{key}]")
-    return Kernel("call", op.name, op.function, static, pure=OPS.get(op.name) is op)
+    return Kernel("call", op.name, op.function, static, pure=OPS.get(op.name) is op, pointwise=op.pointwise)
 
 
 def _item(k: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -9,13 +10,18 @@ from typing import Any
 
 import attrs
 
+from .._adjoint import collector_paused
 from .._context import Look
 from .._node import Node
-from ._program import lowered
+from ._levels import Levels, levelled
+from ._program import Program, lowered
+from ._scalars import Numbers, numbers, only_numbers
 from ._source import Branched, NotANumber, Straight, leaf_names, straight
+from ._steps import Steps, stepped
 
 __all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule"]
 
+Form = Straight | Numbers | Levels | Steps
 BACKENDS = ("auto", "numpy", "numba")
 NO_TWINS: Mapping[int, Node] = MappingProxyType({})
 
@@ -43,10 +49,14 @@ class Schedule:
     guarded: bool = False
     used: list[int] = attrs.field(init=False)  # which inputs it reads
     held: list[Node] = attrs.field(init=False)  # the other leaves it reads
-    _written: Straight = attrs.field(init=False)
+    _written: Form = attrs.field(init=False)
     _ready: deque[Callable[..., tuple[Any, ...]]] = attrs.field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
+        with collector_paused():
+            self._make()
+
+    def _make(self) -> None:
         program = lowered([*[i for i, _, _ in self.looks], *self.roots], self.guarded)
         program.looks = list(zip(program.outputs[: len(self.looks)], self.looks, strict=True))
         del program.outputs[: len(self.looks)]
@@ -58,7 +68,7 @@ class Schedule:
         leaves = [*[self.inputs[k] for k in self.used], *self.held]
         params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
         self.held = [self.twins.get(i.serial, i) for i in self.held]
-        self._written = straight(program, params, self.exact, "")
+        self._written = written(program, params, self.exact)
 
     @property
     def source(self) -> str:
@@ -88,3 +98,23 @@ class Schedule:
             return function(*[values[k] for k in self.used], *[i._value for i in self.held])
         finally:
             self._ready.append(function)
+
+
+NUMBER_COST = 3.5e-8  # seconds, roughly, that a row takes on Python floats
+STEP_COST = 6e-7  # and on NumPy's
+
+
+def written(program: Program, params: Sequence[tuple[int, str]], exact: bool) -> Form:
+    """The program in the form that runs fastest."""
+    live = program.live()
+    rows = sum(program.kernels[row] is not None for row in live)
+    floats = not exact and not program.guarded and not program.looks and only_numbers(program, live)
+    if rows > 1000 and all(math.prod(program.shapes[row]) <= 256 for row in live):
+        levels = levelled(program, live, params)
+        if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
+            return levels
+    if rows > (20_000 if floats else 3_000) and not program.looks:
+        return stepped(program, live, params)
+    if floats:
+        return numbers(program, live, params, "")
+    return straight(program, params, exact, "")

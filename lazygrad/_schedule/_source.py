@@ -26,7 +26,17 @@ from .._node import Node, label
 from ._kernels import Kernel
 from ._program import Program, Shape
 
-__all__ = ["Branched", "NotANumber", "Straight", "leaf_names", "straight"]
+__all__ = [
+    "Branched",
+    "NotANumber",
+    "Straight",
+    "Writer",
+    "checks",
+    "compiled",
+    "kept_in_tracebacks",
+    "leaf_names",
+    "straight",
+]
 
 SIGNS: dict[Any, str] = {
     np.add: "{} + {}",
@@ -121,7 +131,9 @@ def _supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
 
 
 @attrs.define(eq=False)
-class _Writer:
+class Writer:
+    """Statement by statement: where each row is written, and how."""
+
     program: Program
     exact: bool
     live: list[int]
@@ -384,7 +396,7 @@ def _as_number(kernel: Kernel) -> Callable[..., Any]:
 def straight(program: Program, params: Sequence[tuple[int, str]], exact: bool, title: str) -> Straight:
     """Write a program; `params` are the rows of the leaves that come with each call, and their names."""
     live = program.live()
-    writer = _Writer(program, exact, live, dict(params), checked=_checks(program, live))
+    writer = Writer(program, exact, live, dict(params), checked=checks(program, live))
     writer.write()
     returned = []
     copied: dict[int, str] = {}
@@ -402,19 +414,29 @@ def straight(program: Program, params: Sequence[tuple[int, str]], exact: bool, t
     head = f"def schedule({', '.join(name for _, name in params)}):"
     end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
     source = "\n".join([head, f'    """{title}"""', *writer.lines, end]) + "\n"
-    filename = f"<lazygrad schedule {_numbers()}>"
     made = Straight(
         source,
         len(writer.lines),
-        compile(source, filename, "exec"),
+        compiled(source),
         writer.space,
         writer.buffers,
         writer.views,
         writer.outputs,
     )
-    linecache.cache[filename] = len(source), None, source.splitlines(keepends=True), filename
-    weakref.finalize(made, linecache.cache.pop, filename, None)
+    kept_in_tracebacks(made)
     return made
+
+
+def compiled(source: str) -> CodeType:
+    """The code of generated source, under a name of its own."""
+    return compile(source, f"<lazygrad schedule {_numbers()}>", "exec")
+
+
+def kept_in_tracebacks(made: Any) -> None:
+    """Let tracebacks show the lines of ``made.source`` as long as it is there."""
+    filename = made.code.co_filename
+    linecache.cache[filename] = len(made.source), None, made.source.splitlines(keepends=True), filename
+    weakref.finalize(made, linecache.cache.pop, filename, None)
 
 
 def _scalar(value: Any, dtype: np.dtype[Any]) -> Any:
@@ -449,7 +471,7 @@ PASSING = frozenset(
 )
 
 
-def _checks(program: Program, live: Sequence[int]) -> set[int]:
+def checks(program: Program, live: Sequence[int]) -> set[int]:
     """Rows whose value is nan somewhere if a guard would have kept out a nan: those with the fewest numbers."""
     best: dict[int, int] = {}
     readers: dict[int, list[int]] = {}

@@ -22,7 +22,7 @@ from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
 from .._table import inputs_first
 from .._value import forward_rec
 
-__all__ = ["Edge", "Graph", "Step", "added", "needs", "pulled", "push_rule", "read", "seed", "visited"]
+__all__ = ["Edge", "Graph", "Step", "added", "directions", "needs", "pulled", "push_rule", "read", "seed", "visited"]
 
 PASS_ON = Rule(pass_on)
 
@@ -159,6 +159,11 @@ def push_rule(edge: Edge) -> Edge | None:
 def added(total: Any, term: Any) -> Any:
     """The sum so far and one more term, in an array of its own; `total` is None before the first."""
     return term if total is None else total + term
+
+
+def directions(w: Node) -> tuple[tuple[complex, complex], ...]:
+    """Ways to move an element, each with the factor of its slope: dL/dx - i dL/dy of a complex x + iy."""
+    return ((1, 1), (1j, -1j)) if w.dtype.kind == "c" else ((1, 1),)
 
 
 def visited(i: Node, rules: int) -> None:

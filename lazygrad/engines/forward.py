@@ -11,6 +11,7 @@ elements (Sullivan: 2m^2 d + md multiplications against 2m^2 + md).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from .._contributions import fitted
 from .._node import Node
-from ._graph import Graph, Step, added, push_rule, read, seed, visited
+from ._graph import Graph, Step, added, directions, push_rule, read, seed, visited
 
 __all__ = ["forward"]
 
@@ -40,17 +41,18 @@ def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list
 
 def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
     """<g, dL/dw_k> for each element k of `w`."""
-    result = np.empty(w.shape, w.dtype)
+    result = np.zeros(w.shape, w.dtype)
+    against = np.conj(g)
     pushes = []  # everything that is the same in each pass: the node, its terms, the tangents it is the last to use
     last_use = {edge.input.serial: c.serial for c, edges in steps for edge in edges}
     for c, edges in steps:
         rules = [pushed for edge in edges if (pushed := push_rule(edge)) is not None]
         terms = [(e.rule.function, e.input, read(e.reads), e.rule.meta(c, e.argnum)) for e in rules]
         pushes.append((c, terms, {e.input.serial for e in edges if last_use[e.input.serial] == c.serial}))
-        visited(c, w.size * len(rules))
-    for k in np.ndindex(w.shape):
+        visited(c, w.size * len(directions(w)) * len(rules))
+    for k, (size, turn) in itertools.product(np.ndindex(w.shape), directions(w)):
         unit = np.zeros(w.shape, w.dtype)
-        unit[k] = 1
+        unit[k] = size
         tangents = {w.serial: unit[()]}
         for c, terms, used_up in pushes:
             total = None
@@ -60,5 +62,5 @@ def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
             tangents[c.serial] = np.zeros(c.shape, c.dtype)[()] if total is None else total
             for serial in used_up:
                 del tangents[serial]
-        result[k] = np.vdot(g, tangents[L.serial])
+        result[k] += turn * np.vdot(against, tangents[L.serial]).real
     return result

@@ -11,6 +11,7 @@ graph's leaves and its memo stay as they are. Along edges that no derivative flo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from .._adjoint import MirrorOp
 from .._contributions import AdjointNode
 from .._node import NO_STATIC, Node
 from .._op import OPS, frozen
-from ._graph import Graph, Step, needs, seed, visited
+from ._graph import Graph, Step, directions, needs, seed, visited
 
 __all__ = ["numeric"]
 
@@ -72,7 +73,7 @@ def _differences(L: Node, w: Node, steps: Sequence[Step], still: dict[int, Node]
     place, *computed = moved.values()
     at = still[w.serial]._value
 
-    def target(k: tuple[int, ...], by: float) -> Any:
+    def target(k: tuple[int, ...], by: complex) -> Any:
         value = np.array(at)
         value[k] += by
         place._value = frozen(value)
@@ -80,13 +81,14 @@ def _differences(L: Node, w: Node, steps: Sequence[Step], still: dict[int, Node]
             i._value = i.op.run(i)
         return moved[L.serial]._value
 
-    def difference(k: tuple[int, ...], h: float) -> float:
-        return float(np.vdot(g, target(k, h) - target(k, -h)))
+    def difference(k: tuple[int, ...], direction: complex, h: float) -> float:
+        return float(np.vdot(against, target(k, h * direction) - target(k, -h * direction)).real)
 
-    result = np.empty(w.shape, w.dtype)
-    for k in np.ndindex(w.shape):
-        size = 2.0 ** np.frexp(max(1.0, abs(float(np.asarray(at)[k]))))[1]
-        result[k] = _slope(partial(difference, k), FIRST * size)
+    against = np.conj(g)
+    result = np.zeros(w.shape, w.dtype)
+    for k, (direction, turn) in itertools.product(np.ndindex(w.shape), directions(w)):
+        size = 2.0 ** np.frexp(max(1.0, float(np.abs(np.asarray(at)[k]))))[1]
+        result[k] += turn * _slope(partial(difference, k, direction), FIRST * size)
     return result
 
 

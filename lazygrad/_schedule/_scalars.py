@@ -1,0 +1,145 @@
+"""Programs of single numbers: Python floats in generated source, one statement a row.
+
+A NumPy scalar costs several times what a Python float does. Where Python raises and NumPy goes on (a division by zero,
+an overflow), the schedule made for guards answers instead.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from types import CodeType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ._kernels import Kernel
+from ._program import Program
+from ._source import NotANumber, checks, compiled, kept_in_tracebacks
+
+__all__ = ["Numbers", "expression", "numbers", "only_numbers"]
+
+EXPRESSIONS: dict[Any, str] = {
+    np.add: "{} + {}",
+    np.subtract: "{} - {}",
+    np.multiply: "{} * {}",
+    np.true_divide: "{} / {}",
+    np.negative: "-{}",
+    np.square: "{0} * {0}",
+    np.reciprocal: "1.0 / {}",
+    np.absolute: "abs({})",
+    np.less: "{} < {}",
+    np.less_equal: "{} <= {}",
+    np.greater: "{} > {}",
+    np.greater_equal: "{} >= {}",
+    np.equal: "{} == {}",
+    np.not_equal: "{} != {}",
+    np.maximum: "({0} if {0} >= {1} or {0} != {0} else {1})",
+    np.minimum: "({0} if {0} <= {1} or {0} != {0} else {1})",
+    np.where: "({1} if {0} else {2})",
+    np.power: "pow({}, {})",
+    np.arctan2: "atan2({}, {})",
+    **{getattr(np, f): f"{f}({{}})" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt")},
+    **{getattr(np, f): f"{f}({{}})" for f in ("exp", "expm1", "log", "log1p", "log2", "log10")},
+    **{getattr(np, f"arc{f}"): f"a{f}({{}})" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+}
+LONG = 200  # characters of an expression within another
+SPACE: dict[str, Any] = {name: getattr(math, name) for name in dir(math) if name[0] != "_"}
+
+
+def only_numbers(program: Program, live: list[int]) -> bool:
+    """Whether every row is one real number of double precision, or the outcome of a comparison."""
+    kinds = {program.dtypes[row] for row in live} <= {np.dtype(float), np.dtype(bool)}
+    return kinds and all(not program.shapes[row] for row in live)
+
+
+def expression(kernel: Kernel) -> str | Callable[..., float]:
+    """The expression of a row on Python floats; a function of floats where there is none."""
+    if kernel.kind == "view":
+        return "{}"
+    if (kernel.kind == "ufunc" or kernel.function is np.where) and kernel.function in EXPRESSIONS:
+        return EXPRESSIONS[kernel.function]
+    function, static = kernel.function, kernel.static
+    if kernel.kind == "sum":
+        return "{}"  # of one number
+
+    def of_floats(*values: Any) -> Any:
+        return function(*[np.float64(v) if v.__class__ is float else np.bool_(v) for v in values], **static).item()
+
+    return of_floats
+
+
+@attrs.define(eq=False)
+class Numbers:
+    """Generated source on Python floats."""
+
+    source: str
+    steps: int
+    code: CodeType
+    space: dict[str, Any]
+    nbytes: int = 0
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function; it has no arrays."""
+        space = dict(self.space)
+        exec(self.code, space)
+        function: Callable[..., tuple[Any, ...]] = space["schedule"]
+        return function
+
+
+def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], title: str) -> Numbers:
+    """Write a program of single numbers."""
+    names = dict(params)
+    space: dict[str, Any] = {"NotANumber": NotANumber, **SPACE}
+    taken = [name for _, name in params]
+    lines = [f"    {', '.join(taken)}, = map(float, ({', '.join(taken)},))"] if taken else []
+    checked = checks(program, live)
+    expressions: dict[int, str] = {}
+    uses = [0] * len(program)
+    for row in live:
+        for a in program.args[row]:
+            uses[a] += 1
+    for row in program.outputs:
+        uses[row] += 2
+    for row in live:
+        kernel = program.kernels[row]
+        if kernel is None:
+            if row in program.literals:
+                names[row] = _written(program.literals[row])
+            continue
+        text = expressions.get(id(kernel))
+        if text is None:
+            found = expression(kernel)
+            if not isinstance(found, str):
+                name = f"f{len(space)}_{re.sub(chr(92) + 'W+', '_', kernel.name)}"
+                space[name] = found
+                found = f"{name}({', '.join(['{}'] * len(program.args[row]))})"
+            text = expressions[id(kernel)] = found
+        given = [names[a] for a in program.args[row]]
+        if "{0}" in text and text.count("{0}") > 1:  # it is written twice, so it must not be computed twice
+            for k, name in enumerate(given):
+                if name[0] == "(" and name[1:-1].count(" ") > 0:
+                    lines.append(f"    t{k} = {name}")
+                    given[k] = f"t{k}"
+        written = text.format(*given)
+        if uses[row] == 1 and len(written) < LONG and row not in checked:  # its only reader takes it as it is
+            names[row] = f"({written})"
+            continue
+        names[row] = name = f"v{row}"
+        lines.append(f"    {name} = {written}")
+        if row in checked:
+            lines.append(f"    if {name} != {name}: raise NotANumber")
+    returned = ", ".join([names[row] for row in program.outputs])
+    head = f"def schedule({', '.join(taken)}):"
+    source = "\n".join([head, f'    """{title}"""', *lines, f"    return ({returned},)"]) + "\n"
+    made = Numbers(source, len(lines), compiled(source), space)
+    kept_in_tracebacks(made)
+    return made
+
+
+def _written(value: Any) -> str:
+    if value.dtype.kind == "b":
+        return str(bool(value))
+    return f"({float(value)!r})" if np.isfinite(value) else {"inf": "inf", "-inf": "(-inf)"}.get(str(value), "nan")

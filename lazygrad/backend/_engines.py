@@ -1,0 +1,89 @@
+"""The engines of the seeds as backends: the same graphs, walked by another algorithm."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._differentiator import Differentiator, differentiator
+from .._engine import named_engine
+from .._leaf import constant
+from .._value import handed_out, zeros
+from ._lazy import Graph, LazyBackend
+from ._point import jacobian_by_rows, push_by_rows
+
+__all__ = ["EngineBackend"]
+
+
+class EngineGraph(Graph):
+    """A graph whose derivatives an engine finds: vector-Jacobian products, and what follows from them."""
+
+    def __init__(self, engine: str, *rest: Any) -> None:
+        super().__init__(*rest)
+        self._engine = engine
+        self._slopes: dict[bool, Differentiator] = {}
+        self._gradients: list[tuple[list[Any], dict[int, Any]]] = []
+
+    def clear(self) -> None:
+        """Forget what depends on shapes."""
+        super().clear()
+        self._gradients.clear()
+        self._slopes.clear()
+
+    def _slope(self, d: Differentiator) -> Differentiator:
+        """Of the gradient's product with a vector."""
+        total: Any = constant(np.zeros((), d.target.dtype))
+        for node, direction in zip(self.nodes, self._directions, strict=True):
+            if d.is_connected(node):
+                term = (d.adjoint(node) * direction).sum()
+                total = total + (term.real if node.dtype.kind == "c" else term)
+        return differentiator(total)
+
+    def _pulled(self, kind: str, d: Differentiator, wanted: Sequence[int]) -> list[Any]:
+        self._statistics.evaluated(kind)
+        nodes = [self.nodes[k] for k in wanted]
+        found = d.gradient(nodes, unconnected="none", engine=self._engine)
+        return [zeros(node) if g is None else g for node, g in zip(nodes, found, strict=True)]
+
+    def gradients(self, wanted: Sequence[int]) -> list[Any]:
+        """An engine has no memo of its own, so its answers are kept with the point that they belong to."""
+        known = self._here(self._gradients)
+        if missing := [k for k in wanted if k not in known]:
+            known.update(zip(missing, super().gradients(missing), strict=True))
+        return [known[k] for k in wanted]
+
+    def push(self, tangents: Sequence[Any]) -> list[Any]:
+        """The tangents of the outputs, row by row."""
+        return [handed_out(t) for t in push_by_rows(self.pull, self.values(), tangents)]
+
+    def hessian_times(
+        self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+    ) -> list[Any]:
+        """The engine's gradient of the gradient's product with the vectors, which is a graph, too."""
+        d = differentiator(self.outs[0]) if cotangents is None else self._paired(cotangents)
+        if (cotangents is None) not in self._slopes:
+            self._slopes[cotangents is None] = self._slope(d)
+        for direction, v in zip(self._directions, vectors, strict=True):
+            direction.set(v)
+        return self._pulled("hvp", self._slopes[cotangents is None], wanted)
+
+    def _rows(self, wanted: Sequence[int]) -> list[list[Any]]:
+        rows = jacobian_by_rows(self.pull, self.values(), [self.nodes[k] for k in wanted], wanted)
+        return [[handed_out(matrix) for matrix in row] for row in rows]
+
+
+class EngineBackend(LazyBackend):
+    """One of the algorithms in `lazygrad.engines`.
+
+    Parameters
+    ----------
+    name
+        Of the engine.
+    """
+
+    def __init__(self, name: str) -> None:
+        named_engine(name)
+        super().__init__(functools.partial(EngineGraph, name))

@@ -1,0 +1,105 @@
+"""A function at one point as a backend sees it, and what follows from vector-Jacobian products alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+__all__ = ["Flat", "Point", "Pull", "jacobian_by_rows", "push_by_rows"]
+
+Flat = Callable[..., list[Any]]  # of arrays to a list of arrays, of the backend's own kind
+Pull = Callable[[Sequence[Any], Sequence[int]], list[Any]]  # (cotangents, wanted) -> the cotangents of those arrays
+
+
+class _Evaluates(Protocol):
+    def value(self, at: Point) -> list[Any]: ...
+
+    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]: ...
+
+
+class Point:
+    """A function at one point; it is evaluated there once, and linearised once.
+
+    Attributes
+    ----------
+    function
+        Of as many arrays as there are in `arrays`, which returns a list of arrays.
+    arrays
+        Where: NumPy arrays, all of them float.
+    """
+
+    def __init__(self, backend: _Evaluates, function: Flat, arrays: Sequence[Any]) -> None:
+        self._backend = backend
+        self.function = function
+        self.arrays = list(arrays)
+
+    @functools.cached_property
+    def _linear(self) -> tuple[list[Any], Pull]:
+        return self._backend.vjp(self.function, self.arrays)
+
+    @property
+    def linear(self) -> bool:
+        """Whether the function was linearised: evaluated, with what derivatives need."""
+        return "_linear" in self.__dict__
+
+    def linearise(self) -> None:
+        """Do that."""
+        _ = self._linear
+
+    @functools.cached_property
+    def outs(self) -> list[Any]:
+        """The outputs as NumPy arrays."""
+        return [np.asarray(out) for out in (self._linear[0] if self.linear else self._backend.value(self))]
+
+    def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+        """The vector-Jacobian products by the backend's `vjp`, as NumPy arrays."""
+        return [np.asarray(g) for g in self._linear[1](cotangents, wanted)]
+
+
+def _units(shape: tuple[int, ...], dtype: Any) -> Iterator[tuple[int, Any]]:
+    """Position and cotangent of each element; of a complex one also that of its imaginary part, at the position ~k."""
+    for k in range(int(np.prod(shape))):
+        for position, size in ((k, 1), (~k, -1j)) if dtype.kind == "c" else ((k, 1),):
+            unit = np.zeros(shape, dtype)
+            unit.reshape(-1)[k] = size
+            yield position, unit
+
+
+def _rows(pull: Pull, outs: Sequence[Any], wanted: Sequence[int]) -> Iterator[tuple[int, int, list[Any]]]:
+    """Output, position in it, and what a unit cotangent there pulls back."""
+    zeros = [np.zeros(out.shape, out.dtype) for out in outs]
+    for n, out in enumerate(outs):
+        for position, unit in _units(out.shape, out.dtype):
+            yield n, position, pull([*zeros[:n], unit, *zeros[n + 1 :]], wanted)
+
+
+def push_by_rows(pull: Pull, outs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+    """The Jacobian-vector products of the outputs: one pull for each element."""
+    pushed = [np.zeros(out.shape, out.dtype) for out in outs]
+    for n, position, row in _rows(pull, outs, range(len(tangents))):
+        slope = sum(float(np.sum(g * t).real) for g, t in zip(row, tangents, strict=True))
+        _enter(pushed[n].reshape(-1), position, slope)
+    return pushed
+
+
+def jacobian_by_rows(pull: Pull, outs: Sequence[Any], arrays: Sequence[Any], wanted: Sequence[int]) -> list[list[Any]]:
+    """For each output the Jacobians by the wanted arrays, which are real: one pull for each element."""
+    made = [
+        [np.zeros((int(np.prod(out.shape)), *a.shape), np.result_type(out.dtype, a.dtype)) for a in arrays]
+        for out in outs
+    ]
+    for n, position, row in _rows(pull, outs, wanted):
+        for matrix, g in zip(made[n], row, strict=True):
+            _enter(matrix, position, g)
+    return [
+        [matrix.reshape(out.shape + a.shape) for matrix, a in zip(row, arrays, strict=True)]
+        for out, row in zip(outs, made, strict=True)
+    ]
+
+
+def _enter(into: Any, position: int, part: Any) -> None:
+    """Add a real part at a position, or an imaginary one where it is ~position."""
+    into[max(position, ~position)] += part if position >= 0 else 1j * part

@@ -1,0 +1,66 @@
+"""What a prepared function was asked, and what it had to do for it."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["Points", "Statistics"]
+
+
+@attrs.define
+class Points:
+    """Questions at a point that is remembered, and at a new one.
+
+    Attributes
+    ----------
+    hits
+        Questions at a point whose values are kept.
+    misses
+        Questions at another: as many as there were different points, unless one came back after it was forgotten.
+    """
+
+    hits: int = 0
+    misses: int = 0
+
+
+@attrs.define
+class Statistics:
+    """The counts of one prepared function.
+
+    Attributes
+    ----------
+    schedules
+        How many structures were prepared: one, and one more for each other way through a function that branches
+        on values.
+    points
+        Hits and misses of the point memo.
+    calls
+        By kind of question (``"value"``, ``"gradient"``, ...): how often it was asked. Asking for value and gradient
+        at once counts as both.
+    evaluations
+        By kind: how often something had to be computed for the answer.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> p = lg.backend.prepare(lambda x: np.sum(x**2), np.zeros(2))
+    >>> for x in (np.array([1.0, 2.0]), np.array([1.0, 2.0]), np.array([3.0, 4.0])):
+    ...     answers = p.value(x), p.gradient(x)
+    >>> p.statistics.points
+    Points(hits=4, misses=2)
+    >>> p.statistics.calls["value"], p.statistics.evaluations["value"]
+    (3, 2)
+    """
+
+    schedules: int = 0
+    points: Points = attrs.field(factory=Points)
+    calls: dict[str, int] = attrs.field(factory=dict)
+    evaluations: dict[str, int] = attrs.field(factory=dict)
+
+    def called(self, kind: str) -> None:
+        """Count a question."""
+        self.calls[kind] = self.calls.get(kind, 0) + 1
+
+    def evaluated(self, kind: str) -> None:
+        """Count one that had to be computed."""
+        self.evaluations[kind] = self.evaluations.get(kind, 0) + 1

@@ -1,0 +1,58 @@
+"""What hosts are given: a function, a node or an `Objective`, and where to start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._call import title
+from .._node import Node
+from .flat import POINTS, Objective
+
+__all__ = ["as_arrays", "objective_of"]
+
+
+def objective_of(
+    fun: Any, x0: Any, args: tuple[Any, ...] = (), wrt: Any = None, points: int = POINTS
+) -> tuple[Objective, Any]:
+    """What was given as an objective, and the vector to start from.
+
+    Parameters
+    ----------
+    fun
+        Function of ``(x, *args)``, a node, or an `Objective`.
+    x0
+        Vector or structure of arrays; a node and an `Objective` may do without, and start from where they are.
+    args
+        More arguments of a function.
+    wrt
+        The leaves of a node.
+    points
+        How many points the memo remembers.
+    """
+    args = args if isinstance(args, tuple) else (args,)
+    if not isinstance(fun, (Node, Objective)):
+        if x0 is None:
+            raise TypeError(f"{title(fun)} needs a place to start from: give it `x0`")
+        objective = Objective.of(fun, as_arrays(x0), *args, points=points)
+        return objective, objective.x
+    if args:
+        raise TypeError("args are for functions; a node or an Objective has no more arguments")
+    if isinstance(fun, Node):
+        if wrt is None:
+            raise TypeError(f"which leaves of {fun!r} may move? Name them: `wrt=`")
+        fun = Objective(fun, wrt, points=points)
+    if x0 is None:
+        return fun, fun.x
+    plain = as_arrays(x0)
+    return fun, plain if isinstance(plain, np.ndarray) and plain.shape == (fun.size,) else fun.flat(x0)
+
+
+def as_arrays(x0: Any) -> Any:
+    """What SciPy takes for a vector, such as a list of integers, as one; a structure of arrays as it is."""
+    if type(x0) in (list, tuple) and all(isinstance(leaf, (int, float, np.generic)) for leaf in x0):
+        x0 = np.array(x0)
+    if isinstance(x0, (int, float)):
+        return np.array([x0], dtype=float)
+    return x0.astype(float) if isinstance(x0, (np.ndarray, np.generic)) and x0.dtype.kind in "biu" else x0

@@ -1,0 +1,98 @@
+"""Ipopt by cyipopt: a `Problem` with gradient, Jacobian of the constraints and Hessian of the Lagrangian."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cyipopt
+import numpy as np
+
+from ._given import objective_of
+from .flat import POINTS, Objective
+
+__all__ = ["problem"]
+
+
+def problem(
+    fun: Any,
+    x0: Any = None,
+    args: tuple[Any, ...] = (),
+    *,
+    constraints: Any = None,
+    wrt: Any = None,
+    points: int = POINTS,
+    **bounds: Any,
+) -> cyipopt.Problem:
+    """Return Ipopt's problem of a function, with all derivatives exact.
+
+    Parameters
+    ----------
+    fun
+        Function of ``(x, *args)`` that returns a number; a node; or an `Objective`.
+    x0
+        Where it will start: a vector, or arrays in nested containers. A node or an `Objective` knows.
+    args
+        More arguments, which stay as they are.
+    constraints
+        The same of the constraints, which may have any shape: a function of ``(x, *args)``, a node, an `Objective`.
+    wrt
+        The leaves of nodes.
+    points
+        How many points each memo remembers.
+    bounds
+        ``lb`` and ``ub`` of x, ``cl`` and ``cu`` of the constraints, as `cyipopt.Problem` takes them.
+
+    Returns
+    -------
+    cyipopt.Problem, to be asked ``solve(x0)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lazygrad.plugins.cyipopt import problem
+    >>> x0 = np.array([1.0, 0.5])
+    >>> nlp = problem(lambda x: x[0] + x[1], x0, constraints=lambda x: x[0] ** 2 + x[1] ** 2, cl=[1.0], cu=[1.0])
+    >>> nlp.add_option("print_level", 0)
+    >>> nlp.add_option("sb", "yes")
+    >>> x, info = nlp.solve(x0)
+    >>> x.round(4)
+    array([-0.7071, -0.7071])
+    """
+    objective, start = objective_of(fun, x0, args, wrt, points)
+    given = None if constraints is None else objective_of(constraints, x0, args, wrt, points)[0]
+    m = 0 if given is None else given.residuals(start).size
+    return cyipopt.Problem(n=objective.size, m=m, problem_obj=_Callbacks(objective, given), **bounds)
+
+
+class _Callbacks:
+    """What Ipopt calls: names and signatures are its own."""
+
+    def __init__(self, objective: Objective, constraints: Objective | None) -> None:
+        self._objective, self._constraints = objective, constraints
+
+    def objective(self, x: Any) -> float:
+        """The value."""
+        return self._objective.fun(x)
+
+    def gradient(self, x: Any) -> Any:
+        """Its gradient."""
+        return self._objective.jac(x)
+
+    def constraints(self, x: Any) -> Any:
+        """The constraints; none is an empty array."""
+        return np.empty(0) if self._constraints is None else self._constraints.residuals(x)
+
+    def jacobian(self, x: Any) -> Any:
+        """Their Jacobian, row by row."""
+        return np.empty(0) if self._constraints is None else self._constraints.jacobian_matrix(x).reshape(-1)
+
+    def hessianstructure(self) -> Any:
+        """The lower triangle."""
+        return np.tril_indices(self._objective.size)
+
+    def hessian(self, x: Any, multipliers: Any, factor: float) -> Any:
+        """That of the Lagrangian."""
+        H = factor * self._objective.hess(x)
+        if self._constraints is not None:
+            H += self._constraints.hess(x, multipliers)
+        return H[self.hessianstructure()]

@@ -1,0 +1,384 @@
+"""One vector over named leaves: how optimisers and fitters of other libraries ask a function.
+
+They know one vector x of float64 and ask for values, gradients and products with the Hessian at it, in an order of
+their own and with a fresh copy each time. An `Objective` answers all of that from one graph: the leaves are written
+from the vector, and whatever was computed at the same point - the same bytes - is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._call import Argnums, positions
+from .._checks import check_target
+from .._errors import ShapeError
+from .._leaf import leaf_array
+from .._node import Node
+from .._tree import flatten, leaves
+from ..backend import Statistics, prepare
+from ._vector import Layout, Shared, Some, Vector
+
+__all__ = ["POINTS", "Objective"]
+
+POINTS = 2  # optimisers that ask for gradients come back to one of the last two points, or to none
+
+
+class Objective:
+    """A float node as a function of one vector, with its derivatives.
+
+    Parameters
+    ----------
+    L
+        The target: a node of one element for `fun`, `jac` and kin; of any shape for `residuals` and `jacobian`.
+    wrt
+        The leaves that make up the vector: a node, the name of one, or a list, tuple or dict of them, nested as you
+        like. They follow one another in the order of the structure, each in C order; a complex one as real and
+        imaginary parts by turns.
+    points
+        How many points the memo remembers.
+    backend
+        What computes, by its name in `lazygrad.backend`.
+
+    Raises
+    ------
+    TypeError
+        If the target is no float node, or `wrt` holds something else than leaves.
+
+    Notes
+    -----
+    Vectors are copied on entry, must be real numbers of shape (size,), and may hold nan and inf; answers are fresh
+    float64 arrays that belong to the caller. Each forward node is evaluated once for each point, whatever is asked
+    and in which order. The leaves hold the point asked last; ``objective.x = x`` puts them where you want them.
+
+    It can be pickled if the node can, or the function; another process starts with a memo of its own.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> from lazygrad.plugins.flat import Objective
+    >>> W, b = lg.parameter([[1.0, 2.0]], name="W"), lg.parameter([0.5], name="b")
+    >>> objective = Objective(np.sum(W**2) + np.sum(np.exp(b)), {"W": W, "b": b})
+    >>> objective.size, objective.x
+    (3, array([1. , 2. , 0.5]))
+    >>> objective.fun([1.0, 0.0, 0.0]), objective.jac([1.0, 0.0, 0.0])
+    (2.0, array([2., 0., 1.]))
+    >>> objective.block("W").jac([3.0, 3.0])
+    array([6., 6.])
+    """
+
+    def __init__(self, L: Node, wrt: Any, *, points: int = POINTS, backend: str = "lazy") -> None:
+        check_target(L)
+        prepared = prepare(L, wrt=wrt, points=points, backend=backend)
+        shared = Shared.of(prepared, True, [node.value for node in prepared.signature.nodes])
+        self._set_up(Layout(shared, list(range(len(shared.slices)))))
+
+    @classmethod
+    def of(
+        cls,
+        f: Callable[..., Any],
+        *example: Any,
+        wrt: Argnums = 0,
+        points: int = POINTS,
+        backend: str = "lazy",
+        **kwargs: Any,
+    ) -> Objective:
+        """The same of a function written with NumPy.
+
+        Parameters
+        ----------
+        f
+            Function of all of `example`, which returns a number, an array or a structure of them.
+        example
+            Its arguments. Those that `wrt` names are where `x` starts; the others stay as they are.
+        wrt
+            Which positional arguments make up the vector, as the `argnums` of `lazygrad.grad`.
+        points, backend
+            As for `Objective`.
+        kwargs
+            Keyword arguments, which stay as they are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> def loss(p, t):
+        ...     return np.sum((p["a"] * t + p["b"]) ** 2)
+        >>> objective = Objective.of(loss, {"a": 1.0, "b": 0.0}, np.array([1.0, 2.0]))
+        >>> objective.names, objective.jac([1.0, 1.0])
+        (["['a']", "['b']"], array([16., 10.]))
+        """
+        if isinstance(f, Node):
+            raise TypeError(f"{f!r} is a node: Objective(L, wrt) takes it with its leaves")
+        chosen, single = positions(f, wrt, len(example))
+        if kwargs or chosen != list(range(len(example))):
+            f = Some(f, example, chosen, kwargs)
+        moving = tuple([example[k] for k in chosen])
+        prepared = prepare(f, *moving, wrt=0 if single else tuple(range(len(moving))), points=points, backend=backend)
+        present = prepared.signature.given(moving).leaves
+        shared = Shared.of(prepared, single, [present[k] for k in prepared.signature.wanted])
+        return _made(Layout(shared, list(range(len(shared.slices)))))
+
+    def _set_up(self, layout: Layout) -> None:
+        self._layout = layout
+        self._prepared = layout.shared.prepared
+
+    def __reduce__(self) -> Any:
+        return _made, (self._layout,)
+
+    def __repr__(self) -> str:
+        return f"<Objective of {self.size} numbers in {len(self.names)} leaves: {', '.join(self.names)}>"
+
+    # -- the vector --------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many numbers the vector has."""
+        return self._layout.size
+
+    @property
+    def names(self) -> list[str]:
+        """Where the leaves are in the structure, in the order of the vector."""
+        return [s.place for s in self._layout.slices]
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Their shapes."""
+        return [s.shape for s in self._layout.slices]
+
+    @property
+    def statistics(self) -> Statistics:
+        """How often the memo answered: see `lazygrad.backend`. Blocks share it."""
+        return self._prepared.statistics
+
+    @property
+    def x(self) -> Vector:
+        """The present point, which is the start for optimisers, and where a block keeps the others; a copy.
+
+        Set it to move there: with an objective of nodes the leaves take these values.
+        """
+        return self._layout.present()
+
+    @x.setter
+    def x(self, x: Any) -> None:
+        self._layout.move(self._layout.entered(x))
+
+    def flat(self, tree: Any) -> Vector:
+        """Arrays in the structure of `wrt` as a vector; for a block a list of its leaves, or its only leaf.
+
+        Raises
+        ------
+        TypeError, ShapeError
+            If they have another structure or other shapes.
+        """
+        return self._layout.flat(tree)
+
+    def tree(self, x: Any = None) -> Any:
+        """A vector as arrays in the structure of `wrt`, in the leaves' dtypes; without one the present point."""
+        return self._layout.tree(self.x if x is None else self._layout.entered(x))
+
+    def block(self, *names: Any) -> Objective:
+        """The same target as a function of some leaves; the others stay at the present point.
+
+        Parameters
+        ----------
+        names
+            Which leaves: a key or a place (``"W"`` or ``"['W']"``), for a container all that is in it; the name of
+            a node, or the node.
+
+        Returns
+        -------
+        An objective of a shorter vector. It shares the graph, the memo and the present point: set its `x` to move.
+
+        Raises
+        ------
+        KeyError
+            If there is no such leaf.
+
+        Notes
+        -----
+        Only the derivatives by the block are computed, and only what depends on it is evaluated again.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> objective = Objective.of(lambda p: np.sum(p["a"] ** 2 * p["b"]), {"a": np.ones(2), "b": np.ones(2)})
+        >>> b = objective.block("b")
+        >>> b.x = [3.0, 4.0]
+        >>> b.jac([1.0, 1.0]), objective.block("a").jac([1.0, 1.0])
+        (array([1., 1.]), array([6., 8.]))
+        """
+        if not names:
+            raise KeyError("a block needs the name of a leaf")
+        chosen = {k for name in names for k in self._layout.named(name)}
+        return _made(Layout(self._layout.shared, sorted(chosen)))
+
+    # -- one number --------------------------------------------------------------------------------
+
+    def fun(self, x: Any) -> float:
+        """The value.
+
+        Parameters
+        ----------
+        x
+            Vector of shape (size,); this and the following methods copy it.
+
+        Returns
+        -------
+        A Python float.
+
+        Raises
+        ------
+        TypeError, ShapeError
+            If `x` is no vector of real numbers of that shape, or the target has more than one element.
+        """
+        return _number(self._prepared.value(*self._at(x)))
+
+    __call__ = fun
+
+    def jac(self, x: Any) -> Vector:
+        """The gradient, of shape (size,); errors as for `fun`."""
+        return self._layout.slopes(self._prepared.gradient(*self._at(x), select=self._layout.select))
+
+    def fun_and_jac(self, x: Any) -> tuple[float, Vector]:
+        """Both at once, as ``jac=True`` has it."""
+        value, gradient = self._prepared.value_and_gradient(*self._at(x), select=self._layout.select)
+        return _number(value), self._layout.slopes(gradient)
+
+    def hessp(self, x: Any, p: Any, cotangent: Any = None) -> Vector:
+        """The product of the Hessian with a vector, without the Hessian.
+
+        Parameters
+        ----------
+        x, p
+            Vectors of shape (size,).
+        cotangent
+            Of a target of more than one element: weights in the order of `residuals`, of the sum whose Hessian is
+            meant.
+
+        Returns
+        -------
+        Array of shape (size,).
+        """
+        at = self._at(x)
+        return self._hessian_times(at, self._weights(at, cotangent), p)
+
+    def hess(self, x: Any, cotangent: Any = None) -> Vector:
+        """The Hessian, of shape (size, size): a product with each unit vector, on the same forward values."""
+        at = self._at(x)
+        weights = self._weights(at, cotangent)
+        H = np.empty((self.size, self.size))
+        for k, unit in enumerate(np.eye(self.size)):
+            H[:, k] = self._hessian_times(at, weights, unit)
+        return H
+
+    def hess_operator(self, x: Any, cotangent: Any = None) -> Any:
+        """The Hessian as a `scipy.sparse.linalg.LinearOperator`, for this point also after others have been asked."""
+        at = self._at(x)
+        weights = self._weights(at, cotangent)
+
+        def times(p: Any) -> Vector:
+            return self._hessian_times(at, weights, p)
+
+        return _operator(self.size, self.size, times, times)
+
+    def _weights(self, at: tuple[Any, ...], cotangent: Any) -> dict[str, Any]:
+        return {} if cotangent is None else {"cotangent": _like(self._prepared.value(*at), cotangent)}
+
+    def _hessian_times(self, at: tuple[Any, ...], weights: dict[str, Any], p: Any) -> Vector:
+        vectors = self._layout.tangents(self._layout.entered(p, "p"))
+        return self._layout.slopes(self._prepared.hvp(*at, vectors=vectors, select=self._layout.select, **weights))
+
+    # -- many numbers ------------------------------------------------------------------------------
+
+    def residuals(self, x: Any) -> Vector:
+        """The values of a target of any shape, in C order, of shape (m,); several outputs one after the other."""
+        return _as_vector(self._prepared.value(*self._at(x)))
+
+    def jacobian(self, x: Any) -> Any:
+        """The Jacobian of `residuals` as a `scipy.sparse.linalg.LinearOperator`: products on one memo, no matrix.
+
+        Parameters
+        ----------
+        x
+            Vector of shape (size,).
+
+        Returns
+        -------
+        LinearOperator of shape (m, size), for this point also after others have been asked.
+        """
+        at = self._at(x)
+        value = self._prepared.value(*at)
+
+        def times(p: Any) -> Vector:
+            tangents = self._layout.tangents(self._layout.entered(p, "p"))
+            return _as_vector(self._prepared.jvp(*at, tangents=tangents)[1])
+
+        return _operator(_as_vector(value).size, self.size, times, lambda w: self._pulled(at, value, w))
+
+    def jacobian_matrix(self, x: Any) -> Vector:
+        """The same as a matrix of shape (m, size), for hosts that take nothing else."""
+        at = self._at(x)
+        value = self._prepared.value(*at)
+        if any(s.dtype.kind == "c" for s in self._layout.slices):  # by such a leaf there is no Jacobian of numbers
+            rows = [self._pulled(at, value, unit) for unit in np.eye(_as_vector(value).size)]
+            return np.array(rows).reshape(len(rows), self.size)
+        found = leaves(self._prepared.jacobian(*at, select=self._layout.select))
+        outs = leaves(value)
+        width = len(found) // max(len(outs), 1)
+        blocks = [self._layout.rows(found[n * width : (n + 1) * width], out.size) for n, out in enumerate(outs)]
+        return np.concatenate([np.empty((0, self.size)), *blocks])
+
+    def _pulled(self, at: tuple[Any, ...], value: Any, w: Any) -> Vector:
+        found = self._prepared.vjp(*at, cotangent=_like(value, w), select=self._layout.select)
+        return self._layout.slopes(found)
+
+    def _at(self, x: Any) -> tuple[Any, ...]:
+        """The arguments at a point."""
+        return self._layout.arguments(self._layout.entered(x))
+
+
+def _made(layout: Layout) -> Objective:
+    made = Objective.__new__(Objective)
+    made._set_up(layout)
+    return made
+
+
+def _as_vector(value: Any) -> Vector:
+    """The outputs as one vector."""
+    outs = [np.asarray(out) for out in leaves(value)]
+    for out in outs:
+        if out.dtype.kind not in "biuf":
+            raise TypeError(f"the target has dtype {out.dtype}, but must be real: take its `.real`, `.imag` or `abs`")
+    return np.concatenate([np.empty(0), *[out.reshape(-1) for out in outs]], dtype=np.float64)
+
+
+def _number(value: Any) -> float:
+    found = _as_vector(value)
+    if found.size != 1:
+        raise TypeError(
+            f"the target has {found.size} elements where one is needed: sum them, or ask for `residuals` and `jacobian`"
+        )
+    return float(found[0])
+
+
+def _like(value: Any, cotangent: Any) -> Any:
+    """A vector as a cotangent in the structure of the outputs."""
+    tree = flatten(value)
+    sizes = [np.size(out) for out in tree.leaves]
+    array = leaf_array(cotangent, "vector")
+    if array.size != sum(sizes):
+        raise ShapeError(f"a cotangent has {array.size} elements, but the target {sum(sizes)}")
+    parts = np.split(array.reshape(-1), np.cumsum(sizes[:-1]))
+    return tree.like([part.reshape(np.shape(out)) for part, out in zip(parts, tree.leaves, strict=True)])
+
+
+def _operator(m: int, n: int, times: Callable[[Any], Vector], transposed_times: Callable[[Any], Vector]) -> Any:
+    """A SciPy operator, which may give its vectors as columns."""
+    from scipy.sparse.linalg import LinearOperator  # noqa: PLC0415 - all else here needs no SciPy
+
+    def flat(one: Callable[[Any], Vector]) -> Callable[[Any], Vector]:
+        return lambda v: one(np.reshape(v, -1))
+
+    return LinearOperator((m, n), matvec=flat(times), rmatvec=flat(transposed_times), dtype=np.float64)

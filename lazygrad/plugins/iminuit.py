@@ -1,0 +1,75 @@
+"""iminuit: a `Minuit` whose gradient is exact, and whose parameters have the names of the leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import iminuit
+import numpy as np
+
+from ._given import objective_of
+from .flat import POINTS, Objective
+
+__all__ = ["minuit"]
+
+
+def minuit(
+    fun: Any,
+    x0: Any = None,
+    args: tuple[Any, ...] = (),
+    *,
+    wrt: Any = None,
+    points: int = POINTS,
+    hessian: bool = False,
+    errordef: float | None = None,
+    **options: Any,
+) -> iminuit.Minuit:
+    """Return a `Minuit` of a function, with its gradient.
+
+    Parameters
+    ----------
+    fun
+        Function of ``(x, *args)`` that returns a number, such as chi-square; a node; or an `Objective`.
+    x0
+        Where to start: a vector, or arrays in nested containers. A node or an `Objective` starts where it is.
+    args
+        More arguments, which stay as they are.
+    wrt
+        The leaves of a node.
+    points
+        How many points the memo remembers.
+    hessian
+        Whether Minuit gets the Hessian, too, instead of looking for it by differences of gradients.
+    errordef
+        As Minuit has it: 1 for chi-square, 0.5 for a negative log-likelihood.
+    options
+        As `iminuit.Minuit` takes them.
+
+    Returns
+    -------
+    Minuit of one parameter for each number, named by its leaf: ``a``, ``W[0,1]``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lazygrad.plugins.iminuit import minuit
+    >>> m = minuit(lambda p: (p["a"] - 1) ** 2 + np.sum((p["b"] - 2) ** 2), {"a": 0.0, "b": np.zeros(2)}).migrad()
+    >>> m.parameters, [round(value, 4) for value in m.values]
+    (('a', 'b[0]', 'b[1]'), [1.0, 2.0, 2.0])
+    """
+    objective, start = objective_of(fun, x0, args, wrt, points)
+    given = {"grad": objective.jac, "hessian": objective.hess if hessian else None, "name": list(_names(objective))}
+    made = iminuit.Minuit(objective.fun, start, **{**given, **options})
+    if errordef is not None:
+        made.errordef = errordef
+    return made
+
+
+def _names(objective: Objective) -> Iterator[str]:
+    """A name for each number."""
+    for place, shape in zip(objective.names, objective.shapes, strict=True):
+        leaf = re.sub(r"^\['(.*?)'\]", r"\1", place).removeprefix(".") or "x"
+        for index in np.ndindex(shape):
+            yield leaf + (f"[{','.join(map(str, index))}]" if index else "")

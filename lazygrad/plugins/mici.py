@@ -1,0 +1,196 @@
+"""Mici: its samplers ask lazygrad for derivatives up to the third order, under ``backend="lazygrad"``.
+
+Importing this module registers the backend. Functions are written with NumPy.
+
+>>> import mici, numpy as np
+>>> import lazygrad.plugins.mici
+>>> system = mici.systems.EuclideanMetricSystem(lambda q: np.sum(q**4) / 4, backend="lazygrad")
+>>> state = mici.states.ChainState(pos=np.array([1.0, 2.0]), mom=None, dir=1)
+>>> system.grad_neg_log_dens(state)
+array([1., 8.])
+
+Mici 0.4's systems with a position-dependent metric forget the backend when they make the gradient: give it to them as
+``grad_neg_log_dens=lazygrad.plugins.mici.grad_and_value(f)``.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+from mici import autodiff
+
+from .._jacobians import hessian, jacrev
+from ..backend import Prepared
+from ._asked import Asked, arrays
+
+__all__ = [
+    "Derivative",
+    "grad_and_value",
+    "hessian_grad_and_value",
+    "jacobian_and_value",
+    "mhp_jacobian_and_value",
+    "mtp_hessian_grad_and_value",
+    "prepared",
+    "register",
+    "vjp_and_value",
+    "wrapped",
+]
+
+
+class _Questions:
+    """All that Mici asks about one function: of the function, and of its derivatives as functions again."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.first = Asked(function)
+        self.hessian = Asked(hessian(function))
+        self.jacobian = Asked(jacrev(function))
+        self.second = False  # whether products with second derivatives of a vector are asked for
+
+    def __reduce__(self) -> Any:  # graphs stay where they are: another process prepares its own
+        return _questions, (self.function,)
+
+    def value(self, x: Any) -> Any:
+        return _own(self.first.at((x,)).value(x))
+
+    def vjp_and_value(self, x: Any) -> Any:
+        return functools.partial(_pulled, self.first, x), self.value(x)
+
+    def grad_and_value(self, x: Any) -> Any:
+        value, (gradient,) = self.first.at((x,)).value_and_gradient(x)
+        return _own(gradient), _own(value)
+
+    def jacobian_and_value(self, x: Any) -> Any:
+        if self.second:
+            return _own(self.jacobian.at((x,)).value(x)), self.value(x)
+        (found,) = self.first.at((x,)).jacobian(x)
+        return _own(found), self.value(x)
+
+    def mhp_jacobian_and_value(self, x: Any) -> Any:
+        return functools.partial(_pulled, self.jacobian, x), *self.jacobian_and_value(x)
+
+    def hessian_grad_and_value(self, x: Any) -> Any:
+        return _own(self.hessian.at((x,)).value(x)), *self.grad_and_value(x)
+
+    def mtp_hessian_grad_and_value(self, x: Any) -> Any:
+        return functools.partial(_pulled, self.hessian, x), *self.hessian_grad_and_value(x)
+
+
+def _pulled(asked: Asked, x: Any, cotangent: Any) -> Any:
+    (found,) = asked.at((x,)).vjp(x, cotangent=cotangent)
+    return _own(found)
+
+
+def _own(found: Any) -> Any:
+    """The caller's own array, or a number."""
+    return np.array(found)[()]
+
+
+_ASKED: weakref.WeakValueDictionary[Any, _Questions] = weakref.WeakValueDictionary()
+
+
+def _questions(function: Callable[..., Any]) -> _Questions:
+    """The same for all that is made of a function, as long as something of it is alive: so they share one memo."""
+    if isinstance(function, Derivative) and function._kind == "value":
+        return function._asked
+    try:
+        found = _ASKED.get(function)
+        if found is None:
+            found = _ASKED[function] = _Questions(function)
+    except TypeError:  # what cannot be hashed
+        found = _Questions(function)
+    return found
+
+
+@attrs.frozen(eq=False, repr=False)
+class Derivative:
+    """What is made of a function: it takes a position, and can be pickled if the function can."""
+
+    _asked: _Questions
+    _kind: str
+
+    def __call__(self, x: Any) -> Any:
+        """The answer at a position, in arrays of the caller's own."""
+        (position,) = arrays((x,))
+        return getattr(self._asked, self._kind)(position.copy())  # Mici goes on in place
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} of {self._asked.function!r}>"
+
+
+def vjp_and_value(func: Callable[..., Any]) -> Derivative:
+    """Make the function of a pair: v -> v @ J with the Jacobian J of `func`, and its value."""
+    return Derivative(_questions(func), "vjp_and_value")
+
+
+def grad_and_value(func: Callable[..., Any]) -> Derivative:
+    """Make the function of a pair: the gradient of `func`, which returns one number, and its value."""
+    return Derivative(_questions(func), "grad_and_value")
+
+
+def hessian_grad_and_value(func: Callable[..., Any]) -> Derivative:
+    """Make the function of three: Hessian, gradient and value of `func`, which returns one number."""
+    return Derivative(_questions(func), "hessian_grad_and_value")
+
+
+def mtp_hessian_grad_and_value(func: Callable[..., Any]) -> Derivative:
+    """Make the function of four: m -> sum_ij m_ij d3f/dx_i dx_j dx_k, Hessian, gradient and value of `func`."""
+    return Derivative(_questions(func), "mtp_hessian_grad_and_value")
+
+
+def jacobian_and_value(func: Callable[..., Any]) -> Derivative:
+    """Make the function of a pair: the Jacobian of `func`, which returns an array, and its value."""
+    return Derivative(_questions(func), "jacobian_and_value")
+
+
+def mhp_jacobian_and_value(func: Callable[..., Any]) -> Derivative:
+    """Make the function of three: m -> sum_ij m_ij d2f_i/dx_j dx_k, Jacobian and value of `func`."""
+    asked = _questions(func)
+    asked.second = True
+    return Derivative(asked, "mhp_jacobian_and_value")
+
+
+def wrapped(function: Callable[..., Any]) -> Derivative:
+    """What Mici wraps: a function itself shares its values with its derivatives; a derivative is ready."""
+    return function if isinstance(function, Derivative) else Derivative(_questions(function), "value")
+
+
+def prepared(function: Callable[..., Any]) -> tuple[Prepared, ...]:
+    """What is asked behind a function: the `statistics` tell what was asked, and what was computed.
+
+    Parameters
+    ----------
+    function
+        A function given to Mici with ``backend="lazygrad"``, or what was made of it.
+
+    Returns
+    -------
+    One for the function, and for its Hessian or Jacobian as functions, for each shape and dtype of positions; none
+    if nothing was asked, or what Mici made of it is gone.
+    """
+    asked = function._asked if isinstance(function, Derivative) else _ASKED.get(function)
+    if asked is None:
+        return ()
+    return tuple([p for a in (asked.first, asked.hessian, asked.jacobian) for p in a.prepared.values()])
+
+
+def register(name: str = "lazygrad") -> autodiff.AutodiffBackend:
+    """Register the backend with Mici; importing this module does it under the name ``"lazygrad"``.
+
+    Parameters
+    ----------
+    name
+        What systems call it, in small letters.
+    """
+    backend = autodiff.AutodiffBackend(sys.modules[__name__], True, wrapped)
+    autodiff._REGISTERED_BACKENDS[name] = backend
+    return backend
+
+
+register()

@@ -1,0 +1,76 @@
+"""NLopt: callbacks for `nlopt.opt`, which fill in the gradient where the algorithm asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .flat import Objective
+
+__all__ = ["callback", "vector_callback"]
+
+
+def callback(objective: Objective) -> Callable[[Any, Any], float]:
+    """A target or constraint for ``set_min_objective``, ``add_inequality_constraint`` and kin.
+
+    Parameters
+    ----------
+    objective
+        Of one number.
+
+    Returns
+    -------
+    Function of ``(x, grad)``, which returns the value and writes the gradient into `grad` unless that is empty.
+
+    Examples
+    --------
+    >>> import nlopt, numpy as np
+    >>> from lazygrad.plugins.flat import Objective
+    >>> from lazygrad.plugins.nlopt import callback
+    >>> objective = Objective.of(lambda x: (x[0] - 1) ** 2 + (x[1] + 2) ** 2, np.zeros(2))
+    >>> optimizer = nlopt.opt(nlopt.LD_LBFGS, objective.size)
+    >>> optimizer.set_min_objective(callback(objective))
+    >>> optimizer.optimize(objective.x).round(6)
+    array([ 1., -2.])
+    """
+
+    def value(x: Any, grad: Any) -> float:
+        if grad.size:
+            grad[:] = objective.jac(x)
+        return objective.fun(x)
+
+    return value
+
+
+def vector_callback(objective: Objective) -> Callable[[Any, Any, Any], None]:
+    """Constraints for ``add_inequality_mconstraint`` and ``add_equality_mconstraint``.
+
+    Parameters
+    ----------
+    objective
+        Of any shape: as many constraints as it has elements.
+
+    Returns
+    -------
+    Function of ``(result, x, grad)``, which writes the values into `result` and the Jacobian into `grad` unless
+    that is empty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lazygrad.plugins.flat import Objective
+    >>> from lazygrad.plugins.nlopt import vector_callback
+    >>> constraints = vector_callback(Objective.of(lambda x: x**2 - 1, np.ones(2)))
+    >>> values, jacobian = np.empty(2), np.empty((2, 2))
+    >>> constraints(values, np.array([1.0, 2.0]), jacobian)
+    >>> values, jacobian
+    (array([0., 3.]), array([[2., 0.],
+           [0., 4.]]))
+    """
+
+    def values(result: Any, x: Any, grad: Any) -> None:
+        result[:] = objective.residuals(x)
+        if grad.size:
+            grad[:] = objective.jacobian_matrix(x)
+
+    return values

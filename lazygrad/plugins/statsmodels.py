@@ -1,0 +1,69 @@
+"""statsmodels: maximum likelihood with exact scores and Hessians."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from statsmodels.base import model as base
+
+from .flat import Objective
+
+__all__ = ["GenericLikelihoodModel"]
+
+
+class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
+    """`statsmodels`' class of this name, whose score and Hessian are derived from the likelihood.
+
+    Derive from it as from statsmodels' own, and write ``loglikeobs(params)`` (or ``nloglikeobs``, or ``loglike``) with
+    NumPy; everything else follows: ``score``, ``score_obs``, ``hessian``, and what statsmodels makes of them.
+
+    Notes
+    -----
+    Data are constants of the graph: a model of other data is another model. What you override yourself counts instead
+    of ours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lazygrad.plugins.statsmodels import GenericLikelihoodModel
+    >>> class Exponential(GenericLikelihoodModel):
+    ...     def loglikeobs(self, params):
+    ...         eta = self.exog @ params
+    ...         return eta - self.endog * np.exp(eta)
+    >>> model = Exponential(np.array([1.0, 2.0, 3.0]), np.ones((3, 1)))
+    >>> model.score(np.zeros(1)), model.hessian(np.zeros(1))
+    (array([-3.]), array([[-6.]]))
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._derived: dict[str, Objective] = {}
+        super().__init__(*args, **kwargs)
+        self._written: Callable[..., Any] = self.loglike
+        self.loglike: Callable[..., Any] = self._remembered  # so that the optimiser's values are remembered
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_derived": {}}
+
+    def _of(self, f: Any, params: Any) -> Objective:
+        x = np.asarray(params, dtype=float)
+        known = self._derived.get(f.__name__)
+        if known is None or known.size != x.size:
+            known = self._derived[f.__name__] = Objective.of(f, x)
+        return known
+
+    def _remembered(self, params: Any) -> float:
+        return self._of(self._written, params).fun(params)
+
+    def score(self, params: Any) -> Any:
+        """The gradient of the log-likelihood."""
+        return self._of(self._written, params).jac(params)
+
+    def score_obs(self, params: Any) -> Any:
+        """The gradient of each observation's, of shape (nobs, size)."""
+        return self._of(self.loglikeobs, params).jacobian_matrix(params)
+
+    def hessian(self, params: Any) -> Any:
+        """The Hessian of the log-likelihood."""
+        return self._of(self._written, params).hess(params)

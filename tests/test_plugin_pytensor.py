@@ -1,0 +1,439 @@
+"""PyTensor as a host: its own checks of derivatives, its rewrites, and what runs for it."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+
+pytensor = pytest.importorskip("pytensor")
+
+import pytensor.tensor as pt  # noqa: E402
+from pytensor.gradient import NullTypeGradError, hessian, verify_grad  # noqa: E402
+
+import lazygrad.plugins.pytensor as plugin  # noqa: E402
+from lazygrad.plugins.pytensor import LazyOp, function  # noqa: E402
+
+FROM_3 = int(pytensor.__version__.split(".")[0]) >= 3
+
+
+@pytest.fixture(autouse=True)
+def linker():
+    """The one that compiles nothing."""
+    with pytensor.config.change_flags(linker="vm", cxx=""):
+        yield
+
+
+def normal(*shape, dtype=float, seed=0):
+    return np.asarray(np.random.default_rng(seed + len(shape) + sum(shape)).normal(size=shape), dtype)
+
+
+def symbols(*arrays, known=True):
+    """Variables for some arrays, with known or unknown shapes."""
+    return [
+        pt.TensorType(a.dtype.name, shape=a.shape if known else (None,) * a.ndim)(name)
+        for a, name in zip(arrays, "xyz", strict=False)
+    ]
+
+
+def ops(program):
+    return [str(node.op) for node in program.maker.fgraph.toposort() if isinstance(node.op, LazyOp)]
+
+
+def dense(x, W, b):
+    return np.tanh(x @ W + b)
+
+
+def total(x):
+    return np.sum(np.exp(x) * x[::-1])
+
+
+def halved(x):
+    """A way that depends on values."""
+    while np.sum(x * x) > 1:
+        x = x / 2 + 0.1 * np.sin(x)
+    return x
+
+
+CASES = {
+    "layer": (dense, (normal(4, 3), normal(3, 2), normal(2))),
+    "number": (lambda x: np.sin(x) ** 2, (normal(),)),
+    "sum": (lambda x: np.sum(x**3), (normal(2, 3),)),
+    "broadcast": (lambda x, y: np.exp(x) * y, (normal(2, 1), normal(3))),
+    "linear": (lambda x: 2 * x, (normal(3),)),
+    "unconnected": (lambda x, y: np.cumsum(x) + y.shape[0], (normal(3), normal(2))),
+    "branches": (halved, (np.array([3.0, 2.0]),)),
+    "inverse": (np.linalg.inv, (normal(2, 2) + 3 * np.eye(2),)),
+    "row and column": (lambda x, y: x @ y, (normal(1, 3), normal(3, 1))),
+}
+
+
+# -- derivatives --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_verify_grad(name):
+    f, arrays = CASES[name]
+    op = function(f)
+    verify_grad(op, list(arrays), rng=np.random.default_rng(0))
+    assert op.statistics.evaluations["vjp"] >= len(arrays)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "unconnected"])
+def test_verify_grad_of_a_gradient(name):
+    f, arrays = CASES[name]
+    op = function(f)
+
+    def slope(*inputs):
+        return pytensor.grad(pt.sum(op(*inputs) ** 2), inputs[0])
+
+    verify_grad(slope, list(arrays), rng=np.random.default_rng(0))
+    assert op.statistics.evaluations["vjp of vjp"] >= len(arrays)
+
+
+def test_third_order():
+    x, c = symbols(normal(3), normal(3))
+    op = function(total)
+    second = pytensor.grad(pt.sum(pytensor.grad(op(x), x) * c), x)
+    third = pytensor.function([x, c], pytensor.grad(pt.sum(second * c), x))
+    v, w = normal(3), normal(3, seed=1)
+    expected = lg.grad(lambda x: lg.hvp(total, x, w) @ w)(v)
+    np.testing.assert_allclose(third(v, w), expected, rtol=1e-12)
+    assert op.statistics.misses == 1
+
+
+def test_the_hessian():
+    (x,) = symbols(v := normal(3))
+    op = function(total)
+    program = pytensor.function([x], [op(x), pytensor.grad(op(x), x), hessian(op(x), x)])
+    with lg.record() as report:
+        found = program(v)
+    for array, expected in zip(found, (total(v), lg.grad(total)(v), lg.hessian(total)(v)), strict=True):
+        np.testing.assert_allclose(array, expected, rtol=1e-12)
+    assert (op.statistics.misses, op.statistics.schedules) == (1, 1)  # value, gradient and all rows at one point
+    assert [node.op.name for node in report.values.computed].count("exp") == 1
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_the_product_with_a_jacobian(direct):
+    X, W, b = CASES["layer"][1]
+    x, t = symbols(X, X)
+    op = function(dense)
+    y = op(x, W, b)
+    if FROM_3:
+        made = pytensor.gradient.pushforward(y, x, t, use_op_pushforward=direct)
+    else:
+        made = pytensor.gradient.Rop(y, x, t, use_op_rop_implementation=direct)
+    T = normal(4, 3, seed=1)
+    _, expected = lg.jvp(lambda x: dense(x, W, b), X, T)
+    np.testing.assert_allclose(pytensor.function([x, t], made)(X, T), expected, rtol=1e-12)
+    assert ("jvp" in op.statistics.evaluations) == direct
+
+
+def test_results_come_in_the_structure_of_the_function():
+    def f(p, power, kind):
+        return {"sum": np.sum(p["x"] ** power), "both": [p["x"] * p["y"], p["y"]], "kind": kind}
+
+    x, y = symbols(normal(3), normal(3))
+    out = function(f)({"y": y, "x": x}, 2, "power")
+    assert out["kind"] == "power"
+    L = out["both"][0][1] + out["sum"]
+    program = pytensor.function([x, y], [out["sum"], *out["both"], *pytensor.grad(L, [x, y])])
+    u, v, unit = normal(3), normal(3, seed=1), np.array([0.0, 1.0, 0.0])
+    for array, expected in zip(program(u, v), (np.sum(u**2), u * v, v, v * unit + 2 * u, u * unit), strict=True):
+        np.testing.assert_allclose(array, expected, rtol=1e-12)
+
+
+# -- what runs ----------------------------------------------------------------------------------------
+
+
+def test_only_what_is_asked_for_runs():
+    arrays = CASES["layer"][1]
+    inputs = symbols(*arrays)
+    op = function(dense)
+    by_last = pytensor.function(inputs, pytensor.grad(pt.sum(op(*inputs)), inputs[2]))
+    assert ops(by_last) == ["vjp of dense"]
+    with lg.record() as report:
+        by_last(*arrays)
+    assert report.rules_run == 2  # of tanh and of the sum that b is in
+    assert [node.name for node in report.adjoints.computed if node.op is None] == ["b"]
+
+
+def test_value_and_gradients_share_their_nodes():
+    arrays = CASES["layer"][1]
+    inputs = symbols(*arrays)
+    op = function(dense)
+    y = op(*inputs)
+    everything = pytensor.function(inputs, [y, *pytensor.grad(pt.sum(y), inputs)])
+    with lg.record() as report:
+        first = everything(*arrays)
+    assert [node.op.name for node in report.values.computed].count("tanh") == 1
+    assert len(report.adjoints.computed) == len(set(report.adjoints.computed)) == 5  # of three leaves and two nodes
+    assert (op.statistics.misses, op.statistics.hits) == (1, 3)
+    with lg.record() as report:
+        again = everything(*[a.copy() for a in arrays])
+    assert report.rules_run == len(report.values.computed) == 0
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_changed_block_computes_what_it_reaches():
+    def f(x, y):
+        slow, fast = np.tanh(x), np.exp(y)
+        slow.name, fast.name = "slow", "fast"
+        return np.sum(slow * fast)
+
+    x, y = symbols(normal(3), normal(3))
+    op = function(f, points=1)
+    L = op(x, y)
+    by_y = pytensor.function([x, y], [L, pytensor.grad(L, y)])
+    with lg.record() as report:
+        for k in range(5):
+            by_y(normal(3), normal(3, seed=k))
+    names = [node.name for node in report.values.computed]
+    assert (names.count("slow"), names.count("fast")) == (1, 5)
+    assert [node.name for node in report.adjoints.computed if node.op is None] == ["y"] * 5
+    assert not [node for node in report.adjoints.computed if node.name == "slow"]
+
+
+def test_equal_questions_are_one():
+    (x,) = symbols(v := normal(3))
+    op = function(total)
+    program = pytensor.function([x], [op(x) + op(x), pytensor.grad(op(x), x) + pytensor.grad(2 * op(x), x)])
+    assert sorted(ops(program)) == ["total", "vjp of total", "vjp of total"]  # for the cotangents 1 and 2
+    np.testing.assert_allclose(program(v)[1], 3 * lg.grad(total)(v))
+
+
+def test_the_shape_of_a_gradient_needs_no_evaluation():
+    (x,) = symbols(normal(3), known=False)
+    op = function(np.tanh, np.zeros(1))
+    shape = pytensor.function([x], pytensor.grad(pt.sum(op(x)), x).shape)
+    assert shape(normal(5)).tolist() == [5]
+    assert ops(shape) == []
+    assert op.statistics.evaluations == {}
+
+
+def test_the_shape_of_a_result():
+    (x,) = symbols(normal(3))
+    assert function(lambda x: x[1:])(x).type.shape == (2,)
+    (u,) = symbols(normal(3), known=False)
+    y = function(lambda x: x[1:], np.zeros(2))(u)
+    assert y.type.shape == (None,)
+    assert pytensor.function([u], y.shape)(normal(7)).tolist() == [6]
+    size = pytensor.function([u], function(total, np.zeros(2))(u).shape)
+    assert (size(normal(7)).tolist(), ops(size)) == ([], [])
+
+
+# -- shapes and dtypes --------------------------------------------------------------------------------
+
+
+def test_other_shapes_may_come():
+    (x,) = symbols(normal(3), known=False)
+    op = function(total, normal(3))
+    slope = pytensor.function([x], pytensor.grad(op(x), x))
+    for n in (2, 5, 0, 2):
+        np.testing.assert_allclose(slope(normal(n)), lg.grad(total)(normal(n)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(), (3,), (0, 2)])
+def test_dtypes_and_shapes_stay(shape, dtype):
+    (x,) = symbols(v := normal(*shape, dtype=dtype))
+    op = function(lambda x: np.tanh(x) * x)
+    y = op(x)
+    assert (y.type.dtype, y.type.shape) == (dtype, shape)
+    slope = pytensor.grad(pt.sum(y), x)
+    second = pytensor.grad(pt.sum(slope**2), x)
+    for made in pytensor.function([x], [y, slope, second])(v):
+        assert isinstance(made, np.ndarray)
+        assert (made.dtype, made.shape) == (dtype, shape)
+        assert made.flags.writeable
+
+
+def test_mixed_dtypes():
+    arrays = normal(3, dtype="float32"), normal(3)
+    x, y = symbols(*arrays)
+    product = function(lambda x, y: x * y)(x, y)
+    assert product.type.dtype == "float64"
+    by_x, by_y = pytensor.function([x, y], pytensor.grad(pt.sum(product), [x, y]))(*arrays)
+    assert (by_x.dtype, by_y.dtype) == ("float32", "float64")
+
+
+def test_integers_are_data():
+    labels = np.array([0, 1, 1])
+    arrays = normal(3, 2), labels
+    x, k = symbols(*arrays)
+    loss = function(lambda x, k: lg.ops.cross_entropy(x, k).mean(), *arrays)
+    L = loss(x, k)
+    slope = pytensor.function([x, k], pytensor.grad(L, x))
+    expected = lg.grad(lambda x: lg.ops.cross_entropy(x, labels).mean())(arrays[0])
+    np.testing.assert_allclose(slope(*arrays), expected)
+    with pytest.raises(pytensor.gradient.DisconnectedInputError):
+        pytensor.grad(L, k)
+
+
+def test_complex_gradients_are_refused():
+    z = pt.zvector("z", shape=(2,))
+    y = function(lambda z: np.abs(z))(z)
+    np.testing.assert_allclose(y.eval({z: [3 + 4j, 1j]}), [5.0, 1.0])
+    with pytest.raises(NullTypeGradError, match="real and imaginary parts"):
+        pytensor.grad(pt.sum(y), z)
+
+
+# -- what a host may do -------------------------------------------------------------------------------
+
+
+def test_work_in_place_leaves_the_memo_alone():
+    (x,) = symbols(v := normal(3))
+    op = function(np.tanh)
+    inplace = pytensor.function([x], [pt.exp(op(x)) * 2, pytensor.grad(pt.sum(op(x)), x) + 1])
+    assert any(node.op.destroy_map for node in inplace.maker.fgraph.toposort())
+    for _ in range(2):
+        y, slope = inplace(v)
+        np.testing.assert_allclose(y, 2 * np.exp(np.tanh(v)))
+        np.testing.assert_allclose(slope, 2 - np.tanh(v) ** 2)
+        y[:] = slope[:] = np.nan
+
+
+def test_arguments_may_change_afterwards():
+    x = pytensor.shared(normal(3), borrow=True)
+    ask = pytensor.function([], function(total, np.zeros(3))(x))
+    held = x.get_value(borrow=True)
+    first = ask()
+    held[:] = 1.0
+    np.testing.assert_allclose((first, ask()), (total(normal(3)), total(np.ones(3))))
+
+
+def test_nan_is_a_number_like_others():
+    (x,) = symbols(np.zeros(2))
+    op = function(lambda x: np.sum(np.where(x > 0, x, 0.0) * x))
+    ask = pytensor.function([x], [op(x), pytensor.grad(op(x), x)])
+    for _ in range(2):
+        value, slope = ask(np.array([np.nan, 2.0]))
+        assert np.isnan(value)
+        assert slope[1] == 4
+    assert op.statistics.misses == 1
+    assert ask(np.array([1.0, 2.0]))[0] == 5
+
+
+@pytest.mark.parametrize("linker", ["py", "vm", "cvm", "numba"])
+def test_linkers(linker):
+    if linker == "numba" and not hasattr(plugin, "numba_funcify"):
+        pytest.skip("PyTensor finds no numba")
+    arrays = CASES["layer"][1]
+    inputs = symbols(*arrays)
+    op = function(dense)
+    y = op(*inputs)
+    with pytensor.config.change_flags(linker=linker, cxx=""):
+        program = pytensor.function(inputs, [y, *pytensor.grad(pt.sum(y), inputs)])
+        found = program(*arrays)
+    expected = [dense(*arrays), *lg.grad(lambda *a: np.sum(dense(*a)), (0, 1, 2))(*arrays)]
+    for array, right in zip(found, expected, strict=True):
+        np.testing.assert_allclose(array, right, rtol=1e-12)
+    assert op.statistics.misses == 1
+
+
+def test_copies_and_pickles_start_anew():
+    arrays = CASES["layer"][1]
+    inputs = symbols(*arrays)
+    op = function(dense, *arrays)
+    y = op(*inputs)
+    first = pytensor.function(inputs, [y, *pytensor.grad(pt.sum(y), inputs)])
+    found = first(*arrays)
+    for other in (pickle.loads(pickle.dumps(first)), copy.deepcopy(first)):
+        with lg.record() as report:
+            for a, b in zip(found, other(*arrays), strict=True):
+                np.testing.assert_array_equal(a, b)
+        assert [node.op.name for node in report.values.computed].count("tanh") == 1
+    assert op.statistics.misses == 1
+
+
+# -- errors -------------------------------------------------------------------------------------------
+
+
+def notes(error):
+    """Those of an exception, and of the one that it was made from: PyTensor 2 makes a new one of the old one's text."""
+    found = []
+    while error is not None:
+        found += getattr(error, "__notes__", [])
+        error = error.__context__
+    return "\n".join(found)
+
+
+def test_an_exception_of_the_function_comes_out_as_itself():
+    @lg.primitive(vjp=lambda g: g)
+    def picky(x):
+        if x.max() > 1:
+            raise ArithmeticError("too large")
+        return x
+
+    def f(x):
+        y = picky(x)
+        y.name = "hidden layer"
+        return np.sum(y)
+
+    (x,) = symbols(np.zeros(2))
+    op = function(f)
+    ask = pytensor.function([x], pytensor.grad(op(x), x) + op(x))
+    with pytest.raises(ArithmeticError, match="too large") as caught:
+        ask(np.array([0.0, 2.0]))
+    assert "hidden layer" in notes(caught.value)
+    np.testing.assert_array_equal(ask(np.array([0.0, 1.0])), [2.0, 2.0])
+
+
+def test_an_exception_while_the_graph_is_built():
+    def f(x):
+        if x[0] <= 0:
+            raise ValueError("not positive")
+        return np.log(x)
+
+    (x,) = symbols(np.zeros(2))
+    with pytest.raises(ValueError, match="not positive") as caught:
+        function(f)(x)
+    assert "give an example" in caught.value.__notes__[-1]
+    np.testing.assert_allclose(function(f, np.ones(2))(x).eval({x: [1.0, np.e]}), [0.0, 1.0])
+
+
+def test_wrong_calls_are_told():
+    op = function(dense)
+    x, W, b = symbols(*CASES["layer"][1])
+    unknown = symbols(*CASES["layer"][1], known=False)
+    with pytest.raises(lg.ShapeError, match=r"dense .* that of x, .*give an example"):
+        op(*unknown)
+    with pytest.raises(TypeError, match="no variable"):
+        op(*CASES["layer"][1])
+    with pytest.raises(TypeError, match="object") as caught:
+        op(x, W, np.array([None, 1.0]))
+    assert "b must be a dense tensor" in caught.value.__notes__[-1]
+    with pytest.raises(lg.ShapeError, match=r"W of dense is .* but has shape \(2,\) in the example"):
+        function(dense, np.zeros((4, 3)), np.zeros(2), np.zeros(2))(*unknown)
+    with pytest.raises(lg.ShapeError, match=r"x of dense is .* but has shape \(5, 3\) in the example"):
+        function(dense, np.zeros((5, 3)), np.zeros((3, 2)), np.zeros(2))(x, *unknown[1:])
+    with pytest.raises(TypeError, match="structure of its example"):
+        function(dense, np.zeros((4, 3)))(x, W, b)
+    with pytest.raises(TypeError, match=r"pass its `.value`"):
+        op(x, W, lg.parameter(np.zeros(2)))
+    with pytest.raises(lg.ShapeError, match=r"\(4, 3\).*\(2, 2\)"):
+        op(x, *symbols(normal(2, 2)), b)
+    with pytest.raises(ValueError, match="points must be at least 1"):
+        function(dense, points=0)
+
+
+def test_shapes_that_do_not_fit_when_it_runs():
+    x, y = symbols(normal(3), normal(3), known=False)
+    op = function(lambda x, y: np.sum(x * y), np.zeros(3), np.zeros(3))
+    ask = pytensor.function([x, y], op(x, y))
+    with pytest.raises(lg.ShapeError, match=r"\(3,\).*\(2,\)"):
+        ask(normal(3), normal(2))
+    assert ask(np.ones(2), np.ones(2)) == 2
+
+
+def test_results_must_not_depend_on_values():
+    (x,) = symbols(np.zeros(2))
+    growing = function(lambda x: x if x[0] <= 0 else np.concatenate([x, x]))
+    ask = pytensor.function([x], growing(x))
+    np.testing.assert_array_equal(ask(np.zeros(2)), np.zeros(2))
+    with pytest.raises(lg.ShapeError, match=r"shape \(4,\) here, but .*must not depend on values"):
+        ask(np.ones(2))

@@ -82,9 +82,7 @@ def main():
     both = function(loss, mode="both")
     v = jax.tree.map(jnp.ones_like, p)
     product = jax.jvp(lambda p: jax.grad(both)(p, x, y), (p,), (v,))[1]
-    theirs = jax.jvp(
-        jax.grad(lambda p: jnp.mean((jnp.tanh(jnp.tanh(x @ p["W1"]) @ p["W2"]) - y) ** 2)), (p,), (v,)
-    )[1]
+    theirs = jax.jvp(jax.grad(lambda p: jnp.mean((jnp.tanh(jnp.tanh(x @ p["W1"]) @ p["W2"]) - y) ** 2)), (p,), (v,))[1]
     agree = all(np.allclose(product[k], theirs[k]) for k in p)
     print(f"\nThe Hessian's product with a vector is that of JAX itself: {agree}")
 

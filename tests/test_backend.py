@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import no_collector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lazygrad as lg
-from conftest import no_collector
 from lazygrad.backend import prepare
 
 X, Y, Z = np.array([0.5, -1.0, 2.0]), np.array([1.0, 0.25, -0.5]), np.array([3.0, 1.0, 2.0])

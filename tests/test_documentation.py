@@ -25,6 +25,7 @@ from lazygrad._primitive import Primitive
 
 MODULES = [
     "lazygrad",
+    "lazygrad.backend",
     "lazygrad.compat.autograd",
     "lazygrad.engines",
     "lazygrad.inspect",

@@ -135,16 +135,34 @@ def pymanopt_product(out):
     assert re.search(rf"^forward values: \d+, and each computed {points} times$", out, re.M)
 
 
+def jax_perturbed(out):
+    """Each question runs what it needs and was not there: one gradient's rules, one layer for a changed block."""
+    assert re.findall(r"^(by .*|the .*?): (\d.*|nothing)$", out, re.M) == [
+        ("the value", "2 layer"),
+        ("by the last block alone", "1 by weights"),
+        ("by both blocks", "1 by input, 1 by weights"),
+        ("by the data", "1 by input"),
+        ("by both blocks, again", "nothing"),
+        ("the last block's", "1 by weights, 2 layer"),
+    ]
+    ((gradients, layers),) = re.findall(r"^30 steps: (\d+) by weights, (\d+) layer$", out, re.M)
+    assert (int(gradients), int(layers)) == (29, 30)  # the first point was known; the first layer came once
+    first, last = re.findall(r"^loss: (\S+) -> (\S+)$", out, re.M)[0]
+    assert float(last) < 0.5 * float(first)
+    assert out.endswith("is that of JAX itself: True\n")
+
+
 CHECKS = {
     "attribution.py": attribution,
     "cli.py": cli,
     "collins.py": collins,
     "digits.py": digits,
     "engines.py": engines,
+    "jax_perturbed.py": jax_perturbed,
     "pymanopt_product.py": pymanopt_product,
     "tomassoli.py": tomassoli,
 }
-HOSTS = {"pymanopt_product.py": "pymanopt"}  # what an example is for, and may not be there
+HOSTS = {"jax_perturbed.py": "jax", "pymanopt_product.py": "pymanopt"}  # what an example is for, and may not be there
 
 
 def test_every_example_has_a_check():

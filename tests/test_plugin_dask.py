@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - Dask may not be there
 """Dask: questions as collections, on every scheduler; and losses of shards that workers keep, and lose."""
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from test_ops import naming
 
 import lazygrad as lg
 import lazygrad.plugins.dask as lazy
+from lazygrad._primitive import REQUIRED
+from lazygrad._rule import UNDEFINED, ZERO
 from lazygrad.plugins._dask_pickle import by_value, made
 from lazygrad.plugins._dask_workers import Failed, Replica, _OutOfStep
 
@@ -98,7 +101,7 @@ def test_every_op_and_rule_runs_as_a_task_of_another_process() -> None:
     tried = set()
     for row in TABLE:
         smooth = ((name, case) for name, case in row.cases() if case.order and case.wrt)
-        for name, case in itertools.islice(smooth, 2):
+        for name, case in itertools.islice(smooth, 1):
             with naming(name), np.errstate(all="ignore"):
                 leaves, node = case.build()
                 cotangent = lg.constant(np.ones(node.shape, node.dtype))
@@ -284,10 +287,8 @@ def test_wrong_questions() -> None:
 
 
 def test_marks_and_ops_survive_pickling_by_value() -> None:
-    from lazygrad._primitive import REQUIRED
-    from lazygrad._rule import UNDEFINED, ZERO
-
-    assert all(a is b for a, b in zip(made(by_value([ZERO, UNDEFINED, REQUIRED])), [ZERO, UNDEFINED, REQUIRED]))
+    for mark in (ZERO, UNDEFINED, REQUIRED):
+        assert made(by_value(mark)) is mark
     assert made(by_value(lg.ops.tanh)) is lg.ops.tanh
     x = lg.parameter([0.5, 1.0])
     assert same_bits(lg.gradient(made(by_value(squash))(x).sum(), x), lg.gradient(squash(x).sum(), x))
@@ -435,7 +436,7 @@ def test_wrong_parameters_and_losses(here: lazy.DataParallel) -> None:
         lazy.data_parallel(loss, data(), p, client="tcp://somewhere")
     with pytest.raises(TypeError, match="int"):
         lazy.data_parallel(loss, data(), {"W1": np.arange(3)}, client="local")
-    with pytest.raises(TypeError, match="one number.*shape") as caught:
+    with pytest.raises(TypeError, match=r"one number.*shape") as caught:
         lazy.data_parallel(lambda p, shard: p * shard, [np.ones(2)], 1.0, client="local")
     assert any("in shard 0" in note for note in caught.value.__notes__)
     here.close()

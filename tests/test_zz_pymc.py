@@ -29,7 +29,7 @@ Y = (rng.random(60) < 1 / (1 + np.exp(-(X @ [1.0, -2.0] + 0.5)))).astype(float)
 @pytest.fixture(autouse=True)
 def linker():
     """The one that compiles nothing."""
-    with pytensor.config.change_flags(linker="vm", cxx="", mode="FAST_COMPILE"):
+    with pytensor.config.change_flags(mode=pytensor.compile.mode.Mode(linker="vm", optimizer="fast_run").excluding("fusion"), cxx=""):
         yield
 
 

@@ -21,6 +21,7 @@ from ._source import NotANumber, checks
 __all__ = ["Levels", "levelled"]
 
 Kind = tuple[tuple[int, ...], np.dtype[Any]]  # what rows share an array
+WORTH = 8  # rows to a batch, below which gathering them costs more than it saves
 BATCH_COST, ROW_COST = 4e-6, 1.5e-8  # seconds, roughly: what a batch costs, and each number in it
 
 
@@ -45,7 +46,11 @@ class Levels:
     batches: list[_Batch]
     outputs: list[tuple[Kind, int]]
     checked: list[tuple[Kind, Any]]
-    source: str = ""
+
+    @property
+    def source(self) -> str:
+        """What each batch does, a line each."""
+        return "\n".join([_written(batch) for batch in self.batches])
 
     @property
     def steps(self) -> int:
@@ -173,6 +178,8 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
         if kernel is not None:
             depth[row] = d = 1 + max([depth[a] for a in args[row]])
             groups.setdefault((d, id(kernel), kinds[row], *[kinds[a] for a in args[row]]), []).append(row)
+    if len(live) < WORTH * len(groups):
+        return None
     counts: dict[Kind, int] = {}
     place = np.zeros(len(program), np.intp)
 
@@ -199,9 +206,7 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
     checked: dict[Kind, list[int]] = {}
     for row in checks(program, live):
         checked.setdefault(kinds[row], []).append(int(place[row]))
-    made = Levels(counts, literals, leaves, batches, outputs, [(k, np.array(rows)) for k, rows in checked.items()])
-    made.source = "\n".join([_written(batch) for batch in batches])
-    return made
+    return Levels(counts, literals, leaves, batches, outputs, [(k, np.array(rows)) for k, rows in checked.items()])
 
 
 def _written(batch: _Batch) -> str:

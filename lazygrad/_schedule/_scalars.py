@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from operator import add, mul, sub, truediv
 from types import CodeType
 from typing import Any
 
@@ -19,7 +20,7 @@ from ._kernels import Kernel
 from ._program import Program
 from ._source import NotANumber, checks, compiled, kept_in_tracebacks
 
-__all__ = ["Numbers", "expression", "numbers", "only_numbers"]
+__all__ = ["Numbers", "Tape", "expression", "numbers", "only_numbers", "taped"]
 
 EXPRESSIONS: dict[Any, str] = {
     np.add: "{} + {}",
@@ -143,3 +144,88 @@ def _written(value: Any) -> str:
     if value.dtype.kind == "b":
         return str(bool(value))
     return f"({float(value)!r})" if np.isfinite(value) else {"inf": "inf", "-inf": "(-inf)"}.get(str(value), "nan")
+
+
+# -- where compiling the source would take too long ---------------------------------------------------
+
+
+@attrs.define(eq=False)
+class Tape:
+    """The same rows one after another in a loop: slower than source, but there at once."""
+
+    rows: list[tuple[Any, int, int | None]]  # function, places of its arguments
+    leaves: int
+    start: list[Any]  # literals, after the leaves
+    outputs: list[int]
+    checked: list[int]
+    nbytes: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
+
+    @property
+    def source(self) -> str:
+        """What each row does, a line each."""
+        base = self.leaves + len(self.start)
+        return "\n".join([f"v{base + k} = {f.__name__}(v{i}, v{j})" for k, (f, i, j) in enumerate(self.rows)])
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function; it has no arrays."""
+
+        def schedule(*values: Any) -> tuple[Any, ...]:
+            v = [*map(float, values), *self.start]
+            append = v.append
+            for f, i, j in self.rows:
+                append(f(v[i]) if j is None else f(v[i], v[j]))
+            for k in self.checked:
+                if v[k] != v[k]:
+                    raise NotANumber
+            return tuple([v[k] for k in self.outputs])
+
+        return schedule
+
+
+DIRECT = {f"{{}} {sign} {{}}": f for sign, f in (("+", add), ("-", sub), ("*", mul), ("/", truediv))}
+
+
+def _function(kernel: Kernel) -> Callable[..., Any]:
+    """What computes a row from one or two floats."""
+    text = expression(kernel)
+    if not isinstance(text, str):
+        return text
+    if text in DIRECT:
+        return DIRECT[text]
+    if text.endswith("({})"):
+        found: Callable[..., Any] = {"abs": abs, **SPACE}[text[:-4]]
+        return found
+    names = "abc"[: 1 + max(text.count("{}") - 1, *[k for k in range(3) if f"{{{k}}}" in text], 0)]
+    function: Callable[..., Any] = eval(f"lambda {', '.join(names)}: {text.format(*names)}", dict(SPACE))
+    return function
+
+
+def taped(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Tape | None:
+    """The rows for a loop; None if one takes more than two numbers."""
+    place = {row: k for k, (row, _) in enumerate(params)}
+    start: list[Any] = []
+    for row in live:
+        if row in program.literals:
+            place[row] = len(params) + len(start)
+            start.append(program.literals[row].item())
+    functions: dict[int, Callable[..., Any]] = {}
+    rows: list[tuple[Any, int, int | None]] = []
+    base = len(params) + len(start)
+    for row in live:
+        kernel, args = program.kernels[row], program.args[row]
+        if kernel is None:
+            continue
+        if not 1 <= len(args) <= 2:
+            return None
+        function = functions.get(id(kernel))
+        if function is None:
+            function = functions[id(kernel)] = _function(kernel)
+        place[row] = base + len(rows)
+        rows.append((function, place[args[0]], place[args[1]] if len(args) == 2 else None))
+    outputs = [place[row] for row in program.outputs]
+    return Tape(rows, len(params), start, outputs, [place[row] for row in checks(program, live)])

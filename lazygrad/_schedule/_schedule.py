@@ -15,13 +15,13 @@ from .._context import Look
 from .._node import Node
 from ._levels import Levels, levelled
 from ._program import Program, lowered
-from ._scalars import Numbers, numbers, only_numbers
+from ._scalars import Numbers, Tape, numbers, only_numbers, taped
 from ._source import Branched, NotANumber, Straight, leaf_names, straight
 from ._steps import Steps, stepped
 
 __all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule"]
 
-Form = Straight | Numbers | Levels | Steps
+Form = Straight | Numbers | Tape | Levels | Steps
 BACKENDS = ("auto", "numpy", "numba")
 NO_TWINS: Mapping[int, Node] = MappingProxyType({})
 
@@ -113,7 +113,9 @@ def written(program: Program, params: Sequence[tuple[int, str]], exact: bool) ->
         levels = levelled(program, live, params)
         if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
             return levels
-    if rows > (20_000 if floats else 3_000) and not program.looks:
+    if floats and rows > 30_000 and (tape := taped(program, live, params)) is not None:
+        return tape
+    if rows > 3_000 and not floats and not program.looks:
         return stepped(program, live, params)
     if floats:
         return numbers(program, live, params, "")

@@ -473,22 +473,17 @@ PASSING = frozenset(
 
 def checks(program: Program, live: Sequence[int]) -> set[int]:
     """Rows whose value is nan somewhere if a guard would have kept out a nan: those with the fewest numbers."""
-    best: dict[int, int] = {}
-    readers: dict[int, list[int]] = {}
+    kernels, args = program.kernels, program.args
+    guarded = [row for row in live if (k := kernels[row]) is not None and k.guarded is not None]
+    if not guarded:
+        return set()
+    sizes = [math.prod(shape) for shape in program.shapes]
+    best = list(range(len(kernels)))  # of all rows that a nan goes on to
     for row in reversed(live):
-        kernel = program.kernels[row]
-        if kernel is None:
-            continue
-        found = row
-        for reader in readers.get(row, ()):
-            k = program.kernels[reader]
-            if k is not None and k.name in PASSING and _size(program, best[reader]) <= _size(program, found):
-                found = best[reader]
-        best[row] = found
-        for a in program.args[row]:
-            readers.setdefault(a, []).append(row)
-    return {best[row] for row in live if (k := program.kernels[row]) is not None and k.guarded is not None}
-
-
-def _size(program: Program, row: int) -> int:
-    return math.prod(program.shapes[row])
+        kernel = kernels[row]
+        if kernel is not None and kernel.name in PASSING:
+            found = best[row]
+            for a in args[row]:
+                if sizes[found] <= sizes[best[a]]:
+                    best[a] = found
+    return {best[row] for row in guarded}

@@ -100,7 +100,8 @@ class _At:
 
         def total(*arrays: Any) -> list[Any]:
             terms = [(out * w).sum() for out, w in zip(self._point.function(*arrays), weights, strict=True)]
-            return [sum(term.real if np.iscomplexobj(w) else term for term, w in zip(terms, cotangents, strict=True))]
+            real = self._backend.namespace.real
+            return [sum(real(term) if np.iscomplexobj(w) else term for term, w in zip(terms, cotangents, strict=True))]
 
         return Point(self._backend, total, self._point.arrays)
 

@@ -29,6 +29,13 @@ class Point:
         Of as many arrays as there are in `arrays`, which returns a list of arrays.
     arrays
         Where: NumPy arrays, all of them float.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> at = Point(lg.backend.get("lazy"), lambda x, y: [x * y], [np.array(2.0), np.array(3.0)])
+    >>> at.outs, at.pull([np.array(1.0)], [1])
+    ([array(6.)], [array(2.)])
     """
 
     def __init__(self, backend: _Evaluates, function: Flat, arrays: Sequence[Any]) -> None:

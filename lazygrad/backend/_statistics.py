@@ -17,6 +17,14 @@ class Points:
         Questions at a point whose values are kept.
     misses
         Questions at another: as many as there were different points, unless one came back after it was forgotten.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> p = lg.backend.prepare(lambda x: x * x, 1.0)
+    >>> answers = [p.value(2.0), p.gradient(2.0), p.value(-2.0)]
+    >>> p.statistics.points
+    Points(hits=1, misses=2)
     """
 
     hits: int = 0

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 from dask.base import is_dask_collection
-from distributed import Client, Future
+from distributed import Actor, Client, Future
 
 from .._errors import LazygradError
 from .._tree import flatten
@@ -229,8 +229,10 @@ class Cluster:
         address = min(self._workers(), key=taken.count)
         data = {k: shard for k, shard in group.shards.items() if isinstance(shard, Future)}
         future = self.client.submit(Replica, data, actor=True, workers=[address], allow_other_workers=True, pure=False)
-        group.actor = future.result()
-        (group.address,) = self.client.who_has(future)[future.key]
+        future.result()
+        (address,) = self.client.who_has(future)[future.key]
+        with self.client.as_current():  # an actor asks through the client that is current when it is made
+            group.actor, group.address = Actor(Replica, address, future.key), address
 
     def even(self, groups: Sequence[Group]) -> None:
         """Take a group from where there are several, if a worker has come that has none."""

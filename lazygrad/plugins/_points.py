@@ -14,12 +14,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .._context import same
 from .._differentiator import Differentiator
 from .._leaf import constant, parameter
 from .._node import Node, lock
 from .._set import update
 from .._tangents import Tangents
-from .._traced import Traced, same, signature, traced
+from .._traced import Traced, signature, traced
 from .._transforms import _pairing as paired
 from .._tree import flatten
 from .._value import forward_rec, zeros

@@ -48,7 +48,7 @@ class Question:
                 f"{self.name} got tensors of the devices {', '.join(str(t.device) for t in tensors)}: move them to one "
                 f"with `.to(device)`"
             )
-        if False:
+        if device.type == "meta":
             return self.shapes(tensors)
         arrays = [_array(t, self.name) for t in tensors]
         try:

@@ -8,10 +8,13 @@ import datetime
 import subprocess
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from peers import PACKAGES, PEERS
+from script import tables
 
 FAMILIES = {
     "W1": "one_parameter",
@@ -46,13 +49,13 @@ def cell(row: Row | None) -> str:
     return f"{row.ratio:.2f}{verdict} [{duration(row.setup)}, {duration(row.first)}]"
 
 
-def markdown(tables: Sequence[Table]) -> str:
+def markdown(measured: Sequence[Table]) -> str:
     """The table of the README."""
     lines = [
         f"| work | {' | '.join(COLUMNS)} | peers |",
         "|---" * (len(COLUMNS) + 2) + "|",
     ]
-    for table in tables:
+    for table in measured:
         others = [
             f"{row.name} {cell(row) if row.ratio is not None else row.note}" for row in table.rows if row.kind in PEERS
         ]
@@ -65,10 +68,10 @@ def markdown(tables: Sequence[Table]) -> str:
     return "\n".join(lines)
 
 
-def ahead(tables: Sequence[Table]) -> list[str]:
+def ahead(measured: Sequence[Table]) -> list[str]:
     """Where a peer is faster than the best of ours."""
     found = []
-    for table in tables:
+    for table in measured:
         ours = best(table, [kind for kinds in COLUMNS.values() for kind in kinds])
         peers = [row for row in table.rows if row.kind in PEERS and row.ratio is not None]
         if ours is None:
@@ -79,38 +82,44 @@ def ahead(tables: Sequence[Table]) -> list[str]:
     return found
 
 
-def missed(tables: Sequence[Table]) -> list[str]:
+def missed(measured: Sequence[Table]) -> list[str]:
     """The targets that are not reached, and by how much."""
     return [
         f"{table.family} {table.title}: {row.name} {row.ratio:.2f}, {row.ratio / row.target:.2f} times the target"
-        for table in tables
+        for table in measured
         for row in table.rows
         if row.met is False and row.ratio and row.target
     ]
 
 
+def family(name: str, options: Namespace) -> list[Table] | None:
+    """The tables of one script, which runs in a process of its own: what it leaves in caches slows no other."""
+    if options.quick:  # nobody looks at the times
+        return tables(import_module(name).questions(True), options)
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "tables.json"
+        command = [sys.executable, str(Path(__file__).parent / f"{name}.py"), "--json", str(written)]
+        command += ["--rounds", str(options.rounds), "--only", options.only, *(["--peers"] if options.peers else [])]
+        failed = subprocess.run(command, check=False).returncode
+        return None if failed else load(written)
+
+
 def main() -> int:
     """Run the scripts; what fails is named at the end."""
     options = arguments(__doc__)
-    given = ["--rounds", str(options.rounds), "--only", options.only]
-    given += [flag for flag in ("--quick", "--peers") if getattr(options, flag[2:])]
-    here = Path(__file__).parent
-    tables: list[Table] = []
+    found: list[Table] = []
     failed = []
-    with tempfile.TemporaryDirectory() as folder:
-        for family, name in FAMILIES.items():
-            written = Path(folder) / f"{name}.json"
-            command = [sys.executable, str(here / f"{name}.py"), *given, "--json", str(written)]
-            if subprocess.run(command, check=False).returncode or not written.exists():
-                failed.append(f"{family} ({name})")
-            else:
-                tables += load(written)
-    save(tables, options.json)
+    for label, name in FAMILIES.items():
+        some = family(name, options)
+        if some is None:
+            failed.append(f"{label} ({name})")
+        found += some or []
+        save(found, options.json)
     print(f"\n{datetime.date.today()}, {versions('attrs', 'numba', *(PACKAGES if options.peers else ()))}\n")
-    print(markdown(tables))
-    for title, found in (("Where a peer is ahead", ahead(tables)), ("Targets missed", missed(tables))):
+    print(markdown(found))
+    for title, lines in (("Where a peer is ahead", ahead(found)), ("Targets missed", missed(found))):
         print(f"\n{title}:")
-        print("\n".join(f"- {line}" for line in found) or "- nowhere")
+        print("\n".join(f"- {line}" for line in lines) or "- nowhere")
     if failed:
         print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
     return bool(failed)

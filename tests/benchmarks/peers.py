@@ -59,7 +59,7 @@ def torch_eager() -> Make:
     )
 
     def make(question: Question) -> Run:
-        convert = kept(question, torch.as_tensor)
+        convert = kept(question, lambda a: torch.as_tensor(np.asarray(a)))  # a float alone would be float32
         asked = sorted({k for query in question.queries for k in query})
 
         def run(*arrays: Any) -> Answer:

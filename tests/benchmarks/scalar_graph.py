@@ -123,7 +123,7 @@ def questions(quick: bool) -> Iterator[Question]:
                 value=True,
                 targets={"rebuilt": first, "transform": first, "compiled": repeated, "numba": "CasADi"},
                 peers=peers(n),
-                tolerance=1e-6,
+                tolerance=1e-7,
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness import Question, Table, arguments, compare, save, versions  # isort: skip  (pins the threads)
 
+from argparse import Namespace
 from collections.abc import Callable, Iterable
 
 import ours
@@ -14,8 +15,13 @@ def script(description: str | None, questions: Callable[[bool], Iterable[Questio
     """Time all questions of a family, one after the other, and print their tables."""
     options = arguments(description)
     print(versions(*(peers.PACKAGES if options.peers else ())))
-    tables: list[Table] = []
-    for question in questions(options.quick):
+    save(tables(questions(options.quick), options), options.json)
+
+
+def tables(questions: Iterable[Question], options: Namespace) -> list[Table]:
+    """Time questions, with all candidates that are wanted."""
+    found: list[Table] = []
+    for question in questions:
         if options.only not in question.title:
             continue
         others = peers.candidates(question) if options.peers else []
@@ -23,5 +29,5 @@ def script(description: str | None, questions: Callable[[bool], Iterable[Questio
         for note in question.notes:
             table.notes.append(note(question))
             print(f"  {table.notes[-1]}")
-        tables.append(table)
-    save(tables, options.json)
+        found.append(table)
+    return found

@@ -646,6 +646,21 @@ def test_other_shapes_below_a_node_are_followed() -> None:
         p.gradient(X)
 
 
+def test_a_node_that_a_function_closes_over_may_change() -> None:
+    data = lg.constant(np.ones((4, 3)))
+    p = prepare(lambda w: np.sum(np.tanh(data @ w) ** 2), X)
+    for value in (np.ones((4, 3)), np.full((4, 3), 0.5), np.ones((4, 3)), np.ones((2, 3)), np.full((2, 3), 0.5)):
+        data.set(value)
+        for x in (X, Y, X):
+            f = lambda w, d=value: np.sum(np.tanh(d @ w) ** 2)  # noqa: E731
+            np.testing.assert_allclose(p.value(x), f(x))
+            np.testing.assert_allclose(p.gradient(x), lg.grad(f)(x))
+            np.testing.assert_allclose(p.hvp(x, vectors=Z), lg.hvp(f, x, Z))
+            np.testing.assert_allclose(p.jvp(x, tangents=Z)[1], lg.grad(f)(x) @ Z)
+            np.testing.assert_allclose(p.jacobian(x), lg.grad(f)(x))
+    assert p.statistics.schedules == 2
+
+
 def test_points_keep_no_graph_alive() -> None:
     W = lg.parameter(X)
     L = np.sum(W * W)

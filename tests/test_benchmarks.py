@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import itertools
 import json
 import subprocess
 import sys
@@ -121,7 +120,7 @@ def test_right_answers_are_timed(harness, cubes):
     assert [row.name for row in table.rows] == ["by hand", "someone"]
     assert table.rows[0].ratio == 1
     assert len(calls) == harness.CHECKED + 2 + table.rounds + 1
-    assert not any(np.array_equal(a, b) for a, b in itertools.pairwise(calls))
+    assert len({x.tobytes() for x in calls}) == len(calls)  # a memo has nothing to answer from
 
 
 def test_failures_of_peers_are_noted_and_others_are_not(harness, cubes):

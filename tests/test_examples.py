@@ -152,17 +152,32 @@ def jax_perturbed(out):
     assert out.endswith("is that of JAX itself: True\n")
 
 
+def dask_shards(out):
+    """Only what has changed and what is asked for moves; neither another place nor a killed worker changes a bit."""
+    assert "\ndL/dW3: 13 tasks; dL/dW1: 19; both: 20\n" in out
+    assert out.count(": bit for bit as computed here: True\n") == 2
+    moved = re.findall(r"^(.+?): +(\S+) KiB out, +(\S+) KiB back$", out, re.M)
+    both = {name: (float(there), float(back)) for name, there, back in moved}
+    block, everything = 2 * 128 * 10 * 8 / 1024, 2 * (64 * 128 + 128 + 128 * 128 + 128 + 128 * 10 + 10) * 8 / 1024
+    assert both["W3 changes, dL/dW3"] == (block, block)
+    assert both["all parameters change, all"] == (round(everything, 1), round(everything, 1))
+    assert both["the same questions again"] == (0, 0)
+    assert "\nas in one process, bit for bit: True\nwith a worker killed half-way:  True\n" in out
+    assert "\nshards built again:             True\n" in out
+
+
 CHECKS = {
     "attribution.py": attribution,
     "cli.py": cli,
     "collins.py": collins,
+    "dask_shards.py": dask_shards,
     "digits.py": digits,
     "engines.py": engines,
     "jax_perturbed.py": jax_perturbed,
     "pymanopt_product.py": pymanopt_product,
     "tomassoli.py": tomassoli,
 }
-HOSTS = {"jax_perturbed.py": "jax", "pymanopt_product.py": "pymanopt"}  # what an example is for, and may not be there
+HOSTS = {"jax_perturbed.py": "jax", "pymanopt_product.py": "pymanopt", "dask_shards.py": "distributed"}  # what an example is for, and may not be there
 
 
 def test_every_example_has_a_check():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import os
@@ -428,7 +429,7 @@ def test_wrong_parameters_and_losses(here: lazy.DataParallel) -> None:
         with pytest.raises(error, match=match):
             here.gradient(wrong)
         assert same_bits(here.gradient(), expected)
-    with pytest.raises(KeyError, match="no gradient is named 'W7'"):
+    with pytest.raises(KeyError, match="W7"):
         here.gradient(select="W7")
     with pytest.raises(ValueError, match="at least one shard"):
         lazy.data_parallel(loss, [], p)
@@ -557,7 +558,7 @@ def test_cluster_workers_keep_graph_and_memo(client: Any, tmp_path: Path) -> Non
             file.write(".")
         return np.tanh(x)
 
-    tanh = lg.primitive(told, vjp=lambda g, out: g * (1 - out * out), shape="elementwise")
+    tanh = lg.primitive(told, vjp=lambda g, out: g * (1 - out * out), shape="x")
 
     def deep(p: Any, shard: Any) -> Any:
         return np.sum(tanh(shard @ p["W1"]) @ p["W2"])
@@ -630,14 +631,24 @@ def test_cluster_workers_forget_what_is_closed(client: Any) -> None:
     def actors(dask_worker: Any) -> int:
         return len(dask_worker.state.actors)
 
+    def come_to(count: int) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while (found := sum(client.run(actors).values())) != count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found == count
+
+    gc.collect()
+    assert come_to(0)
     totals = [lazy.data_parallel(loss, data(), parameters(), client=client) for _ in range(2)]
-    assert sum(client.run(actors).values()) == 4
+    assert come_to(4)
     totals[0].close()
-    del totals  # and what is only dropped
-    deadline = time.monotonic() + PATIENCE
-    while sum(client.run(actors).values()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert sum(client.run(actors).values()) == 0
+    assert come_to(2)
+    del totals  # one is only dropped
+    gc.collect()
+    assert come_to(0)
+    with pytest.raises(TypeError, match="one number"):
+        lazy.data_parallel(lambda p, shard: p * shard, [np.ones(2), np.ones(2)], 1.0, client=client)
+    assert come_to(0)
 
 
 def test_cluster_a_killed_worker_changes_no_sum(client: Any, tmp_path: Path) -> None:

@@ -55,12 +55,14 @@ class Program:
     literals: dict[int, Any] = attrs.field(factory=dict)
     outputs: list[int] = attrs.field(factory=list)
     looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
+    checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
         return len(self.kernels)
 
-    def _row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+    def row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        """A new row."""
         self.kernels.append(kernel)
         self.args.append(args)
         self.shapes.append(shape)
@@ -72,7 +74,7 @@ class Program:
         """The row of a leaf: a literal if it is a number in an expression or the seed, else its value at each call."""
         if "number" in node.static or node.static["leaf"] == "seed":
             return self.literal(node._value)
-        row = self._row(None, (), node.shape, node.dtype)
+        row = self.row(None, (), node.shape, node.dtype)
         self.leaves[row] = node
         self.origins[row] = node
         return row
@@ -85,7 +87,7 @@ class Program:
         key = (value.shape, value.dtype, value.tobytes()) if value.size <= SMALL else (id(value),)
         row = self._known.get(key)
         if row is None:
-            row = self._known[key] = self._row(None, (), value.shape, value.dtype)
+            row = self._known[key] = self.row(None, (), value.shape, value.dtype)
             self.literals[row] = value
         return row
 
@@ -131,7 +133,7 @@ class Program:
             if value is not None and value.shape == shape and value.dtype == dtype:
                 row = self._known[key] = self.literal(value)
                 return row
-        row = self._row(kernel, args, shape, dtype)
+        row = self.row(kernel, args, shape, dtype)
         self._known[key] = row
         return row
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from .._context import Look, same
 from .._node import Node, label
+from ._blocks import Chain, blocked
 from ._kernels import Kernel
 from ._program import Program, Shape
 
@@ -149,6 +150,7 @@ class Writer:
     owner: dict[int, str] = attrs.field(factory=dict)  # row -> the array it is written to
     static: set[str] = attrs.field(factory=set)  # names that mean the same array in each call
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
+    prefix: str = "b"  # of the names of arrays that lie ready
 
     def lifetimes(self) -> None:
         """Which memory each row may show, and who reads it last."""
@@ -168,7 +170,7 @@ class Writer:
                     last[h] = row
         end = len(program)
         for row in program.outputs:
-            for h in holds[row]:
+            for h in holds.get(row, ()):  # (of a chain, those it holds)
                 last[h] = end
 
     def write(self) -> None:
@@ -242,7 +244,14 @@ class Writer:
         program = self.program
         shape, dtype = program.shapes[row], program.dtypes[row]
         given = [self.names[a] for a in program.args[row]]
-        if kernel.kind == "view":
+        if kernel.kind == "part":
+            self.names[row] = self.place(row, kernel, shape, dtype, wanted)
+        elif kernel.kind == "chain":
+            self.names[row] = ""
+            self.chain(row, kernel.function, given)
+        elif kernel.kind == "total":
+            self.names[row] = f"s{program.args[row][0]}_{kernel.function}"
+        elif kernel.kind == "view":
             self.view(row, kernel, given[0])
         elif not shape:
             self.names[row] = f"v{row}"
@@ -259,6 +268,31 @@ class Writer:
             out = self.place(row, kernel, shape, dtype, wanted)
             self.names[row] = out
             self.say(self.into(row, kernel, given, out), row)
+
+    def chain(self, row: int, chain: Chain, given: list[str]) -> None:
+        """A loop over blocks: the rows of a chain for one block after the other."""
+        inner = _Block(
+            chain.program, self.exact, chain.rows, {}, checked=chain.checked, outer=self, chained=row, prefix=f"t{row}_"
+        )
+        flat = []
+        for a, name in zip([*chain.given, *chain.stored], given, strict=True):
+            if chain.program.shapes[a]:
+                flat.append((f"{name}_", name))
+                inner.names[a] = f"{name}_"
+            else:
+                inner.names[a] = name
+        inner.write()
+        spans = [(k, min(k + chain.block, chain.size)) for k in range(0, chain.size, chain.block)]
+        temporaries = [name for name, _, _ in inner.buffers]
+        self.buffers += [(name, (chain.block,), dtype) for name, _, dtype in inner.buffers]
+        for whole, name in flat:
+            self.lines.append(f"    {whole} = {name}.reshape(-1)")
+        for k in range(len(chain.sums)):
+            self.lines.append(f"    s{row}_{k} = 0.0")
+        self.lines.append(f"    for i, j in {self.constant_object(spans)}:")
+        for name in temporaries:  # the last block is shorter
+            self.lines.append(f"        {name}_ = {name}[:j - i]")
+        self.lines += [f"    {line}" for line in inner.lines]
 
     def say(self, text: str, row: int) -> None:
         """Add a line, with the node it is for."""
@@ -335,7 +369,7 @@ class Writer:
         if free:
             name = free.pop()
         else:
-            name = f"b{len(self.buffers)}"
+            name = f"{self.prefix}{len(self.buffers)}"
             self.buffers.append((name, shape, dtype))
             self.static.add(name)
         self.owner[row] = name
@@ -383,6 +417,65 @@ class Writer:
         return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
 
 
+@attrs.define(eq=False)
+class _Block(Writer):
+    """The statements for one block of a chain: what they read and store in full are slices."""
+
+    outer: Writer = attrs.field(kw_only=True)
+    chained: int = attrs.field(kw_only=True)  # the row of the chain in the outer program
+
+    def named(self, thing: Any, name: str) -> str:
+        return self.outer.named(thing, name)
+
+    def constant_object(self, v: Any) -> str:
+        return self.outer.constant_object(v)
+
+    def write(self) -> None:
+        chain: Chain = self.outer.program.kernels[self.chained].function  # type: ignore[union-attr]
+        program = self.program
+        for a in chain.given:
+            self.holds[a] = (a,)
+            if program.shapes[a]:
+                self.names[a] += "[i:j]"
+            elif a in program.literals:
+                self.names[a] = self.outer.constant(program.literals[a])
+        for row in chain.stored:
+            self.names[row] += "[i:j]"
+        self.lifetimes()
+        dying: dict[int, list[int]] = {}
+        for row, reader in self.last.items():
+            dying.setdefault(reader, []).append(row)
+        for row in chain.rows:
+            kernel = program.kernels[row]
+            assert kernel is not None
+            given = [self.names[a] for a in program.args[row]]
+            if kernel.kind == "sum":
+                self.lines.append(
+                    f"    s{self.number}_{chain.sums.index(row)} += {self.named(np.add, 'add')}.reduce({given[0]})"
+                )
+            elif kernel.kind == "view":
+                dtype = self.constant_object(program.dtypes[row])
+                if row in chain.stored:
+                    self.lines.append(
+                        f"    {self.named(np.copyto, 'copyto')}({self.names[row]}, {given[0]}.view({dtype}))"
+                    )
+                else:
+                    self.names[row] = f"{given[0]}.view({dtype})"
+            else:
+                if row not in chain.stored:
+                    out = self.place(row, kernel, program.shapes[row], program.dtypes[row], False)
+                    self.names[row] = f"{out}_"
+                self.say(self.into(row, kernel, given, self.names[row]), row)
+            if row in chain.checked:
+                name = self.names[row]
+                self.lines.append(f"    c = {self.named(np.dot, 'dot')}({name}, {name})")
+                self.lines.append(f"    if c != c: raise {self.named(NotANumber, 'NotANumber')}")
+            for other in dying.get(row, ()):
+                name = self.owner.get(other, "")
+                if name:
+                    self.free.setdefault((program.shapes[other], program.dtypes[other]), []).append(name)
+
+
 def _as_number(kernel: Kernel) -> Callable[..., Any]:
     """The function of a kernel, whose 0-d arrays become numbers."""
     function, static = kernel.function, kernel.static
@@ -396,7 +489,13 @@ def _as_number(kernel: Kernel) -> Callable[..., Any]:
 def straight(program: Program, params: Sequence[tuple[int, str]], exact: bool, title: str) -> Straight:
     """Write a program; `params` are the rows of the leaves that come with each call, and their names."""
     live = program.live()
-    writer = Writer(program, exact, live, dict(params), checked=checks(program, live))
+    program.checked = checks(program, live)
+    chains = blocked(program, live, exact, program.checked)
+    if chains is not None:
+        leaves = {id(node): row for row, node in chains.leaves.items()}
+        params = [(leaves[id(program.leaves[row])], name) for row, name in params]
+        program, live = chains, list(range(len(chains)))
+    writer = Writer(program, exact, live, dict(params), checked=program.checked)
     writer.write()
     returned = []
     copied: dict[int, str] = {}

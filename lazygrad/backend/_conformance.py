@@ -146,11 +146,11 @@ def _hvp(kit: _Kit) -> None:
     for w in (AT, ELSEWHERE):
         for v in ({"a": X + 1, "b": np.array(-1.0)}, {"a": np.zeros(3), "b": np.array(1.0)}):
             kit.equal(p.hvp(w, vectors=v), _wave_hessian_times(w, v))
-    pair, v, wy, ws = kit.pair(), X + 1, np.array([1.0, -2.0]), 0.5
+    pair, vx, wy, ws = kit.pair(), X + 1, np.array([1.0, -2.0]), 0.5
     for x, c in ((X, 2.0), (-X + 1, 0.5)):  # of more than one number: of its product with a cotangent
-        y, t = A @ x, A @ v
-        expected = (2 * A.T @ (wy * (c * t - y)) + 2 * ws * v, 2 * wy @ (y * t))
-        kit.equal(pair.hvp(x, A, c, vectors=(v, -1.0), cotangent={"y": wy, "s": ws}), expected)
+        y, t = A @ x, A @ vx
+        expected = (2 * A.T @ (wy * (c * t - y)) + 2 * ws * vx, 2 * wy @ (y * t))
+        kit.equal(pair.hvp(x, A, c, vectors=(vx, -1.0), cotangent={"y": wy, "s": ws}), expected)
 
 
 def _jacobian(kit: _Kit) -> None:

@@ -87,6 +87,9 @@ class Graph:
         self._jacobians: Answers = []
         self._points = points
         self._passes: Passes = _Kept()
+        for i in self.outs:
+            if isinstance(i, Node):  # told, as the memos of other cotangents are, that shapes change
+                target_memo(i).others.add(self)  # type: ignore[arg-type]
 
     def load(self, values: Sequence[Any]) -> None:
         """Go to a point; nothing is computed."""
@@ -249,6 +252,7 @@ class PreparedFunction(Prepared):
     def _graph(self, given: Given) -> Graph:
         """The graph of the way that the function takes there, at that point."""
         values = [leaf for leaf, slot in zip(given.leaves, self.signature.slots, strict=True) if slot.dtype is not None]
+        self._graphs = [one for one in self._graphs if not one[2].reshaped]
         for k, (trace, statics, graph) in enumerate(self._graphs):
             if statics == given.statics:
                 graph.load(values)
@@ -278,9 +282,7 @@ class PreparedNode(Prepared):
     def _new_graph(self) -> Graph:
         self.statistics.schedules += 1
         nodes = list(self.signature.nodes)
-        graph = self._made(_node, nodes, nodes, self._target, self._points, self.statistics)
-        target_memo(self._target).others.add(graph)  # type: ignore[arg-type]  # told, as they are, of other shapes
-        return graph
+        return self._made(_node, nodes, nodes, self._target, self._points, self.statistics)
 
     def _given(self, args: tuple[Any, ...]) -> Given | None:
         if self._graph.reshaped:

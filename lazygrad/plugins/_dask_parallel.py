@@ -113,7 +113,11 @@ class DataParallel(Prepared):
         given = self.signature.given((wrt,))
         self._present, self._statics = self._kept([None] * len(given.leaves), given.leaves), given.statics
         self._slot: Slot
-        self._ask(self._present, ())
+        try:
+            self._ask(self._present, ())
+        except BaseException:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return f"<DataParallel of {self.signature.function}, {len(self._groups)} groups of shards: {self.traffic}>"
@@ -125,7 +129,7 @@ class DataParallel(Prepared):
         self.close()
 
     def close(self) -> None:
-        """Let the workers forget everything; it happens by itself when this object or the client goes."""
+        """Let the workers forget everything; it happens by itself some time after this object, or the client, goes."""
         with self._lock:
             for group in self._groups:
                 group.lost()
@@ -142,8 +146,9 @@ class DataParallel(Prepared):
         if given is not None:
             self._present, self._statics = self._kept(self._present, given.leaves), given.statics
         point = Given(self._present, self._statics)
-        known: Any = next((at for one, at in self._recent if one.same(point)), None)
-        return self._remember(point, _Sum(self, self._present) if known is None else known)
+        known = next((at for one, at in self._recent if one.same(point)), None)
+        at: Any = _Sum(self, self._present) if known is None else known
+        return self._remember(point, at)
 
     def _kept(self, old: list[Any], new: list[Any]) -> list[Any]:
         """Private copies of the leaves; the very objects that there were where the bytes are the same."""

@@ -164,13 +164,17 @@ class Group:
     shards: dict[int, Any]  # pickled, or a future
     actor: Any = None  # a `Replica`, here or on a worker
     address: str | None = None  # of the worker
+    future: Any = None  # what keeps the actor there
     state: int | None = None  # the last message, if it was answered
     sent: list[Any] = attrs.field(factory=list)  # the leaves that it has then
     built: bool = False
 
     def lost(self) -> None:
-        """Forget an actor that does not answer, or is not needed."""
-        self.actor, self.address, self.state, self.sent, self.built = None, None, None, [], False
+        """Give up an actor that does not answer, or is not needed."""
+        if self.future is not None and self.future.client.status == "running":
+            self.future.cancel()  # others may refer to it: what was sent to an actor is freed by the garbage collector
+        self.actor = self.address = self.future = self.state = None
+        self.sent, self.built = [], False
 
 
 class Here:
@@ -232,7 +236,8 @@ class Cluster:
         future.result()
         (address,) = self.client.who_has(future)[future.key]
         with self.client.as_current():  # an actor asks through the client that is current when it is made
-            group.actor, group.address = Actor(Replica, address, future.key), address
+            group.actor = Actor(Replica, address, future.key)
+        group.future, group.address = future, address
 
     def even(self, groups: Sequence[Group]) -> None:
         """Take a group from where there are several, if a worker has come that has none."""

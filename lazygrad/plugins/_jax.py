@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 import jax
@@ -23,8 +23,10 @@ from .._errors import ShapeError
 from .._node import INEXACT
 from ._points import Point, Points, Steps, then
 
-__all__ = ["Structure", "listening"]
+__all__ = ["Mode", "Structure", "VmapMethod", "listening"]
 
+Mode = Literal["reverse", "both"]
+VmapMethod = Literal["sequential", "broadcast_all"]
 Arrays = Sequence[Any]
 listening: list[list[Exception]] = []  # where the errors of compiled programs are kept
 
@@ -33,8 +35,8 @@ class Function(Protocol):
     """The function, and how it is to be differentiated."""
 
     function: Callable[..., Any]
-    mode: str
-    vmap_method: str
+    mode: Mode
+    vmap_method: VmapMethod
     asked: Points
 
 

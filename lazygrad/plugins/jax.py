@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 import jax
@@ -21,13 +21,10 @@ from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path, tree_unf
 
 from .._call import title
 from .._node import Node
-from ._jax import Structure, listening
+from ._jax import Mode, Structure, VmapMethod, listening
 from ._points import Points, Statistics, is_number
 
 __all__ = ["JaxFunction", "errors", "function"]
-
-Mode = Literal["reverse", "both"]
-VmapMethod = Literal["sequential", "broadcast_all"]
 
 
 @attrs.define(eq=False, slots=False)

@@ -177,7 +177,11 @@ CHECKS = {
     "pymanopt_product.py": pymanopt_product,
     "tomassoli.py": tomassoli,
 }
-HOSTS = {"jax_perturbed.py": "jax", "pymanopt_product.py": "pymanopt", "dask_shards.py": "distributed"}  # what an example is for, and may not be there
+HOSTS = {  # what an example is for, and may not be there
+    "dask_shards.py": "distributed",
+    "jax_perturbed.py": "jax",
+    "pymanopt_product.py": "pymanopt",
+}
 
 
 def test_every_example_has_a_check():

@@ -22,7 +22,7 @@ BLOCK = 1 << 18  # bytes of one array in a block
 LEAST = 4  # blocks, and so many rows that compute: below that a chain is left as it is
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Chain:
     """Rows that are computed block by block: of the program they come from."""
 

@@ -25,7 +25,7 @@ WORTH = 8  # rows to a batch, below which gathering them costs more than it save
 BATCH_COST, ROW_COST = 4e-6, 1.5e-8  # seconds, roughly: what a batch costs, and each number in it
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Batch:
     """Rows of one depth and kernel."""
 
@@ -36,7 +36,7 @@ class _Batch:
     args: list[tuple[Kind, Any]]  # where each argument lies
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Levels:
     """The batches of a program, and where leaves and outputs lie."""
 

@@ -38,7 +38,7 @@ PRODUCTS = (arithmetic.multiply, arithmetic.guarded_multiply, arithmetic.strong_
 QUOTIENTS = (arithmetic.divide, arithmetic.guarded_divide)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Program:
     """Rows by number: what each is computed by, from which rows, in which shape and dtype.
 
@@ -264,7 +264,7 @@ def _template(stands: Sequence[Node], result: Node) -> Template:
     return Template(tuple(rows), places[result.serial])
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Lowering:
     """Nodes become rows."""
 

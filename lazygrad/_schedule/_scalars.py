@@ -72,7 +72,7 @@ def expression(kernel: Kernel) -> str | Callable[..., float]:
     return of_floats
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Numbers:
     """Generated source on Python floats."""
 
@@ -149,7 +149,7 @@ def _written(value: Any) -> str:
 # -- where compiling the source would take too long ---------------------------------------------------
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Tape:
     """The same rows one after another in a loop: slower than source, but there at once."""
 

@@ -84,7 +84,7 @@ def leaf_names(leaves: Sequence[Node]) -> list[str]:
     return names
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Straight:
     """Generated source, and what it takes to bind it to arrays of its own."""
 
@@ -131,7 +131,7 @@ def _supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
     return supply
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Writer:
     """Statement by statement: where each row is written, and how."""
 
@@ -417,7 +417,7 @@ class Writer:
         return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Block(Writer):
     """The statements for one block of a chain: what they read and store in full are slices."""
 
@@ -451,7 +451,7 @@ class _Block(Writer):
             given = [self.names[a] for a in program.args[row]]
             if kernel.kind == "sum":
                 self.lines.append(
-                    f"    s{self.number}_{chain.sums.index(row)} += {self.named(np.add, 'add')}.reduce({given[0]})"
+                    f"    s{self.chained}_{chain.sums.index(row)} += {self.named(np.add, 'add')}.reduce({given[0]})"
                 )
             elif kernel.kind == "view":
                 dtype = self.constant_object(program.dtypes[row])

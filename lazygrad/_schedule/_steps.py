@@ -22,7 +22,7 @@ __all__ = ["Steps", "stepped"]
 Statement = tuple[Any, tuple[str, ...], str, bool]  # function, arguments, where to, whether by keyword
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Steps:
     """Statements by name, and the arrays that the names mean."""
 
@@ -85,7 +85,7 @@ def _numbers_only(flat: Any, _: Any) -> None:
         raise NotANumber
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class _Stepper(Writer):
     """Writes statements for a loop instead of lines; every row has an array that lies ready."""
 

@@ -119,6 +119,7 @@ class TargetMemo:
     inner: dict[int, TargetMemo] = attrs.field(factory=dict)  # of adjoints differentiated through
     wide: Places = attrs.field(factory=Places)
     others: weakref.WeakSet[TargetMemo] = attrs.field(factory=weakref.WeakSet)  # other seeds, same target
+    plans: Any = None  # of questions that are asked again (`_plans`)
     facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
 
     @classmethod
@@ -210,6 +211,7 @@ class TargetMemo:
         self.adjoints.clear()
         self.inner.clear()
         self.wide = Places()
+        self.plans = None
         self.op.counts.misses = self.op.counts.requests = 0
 
 

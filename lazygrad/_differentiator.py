@@ -16,12 +16,14 @@ from ._defined import defined_leaves, first_blocked, naming
 from ._engine import LAZY, answers
 from ._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
 from ._log import logger
-from ._memo import CacheInfo
+from ._memo import CacheInfo, recorders
 from ._node import INEXACT, Node, label, lock
+from ._plans import Plans
 from ._queries import announce, question
 from ._rule import input_name
 from ._source import user_frame
 from ._table import Table, ancestors, row
+from ._tree import leaves
 from ._value import forward_rec, handed_out, looked_at, zeros
 
 __all__ = ["Contribution", "Differentiator", "Unconnected", "differentiator"]
@@ -122,6 +124,8 @@ class Differentiator:
                 if missing:
                     names = ", ".join(label(i) for i in missing)
                     raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
+            if lazy and not recorders():
+                self._planned(nodes)
             gradients = each(nodes, one)
             if missing and not found and unconnected == "zero":
                 names = ", ".join(label(i) for i in missing)
@@ -267,6 +271,14 @@ class Differentiator:
         if found is None:
             self._raise_if_blocked(i)
         return found
+
+    def _planned(self, nodes: Any) -> None:
+        """Compute what a plan can; the walk does the rest."""
+        memo = self._memo
+        adjoints = [memo.adjoints.get(i.serial) for i in leaves(nodes)]
+        if memo.plans is None:
+            memo.plans = Plans()
+        memo.plans.compute([a for a in adjoints if a is not None])
 
     def _answers(self, engine: str, nodes: Any) -> Callable[[Node], Any]:
         """What another engine finds for all of a structure's nodes at once, as a look-up; None for no path."""

@@ -123,24 +123,24 @@ def both_ways(made, mode, jit, rtol=1e-9):
     same((jax.jit(ours) if jit else ours)(P, x), jax.jit(theirs)(P, x), rtol)
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("what", REVERSE)
+def ways(programs, uncompiled):
+    """Each compiled; some also as they are, where JAX compiles every single step."""
+    return [(what, jit) for what in programs for jit in (False, True) if jit or what in uncompiled]
+
+
+@pytest.mark.parametrize(("what", "jit"), ways(REVERSE, ["value", "grad", "one", "vjp", "twice", "vmap"]))
 def test_reverse(what, mode, jit):
     both_ways(REVERSE[what], mode, jit)
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("what", BOTH)
+@pytest.mark.parametrize(("what", "jit"), ways(BOTH, ["jvp", "one jvp", "hvp"]))
 def test_forward(what, jit):
     both_ways(BOTH[what], "both", jit)
 
 
-@pytest.mark.parametrize("jit", [False, True])
-def test_check_grads(mode, jit):
-    loss = loss_of(function(network, mode=mode))
-    check_grads(
-        jax.jit(loss) if jit else loss, (P, X), order=2, modes=("rev",) if mode == "reverse" else ("fwd", "rev")
-    )
+def test_check_grads(mode):
+    loss = jax.jit(loss_of(function(network, mode=mode)))
+    check_grads(loss, (P, X), order=2, modes=("rev",) if mode == "reverse" else ("fwd", "rev"))
 
 
 # -- only what is asked for ------------------------------------------------------------------------------------

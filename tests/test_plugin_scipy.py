@@ -25,7 +25,7 @@ HESS = ("dogleg", "trust-exact")
 TAKEN = dict.fromkeys(NO_GRADIENT, ()) | dict.fromkeys(GRADIENT, ("jac",))
 TAKEN |= dict.fromkeys(HESSP, ("jac", "hessp")) | dict.fromkeys(HESS, ("jac", "hess"))
 DERIVED = tuple(m for m in TAKEN if TAKEN[m])
-REMEMBERED = {"Powell": 16}  # how many points it takes to compute none twice; 2 for all others
+REMEMBERED = {"Powell": 16, "TNC": 16}  # how many points it takes to compute none twice; 2 for all others
 
 
 def rosenbrock(x):
@@ -80,7 +80,11 @@ def test_forward_nodes_evaluated_are_distinct_points_times_nodes(method):
     given = {kind: asked.watched(kind, getattr(objective, kind)) for kind in TAKEN[method]}
     with lg.record() as report:
         scipy.optimize.minimize(
-            asked.watched("fun", objective.fun), X0, method=method, options=at_most(method, 60), **given
+            asked.watched("fun", objective.fun),
+            X0,
+            method=method,
+            options=at_most(method, 60 if TAKEN[method] else 20),
+            **given,
         )
     runs = forward_runs(report, nodes)
     assert set(runs) == {i.serial for i in nodes}
@@ -93,12 +97,18 @@ def test_forward_nodes_evaluated_are_distinct_points_times_nodes(method):
         assert len(asked.calls) > 1.5 * len(asked.points) > 0
 
 
-def test_two_points_are_too_few_for_powell_alone():
-    L, x = rosenbrock_node()
-    objective = Objective(L, x)
-    asked = Asked()
-    scipy.optimize.minimize(asked.watched("fun", objective.fun), X0, method="Powell")
-    assert objective.statistics.points.misses > len(asked.points)
+@pytest.mark.parametrize(("method", "count"), [("Powell", 5), ("TNC", 60)])
+def test_two_points_are_too_few_for_powell_and_at_the_end_of_tnc(method, count):
+    again = []
+    for points in (2, 16):
+        objective = Objective.of(rosenbrock, X0, points=points)
+        asked = Asked()
+        jac = {"jac": asked.watched("jac", objective.jac)} if TAKEN[method] else {}
+        fun = asked.watched("fun", objective.fun)
+        scipy.optimize.minimize(fun, X0, method=method, options=at_most(method, count), **jac)
+        again.append(objective.statistics.points.misses - len(asked.points))
+    assert again[0] > again[1] == 0
+    assert method == "Powell" or again[0] == 1
 
 
 @pytest.mark.parametrize("method", HESSP)
@@ -124,12 +134,13 @@ def test_products_with_the_hessian_reuse_the_nodes_of_the_gradient(method):
 def test_minimize_is_scipys_with_the_derivatives_written_by_hand(method):
     by_hand = {"jac": rosen_der, "hess": rosen_hess, "hessp": lambda x, p: rosen_hess(x) @ p}
     given = {kind: by_hand[kind] for kind in TAKEN[method]}
-    x0, options = X0[:4], at_most(method, 400)
+    x0, options = X0[:2], at_most(method, 400)
     expected = scipy.optimize.minimize(rosen, x0, method=method, options=options, **given)
     found = host.minimize(rosenbrock, x0, method=method, options=options)
     assert found.success == expected.success
     np.testing.assert_allclose(found.x, expected.x, atol=1e-4)
     np.testing.assert_array_equal(found.tree, found.x)
+    assert found.nfev <= 1.2 * expected.nfev + 5
 
 
 @pytest.mark.parametrize("method", [None, "trust-constr", "SLSQP"])
@@ -296,10 +307,11 @@ def test_root(method):
     found = host.root(two, [0.0, 0.0], method=method)
     expected = scipy.optimize.root(two, [0.0, 0.0], method=method)
     assert found.success == expected.success
-    np.testing.assert_allclose(found.x, expected.x, atol=1e-4)
     if method in ("hybr", "lm"):
         np.testing.assert_allclose(found.x, [0.8411639, 0.1588361], atol=1e-6)
         assert found.nfev < expected.nfev
+    else:
+        np.testing.assert_allclose(found.x, expected.x, atol=1e-6)
 
 
 @pytest.mark.parametrize(

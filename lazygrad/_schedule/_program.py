@@ -52,6 +52,7 @@ class Program:
     dtypes: list[Dtype] = attrs.field(factory=list)
     origins: list[Node | None] = attrs.field(factory=list)  # the node that a row is the value or adjoint of
     leaves: dict[int, Node] = attrs.field(factory=dict)  # row -> the leaf whose value it is
+    numbers: list[Node] = attrs.field(factory=list)  # leaves that became literals
     literals: dict[int, Any] = attrs.field(factory=dict)
     outputs: list[int] = attrs.field(factory=list)
     looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
@@ -72,7 +73,8 @@ class Program:
 
     def leaf(self, node: Node) -> int:
         """The row of a leaf: a literal if it is a number in an expression or the seed, else its value at each call."""
-        if "number" in node.static or node.static["leaf"] == "seed":
+        if node.op is None and ("number" in node.static or node.static["leaf"] == "seed"):
+            self.numbers.append(node)
             return self.literal(node._value)
         row = self.row(None, (), node.shape, node.dtype)
         self.leaves[row] = node
@@ -380,14 +382,16 @@ class _Held:
         self.node = node
 
 
-def lowered(roots: Sequence[Node], guarded: bool = False) -> Program:
+def lowered(roots: Sequence[Node], guarded: bool = False, boundary: Sequence[Node] = ()) -> Program:
     """The program that computes these nodes, all that they need, and nothing else.
 
-    Time and memory are linear in the nodes below the roots.
+    The values of the nodes of the boundary are there already. Time and memory are linear in the nodes below the roots.
     """
     program = Program(guarded)
     lowering = _Lowering(program)
     rows = lowering.rows
+    for i in boundary:
+        rows[i.serial] = program.leaf(i)
 
     def missing(i: Node) -> Sequence[Node] | None:
         return None if i.serial in rows else [j for j in i.inputs if j.serial not in rows]

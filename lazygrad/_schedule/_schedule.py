@@ -47,6 +47,8 @@ class Schedule:
     looks: Sequence[Look] = ()  # of the traced function
     twins: Mapping[int, Node] = NO_TWINS  # leaves of a copied graph -> those whose values are meant
     guarded: bool = False
+    boundary: Sequence[Node] = ()  # nodes whose values are there already
+    keep: bool = False  # whether the results go into a memo, which keeps them as they are
     used: list[int] = attrs.field(init=False)  # which inputs it reads
     held: list[Node] = attrs.field(init=False)  # the other leaves it reads
     _written: Form = attrs.field(init=False)
@@ -57,7 +59,7 @@ class Schedule:
             self._make()
 
     def _make(self) -> None:
-        program = lowered([*[i for i, _, _ in self.looks], *self.roots], self.guarded)
+        program = lowered([*[i for i, _, _ in self.looks], *self.roots], self.guarded, self.boundary)
         program.looks = list(zip(program.outputs[: len(self.looks)], self.looks, strict=True))
         del program.outputs[: len(self.looks)]
         live = set(program.live())
@@ -68,7 +70,7 @@ class Schedule:
         leaves = [*[self.inputs[k] for k in self.used], *self.held]
         params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
         self.held = [self.twins.get(i.serial, i) for i in self.held]
-        self._written = written(program, params, self.exact)
+        self._written = written(program, params, self.exact, self.keep)
 
     @property
     def source(self) -> str:
@@ -104,8 +106,10 @@ NUMBER_COST = 3.5e-8  # seconds, roughly, that a row takes on Python floats
 STEP_COST = 6e-7  # and on NumPy's
 
 
-def written(program: Program, params: Sequence[tuple[int, str]], exact: bool) -> Form:
+def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool) -> Form:
     """The program in the form that runs fastest."""
+    if keep:
+        return straight(program, params, exact, "", keep)
     live = program.live()
     rows = sum(program.kernels[row] is not None for row in live)
     floats = not exact and not program.guarded and not program.looks and only_numbers(program, live)

@@ -122,6 +122,7 @@ def _supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
     def supply() -> Any:
         for array in kept:
             if getrefcount(array) == 3:  # the list, the variable and the call: no view refers to it
+                array.flags.writeable = True
                 return array
         array = np.empty(shape, dtype)
         if len(kept) < 2:
@@ -416,6 +417,30 @@ class Writer:
         condition, x, y = given
         return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
 
+    def given_away(self, row: int) -> str:
+        """A result as nobody else has it."""
+        program, name = self.program, self.names[row]
+        kernel = program.kernels[row]
+        if program.shapes[row]:
+            if kernel is None or kernel.kind in ("view", "call"):
+                return f"{self.named(np.array, 'array')}({name})"
+        elif kernel is None or kernel.kind == "view":
+            return f"{self.named(_scalar, 'scalar')}({name}, {self.constant_object(program.dtypes[row])})"
+        return name
+
+    def kept(self, row: int) -> str:
+        """A result that may share memory with others that are kept, but with no array that is used again."""
+        program, name = self.program, self.names[row]
+        kernel = program.kernels[row]
+        if not program.shapes[row]:
+            return self.given_away(row)
+        if kernel is not None and kernel.kind in ("view", "call"):
+            outputs = set(program.outputs)
+            used = [h for h in self.holds[row] if h != row and h not in outputs and program.kernels[h] is not None]
+            if used:
+                return f"{self.named(np.array, 'array')}({name})"
+        return name
+
 
 @attrs.define(eq=False, repr=False)
 class _Block(Writer):
@@ -486,8 +511,13 @@ def _as_number(kernel: Kernel) -> Callable[..., Any]:
     return number
 
 
-def straight(program: Program, params: Sequence[tuple[int, str]], exact: bool, title: str) -> Straight:
-    """Write a program; `params` are the rows of the leaves that come with each call, and their names."""
+def straight(
+    program: Program, params: Sequence[tuple[int, str]], exact: bool, title: str, keep: bool = False
+) -> Straight:
+    """Write a program; `params` are the rows of the leaves that come with each call, and their names.
+
+    With `keep` results may share memory with each other and with what was given, as all is read-only then.
+    """
     live = program.live()
     program.checked = checks(program, live)
     chains = blocked(program, live, exact, program.checked)
@@ -497,19 +527,11 @@ def straight(program: Program, params: Sequence[tuple[int, str]], exact: bool, t
         program, live = chains, list(range(len(chains)))
     writer = Writer(program, exact, live, dict(params), checked=program.checked)
     writer.write()
-    returned = []
     copied: dict[int, str] = {}
     for row in program.outputs:
-        name = writer.names[row]
-        kernel = program.kernels[row]
-        own = kernel is not None and kernel.kind not in ("view", "call")
-        if program.shapes[row] and not own:
-            if row not in copied:
-                copied[row] = f"{writer.named(np.array, 'array')}({name})"
-            name = copied[row]
-        elif not program.shapes[row] and (kernel is None or kernel.kind == "view"):
-            name = f"{writer.named(_scalar, 'scalar')}({name}, {writer.constant_object(program.dtypes[row])})"
-        returned.append(name)
+        if row not in copied:
+            copied[row] = writer.kept(row) if keep else writer.given_away(row)
+    returned = [copied[row] for row in program.outputs]
     head = f"def schedule({', '.join(name for _, name in params)}):"
     end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
     source = "\n".join([head, f'    """{title}"""', *writer.lines, end]) + "\n"

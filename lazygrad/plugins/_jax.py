@@ -171,8 +171,9 @@ def _shapes(*arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
     return [jax.core.ShapedArray(batch + spec.shape, spec.dtype) for spec in outputs]
 
 
-def _used(used: Sequence[bool], eqn: Any) -> tuple[list[bool], Any]:
+def _used(used: Sequence[bool], *others: Any) -> tuple[list[bool], Any]:
     """What nobody uses is not asked for."""
+    eqn = others[-1]  # from JAX 0.12 on it comes after which inputs are alive
     if not any(used):
         return [False] * len(eqn.invars), None
     steps = eqn.params["steps"]

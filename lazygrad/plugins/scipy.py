@@ -32,7 +32,7 @@ _TAKEN = {  # by minimize's methods, beside the values
     "dogleg": ("jac", "hess"),
     "trust-exact": ("jac", "hess"),
 }
-_POWELL_POINTS = 16  # its line searches come back to as many as 14 points before
+_POINTS = {"powell": 16, "tnc": 16, "trust-constr": 4}  # how far methods come back, if further than others
 
 
 def minimize(
@@ -63,7 +63,8 @@ def minimize(
     wrt
         The leaves of a node.
     points
-        How many points the memo remembers: 2 by default, 16 for Powell's method, which alone goes further back.
+        How many points the memo remembers: 2 by default; 4 for "trust-constr", which comes back further at bounds, 16
+        for "TNC", which does when it is cut short, and for "Powell", whose line searches do.
     bounds, constraints, options
         As SciPy takes them. A ``jac``, ``hess`` or ``hessp`` among them counts instead of ours.
 
@@ -91,7 +92,7 @@ def minimize(
         raise TypeError("jac=True is for functions that return their gradient, too; here `fun` returns the value alone")
     name = str(method or ("slsqp" if constraints else "l-bfgs-b" if bounds is not None else "bfgs")).lower()
     if points is None:
-        points = _POWELL_POINTS if name == "powell" else POINTS
+        points = _POINTS.get(name, POINTS)
     objective, start = objective_of(fun, x0, args, wrt, points)
     taken = ("jac", "hess", "hessp") if callable(method) else _TAKEN.get(name, ())
     given = {kind: getattr(objective, kind) for kind in taken}

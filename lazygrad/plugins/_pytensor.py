@@ -1,0 +1,241 @@
+"""What PyTensor asks of a function written with NumPy, as an op of its graphs.
+
+PyTensor asks for a gradient by asking an op for another graph. Here that is the same op again, one for each input and
+for any order of derivative (see `_points`): the value and all derivatives at one point have one memo in common.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType, grad_not_implemented
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.op import Op
+from pytensor.tensor.exceptions import ShapeError as UnknownShape
+
+from .._call import title
+from .._errors import ShapeError
+from .._node import INEXACT
+from .._traced import _names as names_of
+from .._tree import aligned, as_key, flatten, leaves, structure
+from ._points import Point, Points, Steps, then
+
+__all__ = ["Arguments", "LazyOp", "Prototype"]
+
+
+@attrs.frozen
+class Arguments:
+    """The structure of some arguments: what is no array, and where arrays come."""
+
+    args: tuple[Any, ...] = attrs.field(eq=False)  # with None for arrays
+    wanted: tuple[int, ...]  # which of their leaves are arrays
+    _key: Hashable = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        key = structure(self.args), tuple([as_key(leaf) for leaf in leaves(self.args)])
+        object.__setattr__(self, "_key", key)
+
+    def __reduce__(self) -> Any:
+        return Arguments, (self.args, self.wanted)
+
+    def filled(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments, with arrays."""
+        tree = flatten(self.args)
+        found = dict(zip(self.wanted, arrays, strict=True))
+        args: tuple[Any, ...] = tree.like([found.get(k, leaf) for k, leaf in enumerate(tree.leaves)])
+        return args
+
+
+class Prototype:
+    """A function, the points it was asked at last, and an example of its arguments."""
+
+    def __init__(self, f: Callable[..., Any], *example: Any, points: int = 2) -> None:
+        self.example = example
+        self.points = Points(f, points)
+
+    @property
+    def name(self) -> str:
+        """What the function is called."""
+        return title(self.points.function)
+
+    def names(self, args: tuple[Any, ...], wanted: Sequence[int]) -> list[str]:
+        """What some leaves of the arguments are called."""
+        names = names_of(self.points.function, args, {})
+        return [names[k] for k in wanted]
+
+    def like(self, arguments: Arguments, inputs: Sequence[Variable]) -> Point:
+        """Some graph for arguments like these: the structure, shapes and dtypes of the results are read off it."""
+        examples: list[Any] = [None] * len(inputs)
+        if self.example:
+            what = f"the arguments of {self.name} must have the structure of its example"
+            given = aligned(self.example, arguments.args, what)
+            examples = [np.asarray(given[k]) for k in arguments.wanted]
+        known = shapes_known(inputs)
+        arrays = [
+            self._stand_in(name, x, example, known)
+            for name, x, example in zip(self.names(arguments.args, arguments.wanted), inputs, examples, strict=True)
+        ]
+        try:
+            return self.points.example(arguments.filled(arrays), {}, arguments.wanted)
+        except Exception as error:
+            if not self.example:
+                error.add_note(
+                    f"when the graph of {self.name} was built with zeros: if it must not be called with zeros, give an "
+                    f"example of its arguments, `function(f, *example)`"
+                )
+            raise
+
+    def _stand_in(self, name: str, x: Variable, example: Any, known: bool) -> np.ndarray[Any, Any]:
+        """An array for an input that has no value yet."""
+        shape = x.type.shape
+        if example is None and not known:
+            raise ShapeError(
+                f"what {self.name} returns depends on shapes, and that of {name}, {x.type}, is not known before it "
+                f"runs: give an example of its arguments, `function(f, *example)`"
+            )
+        if example is not None:
+            fits = example.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, example.shape, strict=True))
+            if fits:
+                return example.astype(x.type.dtype)
+            if example.ndim != len(shape) or not known:
+                raise ShapeError(
+                    f"{name} of {self.name} is {x.type}, but has shape {example.shape} in the example of its arguments"
+                )
+        return np.zeros(shape, x.type.dtype)
+
+
+def shapes_known(inputs: Sequence[Variable]) -> bool:
+    """Whether all shapes are known before the program runs."""
+    return all(n is not None for x in inputs for n in x.type.shape)
+
+
+class LazyOp(Op):  # type: ignore[misc]
+    """A function, or a derivative of it, as PyTensor wants to see it.
+
+    Its inputs are the arrays among the function's arguments, followed by the cotangents and tangents of its steps.
+    """
+
+    __props__ = ("of", "arguments", "steps")
+
+    def __init__(self, of: Prototype, arguments: Arguments, steps: Steps = ()) -> None:
+        self.of = of
+        self.arguments = arguments
+        self.steps = steps
+
+    def __str__(self) -> str:
+        return " of ".join([*[kind for kind, _, _ in reversed(self.steps)], self.of.name])
+
+    def then(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> LazyOp:
+        """The op of one more derivative."""
+        return LazyOp(self.of, self.arguments, then(self.steps, kind, outs, ins))
+
+    def make_node(self, *inputs: Any) -> Apply:
+        """Apply it to variables."""
+        variables = [pt.as_tensor_variable(x) for x in inputs]
+        return Apply(self, variables, [kind() for kind in self._types(self.steps, variables)])
+
+    def _types(self, steps: Steps, inputs: Sequence[Variable]) -> list[Any]:
+        if not steps:
+            given = inputs[: len(self.arguments.wanted)]
+            _, outputs = self.of.like(self.arguments, given).graph(())
+            fixed = shapes_known(given)
+            return [pt.TensorType(y.dtype.name, shape=y.shape if fixed else (None,) * y.ndim) for y in outputs]
+        kind, outs, ins = steps[-1]
+        if kind == "vjp":
+            return [inputs[k].type for k in ins]
+        types = self._types(steps[:-1], inputs)
+        return [types[k] for k in outs]
+
+    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
+        """Ask the graph, and hand out fresh arrays."""
+        count = len(self.arguments.wanted)
+        args = self.arguments.filled([np.asarray(x) for x in inputs[:count]])
+        found, _ = self.of.points.answer(args, {}, self.arguments.wanted, self.steps, inputs[count:])
+        for cell, array, y in zip(output_storage, found, node.outputs, strict=True):
+            self._check(array, y.type)
+            cell[0] = array
+
+    def _check(self, array: np.ndarray[Any, Any], kind: Any) -> None:
+        """PyTensor relies on what it was told."""
+        as_told = array.dtype == kind.numpy_dtype and array.ndim == kind.ndim
+        if not as_told or any(n not in (None, m) for n, m in zip(kind.shape, array.shape, strict=True)):
+            raise ShapeError(
+                f"{self} gave {array.dtype} of shape {array.shape} here, but {kind} when the graph was made: shapes and "
+                f"dtypes must not depend on values"
+            )
+
+    def infer_shape(self, *given: Any) -> list[Any]:
+        """Gradients have the shapes of their inputs; of other results those that are not known are looked at."""
+        node, input_shapes = given[-2:]  # until PyTensor 3.2 its graph came first
+        if self.steps and self.steps[-1][0] == "vjp":
+            return [input_shapes[k] for k in self.steps[-1][2]]
+        shapes = [y.type.shape for y in node.outputs]
+        if any(None in shape for shape in shapes):
+            raise UnknownShape(f"the shapes of {self} are known once it has run")
+        return shapes
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Derivatives flow from all inputs and outputs that are no integers."""
+        return [[_differentiable(x) and _differentiable(y) for y in node.outputs] for x in node.inputs]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
+        """One op for each input: those that nobody uses drop out of the program."""
+        outs = [k for k, w in enumerate(cotangents) if not isinstance(w.type, DisconnectedType)]
+        given = [*inputs, *[cotangents[k] for k in outs]]
+        complex_outputs = any(_complex(outputs[k]) for k in outs)
+
+        def by(k: int, x: Variable) -> Variable:
+            if not _differentiable(x):
+                return DisconnectedType()()
+            if complex_outputs or _complex(x):
+                hint = "PyTensor has no convention for gradients of complex numbers: pass real and imaginary parts"
+                return grad_not_implemented(self, k, x, hint)
+            return self.then("vjp", outs, (k,))(*given)
+
+        return [by(k, x) for k, x in enumerate(inputs)]
+
+    L_op = pullback  # what PyTensor 2 calls it
+
+    def pushforward(self, inputs: Any, outputs: Any, tangents: Any) -> list[Variable]:
+        """All outputs in one direction."""
+        ins = [k for k, t in enumerate(tangents) if not isinstance(t.type, DisconnectedType)]
+        outs = [k for k, y in enumerate(outputs) if _differentiable(y)]
+        found: list[Variable] = [DisconnectedType()() for _ in outputs]
+        if ins and outs:
+            given = [*inputs, *[tangents[k] for k in ins]]
+            for k, t in zip(outs, self.then("jvp", outs, ins)(*given, return_list=True), strict=True):
+                found[k] = t
+        return found
+
+    def R_op(self, inputs: Any, eval_points: Any) -> list[Variable | None]:
+        """The same as PyTensor 2 wants it."""
+        tangents = [DisconnectedType()() if t is None else t for t in eval_points]
+        found = self.pushforward(inputs, self(*inputs, return_list=True), tangents)
+        return [None if isinstance(t.type, DisconnectedType) else t for t in found]
+
+
+def _differentiable(x: Variable) -> bool:
+    return x.type.numpy_dtype.kind in INEXACT
+
+
+def _complex(x: Variable) -> bool:
+    return x.type.numpy_dtype.kind == "c"
+
+
+try:
+    from pytensor.link.numba.dispatch.basic import generate_fallback_impl, numba_funcify
+except ImportError:  # without numba PyTensor does not use it
+    pass
+else:
+
+    @numba_funcify.register(LazyOp)
+    def _called_back(op: LazyOp, node: Any = None, **kwargs: Any) -> Any:
+        """Numba calls `perform`; as that is what this op is for, without a warning that it cannot compile it."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
+            return generate_fallback_impl(op, node, **kwargs)

@@ -1,0 +1,70 @@
+"""NLopt asks lazygrad through its callbacks."""
+
+import numpy as np
+import pytest
+
+nlopt = pytest.importorskip("nlopt")
+
+import lazygrad as lg  # noqa: E402
+from lazygrad.plugins.flat import Objective  # noqa: E402
+from lazygrad.plugins.nlopt import callback, vector_callback  # noqa: E402
+
+X0 = np.array([-1.2, 1.0, -0.5])
+
+
+def rosenbrock(x):
+    return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def optimizer(algorithm, objective, **constraints):
+    made = nlopt.opt(algorithm, objective.size)
+    made.set_min_objective(callback(objective))
+    made.set_xtol_rel(1e-8)
+    made.set_maxeval(3000)
+    return made
+
+
+@pytest.mark.parametrize("algorithm", ["LD_LBFGS", "LD_SLSQP", "LD_MMA", "LD_TNEWTON", "LN_SBPLX"])
+def test_minimum_and_counts(algorithm):
+    x = lg.parameter(X0)
+    objective = Objective(rosenbrock(x), x)
+    found = optimizer(getattr(nlopt, algorithm), objective).optimize(X0)
+    np.testing.assert_allclose(found, np.ones(3), atol=1e-2)
+    statistics = objective.statistics
+    assert statistics.evaluations["value"] == statistics.points.misses
+    if algorithm.startswith("LD"):
+        assert statistics.calls["gradient"] == statistics.calls["value"]
+        assert statistics.points.hits >= statistics.calls["value"]
+    else:
+        assert "gradient" not in statistics.calls
+
+
+def test_constraints():
+    objective = Objective.of(lambda x: x[0] + x[1], np.array([1.0, 0.5]))
+    circle = Objective.of(lambda x: np.stack([x[0] ** 2 + x[1] ** 2 - 1, -x[0] - 0.5]), np.array([1.0, 0.5]))
+    made = optimizer(nlopt.LD_SLSQP, objective)
+    made.add_inequality_mconstraint(vector_callback(circle), [1e-8] * 2)
+    np.testing.assert_allclose(made.optimize([1.0, 0.5]), [-0.5, -np.sqrt(0.75)], atol=1e-5)
+    equal = Objective.of(lambda x: x[0] - x[1], np.array([1.0, 0.5]))
+    made = optimizer(nlopt.LD_SLSQP, objective)
+    made.add_inequality_constraint(callback(Objective.of(lambda x: x[0] ** 2 + x[1] ** 2 - 1, np.ones(2))), 1e-8)
+    made.add_equality_constraint(callback(equal), 1e-8)
+    np.testing.assert_allclose(made.optimize([1.0, 0.5]), [-np.sqrt(0.5)] * 2, atol=1e-5)
+    circle = vector_callback(circle)
+    values = np.empty(2)
+    circle(values, np.array([1.0, 1.0]), np.empty((0, 0)))  # what algorithms without derivatives hand over
+    np.testing.assert_array_equal(values, [1, -1.5])
+
+
+def test_the_users_exception_comes_out_as_itself():
+    @lg.primitive(vjp=lambda g, x: g, shape="elementwise")
+    def picky(x):
+        if np.any(x > 0.5):
+            raise ZeroDivisionError("mine")
+        return x * 1.0
+
+    objective = Objective.of(lambda x: np.sum((picky(x) - 2) ** 2), np.zeros(2))
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        optimizer(nlopt.LD_LBFGS, objective).optimize(np.zeros(2))
+    assert any("picky" in note for note in caught.value.__notes__)
+    np.testing.assert_array_equal(objective.jac([0.0, 0.0]), [-4, -4])

@@ -1,0 +1,121 @@
+"""statsmodels' maximum likelihood with derivatives from lazygrad."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("statsmodels")
+
+import statsmodels.api as sm
+from statsmodels.base.model import GenericLikelihoodModel as Numeric
+
+import lazygrad as lg
+from lazygrad.plugins.statsmodels import GenericLikelihoodModel
+
+RNG = np.random.default_rng(0)
+EXOG = sm.add_constant(RNG.normal(size=(200, 2)))
+ENDOG = RNG.poisson(np.exp(EXOG @ [0.5, 0.3, -0.4])).astype(float)
+EXPECTED = sm.Poisson(ENDOG, EXOG).fit(disp=0)
+
+
+class Likelihood:
+    def loglikeobs(self, params):
+        eta = self.exog @ params
+        return self.endog * eta - np.exp(eta)
+
+
+class Poisson(Likelihood, GenericLikelihoodModel):
+    pass
+
+
+class ByDifferences(Likelihood, Numeric):
+    pass
+
+
+class OfAll(GenericLikelihoodModel):
+    def loglike(self, params):
+        eta = self.exog @ params
+        return np.sum(self.endog * eta - np.exp(eta))
+
+
+class Negative(GenericLikelihoodModel):
+    def nloglikeobs(self, params):
+        eta = self.exog @ params
+        return np.exp(eta) - self.endog * eta
+
+
+@pytest.mark.parametrize("kind", [Poisson, OfAll, Negative])
+@pytest.mark.parametrize("method", ["newton", "bfgs", "lbfgs", "ncg", "nm", "minimize"])
+def test_fits_agree_with_the_model_written_by_hand(kind, method):
+    fit = kind(ENDOG, EXOG).fit(start_params=np.zeros(3), method=method, disp=0)
+    np.testing.assert_allclose(fit.params, EXPECTED.params, atol=1e-3)
+    np.testing.assert_allclose(fit.bse, EXPECTED.bse, rtol=1e-3)
+    assert fit.mle_retvals["converged"]
+    assert "const" in str(fit.summary())
+
+
+def test_derivatives():
+    model, native = Poisson(ENDOG, EXOG), sm.Poisson(ENDOG, EXOG)
+    at = np.array([0.1, 0.2, 0.3])
+    np.testing.assert_allclose(model.score(at), native.score(at))
+    np.testing.assert_allclose(model.hessian(at), native.hessian(at))
+    np.testing.assert_allclose(model.score_obs(at), native.score_obs(at))
+    np.testing.assert_allclose(model.score_obs(at).sum(axis=0), model.score(at))
+    assert model.information(at) is None or True
+    robust = model.fit(start_params=np.zeros(3), method="bfgs", disp=0, cov_type="HC0")
+    np.testing.assert_allclose(robust.bse, native.fit(disp=0, cov_type="HC0").bse, rtol=1e-3)
+
+
+def test_value_score_and_hessian_at_a_point_are_one_evaluation():
+    model = Poisson(ENDOG, EXOG)
+    model.fit(start_params=np.zeros(3), method="newton", disp=0)
+    statistics = model._derived["loglike"].statistics
+    assert statistics.evaluations["value"] <= statistics.points.misses < statistics.points.hits
+    assert statistics.schedules == 1
+
+
+def test_fewer_evaluations_than_by_differences():
+    counts = {}
+    for kind in (Poisson, ByDifferences):
+        calls = []
+
+        class Counted(kind):
+            def loglikeobs(self, params, calls=calls):
+                calls.append(1)
+                return super().loglikeobs(params)
+
+        Counted(ENDOG, EXOG).fit(start_params=np.zeros(3), method="bfgs", disp=0)
+        counts[kind] = len(calls)
+    assert counts[Poisson] <= 2  # it is traced, once
+    assert counts[ByDifferences] > 50
+
+
+def test_what_one_overrides_counts_and_results_can_be_pickled():
+    class Own(Poisson):
+        def score(self, params):
+            return np.full(3, 7.0)
+
+    assert Own(ENDOG, EXOG).score(np.zeros(3)).tolist() == [7, 7, 7]
+    model = Poisson(ENDOG, EXOG)
+    fit = model.fit(start_params=np.zeros(3), method="bfgs", disp=0)
+    again = pickle.loads(pickle.dumps(fit))
+    np.testing.assert_array_equal(again.params, fit.params)
+    np.testing.assert_array_equal(again.model.score(fit.params), model.score(fit.params))
+
+
+def test_the_users_exception_comes_out_as_itself():
+    @lg.primitive(vjp=lambda g, x: g, shape="elementwise")
+    def picky(x):
+        if np.any(x > 0.1):
+            raise ZeroDivisionError("mine")
+        return x * 1.0
+
+    class Broken(GenericLikelihoodModel):
+        def loglikeobs(self, params):
+            eta = self.exog @ picky(params)
+            return self.endog * eta - np.exp(eta)
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        Broken(ENDOG, EXOG).fit(start_params=np.zeros(3), method="newton", disp=0)
+    assert any("picky" in note for note in caught.value.__notes__)

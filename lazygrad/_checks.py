@@ -59,6 +59,8 @@ def each(wrt: Any, one: Callable[[Any], Any]) -> Any:
     """`one` of every node of a structure, in the same structure."""
     if isinstance(wrt, (Node, str)):
         return one(wrt)
+    if wrt.__class__ is list and all(w.__class__ is Node for w in wrt):  # as it mostly is
+        return [one(w) for w in wrt]
 
     def of_leaf(leaf: Any) -> Any:
         if isinstance(leaf, (Node, str)):

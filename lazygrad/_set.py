@@ -5,7 +5,8 @@ The walk over consumers once more, forgetting instead of storing::
     invalidate(i):  invalidate(c) for each consumer c of i whose value is fresh; then mark i stale.
 
 A fresh node has only fresh inputs, so a consumer that is not fresh hides nothing fresh behind it. Consumers
-are marked before their inputs, so an interrupted walk leaves that true.
+are marked before their inputs, so an interrupted walk leaves that true: first all that is reached is collected, then
+it is marked, youngest first.
 """
 
 from __future__ import annotations
@@ -16,48 +17,52 @@ from typing import Any
 
 import numpy as np
 
-from ._demand import demand
 from ._errors import LazygradError
 from ._leaf import CONSTANT, kept, leaf_array
 from ._log import logger
 from ._memo import recorders
-from ._node import Node, by_serial, install, living_consumers, lock
+from ._node import Node, by_serial, consumer_refs, install, living_consumers, lock
 
 __all__ = ["dependents", "invalidate", "update"]
 
 
-def _fresh(i: Node) -> Sequence[Node] | None:
-    if i._value is None:
-        return None
-    return [c for c in living_consumers(i) if c._value is not None and (c.__class__ is Node or not c.only_follows(i))]  # type: ignore[attr-defined]
-
-
-def _forget(i: Node) -> None:
-    if i.op is not None:
-        i._value = None
-        i._stale = True
-
-
 def invalidate(i: Node) -> None:
     """Mark everything computed from `i` as stale; leaves themselves keep their value."""
+    reached = {i.serial: i}
+    todo = [i]
+    while todo:
+        j = todo.pop()
+        for ref in consumer_refs(j):
+            c = ref()
+            if c is None or c._value is None or c.serial in reached:
+                continue
+            if c.__class__ is Node or not c.only_follows(j):  # type: ignore[attr-defined]
+                reached[c.serial] = c
+                todo.append(c)
     watchers = recorders()
-
-    def forget_and_tell(node: Node) -> None:
-        _forget(node)
+    for serial in sorted(reached, reverse=True):  # consumers are younger than their inputs
+        node = reached[serial]
+        if node.op is not None:
+            node._value = None
+            node._stale = True
         for watcher in watchers:
             watcher.forgot(node)
 
-    demand(i, _fresh, forget_and_tell if watchers else _forget)
+
+SMALL = 1 << 14  # bytes, up to which a copy costs less than to look at them in place
 
 
 def _same(old: Any, new: np.ndarray[Any, Any]) -> bool:
     """Whether two values are the same bytes: -0.0 differs from 0.0, and nan equals itself."""
     if old.shape != new.shape or old.dtype != new.dtype:
         return False
-    if not old.shape:
-        return bool(old.tobytes() == new.tobytes())
-    if old[:1].reshape(-1)[:8].tobytes() != new[:1].reshape(-1)[:8].tobytes():  # mostly that settles it
+    if not old.size:
+        return True
+    first, other = old.item(0), new.item(0)
+    if first != other and first == first:  # mostly that settles it
         return False
+    if old.nbytes <= SMALL:
+        return bool(old.tobytes() == new.tobytes())
     return np.array_equal(old.reshape(-1).view(np.uint8), np.ascontiguousarray(new).reshape(-1).view(np.uint8))
 
 
@@ -71,7 +76,7 @@ def _overwritten(self: Node, new: np.ndarray[Any, Any]) -> bool:
     flags = self._value.flags
     try:
         flags.writeable = True
-        np.copyto(self._value, new)
+        self._value[...] = new
     finally:
         flags.writeable = False
     return True

@@ -53,6 +53,8 @@ def forward_rec(i: Node, *, asked: bool = True) -> Any:
         if asked and i.op is not None:
             i.op.requested()
         if not watchers:
+            if i._value is None and asked and i._memo is not None and i._memo.plans is not None:
+                i._memo.plans.compute((i,))  # as it is asked for again and again
             if i._value is None:
                 demand(i, _missing, _compute)
         else:

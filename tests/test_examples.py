@@ -166,6 +166,20 @@ def dask_shards(out):
     assert "\nshards built again:             True\n" in out
 
 
+def scipy_minimize(out):
+    """Forward values are points times nodes, of as many calls; products of all kinds end at the minimum."""
+    lines = re.findall(r"^(\S+) +(\d+) +(\d+) +(\d+)% +([\d,]+) +([\d,]+)$", out, re.M)
+    assert len(lines) == 2 * 9
+    for _, calls, points, share, computed, each in lines:
+        nodes = int(each.replace(",", "")) / int(calls)
+        assert int(computed.replace(",", "")) == nodes * int(points)
+        assert float(share) == pytest.approx(100 * (1 - int(points) / int(calls)), abs=0.51)
+        assert float(share) > 35
+    assert float(re.search(r"^trust-ncg: (\S+) after", out, re.M)[1]) < 1e-6
+    assert float(re.search(r"^least squares: (\S+) in", out, re.M)[1]) < 1e-6
+    assert "; tanh ran 0 times\n" in out
+
+
 CHECKS = {
     "attribution.py": attribution,
     "cli.py": cli,
@@ -175,12 +189,14 @@ CHECKS = {
     "engines.py": engines,
     "jax_perturbed.py": jax_perturbed,
     "pymanopt_product.py": pymanopt_product,
+    "scipy_minimize.py": scipy_minimize,
     "tomassoli.py": tomassoli,
 }
 HOSTS = {  # what an example is for, and may not be there
     "dask_shards.py": "distributed",
     "jax_perturbed.py": "jax",
     "pymanopt_product.py": "pymanopt",
+    "scipy_minimize.py": "scipy",
 }
 
 

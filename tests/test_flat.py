@@ -346,6 +346,20 @@ def test_other_backends_give_the_same(backend):
     np.testing.assert_allclose(theirs.hessp(x, x, [2.0]), 2 * ours.hessp(x, x), rtol=1e-10)
 
 
+@pytest.mark.parametrize("backend", ["lazy", "sweep", "autograd"])
+def test_weighed_hessians_by_any_backend(backend):
+    if backend == "autograd":
+        pytest.importorskip("autograd")
+    objective = Objective.of(
+        lambda p: p["a"] ** 2 * p["b"], {"a": np.array([1.0, 2.0]), "b": np.ones(2)}, backend=backend
+    )
+    w = np.array([3.0, -1.0])
+    expected = [[6, 0, 6, 0], [0, -2, 0, -4], [6, 0, 0, 0], [0, -4, 0, 0]]
+    np.testing.assert_allclose(objective.hess(objective.x, w), expected, atol=1e-12)
+    np.testing.assert_allclose(objective.hess_operator(objective.x, w) @ np.eye(4), expected, atol=1e-12)
+    np.testing.assert_allclose(objective.block("a").hess([1.0, 2.0], w), np.array(expected)[:2, :2], atol=1e-12)
+
+
 def test_a_function_that_branches_is_never_replayed_blind():
     objective = Objective.of(lambda x: np.sum(x**2) if x[0] > 0 else np.sum(x**3), np.array([1.0, 2.0]))
     for x in ([1.0, 2.0], [-1.0, 2.0], [2.0, 2.0], [-2.0, 2.0]):

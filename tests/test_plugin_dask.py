@@ -369,6 +369,8 @@ def test_a_question_computes_what_is_new(here: lazy.DataParallel) -> None:
         here.gradient(changed, select="W2")
         here.gradient(p)
     assert (report.values.misses, report.adjoints.misses) == (0, 0)
+    assert (here.statistics.points.hits, here.statistics.points.misses) == (4, 2)
+    assert here.statistics.evaluations == {"gradient": 2}
     assert here.traffic.built == count
     assert (here.traffic.out, here.traffic.back, here.traffic.messages) == (0, 0, 0)
 
@@ -578,6 +580,23 @@ def test_cluster_workers_keep_graph_and_memo(client: Any, tmp_path: Path) -> Non
         assert new() == 0
         total.gradient(p | {"W1": 2 * p["W1"]}, select="W2")
         assert new() == 3
+
+
+def test_cluster_workers_compute_at_the_same_time(client: Any, tmp_path: Path) -> None:
+    def meets(x: Any) -> Any:
+        """Each worker waits for the other."""
+        (tmp_path / str(os.getpid())).touch()
+        deadline = time.monotonic() + PATIENCE
+        while len(list(tmp_path.iterdir())) < 2:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the other worker was not asked")
+            time.sleep(0.01)
+        return np.sin(x)
+
+    sine = lg.primitive(meets, vjp=lambda g, x: g * np.cos(x), shape="x")
+    with lazy.data_parallel(lambda p, x: np.sum(sine(p * x)), [1.0, 2.0], np.ones(2), client=client) as total:
+        assert float(total.value()) == 2 * np.sin(1.0) + 2 * np.sin(2.0)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_cluster_exceptions_come_out_as_themselves(client: Any) -> None:

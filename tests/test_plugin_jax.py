@@ -476,9 +476,17 @@ def test_wrong_options():
         function(np.sin, points=0)
 
 
-def test_functions_of_jax_are_told_from_numpys():
-    with pytest.raises(TypeError):
-        function(lambda x: jnp.sin(x))(X)
+def test_functions_and_arrays_of_jax_inside_are_refused():
+    A = jnp.array(X)
+    around = jax.jit(lambda x, y: function(lambda x: x * y)(x))
+    for ask in (lambda x: jnp.sin(x), lambda x: x * A, lambda x: A @ x, lambda x: jax.nn.relu(x)):
+        with pytest.raises(TypeError) as found:
+            function(ask)(X)
+        assert any("let it call numpy, not jax.numpy" in note for note in found.value.__notes__)
+    with pytest.raises(TypeError, match="Tracer") as found:
+        around(X, X)
+    assert any("pass as arguments what belongs to a JAX program" in note for note in found.value.__notes__)
+    same(function(lambda x: np.asarray(A) * x)(X), A * A)
 
 
 def test_names_of_leaves():

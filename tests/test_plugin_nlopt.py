@@ -7,7 +7,7 @@ nlopt = pytest.importorskip("nlopt")
 
 import lazygrad as lg  # noqa: E402
 from lazygrad.plugins.flat import Objective  # noqa: E402
-from lazygrad.plugins.nlopt import callback, vector_callback  # noqa: E402
+from lazygrad.plugins.nlopt import callback, optimize, vector_callback  # noqa: E402
 
 X0 = np.array([-1.2, 1.0, -0.5])
 
@@ -24,17 +24,16 @@ def optimizer(algorithm, objective, **constraints):
     return made
 
 
-@pytest.mark.parametrize("algorithm", ["LD_LBFGS", "LD_SLSQP", "LD_MMA", "LD_TNEWTON", "LN_SBPLX"])
+@pytest.mark.parametrize("algorithm", ["LD_LBFGS", "LD_SLSQP", "LD_MMA", "LD_TNEWTON", "LN_BOBYQA"])
 def test_minimum_and_counts(algorithm):
     x = lg.parameter(X0)
     objective = Objective(rosenbrock(x), x)
     found = optimizer(getattr(nlopt, algorithm), objective).optimize(X0)
-    np.testing.assert_allclose(found, np.ones(3), atol=1e-2)
+    np.testing.assert_allclose(found, np.ones(3), atol=5e-2)
     statistics = objective.statistics
     assert statistics.evaluations["value"] == statistics.points.misses
     if algorithm.startswith("LD"):
-        assert statistics.calls["gradient"] == statistics.calls["value"]
-        assert statistics.points.hits >= statistics.calls["value"]
+        assert statistics.points.hits >= statistics.calls["gradient"] > 10  # each of them at a point with its value
     else:
         assert "gradient" not in statistics.calls
 
@@ -59,12 +58,18 @@ def test_constraints():
 def test_the_users_exception_comes_out_as_itself():
     @lg.primitive(vjp=lambda g, x: g, shape="elementwise")
     def picky(x):
-        if np.any(x > 0.5):
+        if np.any(x > 1.5):
             raise ZeroDivisionError("mine")
         return x * 1.0
 
     objective = Objective.of(lambda x: np.sum((picky(x) - 2) ** 2), np.zeros(2))
     with pytest.raises(ZeroDivisionError, match="mine") as caught:
-        optimizer(nlopt.LD_LBFGS, objective).optimize(np.zeros(2))
+        optimize(optimizer(nlopt.LD_LBFGS, objective), np.zeros(2))
     assert any("picky" in note for note in caught.value.__notes__)
     np.testing.assert_array_equal(objective.jac([0.0, 0.0]), [-4, -4])
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        optimize(optimizer(nlopt.LD_SLSQP, objective), np.zeros(2))
+    stopped = optimizer(nlopt.LD_SLSQP, objective)
+    stopped.set_min_objective(lambda x, grad: stopped.force_stop() or 0.0)
+    with pytest.raises(nlopt.ForcedStop):
+        optimize(stopped, np.zeros(2))

@@ -62,7 +62,6 @@ def test_derivatives():
     np.testing.assert_allclose(model.hessian(at), native.hessian(at))
     np.testing.assert_allclose(model.score_obs(at), native.score_obs(at))
     np.testing.assert_allclose(model.score_obs(at).sum(axis=0), model.score(at))
-    assert model.information(at) is None or True
     robust = model.fit(start_params=np.zeros(3), method="bfgs", disp=0, cov_type="HC0")
     np.testing.assert_allclose(robust.bse, native.fit(disp=0, cov_type="HC0").bse, rtol=1e-3)
 
@@ -107,7 +106,7 @@ def test_what_one_overrides_counts_and_results_can_be_pickled():
 def test_the_users_exception_comes_out_as_itself():
     @lg.primitive(vjp=lambda g, x: g, shape="elementwise")
     def picky(x):
-        if np.any(x > 0.1):
+        if x.shape == (3,) and np.any(x > 0.1):
             raise ZeroDivisionError("mine")
         return x * 1.0
 

@@ -151,6 +151,7 @@ class Writer:
     owner: dict[int, str] = attrs.field(factory=dict)  # row -> the array it is written to
     static: set[str] = attrs.field(factory=set)  # names that mean the same array in each call
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
+    given: set[int] = attrs.field(factory=set)  # rows whose memory is a result's
     prefix: str = "b"  # of the names of arrays that lie ready
 
     def lifetimes(self) -> None:
@@ -179,6 +180,11 @@ class Writer:
         program = self.program
         self.lifetimes()
         wanted = set(program.outputs)
+        for row in program.outputs:  # and of a view what it shows
+            root, *others = self.holds[row]
+            if not others and program.kernels[root] is not None and program.shapes[root]:
+                wanted.add(root)
+        self.given = wanted
         looks: dict[int, list[Look]] = {}
         for row, look in program.looks:
             looks.setdefault(row, []).append(look)
@@ -358,7 +364,7 @@ class Writer:
             for a in self.program.args[row]:
                 owned = self.owner.get(a)
                 alike = self.program.shapes[a] == shape and self.program.dtypes[a] == dtype
-                if owned is not None and alike and self.last[a] == row and a not in self.program.outputs:
+                if owned is not None and alike and self.last[a] == row and a not in self.given:
                     del self.owner[a]
                     self.owner[row] = owned
                     return owned
@@ -422,8 +428,10 @@ class Writer:
         program, name = self.program, self.names[row]
         kernel = program.kernels[row]
         if program.shapes[row]:
+            if kernel is not None and kernel.kind == "view" and self.holds[row][0] in self.given:
+                return name
             if kernel is None or kernel.kind in ("view", "call"):
-                return f"{self.named(np.array, 'array')}({name})"
+                return self.copied(row)
         elif kernel is None or kernel.kind == "view":
             return f"{self.named(_scalar, 'scalar')}({name}, {self.constant_object(program.dtypes[row])})"
         return name
@@ -435,11 +443,19 @@ class Writer:
         if not program.shapes[row]:
             return self.given_away(row)
         if kernel is not None and kernel.kind in ("view", "call"):
-            outputs = set(program.outputs)
-            used = [h for h in self.holds[row] if h != row and h not in outputs and program.kernels[h] is not None]
+            held = [h for h in self.holds[row] if h != row and program.kernels[h] is not None]
+            used = [h for h in held if h not in self.given]
             if used:
-                return f"{self.named(np.array, 'array')}({name})"
+                return self.copied(row)
         return name
+
+    def copied(self, row: int) -> str:
+        """A copy of a row."""
+        name = self.names[row]
+        if f"{name}_copy" not in self.names.values():
+            self.lines.append(f"    {name}_copy = {self.named(np.array, 'array')}({name})")
+            self.names[row] = f"{name}_copy"
+        return f"{name}_copy"
 
 
 @attrs.define(eq=False, repr=False)

@@ -266,10 +266,10 @@ def data_parallel(
     Notes
     -----
     A question sends the parameters whose bytes have changed, and gets the answers of each shard. These are added up
-    from the first shard to the last, so that the sum is the same, bit for bit, wherever the shards are. When a worker
-    dies its shards are built again on another, and what the others have answered stays; a worker that comes later takes
-    over from one that has too much. What `make_loss` raises comes out as itself, with notes of the shard, the line and
-    the node.
+    from the first shard to the last, so that the sum is the same, bit for bit, wherever the shards are (as long as BLAS
+    uses as many threads there as here; in Dask's workers it uses one). When a worker dies its shards are built again on
+    another, and what the others have answered stays; a worker that comes later takes over from one that has too much.
+    What `make_loss` raises comes out as itself, with notes of the shard, the line and the node.
 
     Examples
     --------

@@ -26,7 +26,7 @@ compiled: Callable[[Function], Function] = numba.njit(error_model="numpy", cache
 # -- functions of one number -------------------------------------------------------------------------
 
 LOG2_E = 1 / math.log(2)
-LN2_HIGH = math.ldexp(round(math.ldexp(math.log(2), 32)), -32)  # of few bits: its product with an exponent is exact
+LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # of 33 bits: its product with an exponent is exact
 LN2_LOW = 1.9082149292705877e-10
 HALF_PI_HIGH = 1.5707963267341256  # 33 bits
 HALF_PI_MIDDLE = 6.0771005063039660e-11  # the next 33
@@ -178,3 +178,359 @@ def _log1p(x: Any) -> Any:
     y = _log(u) - ((u - 1.0) - x) / u
     y = -np.inf if u == 0.0 else y
     return x if (u == 1.0 or x == np.inf) else y
+
+
+# -- what there is to compute ------------------------------------------------------------------------
+
+(ADD, SUBTRACT, MULTIPLY, DIVIDE, MULTIPLY_ADD, SUBTRACT_PRODUCT, NEGATIVE) = range(7)  # one after another
+CHEAP = 7  # opcodes from here on are computed for many rows at once
+(
+    MAXIMUM,
+    MINIMUM,
+    ABSOLUTE,
+    SQRT,
+    SIGN,
+    FLOOR,
+    CEIL,
+    RINT,
+    TRUNC,
+    LESS,
+    LESS_EQUAL,
+    EQUAL,
+    NOT_EQUAL,
+    ISNAN,
+    ISFINITE,
+    WHERE,
+    GUARDED_MULTIPLY,
+    STRONG_MULTIPLY,
+    GUARDED_DIVIDE,
+    EXP,
+    EXPM1,
+    LOG,
+    LOG1P,
+    SIN,
+    COS,
+    TANH,
+    SIGMOID,
+    LOG2,
+    LOG10,
+    TAN,
+    SINH,
+    COSH,
+    ARCSIN,
+    ARCCOS,
+    ARCTAN,
+    ARCSINH,
+    ARCCOSH,
+    ARCTANH,
+    ARCTAN2,
+    POWER,
+) = range(CHEAP, CHEAP + 40)
+COUNT = CHEAP + 40
+ARITY = np.ones(COUNT, np.int64)
+ARITY[[ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, LESS, LESS_EQUAL, EQUAL, NOT_EQUAL]] = 2
+ARITY[[GUARDED_MULTIPLY, STRONG_MULTIPLY, GUARDED_DIVIDE, ARCTAN2, POWER]] = 2
+ARITY[[MULTIPLY_ADD, SUBTRACT_PRODUCT, WHERE]] = 3
+LANES = 8  # numbers that a processor computes at once, at most
+CHUNK = 256  # numbers, a multiple of the lanes
+
+
+def _of_all(f: Function) -> Function:
+    """The loop of a function; on its own it compiles in less time than within all others."""
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def loop(x: Any, out: Any, n: Any) -> None:
+        for i in range(n):
+            out[i] = f(x[i])
+
+    return loop
+
+
+_all_exp, _all_expm1, _all_log, _all_log1p = map(_of_all, (_exp, _expm1, _log, _log1p))
+_all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_of_all, (_sin, _cos, _tanh, _sigmoid))
+
+
+@inlined
+def _compute(op: Any, x: Any, y: Any, z: Any, out: Any, n: Any) -> None:
+    """Compute n numbers; up to the next multiple of the lanes the arrays hold other numbers, never read."""
+    m = (n + LANES - 1) & -LANES  # what is left over would be computed one by one
+    if op == ADD:
+        for i in range(m):
+            out[i] = x[i] + y[i]
+    elif op == SUBTRACT:
+        for i in range(m):
+            out[i] = x[i] - y[i]
+    elif op == MULTIPLY:
+        for i in range(m):
+            out[i] = x[i] * y[i]
+    elif op == DIVIDE:
+        for i in range(m):
+            out[i] = x[i] / y[i]
+    elif op == MULTIPLY_ADD:
+        for i in range(m):
+            out[i] = x[i] * y[i] + z[i]
+    elif op == SUBTRACT_PRODUCT:
+        for i in range(m):
+            out[i] = z[i] - x[i] * y[i]
+    elif op == NEGATIVE:
+        for i in range(m):
+            out[i] = -x[i]
+    elif op == MAXIMUM:
+        for i in range(m):
+            out[i] = x[i] if (x[i] >= y[i] or x[i] != x[i]) else y[i]
+    elif op == MINIMUM:
+        for i in range(m):
+            out[i] = x[i] if (x[i] <= y[i] or x[i] != x[i]) else y[i]
+    elif op == ABSOLUTE:
+        for i in range(m):
+            out[i] = abs(x[i])
+    elif op == SQRT:
+        for i in range(m):
+            out[i] = np.sqrt(x[i])
+    elif op == SIGN:
+        for i in range(m):
+            out[i] = 1.0 if x[i] > 0.0 else (-1.0 if x[i] < 0.0 else x[i] * x[i])
+    elif op == FLOOR:
+        for i in range(m):
+            out[i] = np.floor(x[i])
+    elif op == CEIL:
+        for i in range(m):
+            out[i] = np.ceil(x[i])
+    elif op == RINT:
+        for i in range(m):
+            out[i] = np.rint(x[i])
+    elif op == TRUNC:
+        for i in range(m):
+            out[i] = np.trunc(x[i])
+    elif op == LESS:
+        for i in range(m):
+            out[i] = 1.0 if x[i] < y[i] else 0.0
+    elif op == LESS_EQUAL:
+        for i in range(m):
+            out[i] = 1.0 if x[i] <= y[i] else 0.0
+    elif op == EQUAL:
+        for i in range(m):
+            out[i] = 1.0 if x[i] == y[i] else 0.0
+    elif op == NOT_EQUAL:
+        for i in range(m):
+            out[i] = 1.0 if x[i] != y[i] else 0.0
+    elif op == ISNAN:
+        for i in range(m):
+            out[i] = 1.0 if x[i] != x[i] else 0.0
+    elif op == ISFINITE:
+        for i in range(m):
+            out[i] = 1.0 if abs(x[i]) < np.inf else 0.0
+    elif op == WHERE:
+        for i in range(m):
+            out[i] = x[i] if z[i] != 0.0 else y[i]
+    elif op == GUARDED_MULTIPLY:
+        for i in range(m):
+            out[i] = x[i] * y[i] if (x[i] != 0.0 or abs(y[i]) < np.inf) else 0.0
+    elif op == STRONG_MULTIPLY:
+        for i in range(m):
+            kept = (x[i] != 0.0 and y[i] != 0.0) or (abs(x[i]) < np.inf and abs(y[i]) < np.inf)
+            out[i] = x[i] * y[i] if kept else 0.0
+    elif op == GUARDED_DIVIDE:
+        for i in range(m):
+            out[i] = x[i] / y[i] if (x[i] != 0.0 or abs(y[i]) > 0.0) else 0.0
+    elif op == EXP:
+        _all_exp(x, out, m)
+    elif op == EXPM1:
+        _all_expm1(x, out, m)
+    elif op == LOG:
+        _all_log(x, out, m)
+    elif op == LOG1P:
+        _all_log1p(x, out, m)
+    elif op == SIN or op == COS:
+        large = 0
+        for i in range(n):
+            large += 0 if abs(x[i]) < LARGE_ANGLE else 1
+        if op == SIN:
+            _all_sin(x, out, m)
+        else:
+            _all_cos(x, out, m)
+        if large > 0:
+            for i in range(n):
+                if not abs(x[i]) < LARGE_ANGLE:
+                    out[i] = math.sin(x[i]) if op == SIN else math.cos(x[i])
+    elif op == TANH:
+        _all_tanh(x, out, m)
+    elif op == SIGMOID:
+        _all_sigmoid(x, out, m)
+    elif op == LOG2:
+        for i in range(n):
+            out[i] = np.log2(x[i])
+    elif op == LOG10:
+        for i in range(n):
+            out[i] = np.log10(x[i])
+    elif op == TAN:
+        for i in range(n):
+            out[i] = np.tan(x[i])
+    elif op == SINH:
+        for i in range(n):
+            out[i] = np.sinh(x[i])
+    elif op == COSH:
+        for i in range(n):
+            out[i] = np.cosh(x[i])
+    elif op == ARCSIN:
+        for i in range(n):
+            out[i] = np.arcsin(x[i])
+    elif op == ARCCOS:
+        for i in range(n):
+            out[i] = np.arccos(x[i])
+    elif op == ARCTAN:
+        for i in range(n):
+            out[i] = np.arctan(x[i])
+    elif op == ARCSINH:
+        for i in range(n):
+            out[i] = np.arcsinh(x[i])
+    elif op == ARCCOSH:
+        for i in range(n):
+            out[i] = np.arccosh(x[i])
+    elif op == ARCTANH:
+        for i in range(n):
+            out[i] = np.arctanh(x[i])
+    elif op == ARCTAN2:
+        for i in range(n):
+            out[i] = np.arctan2(x[i], y[i])
+    else:
+        for i in range(n):
+            out[i] = x[i] ** y[i]
+
+
+# -- a machine for single numbers --------------------------------------------------------------------
+
+
+@compiled
+def ordered(ops: Any, code: Any, base: Any) -> Any:
+    """An order of rows with long runs of one opcode, as the argument lists of its runs.
+
+    A run of cheap rows goes on with rows that become ready through it; those of other rows do not depend on one
+    another. Of the latter, those first written are taken first, and only when no cheap row is ready: so runs are long.
+
+    Parameters
+    ----------
+    ops
+        Opcodes of the rows, in an order in which they can be computed.
+    code
+        Array of 3 x rows: the places of their arguments.
+    base
+        The place of the first row.
+
+    Returns
+    -------
+    Runs (opcode, first row, one past the last), arguments in the new order, and the place of each row.
+    """
+    n = len(ops)
+    missing = np.zeros(n, np.int64)
+    first = np.zeros(n + 2, np.int64)
+    for k in range(n):
+        for c in range(ARITY[ops[k]]):
+            a = code[c, k] - base
+            if a >= 0:
+                missing[k] += 1
+                first[a + 2] += 1
+    for k in range(n):
+        first[k + 2] += first[k + 1]
+    readers = np.empty(first[n + 1], np.int64)
+    start = np.zeros(COUNT + 1, np.int64)
+    for k in range(n):
+        for c in range(ARITY[ops[k]]):
+            a = code[c, k] - base
+            if a >= 0:
+                readers[first[a + 1]] = k
+                first[a + 1] += 1
+        start[ops[k] + 1] += 1
+    for op in range(COUNT):
+        start[op + 1] += start[op]
+    head, tail = start[:-1].copy(), start[:-1].copy()  # the queue of each opcode
+    queue = np.empty(n, np.int64)
+    for k in range(n):
+        if missing[k] == 0:
+            queue[tail[ops[k]]] = k
+            tail[ops[k]] += 1
+    place = np.empty(n, np.int64)
+    made = np.zeros((3, n), np.uint32)
+    runs = np.empty((n, 3), np.int64)
+    count, done = 0, 0
+    while done < n:
+        best, most = -1, 0
+        for op in range(CHEAP):
+            if tail[op] - head[op] > most:
+                best, most = op, tail[op] - head[op]
+        if best < 0:
+            oldest = n
+            for op in range(CHEAP, COUNT):
+                if tail[op] > head[op] and queue[head[op]] < oldest:
+                    best, oldest = op, queue[head[op]]
+        runs[count, 0] = best
+        runs[count, 1] = done
+        stop = tail[best]
+        while head[best] < stop:
+            k = queue[head[best]]
+            head[best] += 1
+            place[k] = base + done
+            for c in range(ARITY[best]):
+                a = code[c, k]
+                made[c, done] = a if a < base else place[a - base]
+            done += 1
+            for j in range(first[k], first[k + 1]):
+                reader = readers[j]
+                missing[reader] -= 1
+                if missing[reader] == 0:
+                    queue[tail[ops[reader]]] = reader
+                    tail[ops[reader]] += 1
+            if best < CHEAP:
+                stop = tail[best]
+        runs[count, 2] = done
+        count += 1
+    return runs[:count].copy(), made, place
+
+
+@compiled
+def run_numbers(v: Any, runs: Any, code: Any, base: Any, checked: Any, scratch: Any) -> Any:
+    """Fill in the rows of `v`, which holds the leaves; whether one of those that are checked is nan."""
+    out = v[base:]
+    a, b, c = code[0], code[1], code[2]
+    x, y, z, found = scratch[0], scratch[1], scratch[2], scratch[3]
+    for k in range(len(runs)):
+        op, start, stop = runs[k, 0], np.uint64(runs[k, 1]), np.uint64(runs[k, 2])
+        if op == ADD:
+            for i in range(start, stop):
+                out[i] = v[a[i]] + v[b[i]]
+        elif op == MULTIPLY:
+            for i in range(start, stop):
+                out[i] = v[a[i]] * v[b[i]]
+        elif op == MULTIPLY_ADD:
+            for i in range(start, stop):
+                out[i] = v[a[i]] * v[b[i]] + v[c[i]]
+        elif op == SUBTRACT_PRODUCT:
+            for i in range(start, stop):
+                out[i] = v[c[i]] - v[a[i]] * v[b[i]]
+        elif op == SUBTRACT:
+            for i in range(start, stop):
+                out[i] = v[a[i]] - v[b[i]]
+        elif op == DIVIDE:
+            for i in range(start, stop):
+                out[i] = v[a[i]] / v[b[i]]
+        elif op == NEGATIVE:
+            for i in range(start, stop):
+                out[i] = -v[a[i]]
+        else:
+            for at in range(start, stop, CHUNK):
+                n = min(CHUNK, np.int64(stop - at))
+                for i in range(n):
+                    x[i] = v[a[at + np.uint64(i)]]
+                if ARITY[op] > 1:
+                    for i in range(n):
+                        y[i] = v[b[at + np.uint64(i)]]
+                if ARITY[op] > 2:
+                    for i in range(n):
+                        z[i] = v[c[at + np.uint64(i)]]
+                _compute(op, x, y, z, found, n)
+                for i in range(n):
+                    out[at + np.uint64(i)] = found[i]
+    for k in checked:
+        if v[k] != v[k]:
+            return True
+    return False

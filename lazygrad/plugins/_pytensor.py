@@ -165,8 +165,8 @@ class LazyOp(Op):  # type: ignore[misc]
         as_told = array.dtype == kind.numpy_dtype and array.ndim == kind.ndim
         if not as_told or any(n not in (None, m) for n, m in zip(kind.shape, array.shape, strict=True)):
             raise ShapeError(
-                f"{self} gave {array.dtype} of shape {array.shape} here, but {kind} when the graph was made: shapes and "
-                f"dtypes must not depend on values"
+                f"{self} gave {array.dtype} of shape {array.shape} here, but {kind} when the graph was made: shapes "
+                f"and dtypes must not depend on values"
             )
 
     def infer_shape(self, *given: Any) -> list[Any]:
@@ -185,12 +185,16 @@ class LazyOp(Op):  # type: ignore[misc]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
         """One op for each input: those that nobody uses drop out of the program."""
-        outs = [k for k, w in enumerate(cotangents) if not isinstance(w.type, DisconnectedType)]
+        outs = [
+            k
+            for k, (y, w) in enumerate(zip(outputs, cotangents, strict=True))
+            if _differentiable(y) and not isinstance(w.type, DisconnectedType)
+        ]
         given = [*inputs, *[cotangents[k] for k in outs]]
         complex_outputs = any(_complex(outputs[k]) for k in outs)
 
         def by(k: int, x: Variable) -> Variable:
-            if not _differentiable(x):
+            if not outs or not _differentiable(x):
                 return DisconnectedType()()
             if complex_outputs or _complex(x):
                 hint = "PyTensor has no convention for gradients of complex numbers: pass real and imaginary parts"

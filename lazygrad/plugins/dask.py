@@ -176,8 +176,8 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
     `leaf.set` does not change it; what Dask computes does not enter the memo here. The key of a task is made of its op
     and of the bytes that it starts from: wherever the same is asked at the same point, it is computed once.
 
-    A task costs Dask some tenths of a millisecond, on a cluster a few times that: it pays where the nodes are large.
-    Where there is much data, and many questions, use `data_parallel`.
+    A task costs Dask some tenths of a millisecond, on a cluster a few times that, and the arrays of the leaves travel
+    with the graph: it pays where few nodes have much to do. For much data, and many questions, see `data_parallel`.
 
     Examples
     --------

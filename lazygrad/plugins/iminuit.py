@@ -22,7 +22,7 @@ def minuit(
     *,
     wrt: Any = None,
     points: int = POINTS,
-    hessian: bool = False,
+    hessian: bool = True,
     errordef: float | None = None,
     **options: Any,
 ) -> iminuit.Minuit:
@@ -41,7 +41,8 @@ def minuit(
     points
         How many points the memo remembers.
     hessian
-        Whether Minuit gets the Hessian, too, instead of looking for it by differences of gradients.
+        Whether Minuit gets the Hessian, too. Without it, it looks for second derivatives by differences, from which it
+        comes back to points that two are too few to remember.
     errordef
         As Minuit has it: 1 for chi-square, 0.5 for a negative log-likelihood.
     options

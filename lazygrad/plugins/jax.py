@@ -98,7 +98,17 @@ class JaxFunction:
         args, kwargs = tree_unflatten(tree, arrays)
         for path, leaf in tree_flatten_with_path((args, kwargs))[0]:
             leaf.name = self._name(path)
-        paths, out_tree = tree_flatten_with_path(self.function(*args, **kwargs))
+        try:
+            out = self.function(*args, **kwargs)
+        except TypeError as error:
+            if any(word in str(error) for word in ("jax", "JAX", "Tracer")):
+                error.add_note(
+                    f"{title(self.function)} is called with nodes in place of NumPy arrays: let it call numpy, not "
+                    f"jax.numpy; make NumPy arrays of JAX's that it closes over, by np.asarray; and pass as arguments "
+                    f"what belongs to a JAX program around it"
+                )
+            raise
+        paths, out_tree = tree_flatten_with_path(out)
         for path, leaf in paths:
             if not is_number(leaf):
                 raise TypeError(

@@ -2,12 +2,62 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
+import nlopt
+
 from .flat import Objective
 
-__all__ = ["callback", "vector_callback"]
+__all__ = ["callback", "optimize", "vector_callback"]
+
+
+class _Raised(threading.local):
+    """The exception of a callback, which NLopt may lose."""
+
+    error: BaseException | None = None
+
+
+_raised = _Raised()
+
+
+def _kept(ask: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(ask)
+    def asked(*args: Any) -> Any:
+        try:
+            return ask(*args)
+        except BaseException as error:
+            _raised.error = error
+            raise
+
+    return asked
+
+
+def optimize(optimizer: nlopt.opt, x0: Any) -> Any:
+    """``optimizer.optimize(x0)``, out of which an exception of a callback comes as itself.
+
+    Parameters
+    ----------
+    optimizer
+        With what `callback` and `vector_callback` made.
+    x0
+        Vector to start from.
+
+    Returns
+    -------
+    As NLopt's, which by itself raises `nlopt.ForcedStop` instead of most exceptions.
+    """
+    _raised.error = None
+    try:
+        return optimizer.optimize(x0)
+    except nlopt.ForcedStop:
+        if _raised.error is not None:
+            raise _raised.error from None
+        raise
+    finally:
+        _raised.error = None
 
 
 def callback(objective: Objective) -> Callable[[Any, Any], float]:
@@ -26,14 +76,15 @@ def callback(objective: Objective) -> Callable[[Any, Any], float]:
     --------
     >>> import nlopt, numpy as np
     >>> from lazygrad.plugins.flat import Objective
-    >>> from lazygrad.plugins.nlopt import callback
+    >>> from lazygrad.plugins.nlopt import callback, optimize
     >>> objective = Objective.of(lambda x: (x[0] - 1) ** 2 + (x[1] + 2) ** 2, np.zeros(2))
     >>> optimizer = nlopt.opt(nlopt.LD_LBFGS, objective.size)
     >>> optimizer.set_min_objective(callback(objective))
-    >>> optimizer.optimize(objective.x).round(6)
+    >>> optimize(optimizer, objective.x).round(6)
     array([ 1., -2.])
     """
 
+    @_kept
     def value(x: Any, grad: Any) -> float:
         if grad.size:
             grad[:] = objective.jac(x)
@@ -68,6 +119,7 @@ def vector_callback(objective: Objective) -> Callable[[Any, Any, Any], None]:
            [0., 4.]]))
     """
 
+    @_kept
     def values(result: Any, x: Any, grad: Any) -> None:
         result[:] = objective.residuals(x)
         if grad.size:

@@ -279,7 +279,7 @@ def nonlinear_constraint(
     return _Constraint(objective.residuals, lb, ub, **given)
 
 
-class _Constraint(scipy.optimize.NonlinearConstraint):
+class _Constraint(scipy.optimize.NonlinearConstraint):  # type: ignore[misc]
     """One of ours, which SciPy warns of where a method has no use for its Hessian."""
 
     def without_hessian(self) -> Any:

@@ -58,7 +58,11 @@ def wrap(f: Callable[..., Any]) -> Callable[..., Any]:
         raise TypeError(f"{title(f)} takes any keywords: give uncertainties a function that names them")
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     by_position = (calls.derivative(k, names[k] if k < len(names) else None) for k in itertools.count())
-    by_name = {p.name: calls.derivative(None, p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    by_name = {
+        p.name: calls.derivative(None, p.name)
+        for p in parameters
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
 
     @functools.wraps(f)
     def value(*args: Any, **kwargs: Any) -> float:

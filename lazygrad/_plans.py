@@ -8,7 +8,8 @@ the walk answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -33,7 +34,7 @@ LONGEST = 2000  # nodes; beyond that the walk costs less than making a plan
 class _Plan:
     """One set of stale nodes, and how to compute them."""
 
-    stale: list[Node]
+    stale: list[Callable[[], Node | None]]  # weakly, as one may be the target that keeps this plan
     fresh: list[Node]
     schedule: Schedule
     counts: list[tuple[Counts, int, int]]  # requests and misses of the adjoints among them
@@ -41,8 +42,9 @@ class _Plan:
 
     def fits(self) -> bool:
         """Whether just these nodes are stale."""
-        for i in self.stale:
-            if i._value is not None:
+        for ref in self.stale:
+            i = ref()
+            if i is None or i._value is not None:
                 return False
         for i in self.fresh:  # noqa: SIM110 - twice as quick as `all`
             if i._value is None:
@@ -59,8 +61,10 @@ class _Plan:
         for value in values:
             if value.__class__ is np.ndarray and value.base is None:
                 value.flags.writeable = False
-        for i, value in zip(self.stale, values, strict=True):
-            i._value = value if value.__class__ is not np.ndarray or value.base is None else frozen(value)
+        for ref, value in zip(self.stale, values, strict=True):
+            i = ref()
+            if i is not None:
+                i._value = value if value.__class__ is not np.ndarray or value.base is None else frozen(value)
         for counts, requests, misses in self.counts:
             counts.requests += requests
             counts.misses += misses
@@ -128,7 +132,8 @@ def _made(roots: Sequence[Node]) -> _Plan | None:
     nodes = list(stale.values())
     logger.debug("a plan for %d nodes below %r", len(nodes), roots[0])
     schedule = Schedule(nodes, (), exact=True, backend="numpy", boundary=list(fresh.values()), keep=True)
-    return _Plan(nodes, list(fresh.values()), schedule, _requests(nodes))
+    schedule.roots = ()
+    return _Plan([weakref.ref(i) for i in nodes], list(fresh.values()), schedule, _requests(nodes))
 
 
 def _requests(nodes: Sequence[Node]) -> list[tuple[Counts, int, int]]:

@@ -5,7 +5,7 @@ import itertools
 import multiprocessing
 import pickle
 from collections import Counter, namedtuple
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -493,8 +493,10 @@ def test_many_numbers_where_one_is_needed():
     with pytest.raises(ValueError, match="dimension mismatch"):
         objective.jacobian(np.ones(3)).rmatvec(np.ones(4))
     complex_valued = Objective.of(lambda x: x * 1j, np.ones(3))
-    with pytest.raises(TypeError, match="must be real"):
+    with pytest.raises(TypeError, match=r"must be real numbers, but has dtype complex128: take its `\.real`"):
         complex_valued.residuals(np.ones(3))
+    with pytest.raises(TypeError, match=r"must be real numbers, but has dtype object$"):
+        Objective.of(lambda x: None, np.ones(3)).fun(np.ones(3))
 
 
 def test_wrong_makings():
@@ -513,6 +515,24 @@ def test_wrong_makings():
         Objective.of(lambda x: x, 1.0, wrt=1)
     with pytest.raises(ValueError, match="points"):
         Objective.of(lambda x: x, 1.0, points=0)
+
+
+def test_it_says_what_it_is():
+    x = lg.parameter([1.0, 2.0])
+    assert repr(Objective(np.sum(x), x)) == "<Objective of 2 numbers in 1 leaves: x>"
+    assert repr(Objective(np.sum(x), {"a": x})) == "<Objective of 2 numbers in 1 leaves: ['a']>"
+    assert Objective(np.sum(x), []).jac([]).shape == (0,)
+
+
+def test_threads_may_ask_one_objective():
+    objective = Objective.of(lambda x: np.sum(np.exp(x) * np.sin(x)), np.ones(20))
+
+    def slope(k):
+        x = np.full(20, k / 10)
+        return [np.allclose(objective.jac(x), np.exp(x) * (np.sin(x) + np.cos(x))) for _ in range(20)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(all(found) for found in pool.map(slope, range(8)))
 
 
 def test_wrong_structures(net):

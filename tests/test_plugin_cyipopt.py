@@ -53,3 +53,18 @@ def test_without_constraints_on_nodes_with_one_evaluation_a_point():
     nodes = {"a": lg.parameter(2.0)}
     made = quiet(problem((nodes["a"] - 1) ** 2, wrt=nodes, constraints=nodes["a"] * 2, cl=[3.0], cu=[4.0]))
     assert made.solve(np.array([2.0]))[0] == pytest.approx(1.5, abs=1e-6)
+
+
+def test_the_users_exception_comes_out_as_itself():
+    calls = []
+
+    @lg.primitive(vjp=lambda g, x: g, shape="elementwise")
+    def picky(x):
+        calls.append(x)
+        if len(calls) > 2:
+            raise ZeroDivisionError("mine")
+        return x * 1.0
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        quiet(problem(lambda x: np.sum((picky(x) - 2) ** 2), np.zeros(2))).solve(np.zeros(2))
+    assert any("picky" in note for note in caught.value.__notes__)

@@ -166,6 +166,12 @@ def test_find_map():
         np.testing.assert_allclose(ours[name], native[name], atol=1e-6)
 
 
+def test_find_hessian():
+    at = {"a": np.array([0.5, -1.0]), "b": np.array(0.3)}
+    ours, native = (pm.find_hessian(at, model=made) for made in (model(function(log_likelihood)), model()))
+    np.testing.assert_allclose(ours, native, rtol=1e-10)
+
+
 def test_the_example():
     example = Path(__file__).parent.parent / "examples" / "pymc_blocked.py"
     done = subprocess.run([sys.executable, str(example)], capture_output=True, text=True, timeout=120, check=False)

@@ -10,6 +10,7 @@ import lazygrad as lg
 
 pytensor = pytest.importorskip("pytensor")
 
+import pytensor.sparse  # noqa: E402
 import pytensor.tensor as pt  # noqa: E402
 from pytensor.gradient import NullTypeGradError, hessian, verify_grad  # noqa: E402
 
@@ -290,6 +291,17 @@ def test_complex_gradients_are_refused():
         pytensor.grad(pt.sum(y), z)
 
 
+def test_batches_are_a_loop():
+    (x,) = symbols(normal(3))
+    op = function(total)
+    made = [op(x), pytensor.grad(op(x), x)]
+    (rows,) = symbols(V := normal(4, 3))
+    batch = pytensor.function([rows], pytensor.graph.replace.vectorize_graph(made, {x: rows}))
+    values, slopes = batch(V)
+    np.testing.assert_allclose(values, [total(v) for v in V])
+    np.testing.assert_allclose(slopes, [lg.grad(total)(v) for v in V])
+
+
 # -- what a host may do -------------------------------------------------------------------------------
 
 
@@ -412,6 +424,10 @@ def test_wrong_calls_are_told():
     with pytest.raises(TypeError, match="object") as caught:
         op(x, W, np.array([None, 1.0]))
     assert "b must be a dense tensor" in caught.value.__notes__[-1]
+    with pytest.raises(TypeError, match=r"W must be a dense tensor .* of SparseTensorType"):
+        op(x, pytensor.sparse.csr_matrix("S", dtype="float64"), b)
+    with pytest.raises(TypeError, match="returns no array"):
+        function(lambda x: None)(x)
     with pytest.raises(lg.ShapeError, match=r"W of dense is .* but has shape \(2,\) in the example"):
         function(dense, np.zeros((4, 3)), np.zeros(2), np.zeros(2))(*unknown)
     with pytest.raises(lg.ShapeError, match=r"x of dense is .* but has shape \(5, 3\) in the example"):

@@ -86,7 +86,7 @@ class Numbers:
         """The function; it has no arrays."""
         space = dict(self.space)
         exec(self.code, space)
-        function: Callable[..., tuple[Any, ...]] = space["schedule"]
+        function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
         return function
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "Writer",
     "checks",
     "compiled",
+    "differs",
     "kept_in_tracebacks",
     "leaf_names",
     "straight",
@@ -65,6 +66,12 @@ class Branched(Exception):
 
 class NotANumber(ArithmeticError):
     """A product without its guard gave nan: the guarded schedule has to answer."""
+
+
+def differs(look: Look) -> Callable[[Any], bool]:
+    """What sees whether a function would have seen something else in a value."""
+    _, made, seen = look
+    return lambda value: not same(made(value), seen)
 
 
 def leaf_names(leaves: Sequence[Node]) -> list[str]:
@@ -111,7 +118,7 @@ class Straight:
         for name, shape, dtype in self.outputs:
             space[f"new_{name}"] = _supplier(shape, dtype)
         exec(self.code, space)
-        function: Callable[..., tuple[Any, ...]] = space["schedule"]
+        function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
         return function
 
 
@@ -215,9 +222,9 @@ class Writer:
         if made is bool:
             self.lines.append(f"    if {'not ' if seen else ''}{name}: raise {branched}")
             return
-        differs = f"differs{len(self.lines)}"
-        self.space[differs] = lambda value: not same(made(value), seen)
-        self.lines.append(f"    if {differs}({name}): raise {branched}")
+        other = f"differs{len(self.lines)}"
+        self.space[other] = differs(look)
+        self.lines.append(f"    if {other}({name}): raise {branched}")
 
     def check(self, row: int) -> None:
         """A statement that finds a nan."""

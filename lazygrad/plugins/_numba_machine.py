@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import IntEnum
 from typing import Any
 
 import numba
 import numpy as np
 
-__all__ = ["CHUNK", "OPCODES", "Opcode", "ordered", "run_numbers"]
+__all__ = ["CHUNK", "Opcode", "ordered", "run_numbers"]
+
 
 Function = Callable[..., Any]
 # Contracted, a * b + c may be rounded once: in the polynomials alone, never between two rows of a program.
@@ -182,57 +184,72 @@ def _log1p(x: Any) -> Any:
 
 # -- what there is to compute ------------------------------------------------------------------------
 
-(ADD, SUBTRACT, MULTIPLY, DIVIDE, MULTIPLY_ADD, SUBTRACT_PRODUCT, NEGATIVE) = range(7)  # one after another
-CHEAP = 7  # opcodes from here on are computed for many rows at once
-(
-    MAXIMUM,
-    MINIMUM,
-    ABSOLUTE,
-    SQRT,
-    SIGN,
-    FLOOR,
-    CEIL,
-    RINT,
-    TRUNC,
-    LESS,
-    LESS_EQUAL,
-    EQUAL,
-    NOT_EQUAL,
-    ISNAN,
-    ISFINITE,
-    WHERE,
-    GUARDED_MULTIPLY,
-    STRONG_MULTIPLY,
-    GUARDED_DIVIDE,
-    EXP,
-    EXPM1,
-    LOG,
-    LOG1P,
-    SIN,
-    COS,
-    TANH,
-    SIGMOID,
-    LOG2,
-    LOG10,
-    TAN,
-    SINH,
-    COSH,
-    ARCSIN,
-    ARCCOS,
-    ARCTAN,
-    ARCSINH,
-    ARCCOSH,
-    ARCTANH,
-    ARCTAN2,
-    POWER,
-) = range(CHEAP, CHEAP + 40)
-COUNT = CHEAP + 40
+class Opcode(IntEnum):
+    """What an instruction computes; truth values are 1 and 0."""
+
+    ADD = 0
+    SUBTRACT = 1
+    MULTIPLY = 2
+    DIVIDE = 3
+    NEGATIVE = 4
+    MAXIMUM = 5
+    MINIMUM = 6
+    ABSOLUTE = 7
+    SQRT = 8
+    SIGN = 9
+    FLOOR = 10
+    CEIL = 11
+    RINT = 12
+    TRUNC = 13
+    LESS = 14
+    LESS_EQUAL = 15
+    EQUAL = 16
+    NOT_EQUAL = 17
+    ISNAN = 18
+    ISFINITE = 19
+    WHERE = 20
+    GUARDED_MULTIPLY = 21
+    STRONG_MULTIPLY = 22
+    GUARDED_DIVIDE = 23
+    EXP = 24
+    EXPM1 = 25
+    LOG = 26
+    LOG1P = 27
+    SIN = 28
+    COS = 29
+    TANH = 30
+    SIGMOID = 31
+    LOGADDEXP = 32
+    LOG2 = 33
+    LOG10 = 34
+    TAN = 35
+    SINH = 36
+    COSH = 37
+    ARCSIN = 38
+    ARCCOS = 39
+    ARCTAN = 40
+    ARCSINH = 41
+    ARCCOSH = 42
+    ARCTANH = 43
+    ARCTAN2 = 44
+    POWER = 45
+
+
+COUNT = len(Opcode)
+CHEAP = 5  # the opcodes before it are computed one after another, the others for many rows at once
 ARITY = np.ones(COUNT, np.int64)
-ARITY[[ADD, SUBTRACT, MULTIPLY, DIVIDE, MAXIMUM, MINIMUM, LESS, LESS_EQUAL, EQUAL, NOT_EQUAL]] = 2
-ARITY[[GUARDED_MULTIPLY, STRONG_MULTIPLY, GUARDED_DIVIDE, ARCTAN2, POWER]] = 2
-ARITY[[MULTIPLY_ADD, SUBTRACT_PRODUCT, WHERE]] = 3
+ARITY[[Opcode.ADD, Opcode.SUBTRACT, Opcode.MULTIPLY, Opcode.DIVIDE, Opcode.MAXIMUM, Opcode.MINIMUM]] = 2
+ARITY[[Opcode.LESS, Opcode.LESS_EQUAL, Opcode.EQUAL, Opcode.NOT_EQUAL, Opcode.GUARDED_MULTIPLY]] = 2
+ARITY[[Opcode.STRONG_MULTIPLY, Opcode.GUARDED_DIVIDE, Opcode.LOGADDEXP, Opcode.ARCTAN2, Opcode.POWER]] = 2
+ARITY[Opcode.WHERE] = 3
 LANES = 8  # numbers that a processor computes at once, at most
 CHUNK = 256  # numbers, a multiple of the lanes
+
+
+@inlined
+def _logaddexp(x: Any, y: Any) -> Any:
+    larger = max(x, y) if x == x and y == y else np.nan
+    return larger + (math.log(2) if x == y else _log1p(_exp(-abs(x - y))))
 
 
 def _of_all(f: Function) -> Function:
@@ -246,6 +263,12 @@ def _of_all(f: Function) -> Function:
     return loop
 
 
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+def _all_logaddexp(x: Any, y: Any, out: Any, n: Any) -> None:
+    for i in range(n):
+        out[i] = _logaddexp(x[i], y[i])
+
+
 _all_exp, _all_expm1, _all_log, _all_log1p = map(_of_all, (_exp, _expm1, _log, _log1p))
 _all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_of_all, (_sin, _cos, _tanh, _sigmoid))
 
@@ -254,143 +277,139 @@ _all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_of_all, (_sin, _cos, _tanh, _
 def _compute(op: Any, x: Any, y: Any, z: Any, out: Any, n: Any) -> None:
     """Compute n numbers; up to the next multiple of the lanes the arrays hold other numbers, never read."""
     m = (n + LANES - 1) & -LANES  # what is left over would be computed one by one
-    if op == ADD:
+    if op == Opcode.ADD:
         for i in range(m):
             out[i] = x[i] + y[i]
-    elif op == SUBTRACT:
+    elif op == Opcode.SUBTRACT:
         for i in range(m):
             out[i] = x[i] - y[i]
-    elif op == MULTIPLY:
+    elif op == Opcode.MULTIPLY:
         for i in range(m):
             out[i] = x[i] * y[i]
-    elif op == DIVIDE:
+    elif op == Opcode.DIVIDE:
         for i in range(m):
             out[i] = x[i] / y[i]
-    elif op == MULTIPLY_ADD:
-        for i in range(m):
-            out[i] = x[i] * y[i] + z[i]
-    elif op == SUBTRACT_PRODUCT:
-        for i in range(m):
-            out[i] = z[i] - x[i] * y[i]
-    elif op == NEGATIVE:
+    elif op == Opcode.NEGATIVE:
         for i in range(m):
             out[i] = -x[i]
-    elif op == MAXIMUM:
+    elif op == Opcode.MAXIMUM:
         for i in range(m):
             out[i] = x[i] if (x[i] >= y[i] or x[i] != x[i]) else y[i]
-    elif op == MINIMUM:
+    elif op == Opcode.MINIMUM:
         for i in range(m):
             out[i] = x[i] if (x[i] <= y[i] or x[i] != x[i]) else y[i]
-    elif op == ABSOLUTE:
+    elif op == Opcode.ABSOLUTE:
         for i in range(m):
             out[i] = abs(x[i])
-    elif op == SQRT:
+    elif op == Opcode.SQRT:
         for i in range(m):
             out[i] = np.sqrt(x[i])
-    elif op == SIGN:
+    elif op == Opcode.SIGN:
         for i in range(m):
             out[i] = 1.0 if x[i] > 0.0 else (-1.0 if x[i] < 0.0 else x[i] * x[i])
-    elif op == FLOOR:
+    elif op == Opcode.FLOOR:
         for i in range(m):
             out[i] = np.floor(x[i])
-    elif op == CEIL:
+    elif op == Opcode.CEIL:
         for i in range(m):
             out[i] = np.ceil(x[i])
-    elif op == RINT:
+    elif op == Opcode.RINT:
         for i in range(m):
             out[i] = np.rint(x[i])
-    elif op == TRUNC:
+    elif op == Opcode.TRUNC:
         for i in range(m):
             out[i] = np.trunc(x[i])
-    elif op == LESS:
+    elif op == Opcode.LESS:
         for i in range(m):
             out[i] = 1.0 if x[i] < y[i] else 0.0
-    elif op == LESS_EQUAL:
+    elif op == Opcode.LESS_EQUAL:
         for i in range(m):
             out[i] = 1.0 if x[i] <= y[i] else 0.0
-    elif op == EQUAL:
+    elif op == Opcode.EQUAL:
         for i in range(m):
             out[i] = 1.0 if x[i] == y[i] else 0.0
-    elif op == NOT_EQUAL:
+    elif op == Opcode.NOT_EQUAL:
         for i in range(m):
             out[i] = 1.0 if x[i] != y[i] else 0.0
-    elif op == ISNAN:
+    elif op == Opcode.ISNAN:
         for i in range(m):
             out[i] = 1.0 if x[i] != x[i] else 0.0
-    elif op == ISFINITE:
+    elif op == Opcode.ISFINITE:
         for i in range(m):
             out[i] = 1.0 if abs(x[i]) < np.inf else 0.0
-    elif op == WHERE:
+    elif op == Opcode.WHERE:
         for i in range(m):
             out[i] = x[i] if z[i] != 0.0 else y[i]
-    elif op == GUARDED_MULTIPLY:
+    elif op == Opcode.GUARDED_MULTIPLY:
         for i in range(m):
             out[i] = x[i] * y[i] if (x[i] != 0.0 or abs(y[i]) < np.inf) else 0.0
-    elif op == STRONG_MULTIPLY:
+    elif op == Opcode.STRONG_MULTIPLY:
         for i in range(m):
             kept = (x[i] != 0.0 and y[i] != 0.0) or (abs(x[i]) < np.inf and abs(y[i]) < np.inf)
             out[i] = x[i] * y[i] if kept else 0.0
-    elif op == GUARDED_DIVIDE:
+    elif op == Opcode.GUARDED_DIVIDE:
         for i in range(m):
             out[i] = x[i] / y[i] if (x[i] != 0.0 or abs(y[i]) > 0.0) else 0.0
-    elif op == EXP:
+    elif op == Opcode.EXP:
         _all_exp(x, out, m)
-    elif op == EXPM1:
+    elif op == Opcode.EXPM1:
         _all_expm1(x, out, m)
-    elif op == LOG:
+    elif op == Opcode.LOG:
         _all_log(x, out, m)
-    elif op == LOG1P:
+    elif op == Opcode.LOG1P:
         _all_log1p(x, out, m)
-    elif op == SIN or op == COS:
+    elif op == Opcode.SIN or op == Opcode.COS:
         large = 0
         for i in range(n):
             large += 0 if abs(x[i]) < LARGE_ANGLE else 1
-        if op == SIN:
+        if op == Opcode.SIN:
             _all_sin(x, out, m)
         else:
             _all_cos(x, out, m)
         if large > 0:
             for i in range(n):
                 if not abs(x[i]) < LARGE_ANGLE:
-                    out[i] = math.sin(x[i]) if op == SIN else math.cos(x[i])
-    elif op == TANH:
+                    out[i] = math.sin(x[i]) if op == Opcode.SIN else math.cos(x[i])
+    elif op == Opcode.TANH:
         _all_tanh(x, out, m)
-    elif op == SIGMOID:
+    elif op == Opcode.SIGMOID:
         _all_sigmoid(x, out, m)
-    elif op == LOG2:
+    elif op == Opcode.LOGADDEXP:
+        _all_logaddexp(x, y, out, m)
+    elif op == Opcode.LOG2:
         for i in range(n):
             out[i] = np.log2(x[i])
-    elif op == LOG10:
+    elif op == Opcode.LOG10:
         for i in range(n):
             out[i] = np.log10(x[i])
-    elif op == TAN:
+    elif op == Opcode.TAN:
         for i in range(n):
             out[i] = np.tan(x[i])
-    elif op == SINH:
+    elif op == Opcode.SINH:
         for i in range(n):
             out[i] = np.sinh(x[i])
-    elif op == COSH:
+    elif op == Opcode.COSH:
         for i in range(n):
             out[i] = np.cosh(x[i])
-    elif op == ARCSIN:
+    elif op == Opcode.ARCSIN:
         for i in range(n):
             out[i] = np.arcsin(x[i])
-    elif op == ARCCOS:
+    elif op == Opcode.ARCCOS:
         for i in range(n):
             out[i] = np.arccos(x[i])
-    elif op == ARCTAN:
+    elif op == Opcode.ARCTAN:
         for i in range(n):
             out[i] = np.arctan(x[i])
-    elif op == ARCSINH:
+    elif op == Opcode.ARCSINH:
         for i in range(n):
             out[i] = np.arcsinh(x[i])
-    elif op == ARCCOSH:
+    elif op == Opcode.ARCCOSH:
         for i in range(n):
             out[i] = np.arccosh(x[i])
-    elif op == ARCTANH:
+    elif op == Opcode.ARCTANH:
         for i in range(n):
             out[i] = np.arctanh(x[i])
-    elif op == ARCTAN2:
+    elif op == Opcode.ARCTAN2:
         for i in range(n):
             out[i] = np.arctan2(x[i], y[i])
     else:
@@ -495,25 +514,19 @@ def run_numbers(v: Any, runs: Any, code: Any, base: Any, checked: Any, scratch: 
     x, y, z, found = scratch[0], scratch[1], scratch[2], scratch[3]
     for k in range(len(runs)):
         op, start, stop = runs[k, 0], np.uint64(runs[k, 1]), np.uint64(runs[k, 2])
-        if op == ADD:
+        if op == Opcode.ADD:
             for i in range(start, stop):
                 out[i] = v[a[i]] + v[b[i]]
-        elif op == MULTIPLY:
+        elif op == Opcode.MULTIPLY:
             for i in range(start, stop):
                 out[i] = v[a[i]] * v[b[i]]
-        elif op == MULTIPLY_ADD:
-            for i in range(start, stop):
-                out[i] = v[a[i]] * v[b[i]] + v[c[i]]
-        elif op == SUBTRACT_PRODUCT:
-            for i in range(start, stop):
-                out[i] = v[c[i]] - v[a[i]] * v[b[i]]
-        elif op == SUBTRACT:
+        elif op == Opcode.SUBTRACT:
             for i in range(start, stop):
                 out[i] = v[a[i]] - v[b[i]]
-        elif op == DIVIDE:
+        elif op == Opcode.DIVIDE:
             for i in range(start, stop):
                 out[i] = v[a[i]] / v[b[i]]
-        elif op == NEGATIVE:
+        elif op == Opcode.NEGATIVE:
             for i in range(start, stop):
                 out[i] = -v[a[i]]
         else:

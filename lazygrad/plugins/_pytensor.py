@@ -143,6 +143,8 @@ class LazyOp(Op):  # type: ignore[misc]
         if not steps:
             given = inputs[: len(self.arguments.wanted)]
             _, outputs = self.of.like(self.arguments, given).graph(())
+            if not outputs:
+                raise TypeError(f"{self} returns no array, so there is nothing for PyTensor to compute")
             fixed = shapes_known(given)
             return [pt.TensorType(y.dtype.name, shape=y.shape if fixed else (None,) * y.ndim) for y in outputs]
         kind, outs, ins = steps[-1]
@@ -237,7 +239,7 @@ except ImportError:  # without numba PyTensor does not use it
     pass
 else:
 
-    @numba_funcify.register(LazyOp)
+    @numba_funcify.register(LazyOp)  # type: ignore[untyped-decorator]
     def _called_back(op: LazyOp, node: Any = None, **kwargs: Any) -> Any:
         """Numba calls `perform`; as that is what this op is for, without a warning that it cannot compile it."""
         with warnings.catch_warnings():

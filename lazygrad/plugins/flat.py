@@ -128,7 +128,8 @@ class Objective:
         return _made, (self._layout,)
 
     def __repr__(self) -> str:
-        return f"<Objective of {self.size} numbers in {len(self.names)} leaves: {', '.join(self.names)}>"
+        told = ", ".join(s.told for s in self._layout.slices)
+        return f"<Objective of {self.size} numbers in {len(self.names)} leaves: {told}>"
 
     # -- the vector --------------------------------------------------------------------------------
 
@@ -350,7 +351,8 @@ def _as_vector(value: Any) -> Vector:
     outs = [np.asarray(out) for out in leaves(value)]
     for out in outs:
         if out.dtype.kind not in "biuf":
-            raise TypeError(f"the target has dtype {out.dtype}, but must be real: take its `.real`, `.imag` or `abs`")
+            hint = ": take its `.real`, `.imag` or `abs`" if out.dtype.kind == "c" else ""
+            raise TypeError(f"the target must be real numbers, but has dtype {out.dtype}{hint}")
     return np.concatenate([np.empty(0), *[out.reshape(-1) for out in outs]], dtype=np.float64)
 
 

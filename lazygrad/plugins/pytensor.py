@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
+from pytensor.tensor.type import DenseTensorType
 
 from .._tree import flatten
 from ._points import Statistics, is_number
@@ -66,11 +67,15 @@ class PytensorFunction(Prototype):
 
 
 def _tensor(leaf: Any, name: str) -> Variable:
+    what = f"{name} must be a dense tensor of PyTensor, or what it makes one of, not {leaf!r}"
     try:
-        return pt.as_tensor_variable(leaf)
+        variable = pt.as_tensor_variable(leaf)
     except (TypeError, NotImplementedError) as error:
-        error.add_note(f"{name} must be a dense tensor of PyTensor, or what it can make one of, not {leaf!r}")
+        error.add_note(what)
         raise
+    if not isinstance(variable.type, DenseTensorType):
+        raise TypeError(f"{what} of {variable.type}")
+    return variable
 
 
 def _made(f: Callable[..., Any], example: tuple[Any, ...], points: int) -> PytensorFunction:

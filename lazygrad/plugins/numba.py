@@ -1,0 +1,126 @@
+"""Schedules that run in machines compiled by numba, once for all programs: ``lazygrad.compile(..., backend="numba")``.
+
+Graphs of numbers become a list of instructions. What numba compiles is generic and kept on disk, so that the next process
+does not compile again.
+
+>>> import lazygrad as lg, numpy as np
+>>> x, y = lg.parameter(2.0, name="x"), lg.parameter(0.5, name="y")
+>>> step = lg.compile(np.sin(x * y) + x, wrt=[x, y], inputs=[x, y], backend="numba")
+>>> value, (dx, dy) = step(1.0, 0.0)
+>>> value, dx, dy
+(array(1.), array(1.), array(1.))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._schedule._program import Program
+from .._schedule._source import Branched, NotANumber, checks, differs
+from . import _numba_machine as machine
+from ._numba_rows import BOOL, instructions
+
+__all__ = ["Machine", "numbers"]
+
+FLOAT = np.dtype(float)
+
+
+@attrs.define(eq=False)
+class Machine:
+    """A program of single numbers, as instructions in runs of one opcode.
+
+    Attributes
+    ----------
+    leaves
+        How many values come with each call; literals follow them, and then what is computed.
+    """
+
+    leaves: int
+    literals: list[float]
+    runs: Any
+    code: Any
+    outputs: Any
+    booleans: list[int]  # which of the outputs are
+    checked: Any
+    looks: list[tuple[int, np.dtype[Any], Callable[[Any], bool]]]
+
+    @property
+    def steps(self) -> int:
+        """How many instructions there are."""
+        return int(self.code.shape[1])
+
+    @property
+    def source(self) -> str:
+        """What the machine runs, a line for each run of one opcode."""
+        base = self.leaves + len(self.literals)
+        return "\n".join(
+            [f"v[{base + start}:{base + stop}] = {machine.Opcode(op).name.lower()}" for op, start, stop in self.runs.tolist()]
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the numbers in between."""
+        return 8 * (self.leaves + len(self.literals) + self.steps)
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function, with numbers of its own: one call at a time."""
+        leaves, base = self.leaves, self.leaves + len(self.literals)
+        v = np.zeros(base + self.steps)
+        v[leaves:base] = self.literals
+        given = v[:leaves]
+        scratch = np.zeros((4, machine.CHUNK))
+        run, runs, code, checked = machine.run_numbers, self.runs, self.code, self.checked
+        outputs, booleans, looks = self.outputs, self.booleans, self.looks
+
+        def schedule(*values: Any) -> tuple[Any, ...]:
+            given[...] = values
+            if run(v, runs, code, base, checked, scratch):
+                raise NotANumber
+            for place, dtype, branched in looks:
+                if branched(dtype.type(v[place])):
+                    raise Branched
+            found = v[outputs]
+            if booleans:
+                return tuple([np.bool_(n) if k in booleans else n for k, n in enumerate(found)])
+            return tuple(found)
+
+        return schedule
+
+
+def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Machine | None:
+    """A program of single numbers for the machine; None if it is not for numba.
+
+    Time is linear in the rows.
+    """
+    if any(program.shapes[row] for row in live):
+        return None
+    if not all(program.dtypes[row] in (FLOAT, BOOL) for row, _ in params):
+        return None
+    made = instructions(program, live, {row: k for k, (row, _) in enumerate(params)}, FLOAT)
+    if made is None or (exact and not made.exact):
+        return None
+    base = made.base
+    runs, code, order = machine.ordered(np.array(made.ops, np.int64), made.code(), base)
+    moved = np.concatenate([np.arange(base), order])
+
+    def places(rows: Sequence[int]) -> Any:
+        return moved[made.final([made.place(row) for row in rows])]
+
+    looks = [row for row, _ in program.looks]
+    return Machine(
+        len(params),
+        made.literals,
+        runs,
+        code,
+        places(program.outputs),
+        [k for k, row in enumerate(program.outputs) if program.dtypes[row] == BOOL],
+        places(sorted(checks(program, live))),
+        [
+            (int(place), program.dtypes[row], differs(look))
+            for place, (row, look) in zip(places(looks), program.looks, strict=True)
+        ],
+    )

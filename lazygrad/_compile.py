@@ -1,8 +1,8 @@
 """`lazygrad.compile`: a question that is asked again and again, as straight-line code.
 
 The first call with arguments of certain shapes and dtypes makes a schedule for them (`_schedule`), the next ones run
-it. A schedule is checked, never replayed blind: other shapes or dtypes, or a branch of a function that goes another way,
-get a schedule of their own; a bounded number is kept.
+it. A schedule is checked, never replayed blind: other shapes or dtypes, or a branch of a function that goes another
+way, get a schedule of their own; a bounded number is kept.
 """
 
 from __future__ import annotations

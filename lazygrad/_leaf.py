@@ -10,10 +10,27 @@ import numpy as np
 
 from ._node import INEXACT, Node
 
-__all__ = ["constant", "parameter"]
+__all__ = ["constant", "number_becomes_leaf", "numbers_set", "parameter"]
 
 PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
 CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
+
+
+class _NumbersSet:
+    """How often a number in an expression was made a leaf like others by giving it a value: for schedules."""
+
+    count = 0
+
+
+def numbers_set() -> int:
+    """That count."""
+    return _NumbersSet.count
+
+
+def number_becomes_leaf(number: Node) -> None:
+    """A number in an expression gets a value of its own: it is a leaf of the user's now."""
+    number.static = CONSTANT
+    _NumbersSet.count += 1
 
 
 def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.ndarray[Any, Any]:

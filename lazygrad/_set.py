@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ._errors import LazygradError
-from ._leaf import CONSTANT, kept, leaf_array
+from ._leaf import kept, leaf_array, number_becomes_leaf
 from ._log import logger
 from ._memo import recorders
 from ._node import Node, by_serial, consumer_refs, install, living_consumers, lock
@@ -163,7 +163,7 @@ def _change(changes: Sequence[tuple[Node, np.ndarray[Any, Any]]]) -> None:
     """Give leaves values that differ from their own."""
     for leaf, new in changes:
         if "number" in leaf.static:
-            leaf.static = CONSTANT  # it is a leaf of the user's now
+            number_becomes_leaf(leaf)
         if new.shape != leaf.shape or new.dtype != leaf.dtype:
             _refit([(leaf, kept(new)) for leaf, new in changes])
             return

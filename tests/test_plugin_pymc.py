@@ -168,7 +168,9 @@ def test_find_map():
 
 def test_find_hessian():
     at = {"a": np.array([0.5, -1.0]), "b": np.array(0.3)}
-    ours, native = (pm.find_hessian(at, model=made) for made in (model(function(log_likelihood)), model()))
+    ours, native = (
+        pm.find_hessian(at, model=made, negate_output=False) for made in (model(function(log_likelihood)), model())
+    )
     np.testing.assert_allclose(ours, native, rtol=1e-10)
 
 

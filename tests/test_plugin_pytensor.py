@@ -10,9 +10,9 @@ import lazygrad as lg
 
 pytensor = pytest.importorskip("pytensor")
 
-import pytensor.sparse  # noqa: E402
 import pytensor.tensor as pt  # noqa: E402
 from pytensor.gradient import NullTypeGradError, hessian, verify_grad  # noqa: E402
+from pytensor.sparse import csr_matrix  # noqa: E402
 
 from lazygrad.plugins.pytensor import LazyOp, function  # noqa: E402
 
@@ -425,7 +425,7 @@ def test_wrong_calls_are_told():
         op(x, W, np.array([None, 1.0]))
     assert "b must be a dense tensor" in caught.value.__notes__[-1]
     with pytest.raises(TypeError, match=r"W must be a dense tensor .* of SparseTensorType"):
-        op(x, pytensor.sparse.csr_matrix("S", dtype="float64"), b)
+        op(x, csr_matrix("S", dtype="float64"), b)
     with pytest.raises(TypeError, match="returns no array"):
         function(lambda x: None)(x)
     with pytest.raises(lg.ShapeError, match=r"W of dense is .* but has shape \(2,\) in the example"):

@@ -92,7 +92,7 @@ def _joined(
     turn: Sequence[int],
     checked: set[int],
 ) -> Program:
-    made = Program(program.guarded)
+    made = Program(program.guarded, program.exact)
     new: dict[int, int] = {}
     outside = set(program.outputs) | {row for row, _ in program.looks}
     for row in live:

@@ -6,6 +6,7 @@ nothing; a sum, a product of matrices, a choice; or any other function, which is
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Hashable, Mapping
 from functools import partial
@@ -19,7 +20,7 @@ from ..ops import arithmetic, bounds, indexing, linear, reduce
 from ..ops import shape as shape_ops
 from ..ops.linalg import matmul
 
-__all__ = ["Kernel", "kernel_of"]
+__all__ = ["Kernel", "kernel_of", "typed"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -53,6 +54,7 @@ class Kernel:
     text: str = ""
     pointwise: bool = False  # each element of the result depends on one element of each argument
     number: Any = None  # a number that follows the arrays as the last argument
+    alone: bool = False  # of a single number NumPy's operator may give other last bits than its function of arrays
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
@@ -84,28 +86,37 @@ GUARDED = {
 POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}  # as `array ** number` takes them
 EXTREMA = {bounds.at_least: np.maximum, bounds.at_most: np.minimum}
 
-_known: dict[Hashable, Kernel] = {}  # (op, statics, guarded) -> kernel; grows with the kinds of step alone
 
-
-def kernel_of(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Kernel:
-    """The kernel of an op with these keyword arguments.
+def kernel_of(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool, known: dict[Hashable, Kernel]) -> Kernel:
+    """The kernel of an op with these keyword arguments: one for each kind of step, among those that are known.
 
     `guarded` where products are to keep their guards; `scalar` where the result is a single number.
     """
+    key = (op, scalar, typed(static)) if static else (op, scalar)
     try:
-        key = (op, guarded, scalar, tuple(static.items())) if static else (op, guarded, scalar)
-        found = _known.get(key)
+        found = known.get(key)
     except TypeError:  # an array among the statics
         return _made(op, static, guarded, scalar)
     if found is None:
-        found = _known[key] = _made(op, static, guarded, scalar)
+        found = known[key] = _made(op, static, guarded, scalar)
     return found
+
+
+def typed(static: Any) -> Any:
+    """Keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
+    if isinstance(static, Mapping):
+        return tuple([(name, typed(value)) for name, value in static.items()])
+    if static.__class__ is tuple:
+        return tuple([typed(value) for value in static])
+    return static.__class__, static, str(static) if isinstance(static, (float, complex)) else None
 
 
 def _made(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Kernel:
     if op in GUARDED and not guarded:
         return Kernel("ufunc", op.name, GUARDED[op], guarded=op)
     function = OPERATORS.get(op.function, op.function)
+    if scalar and (op is arithmetic.pow or function is np.power):  # of numbers alone NumPy has another function
+        return _power(op, static)
     if isinstance(function, np.ufunc) and function.signature is None and not static:
         return Kernel("ufunc", op.name, function)
     if (
@@ -130,6 +141,19 @@ def _made(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Ker
         key = ", ".join([_item(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
         return Kernel("call", op.name, op.function, static, text=f"{{0}}[{key}]")
     return Kernel("call", op.name, op.function, static, pure=OPS.get(op.name) is op, pointwise=op.pointwise)
+
+
+def _power(op: Op, static: Mapping[str, Any]) -> Kernel:
+    """A power of one number."""
+    if op is not arithmetic.pow:
+        return Kernel("ufunc", op.name, np.power, text="{} ** {}", alone=True)
+    n = static["n"]
+    if n.__class__ not in (int, float) or not math.isfinite(n):
+        return Kernel("call", op.name, op.function, static, pointwise=True)
+    text = f"{{}} ** {n!r}"
+    if n in POWERS:
+        return Kernel("ufunc", op.name, POWERS[n], static, text=text, alone=True)
+    return Kernel("call", op.name, op.function, static, text=text, pointwise=True, alone=True)
 
 
 def _item(k: Any) -> str:

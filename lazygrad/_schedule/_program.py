@@ -26,7 +26,7 @@ from .._rule import Rule
 from .._shapes import broadcast
 from .._table import inputs_first
 from ..ops import arithmetic, linear, reduce
-from ._kernels import Kernel, kernel_of
+from ._kernels import Kernel, kernel_of, typed
 
 __all__ = ["Program", "lowered", "run"]
 
@@ -46,6 +46,7 @@ class Program:
     """
 
     guarded: bool  # whether products keep their guards
+    exact: bool  # whether nothing may differ from the memo's walk in the last bits
     kernels: list[Kernel | None] = attrs.field(factory=list)
     args: list[tuple[int, ...]] = attrs.field(factory=list)
     shapes: list[Shape] = attrs.field(factory=list)
@@ -58,6 +59,7 @@ class Program:
     looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)
+    _kinds: dict[Hashable, Kernel] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
         return len(self.kernels)
@@ -100,6 +102,12 @@ class Program:
         row = self._without(op, static, args, shape, dtype)
         if row is not None:
             return row
+        if op is linear.add and (kernel := self.kernels[args[1]]) is not None and kernel.name == "negative":
+            (source,) = self.args[args[1]]
+            if dtype.kind == "f" and self.dtypes[source] is dtype:  # x + (-y) is x - y
+                return self.apply(linear.subtract, static, (args[0], source), shape, dtype)
+        if op in PRODUCTS and not self.exact:
+            args = self._scaled_once(args, shape, dtype)
         if (
             op is arithmetic.chosen
             and shape == self.shapes[args[0]] == self.shapes[args[1]]
@@ -113,7 +121,7 @@ class Program:
             if count and self.dtypes[args[0]] == dtype:  # as NumPy does it
                 total = self.apply(linear.sum, static, args, shape, dtype)
                 return self.apply(arithmetic.divide, NO_STATIC, (total, self.literal(dtype.type(count))), shape, dtype)
-        kernel = kernel_of(op, static, self.guarded, not shape)
+        kernel = kernel_of(op, static, self.guarded, not shape, self._kinds)
         if kernel.number is not None:
             number = kernel.number
             args = (*args, self.literal(number if isinstance(number, np.generic) else dtype.type(number)))
@@ -125,12 +133,13 @@ class Program:
             of = self.kernels[args[0]]
             if of is not None and of.name == "broadcast_to" and not self.shapes[source := self.args[args[0]][0]]:
                 return self.apply(linear.broadcast_to, {"shape": shape}, (source,), shape, dtype)
-        key = (id(kernel), args)
+        key = (kernel, args)
         row = self._known.get(key) if kernel.pure else None
         if row is not None:
             return row
         literals = self.literals
-        if literals and kernel.pure and all(a in literals for a in args) and math.prod(shape) <= SMALL:
+        known = literals and kernel.pure and kernel.name != "broadcast_to" and all(a in literals for a in args)
+        if known and math.prod(shape) <= SMALL:
             value = _worked_out(kernel, [literals[a] for a in args])
             if value is not None and value.shape == shape and value.dtype == dtype:
                 row = self._known[key] = self.literal(value)
@@ -138,6 +147,26 @@ class Program:
         row = self.row(kernel, args, shape, dtype)
         self._known[key] = row
         return row
+
+    def _scaled_once(self, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> tuple[int, ...]:
+        """Two scalings by numbers as one, where it rounds alike: one of them is a power of two."""
+        for a, x in (args, args[::-1]):
+            kernel, c = self.kernels[x], self.literals.get(a)
+            if (
+                c is None
+                or c.shape
+                or kernel is None
+                or kernel.function is not np.multiply
+                or self.dtypes[x] is not dtype
+            ):
+                continue
+            for b, y in (self.args[x], self.args[x][::-1]):
+                d = self.literals.get(b)
+                if d is None or d.shape or dtype.kind != "f" or not self.shapes[y] == self.shapes[x] == shape:
+                    continue
+                if abs(math.frexp(c)[0]) == 0.5 or abs(math.frexp(d)[0]) == 0.5:
+                    return self.literal(dtype.type(c * d)), y
+        return args
 
     def _chosen(self, x: int, condition: int) -> int:
         """As `arithmetic.chosen` does it, bit by bit."""
@@ -309,7 +338,7 @@ class _Lowering:
     def _term(self, rule: Rule, consumer: Node, argnum: int, args: tuple[int, ...], of: Node) -> int:
         shapes, dtypes = self.program.shapes, self.program.dtypes
         meta = rule.meta(consumer, argnum) if rule.metas else NO_STATIC
-        key: Hashable = (rule, *[(shapes[a], dtypes[a]) for a in args], of.shape, of.dtype, *meta.values())
+        key: Hashable = (rule, *[(shapes[a], dtypes[a]) for a in args], of.shape, of.dtype, typed(meta))
         try:
             known = key in self.templates
         except TypeError:
@@ -328,7 +357,7 @@ class _Lowering:
     def _read(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
         """An op whose function is read on nodes as its rules are."""
         shapes, dtypes = self.program.shapes, self.program.dtypes
-        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], *i.static.items())
+        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], typed(i.static))
         if key not in self.templates:
             self.templates[key] = self._stand_in(lambda *stands: op.function(*stands, **i.static), args)
         template = self.templates[key]
@@ -382,12 +411,12 @@ class _Held:
         self.node = node
 
 
-def lowered(roots: Sequence[Node], guarded: bool = False, boundary: Sequence[Node] = ()) -> Program:
+def lowered(roots: Sequence[Node], guarded: bool = False, boundary: Sequence[Node] = (), exact: bool = True) -> Program:
     """The program that computes these nodes, all that they need, and nothing else.
 
     The values of the nodes of the boundary are there already. Time and memory are linear in the nodes below the roots.
     """
-    program = Program(guarded)
+    program = Program(guarded, exact)
     lowering = _Lowering(program)
     rows = lowering.rows
     for i in boundary:

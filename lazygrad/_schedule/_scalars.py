@@ -6,7 +6,6 @@ an overflow), the schedule made for guards answers instead.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from operator import add, mul, sub, truediv
@@ -16,60 +15,20 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ._floats import SPACE, expression
 from ._kernels import Kernel
 from ._program import Program
 from ._source import NotANumber, checks, compiled, kept_in_tracebacks
 
 __all__ = ["Numbers", "Tape", "expression", "numbers", "only_numbers", "taped"]
 
-EXPRESSIONS: dict[Any, str] = {
-    np.add: "{} + {}",
-    np.subtract: "{} - {}",
-    np.multiply: "{} * {}",
-    np.true_divide: "{} / {}",
-    np.negative: "-{}",
-    np.square: "{0} * {0}",
-    np.reciprocal: "1.0 / {}",
-    np.absolute: "abs({})",
-    np.less: "{} < {}",
-    np.less_equal: "{} <= {}",
-    np.greater: "{} > {}",
-    np.greater_equal: "{} >= {}",
-    np.equal: "{} == {}",
-    np.not_equal: "{} != {}",
-    np.maximum: "({0} if {0} >= {1} or {0} != {0} else {1})",
-    np.minimum: "({0} if {0} <= {1} or {0} != {0} else {1})",
-    np.where: "({1} if {0} else {2})",
-    np.power: "pow({}, {})",
-    np.arctan2: "atan2({}, {})",
-    **{getattr(np, f): f"{f}({{}})" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt")},
-    **{getattr(np, f): f"{f}({{}})" for f in ("exp", "expm1", "log", "log1p", "log2", "log10")},
-    **{getattr(np, f"arc{f}"): f"a{f}({{}})" for f in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-}
 LONG = 200  # characters of an expression within another
-SPACE: dict[str, Any] = {name: getattr(math, name) for name in dir(math) if name[0] != "_"}
 
 
 def only_numbers(program: Program, live: list[int]) -> bool:
     """Whether every row is one real number of double precision, or the outcome of a comparison."""
     kinds = {program.dtypes[row] for row in live} <= {np.dtype(float), np.dtype(bool)}
     return kinds and all(not program.shapes[row] for row in live)
-
-
-def expression(kernel: Kernel) -> str | Callable[..., float]:
-    """The expression of a row on Python floats; a function of floats where there is none."""
-    if kernel.kind == "view":
-        return "{}"
-    if (kernel.kind == "ufunc" or kernel.function is np.where) and kernel.function in EXPRESSIONS:
-        return EXPRESSIONS[kernel.function]
-    function, static = kernel.function, kernel.static
-    if kernel.kind == "sum":
-        return "{}"  # of one number
-
-    def of_floats(*values: Any) -> Any:
-        return function(*[np.float64(v) if v.__class__ is float else np.bool_(v) for v in values], **static).item()
-
-    return of_floats
 
 
 @attrs.define(eq=False, repr=False)

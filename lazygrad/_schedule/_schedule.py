@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +14,7 @@ import attrs
 
 from .._adjoint import collector_paused
 from .._context import Look
+from .._leaf import numbers_set
 from .._node import Node
 from ._levels import Levels, levelled
 from ._program import Program, lowered
@@ -51,6 +54,8 @@ class Schedule:
     keep: bool = False  # whether the results go into a memo, which keeps them as they are
     used: list[int] = attrs.field(init=False)  # which inputs it reads
     held: list[Node] = attrs.field(init=False)  # the other leaves it reads
+    _numbers: list[Node] = attrs.field(init=False)  # leaves that were written into the source
+    _version: int = attrs.field(init=False)
     _written: Form = attrs.field(init=False)
     _ready: deque[Callable[..., tuple[Any, ...]]] = attrs.field(factory=deque, init=False)
 
@@ -59,7 +64,7 @@ class Schedule:
             self._make()
 
     def _make(self) -> None:
-        program = lowered([*[i for i, _, _ in self.looks], *self.roots], self.guarded, self.boundary)
+        program = lowered([*[i for i, _, _ in self.looks], *self.roots], self.guarded, self.boundary, self.exact)
         program.looks = list(zip(program.outputs[: len(self.looks)], self.looks, strict=True))
         del program.outputs[: len(self.looks)]
         live = set(program.live())
@@ -70,7 +75,17 @@ class Schedule:
         leaves = [*[self.inputs[k] for k in self.used], *self.held]
         params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
         self.held = [self.twins.get(i.serial, i) for i in self.held]
-        self._written = written(program, params, self.exact, self.keep)
+        self._numbers = program.numbers
+        self._version = numbers_set()
+        self._written = written(program, params, self.exact, self.keep, self.backend)
+
+    def _renew(self) -> None:
+        """Make it again if a number that was written into the source has become a leaf like others."""
+        self._version = numbers_set()
+        if any("number" not in i.static and i.static["leaf"] != "seed" for i in self._numbers):
+            self._ready.clear()
+            with collector_paused():
+                self._make()
 
     @property
     def source(self) -> str:
@@ -92,26 +107,48 @@ class Schedule:
 
     def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The values of the roots; those of its inputs are given, the other leaves tell theirs."""
+        if numbers_set() != self._version:  # rarely are numbers in expressions given other values
+            self._renew()
         try:
             function = self._ready.pop()  # several threads, or a call within a call, have one each
         except IndexError:
             function = self._written.bound()
         try:
             return function(*[values[k] for k in self.used], *[i._value for i in self.held])
+        except (ZeroDivisionError, OverflowError, ValueError):  # Python's floats raise where NumPy's go on
+            if self.exact or self.guarded:
+                raise
+            raise NotANumber from None
         finally:
             self._ready.append(function)
 
 
+WORTH_NUMBA = 2000  # rows, from which on its import and the reading of what it has compiled pay by themselves
 NUMBER_COST = 3.5e-8  # seconds, roughly, that a row takes on Python floats
 STEP_COST = 6e-7  # and on NumPy's
 
 
-def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool) -> Form:
+def with_numba(backend: str) -> Any:
+    """The module that makes use of numba; None where it is not wanted, or not installed and not asked for by name."""
+    if backend == "numpy" or (backend == "auto" and find_spec("numba") is None):
+        return None
+    try:
+        return import_module("lazygrad.plugins.numba")
+    except ModuleNotFoundError as error:
+        raise ImportError("backend='numba' needs numba: python -m pip install 'lazygrad[jit]'") from error
+
+
+def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:
     """The program in the form that runs fastest."""
     if keep:
         return straight(program, params, exact, "", keep)
     live = program.live()
     rows = sum(program.kernels[row] is not None for row in live)
+    if backend == "numba" or rows >= WORTH_NUMBA:
+        numba = with_numba(backend)
+        machine = numba and numba.numbers(program, live, params, exact)
+        if machine:
+            return machine
     floats = not exact and not program.guarded and not program.looks and only_numbers(program, live)
     if rows > 1000 and all(math.prod(program.shapes[row]) <= 256 for row in live):
         levels = levelled(program, live, params)

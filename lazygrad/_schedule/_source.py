@@ -24,6 +24,7 @@ import numpy as np
 from .._context import Look, same
 from .._node import Node, label
 from ._blocks import Chain, blocked
+from ._floats import EXPRESSIONS, SPACE
 from ._kernels import Kernel
 from ._program import Program, Shape
 
@@ -159,6 +160,7 @@ class Writer:
     static: set[str] = attrs.field(factory=set)  # names that mean the same array in each call
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     given: set[int] = attrs.field(factory=set)  # rows whose memory is a result's
+    floats: bool = False  # whether single numbers are Python's
     prefix: str = "b"  # of the names of arrays that lie ready
 
     def lifetimes(self) -> None:
@@ -342,6 +344,15 @@ class Writer:
 
     def number(self, row: int, kernel: Kernel, given: list[str]) -> str:
         """The expression of a single number."""
+        if kernel.alone:
+            return kernel.text.format(*given)
+        if self.floats and self.program.dtypes[row] == np.float64 and kernel.kind in ("ufunc", "call"):
+            text = EXPRESSIONS.get(kernel.function)
+            if text is not None and all(self.program.dtypes[a].kind in "fb" for a in self.program.args[row]):
+                name, bracket, rest = text.partition("(")
+                if name in SPACE:
+                    text = self.named(SPACE[name], name) + bracket + rest
+                return text.format(*given)
         if kernel.kind == "ufunc":
             sign = SIGNS.get(kernel.function)
             if sign is not None:
@@ -549,6 +560,7 @@ def straight(
         params = [(leaves[id(program.leaves[row])], name) for row, name in params]
         program, live = chains, list(range(len(chains)))
     writer = Writer(program, exact, live, dict(params), checked=program.checked)
+    writer.floats = not (exact or keep or program.guarded)
     writer.write()
     copied: dict[int, str] = {}
     for row in program.outputs:

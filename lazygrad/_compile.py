@@ -144,10 +144,11 @@ def _handed_out(value: Any) -> Any:
         value = np.asarray(value)
     elif value.nbytes >= KEPT:  # its memory is used again when the caller has dropped it
         value = value.view()
-    value.flags.writeable = False
+    value.setflags(write=False)
     return value
 
 
+FLOAT = np.dtype(float)
 KEPT = 1 << 16
 
 
@@ -174,14 +175,17 @@ class CompiledNodes(Compiled):
         special = self._last
         assert special is not None
         values = []
+        alike = True
         for value, (shape, dtype), leaf in zip(args, special.kinds, inputs, strict=True):
             if value.__class__ is np.ndarray and value.dtype is dtype and value.shape == shape and shape:
                 values.append(value)
+            elif dtype is FLOAT and not shape and value.__class__ in (float, FLOAT.type):
+                values.append(FLOAT.type(value))
             else:
                 values.append(_array(value, leaf))
-        kinds = [(v.shape, v.dtype) for v in values]
-        if kinds != special.kinds:
-            special = self._special(kinds, values)
+                alike = alike and values[-1].shape == shape and values[-1].dtype == dtype
+        if not alike:
+            special = self._special([(v.shape, v.dtype) for v in values], values)
         results = special.run(values, statistics)
         return self._answer([_handed_out(r) for r in results])
 

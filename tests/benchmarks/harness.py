@@ -45,6 +45,17 @@ class Skipped(Exception):
 
 
 @dataclass
+class Fed:
+    """A `Run` of somebody with arrays of another kind: `convert` makes them, untimed."""
+
+    convert: Callable[[tuple[Any, ...]], Sequence[Any]]
+    run: Run
+
+    def __call__(self, *arrays: Any) -> Answer:
+        return self.run(*self.convert(arrays))
+
+
+@dataclass
 class Question:
     """What is asked: of which loss, by which of its arrays, and what changes between one time and the next.
 
@@ -67,6 +78,8 @@ class Question:
         The kinds of candidates for which it makes no sense.
     tolerance
         The relative error that is mere rounding; by default that of the dtype.
+    kinks
+        Whether rounding may put a number on the other side of a kink: then a difference must show a second time.
     notes
         What else there is to tell, a line each.
     """
@@ -84,6 +97,7 @@ class Question:
     rivals: Mapping[str, Run] = field(default_factory=dict)
     without: Sequence[str] = ()
     tolerance: float | None = None
+    kinks: bool = False
     notes: Sequence[Callable[[Question], str]] = ()
     steps: int = 0
 
@@ -186,19 +200,29 @@ def versions(*packages: str) -> str:
     return ", ".join(found)
 
 
-def check(question: Question, name: str, got: Answer, expected: Sequence[np.ndarray]) -> None:
-    """Refuse answers that are not the hand-written ones up to rounding."""
+def check(question: Question, name: str, run: Run) -> None:
+    """Refuse answers, for other arrays than before, that are not the hand-written ones up to rounding."""
+    for last in (False, True) if question.kinks else (True,):
+        question.advance()
+        wrong = difference(question, run(*question.arrays), question.expected())
+        if not wrong:
+            return
+        if last:
+            raise WrongAnswerError(f"{name}: {wrong}: {question.title}")
+
+
+def difference(question: Question, got: Answer, expected: Sequence[np.ndarray]) -> str:
+    """What is wrong with an answer, or nothing."""
     if len(got) != len(expected):
-        raise WrongAnswerError(f"{name} gives {len(got)} answers instead of {len(expected)}: {question.title}")
+        return f"{len(got)} answers instead of {len(expected)}"
     for k, (a, b) in enumerate(zip(map(np.asarray, got), expected, strict=True)):
         if a.shape != b.shape:
-            raise WrongAnswerError(f"{name}: answer {k} has shape {a.shape} instead of {b.shape}: {question.title}")
-        if not b.size:
-            continue
-        scale = np.max(np.abs(b))
-        error = np.max(np.abs(a - b)) / (scale or 1)
-        if not error <= question.allowed(b.dtype):  # also refuses nan
-            raise WrongAnswerError(f"{name}: answer {k} is off by {error:.1e}, relatively: {question.title}")
+            return f"answer {k} has shape {a.shape} instead of {b.shape}"
+        if b.size:
+            error = np.max(np.abs(a - b)) / (np.max(np.abs(b)) or 1)
+            if not error <= question.allowed(b.dtype):  # also refuses nan
+                return f"answer {k} is off by {error:.1e}, relatively"
+    return ""
 
 
 def clock_cost() -> float:
@@ -214,13 +238,10 @@ def ready(question: Question, candidate: Candidate) -> tuple[Row, Run | None]:
         start = time.process_time()
         run = candidate.make()
         row.setup = time.process_time() - start
-        got = run(*question.arrays)
+        run(*question.arrays)
         row.first = time.process_time() - start
-        for _ in range(CHECKED - 1):
-            check(question, candidate.name, got, question.expected())
-            question.advance()
-            got = run(*question.arrays)
-        check(question, candidate.name, got, question.expected())
+        for _ in range(CHECKED):
+            check(question, candidate.name, run)
     except Skipped as why:
         row.note = str(why)
     except WrongAnswerError:
@@ -254,10 +275,12 @@ def compare(question: Question, candidates: Sequence[Candidate], options: argpar
 
     def timed(k: int, repeats: int) -> float:
         times = []
+        run, convert = (runs[k].run, runs[k].convert) if isinstance(runs[k], Fed) else (runs[k], tuple)
         for _ in range(repeats):
             question.advance()
+            given = convert(tuple(question.arrays))
             start = time.process_time()
-            answer = runs[k](*question.arrays)
+            answer = run(*given)
             times.append(time.process_time() - start - cost)
             del answer
         return statistics.median(times)
@@ -274,8 +297,7 @@ def compare(question: Question, candidates: Sequence[Candidate], options: argpar
             seconds[k].append(timed(k, repeats[k]))
     gc.unfreeze()
     for k, run in runs.items():  # and once more, now that every buffer was used often
-        question.advance()
-        check(question, rows[k].name, run(*question.arrays), question.expected())
+        check(question, rows[k].name, run)
     for k, times in seconds.items():
         rows[k].seconds = statistics.median(times)
         rows[k].ratio = statistics.median(t / b for t, b in zip(times, seconds[0], strict=True))

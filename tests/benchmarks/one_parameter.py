@@ -28,6 +28,7 @@ def questions(quick: bool) -> Iterator[Question]:
                 changing=[0, 1],
                 targets={"memo": 1.10, "compiled": 1.03},
                 peers=PEERS,
+                kinks=True,
                 without=["numba"],
             )
 

@@ -1,7 +1,7 @@
 """Other libraries, each in a few lines: how to ask them a question. The program itself is the question's.
 
-A loader imports its library, and returns what makes a `Run` of a question. Arrays that do not change are handed
-over once; those that do are converted in every call, without a copy where the library can.
+A loader imports its library, and returns what makes a `Run` of a question. Peers are given their own kind of arrays:
+converting what changes is no part of the time, and what does not change is converted once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from harness import Answer, Candidate, Question, Run
+from harness import Answer, Candidate, Fed, Question, Run
 
 Make = Callable[[Question], Run]
 
@@ -62,21 +62,21 @@ def torch_eager() -> Make:
         convert = kept(question, lambda a: torch.as_tensor(np.asarray(a)))  # a float alone would be float32
         asked = sorted({k for query in question.queries for k in query})
 
-        def run(*arrays: Any) -> Answer:
-            given = convert(arrays)
+        def run(*given: Any) -> Answer:
+            leaves = list(given)
             for k in asked:
-                given[k] = given[k].detach().requires_grad_()
-            loss = question.loss(ops, *given)
+                leaves[k] = given[k].detach().requires_grad_()
+            loss = question.loss(ops, *leaves)
             found = [loss.item()] if question.value else []
             for query in question.queries:
-                wrt = [given[k] for k in query]
+                wrt = [leaves[k] for k in query]
                 gradients = torch.autograd.grad(
                     loss, wrt, retain_graph=len(question.queries) > 1, allow_unused=True, materialize_grads=True
                 )
                 found += [g.numpy() for g in gradients]
             return found
 
-        return run
+        return Fed(convert, run)
 
     return make
 
@@ -90,7 +90,7 @@ def torch_compiled() -> Make:
     def make(question: Question) -> Run:
         ops = SimpleNamespace(tanh=torch.tanh, sin=torch.sin, exp=torch.exp, sqrt=torch.sqrt, sum=torch.sum)
         f = torch.compile(partial(question.loss, ops))
-        return lambda *arrays: [f(*[torch.as_tensor(a) for a in arrays]).item()]
+        return Fed(kept(question, torch.as_tensor), lambda *given: [f(*given).item()])
 
     return make
 
@@ -112,22 +112,30 @@ def jax_jit() -> Make:
     )
 
     def make(question: Question) -> Run:
-        convert = kept(question, jnp.asarray)
         f = partial(question.loss, ops)
+        numbers = all(np.ndim(a) == 0 for a in question.arrays)
+        if numbers:  # as one vector: each argument costs several microseconds
+
+            def f(x: Any) -> Any:
+                return question.loss(ops, *[x[k] for k in range(len(question.arrays))])
+
+            convert = lambda arrays: [jnp.array(arrays)]  # noqa: E731
+            queries: Any = [0]
+        else:
+            convert = kept(question, jnp.asarray)
+            queries = [tuple(query) for query in question.queries]
         which = jax.value_and_grad if question.value else jax.grad
-        questions = [jax.jit(which(f, tuple(query))) for query in question.queries]
-        value = jax.jit(f)
+        questions = [jax.jit(which(f, query)) for query in queries] or [jax.jit(lambda *x: (f(*x), ()))]
 
-        def run(*arrays: Any) -> Answer:
-            given = convert(arrays)
-            if not questions:
-                return [np.asarray(value(*given))]
-            found = [ask(*given) for ask in questions]
-            if question.value:
-                found = [(v, *gradients) for v, gradients in found]
-            return [np.asarray(a) for answers in found for a in answers]
+        def run(*given: Any) -> Answer:
+            found = []
+            for ask in questions:
+                answer = ask(*given)
+                value, gradients = answer if question.value else (None, answer)
+                found += ([] if value is None else [value]) + [*(np.asarray(gradients) if numbers else gradients)]
+            return [np.asarray(a) for a in found]
 
-        return run
+        return Fed(lambda arrays: jax.block_until_ready(convert(arrays)), run)
 
     return make
 
@@ -281,13 +289,12 @@ def tinygrad() -> Make:
     def make(question: Question) -> Run:
         convert = kept(question, Tensor)
 
-        def run(*arrays: Any) -> Answer:
-            given = convert(arrays)
+        def run(*given: Any) -> Answer:
             loss = question.loss(ops, *given)
             (query,) = question.queries
             return [g.numpy() for g in loss.gradient(*[given[k] for k in query])]
 
-        return run
+        return Fed(lambda arrays: [a.realize() for a in convert(arrays)], run)
 
     return make
 
@@ -295,14 +302,16 @@ def tinygrad() -> Make:
 def numexpr() -> Make:
     """numexpr, of a value alone."""
     import numexpr as ne
-    from numexpr.expressions import functions
+    from numexpr.expressions import VariableNode, functions
 
     ne.set_num_threads(1)
     ops = SimpleNamespace(**{name: functions[name] for name in ("tanh", "sin", "exp", "sqrt", "sum")})
 
     def make(question: Question) -> Run:
         (array,) = question.arrays
-        f = ne.NumExpr(question.loss(ops, ne.E.x), [("x", array.dtype.type)])
+        single = array.dtype == np.float32
+        x = VariableNode("x", "float" if single else "double")
+        f = ne.NumExpr(question.loss(ops, x), [("x", float if single else np.float64)])
         return lambda *arrays: [f(*arrays)]
 
     return make

@@ -32,6 +32,7 @@ def questions(quick: bool) -> Iterator[Question]:
                 value=True,
                 targets=targets,
                 peers=PEERS,
+                kinks=True,
             )
 
 

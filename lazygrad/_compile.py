@@ -45,6 +45,15 @@ class CompileStatistics:
         How many of them were given up for newer ones.
     guarded
         How many calls met a nan that a guard keeps out, and so took the schedule with guards.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> cube = lg.compile(lambda x: x**3, wrt=0)
+    >>> cube(2.0), cube(3.0)
+    ((array(8.), array(12.)), (array(27.), array(27.)))
+    >>> cube.statistics
+    CompileStatistics(calls=2, specialisations=1, evicted=0, guarded=0)
     """
 
     calls: int = 0
@@ -97,6 +106,16 @@ class Compiled:
         How often it was called, and how many schedules that took.
     schedule
         The one that ran last: ``.source`` is its generated source, ``.steps`` and ``.nbytes`` tell its size.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0, name="x")
+    >>> cube = lg.compile(lg.adjoint(x**3, x), inputs=[x])
+    >>> cube(3.0)
+    array(27.)
+    >>> cube
+    <compiled adjoint#..., 1 calls, 1 schedules>
     """
 
     name: str

@@ -30,11 +30,3 @@ def test_command(command):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
-
-
-@pytest.mark.parametrize("script", ["ten_queries", "changed_layer", "scalar_step", "define_by_run"])
-def test_benchmark_runs(script):
-    command = [sys.executable, f"tests/benchmarks/{script}.py", "--quick"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"1\.00 x", done.stdout)

@@ -7,11 +7,13 @@ array is made once, when the source is bound to its arrays.
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import keyword
 import linecache
 import math
 import re
+import unicodedata
 import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
@@ -56,6 +58,7 @@ SIGNS: dict[Any, str] = {
     np.not_equal: "{} != {}",
 }
 BY_KEYWORD = (np.maximum, np.minimum, np.fmax, np.fmin)  # which take no `out` by position
+TAKEN = frozenset([*dir(builtins), *dir(math), "schedule"])  # what a leaf must not be called in the source
 LARGE = 1 << 16  # bytes, from which on memory for a result is worth keeping
 
 _numbers = itertools.count(1).__next__
@@ -80,8 +83,10 @@ def leaf_names(leaves: Sequence[Node]) -> list[str]:
     taken: set[str] = set()
     names = []
     for leaf in leaves:
-        stem = re.sub(r"\W+", "_", leaf.name or f"leaf{leaf.serial}").strip("_") or "leaf"
-        if stem[0].isdigit() or keyword.iskeyword(stem) or re.fullmatch(r"[bkotvw]\d*", stem) or hasattr(np, stem):
+        stem = unicodedata.normalize("NFKC", re.sub(r"\W+", "_", leaf.name or f"leaf{leaf.serial}")).strip("_")
+        if not stem.isidentifier() or not leaf.name:
+            stem = f"leaf{leaf.serial}"
+        elif keyword.iskeyword(stem) or re.fullmatch(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*", stem) or stem in TAKEN or hasattr(np, stem):
             stem = f"leaf_{stem}"
         name, k = stem, 1
         while name in taken:
@@ -158,10 +163,12 @@ class Writer:
     free: dict[tuple[Shape, Any], list[str]] = attrs.field(factory=dict)
     owner: dict[int, str] = attrs.field(factory=dict)  # row -> the array it is written to
     static: set[str] = attrs.field(factory=set)  # names that mean the same array in each call
+    samples: dict[str, Any] = attrs.field(factory=dict)  # arrays like those, to see what a view of one is
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     given: set[int] = attrs.field(factory=set)  # rows whose memory is a result's
     floats: bool = False  # whether single numbers are Python's
     prefix: str = "b"  # of the names of arrays that lie ready
+    params: frozenset[str] = attrs.Factory(lambda self: frozenset(self.names.values()), takes_self=True)
 
     def lifetimes(self) -> None:
         """Which memory each row may show, and who reads it last."""
@@ -233,25 +240,34 @@ class Writer:
         name = self.names[row]
         if self.program.shapes[row]:
             flat = f"{name}.reshape(-1)"
-            if name in self.static:
-                self.views.append((flat := f"f{row}", name, lambda x: x.reshape(-1)))
+            if name in self.static and self.made_once(f"f{row}", name, lambda x: x.reshape(-1)):
+                flat = f"f{row}"
             dot = self.named(np.dot, "dot")
             self.lines.append(f"    s = {dot}({flat}, {flat})")
             name = "s"
         self.lines.append(f"    if {name} != {name}: raise {self.named(NotANumber, 'NotANumber')}")
 
+    def arguments(self, row: int, kernel: Kernel) -> list[str]:
+        """How the arguments of a row are written: numbers as such where no dtype depends on them."""
+        program, args = self.program, self.program.args[row]
+        given = [self.names[a] for a in args]
+        if kernel.kind in ("ufunc", "where"):
+            strong = {program.dtypes[a] for a in args if a not in program.literals or program.shapes[a]}
+            for k, a in enumerate(args):
+                if a in program.literals and program.dtypes[a] in strong:
+                    given[k] = _number(program.literals[a]) or given[k]
+        return given
+
     def constant(self, value: Any) -> str:
-        """How a literal is written."""
-        if not value.shape and value.dtype.kind == "f" and np.isfinite(value):
-            return repr(float(value))
-        name = f"k{len(self.space)}"
-        self.space[name] = value
+        """The name of a literal."""
+        name = self.constant_object(value)
+        self.samples[name] = value
         self.static.add(name)
         return name
 
     def named(self, thing: Any, name: str) -> str:
         """A function under a name in the source."""
-        while self.space.setdefault(name, thing) is not thing:
+        while name in self.params or self.space.setdefault(name, thing) is not thing:
             name += "_"
         return name
 
@@ -259,7 +275,7 @@ class Writer:
         """One statement, unless the row is a view of what lies ready."""
         program = self.program
         shape, dtype = program.shapes[row], program.dtypes[row]
-        given = [self.names[a] for a in program.args[row]]
+        given = self.arguments(row, kernel)
         if kernel.kind == "part":
             self.names[row] = self.place(row, kernel, shape, dtype, wanted)
         elif kernel.kind == "chain":
@@ -316,6 +332,7 @@ class Writer:
         note = ""
         if origin is not None:
             note = f"adjoint of {label(origin.of)}" if hasattr(origin, "of") else label(origin)
+            note = " ".join(note.split())
         self.lines.append(f"    {text:<48}  # {note}" if note else f"    {text}")
 
     def value(self, v: Any) -> str:
@@ -325,22 +342,32 @@ class Writer:
 
     def constant_object(self, v: Any) -> str:
         name = f"k{len(self.space)}"
+        while name in self.space:
+            name += "_"
         self.space[name] = v
         return name
 
     def view(self, row: int, kernel: Kernel, of: str) -> None:
         """A view of what lies ready is made once; of other arrays, with each call."""
-        if of in self.static:
-            name = f"w{row}"
-            self.views.append((name, of, kernel.function))
-            self.static.add(name)
-            self.names[row] = name
+        if of in self.static and self.made_once(f"w{row}", of, kernel.function):
+            self.names[row] = f"w{row}"
             return
         if "broadcast_to" in kernel.text:
             self.named(np.broadcast_to, "broadcast_to")
         text = kernel.text.format(of) if kernel.text else f"{self.named(kernel.function, f'view{row}')}({of})"
         self.names[row] = f"v{row}"
         self.say(f"v{row} = {text}", row)
+
+    def made_once(self, name: str, of: str, view: Callable[[Any], Any]) -> bool:
+        """Enter a view of what lies ready; False if it would be a copy, which has to be made with each call."""
+        array = self.samples[of]
+        found = view(array)
+        if found.__class__ is not np.ndarray or (found.size and not np.may_share_memory(found, array)):
+            return False
+        self.views.append((name, of, view))
+        self.static.add(name)
+        self.samples[name] = found
+        return True
 
     def number(self, row: int, kernel: Kernel, given: list[str]) -> str:
         """The expression of a single number."""
@@ -397,6 +424,7 @@ class Writer:
             name = f"{self.prefix}{len(self.buffers)}"
             self.buffers.append((name, shape, dtype))
             self.static.add(name)
+            self.samples[name] = np.empty(shape, dtype)  # whose memory nobody touches
         self.owner[row] = name
         return name
 
@@ -507,7 +535,7 @@ class _Block(Writer):
         for row in chain.rows:
             kernel = program.kernels[row]
             assert kernel is not None
-            given = [self.names[a] for a in program.args[row]]
+            given = self.arguments(row, kernel)
             if kernel.kind == "sum":
                 self.lines.append(
                     f"    s{self.chained}_{chain.sums.index(row)} += {self.named(np.add, 'add')}.reduce({given[0]})"
@@ -533,6 +561,14 @@ class _Block(Writer):
                 name = self.owner.get(other, "")
                 if name:
                     self.free.setdefault((program.shapes[other], program.dtypes[other]), []).append(name)
+
+
+def _number(value: Any) -> str:
+    """A literal as a number of Python's; nothing if it is none."""
+    if value.shape or value.dtype.kind != "f" or not np.isfinite(value):
+        return ""
+    text = repr(float(value))
+    return f"({text})" if text[0] == "-" else text
 
 
 def _as_number(kernel: Kernel) -> Callable[..., Any]:

@@ -80,6 +80,7 @@ def _copied(function: Callable[..., Any]) -> Callable[..., None]:
 
 
 def _numbers_only(flat: Any, _: Any) -> None:
+    flat = flat.reshape(-1)
     found = np.dot(flat, flat)
     if found != found:
         raise NotANumber
@@ -94,14 +95,15 @@ class _Stepper(Writer):
     def constant(self, value: Any) -> str:
         name = self.constant_object(np.asarray(value))
         self.static.add(name)
+        self.samples[name] = self.space[name]
         return name
 
     def row(self, row: int, kernel: Kernel, wanted: bool) -> None:
         program = self.program
         shape, dtype = program.shapes[row], program.dtypes[row]
         given = tuple([self.names[a] for a in program.args[row]])
-        if kernel.kind == "view":
-            self.view(row, kernel, given[0])
+        if kernel.kind == "view" and self.made_once(f"w{row}", given[0], kernel.function):
+            self.names[row] = f"w{row}"
             return
         out = self.names[row] = self.place(row, kernel, shape, dtype, False)
         function = kernel.function
@@ -112,13 +114,15 @@ class _Stepper(Writer):
             function = np.matmul
         elif kernel.kind == "sum":
             function, by_keyword = partial(function.reduce, **kernel.static), True
+        elif kernel.kind == "view":  # which is a copy
+            function = _copied(function)
+            del self.owner[row]  # what it shows may be read until later
         else:
             function = _copied(partial(function, **kernel.static))
         self.statements.append((function, given, out, by_keyword))
 
     def check(self, row: int) -> None:
-        name = f"f{row}"
-        self.views.append((name, self.names[row], lambda x: x.reshape(-1)))
+        name = self.names[row]
         self.statements.append((_numbers_only, (name,), name, False))
 
 
@@ -128,6 +132,7 @@ def stepped(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
     for row, name in params:
         writer.buffers.append((name, program.shapes[row], program.dtypes[row]))
         writer.static.add(name)
+        writer.samples[name] = np.empty(program.shapes[row], program.dtypes[row])
     writer.write()
     outputs = [writer.names[row] for row in program.outputs]
     names = [name for _, name in params]

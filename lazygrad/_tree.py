@@ -78,6 +78,11 @@ class Tree:
     leaves: list[Any]
     _make: Any  # None for a leaf, else (how to make the container, what its children are)
 
+    @property
+    def single(self) -> bool:
+        """Whether it is a leaf itself."""
+        return self._make is None
+
     def like(self, made: Iterable[Any]) -> Any:
         """A tree of the same structure, of other leaves.
 

@@ -39,7 +39,7 @@ class Chain:
 def _links(program: Program, row: int, exact: bool) -> Shape | None:
     """The shape of the chain that a row could be part of."""
     kernel, args = program.kernels[row], program.args[row]
-    if kernel is None or not args:
+    if kernel is None or not args or row in program.odd:
         return None
     shapes = program.shapes
     if kernel.kind == "sum":
@@ -109,6 +109,8 @@ def _joined(
             made.literals[k] = program.literals[row]
         if row in checked and row not in chain_of:
             made.checked.add(k)
+        if row in program.odd:
+            made.odd.add(k)
 
     chains = [(key[1], 1, rows[0], rows) for key, rows in members.items()]
     alone = [(turn[row], 0, row, [row]) for row in live if row not in chain_of]

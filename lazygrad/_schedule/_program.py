@@ -56,6 +56,7 @@ class Program:
     numbers: list[Node] = attrs.field(factory=list)  # leaves that became literals
     literals: dict[int, Any] = attrs.field(factory=dict)
     outputs: list[int] = attrs.field(factory=list)
+    odd: set[int] = attrs.field(factory=set)  # rows that NumPy has to place in memory
     looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)

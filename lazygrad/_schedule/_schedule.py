@@ -54,6 +54,7 @@ class Schedule:
     keep: bool = False  # whether the results go into a memo, which keeps them as they are
     used: list[int] = attrs.field(init=False)  # which inputs it reads
     held: list[Node] = attrs.field(init=False)  # the other leaves it reads
+    _direct: bool = attrs.field(init=False)  # whether it takes the values as they are given
     _numbers: list[Node] = attrs.field(init=False)  # leaves that were written into the source
     _version: int = attrs.field(init=False)
     _written: Form = attrs.field(init=False)
@@ -75,6 +76,7 @@ class Schedule:
         leaves = [*[self.inputs[k] for k in self.used], *self.held]
         params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
         self.held = [self.twins.get(i.serial, i) for i in self.held]
+        self._direct = not self.held and self.used == list(range(len(self.inputs)))
         self._numbers = program.numbers
         self._version = numbers_set()
         self._written = written(program, params, self.exact, self.keep, self.backend)
@@ -114,6 +116,8 @@ class Schedule:
         except IndexError:
             function = self._written.bound()
         try:
+            if self._direct:
+                return function(*values)
             return function(*[values[k] for k in self.used], *[i._value for i in self.held])
         except (ZeroDivisionError, OverflowError, ValueError):  # Python's floats raise where NumPy's go on
             if self.exact or self.guarded:

@@ -28,6 +28,7 @@ from .._node import Node, label
 from ._blocks import Chain, blocked
 from ._floats import EXPRESSIONS, SPACE
 from ._kernels import Kernel
+from ._layout import out_of_order
 from ._program import Program, Shape
 
 __all__ = [
@@ -251,7 +252,8 @@ class Writer:
         """How the arguments of a row are written: numbers as such where no dtype depends on them."""
         program, args = self.program, self.program.args[row]
         given = [self.names[a] for a in args]
-        if kernel.kind in ("ufunc", "where"):
+        numpys = getattr(np, kernel.function.__name__, None) is kernel.function if kernel.kind == "ufunc" else False
+        if numpys or kernel.kind == "where":
             strong = {program.dtypes[a] for a in args if a not in program.literals or program.shapes[a]}
             for k, a in enumerate(args):
                 if a in program.literals and program.dtypes[a] in strong:
@@ -296,6 +298,9 @@ class Writer:
             name = self.named(kernel.function, re.sub(r"\W+", "_", kernel.name))
             keywords = [f", {k}={self.value(v)}" for k, v in kernel.static.items()]
             self.say(f"v{row} = {name}({', '.join(given)}{''.join(keywords)})", row)
+        elif row in program.odd:
+            self.names[row] = f"v{row}"
+            self.say(f"v{row} = {self.anywhere(kernel, given)}", row)
         else:
             out = self.place(row, kernel, shape, dtype, wanted)
             self.names[row] = out
@@ -462,12 +467,21 @@ class Writer:
                 len(program.shapes[a]) <= 2 and program.dtypes[a] == program.dtypes[row] for a in program.args[row]
             )
             plain = plain and program.dtypes[row].kind in "fc"
+            if self.exact and all(math.prod(program.shapes[a]) == 1 for a in program.args[row]):
+                plain = False  # where `dot` multiplies, and so may give -0.0
             name = self.named(np.dot, "dot") if plain else self.named(np.matmul, "matmul")
             return f"{name}({', '.join(given)}, {out})"
         assert kernel.kind == "where"
         copy = self.named(np.copyto, "copyto")
         condition, x, y = given
         return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
+
+    def anywhere(self, kernel: Kernel, given: list[str]) -> str:
+        """The expression of a row that NumPy finds a place for."""
+        if kernel.kind == "sum":
+            fold, axis, kept = kernel.function, kernel.static["axis"], kernel.static["keepdims"]
+            return f"{self.named(fold, fold.__name__)}.reduce({given[0]}, axis={axis}, keepdims={kept})"
+        return f"{self.named(kernel.function, kernel.function.__name__)}({', '.join(given)})"
 
     def given_away(self, row: int) -> str:
         """A result as nobody else has it."""
@@ -590,6 +604,7 @@ def straight(
     """
     live = program.live()
     program.checked = checks(program, live)
+    program.odd = out_of_order(program, live) if exact else set()
     chains = blocked(program, live, exact, program.checked)
     if chains is not None:
         leaves = {id(node): row for row, node in chains.leaves.items()}

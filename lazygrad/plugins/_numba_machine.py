@@ -17,7 +17,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["CHUNK", "Opcode", "ordered", "run_numbers"]
+__all__ = ["CHUNK", "LANES", "Opcode", "Special", "ordered", "run_arrays", "run_numbers"]
 
 
 Function = Callable[..., Any]
@@ -274,9 +274,11 @@ _all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_of_all, (_sin, _cos, _tanh, _
 
 
 @inlined
-def _compute(op: Any, x: Any, y: Any, z: Any, out: Any, n: Any) -> None:
-    """Compute n numbers; up to the next multiple of the lanes the arrays hold other numbers, never read."""
-    m = (n + LANES - 1) & -LANES  # what is left over would be computed one by one
+def _compute(op: Any, x: Any, y: Any, z: Any, out: Any, n: Any, m: Any) -> None:
+    """Compute n numbers; up to m, a multiple of the lanes, the arrays hold others, which nobody reads.
+
+    So none is left over, to be computed by itself.
+    """
     if op == Opcode.ADD:
         for i in range(m):
             out[i] = x[i] + y[i]
@@ -540,10 +542,244 @@ def run_numbers(v: Any, runs: Any, code: Any, base: Any, checked: Any, scratch: 
                 if ARITY[op] > 2:
                     for i in range(n):
                         z[i] = v[c[at + np.uint64(i)]]
-                _compute(op, x, y, z, found, n)
+                _compute(op, x, y, z, found, n, (n + LANES - 1) & -LANES)
                 for i in range(n):
                     out[at + np.uint64(i)] = found[i]
     for k in checked:
         if v[k] != v[k]:
             return True
     return False
+
+
+# -- a machine for arrays ----------------------------------------------------------------------------
+
+
+class Special(IntEnum):
+    """What an instruction of the machine for arrays does, besides the opcodes."""
+
+    LOAD = 100  # to, from, its kind, each how often, how many
+    STORE = 101  # to, its kind, from
+    SUM = 102  # to, from, each how often, how many, where they add up
+    MAXIMUM = 103
+    MINIMUM = 104
+    PICK = 105  # to, from, columns, which of them
+    NAN = 106  # from
+    LABELS = 107  # of, how many, how many classes
+    DOT = 108  # to, left, right, rows, inner, columns, which of the two are transposed
+
+
+FLOATS, BOOLS, INTS = range(3)  # the kinds of arrays: of the machine's dtype, of booleans, of 64-bit integers
+FIELDS = 9  # of an instruction
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _pointer(_: Any, address: Any, like: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return numba.types.CPointer(like.dtype)(address, like), codegen
+
+
+@inlined
+def _at(address: Any, n: Any, like: Any) -> Any:
+    """The n elements from an address on, of the dtype of an array."""
+    return numba.carray(_pointer(address, like), n)
+
+
+@numba.njit(error_model="numpy", fastmath={"reassoc"})  # type: ignore[untyped-decorator]
+def _total(x: Any, start: Any, stop: Any) -> Any:
+    total = 0.0
+    for i in range(start, stop):
+        total += x[i]
+    return total
+
+
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+def _load(out: Any, found: Any, start: Any, n: Any, each: Any, count: Any) -> None:
+    """Element f of a repeated array is element ``f // each % count`` of what it repeats."""
+    done = 0
+    while done < n:
+        k = (start + done) // each % count
+        if each == 1:
+            stop = min(n, done + count - k)
+            for i in range(stop - done):
+                out[done + i] = found[k + i]
+        else:
+            stop = min(n, done + each - (start + done) % each)
+            for i in range(done, stop):
+                out[i] = found[k]
+        done = stop
+
+
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+def _fold(op: Any, total: Any, x: Any, start: Any, n: Any, each: Any, count: Any) -> None:
+    """Add up (or find the largest or smallest of) what lies in the same place of an array that is repeated."""
+    done = 0
+    while done < n:
+        k = (start + done) // each % count
+        if each == 1:
+            stop = min(n, done + count - k)
+            if op == Special.SUM:
+                for i in range(stop - done):
+                    total[k + i] += x[done + i]
+            else:
+                for i in range(stop - done):
+                    total[k + i] = _further(op, total[k + i], x[done + i])
+        else:
+            stop = min(n, done + each - (start + done) % each)
+            if op == Special.SUM:
+                total[k] += _total(x, done, stop)
+            else:
+                found = total[k]
+                for i in range(done, stop):
+                    found = _further(op, found, x[i])
+                total[k] = found
+        done = stop
+
+
+@inlined
+def _further(op: Any, a: Any, b: Any) -> Any:
+    before = a >= b if op == Special.MAXIMUM else a <= b
+    return a if (before or a != a) else b
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+def _dot(out: Any, a: Any, b: Any, rows: Any, inner: Any, columns: Any, turned: Any, scratch: Any) -> None:
+    """A product of small matrices; `turned` has 1 if the left one is transposed, 2 if the right one is."""
+    if turned & 2:
+        for j in range(columns):
+            for k in range(inner):
+                scratch[k * columns + j] = b[j * inner + k]
+        right = scratch
+    else:
+        right = b
+    step, by = (1, rows) if turned & 1 else (inner, 1)
+    for i in range(rows):
+        to = out[i * columns : (i + 1) * columns]
+        at = i * step
+        to[:] = 0.0
+        k = 0
+        while k + 4 <= inner:
+            p, q, r, s = a[at], a[at + by], a[at + 2 * by], a[at + 3 * by]
+            b0 = right[k * columns : (k + 1) * columns]
+            b1 = right[(k + 1) * columns : (k + 2) * columns]
+            b2 = right[(k + 2) * columns : (k + 3) * columns]
+            b3 = right[(k + 3) * columns : (k + 4) * columns]
+            for j in range(columns):
+                to[j] += p * b0[j] + q * b1[j] + r * b2[j] + s * b3[j]
+            at += 4 * by
+            k += 4
+        while k < inner:
+            p = a[at]
+            b0 = right[k * columns : (k + 1) * columns]
+            for j in range(columns):
+                to[j] += p * b0[j]
+            at += by
+            k += 1
+
+
+@compiled
+def run_arrays(slots: Any, stages: Any, code: Any, pool: Any, block: Any, scratch: Any, like: Any) -> Any:
+    """Run all stages, each block by block.
+
+    Parameters
+    ----------
+    slots
+        Addresses of arrays.
+    stages
+        For each its first instruction, one past its last, and how many elements its arrays have.
+    code
+        Instructions: what to do, where to, and with what. A place from 0 on is a register, one below 0 the slot -1 - k.
+    pool
+        The registers: `block` elements for each.
+    scratch
+        For transposed matrices.
+    like
+        Some arrays of doubles, bytes and integers, for their types.
+
+    Returns
+    -------
+    0, or 1 if there is a nan where none should be, or 2 if there is a label that is none.
+    """
+    doubles, bytes_, ints = like
+    size = pool.itemsize
+    first = pool.ctypes.data
+    for s in range(len(stages)):
+        start, stop, count = stages[s, 0], stages[s, 1], stages[s, 2]
+        for at in range(0, count, block):
+            n = min(block, count - at)
+            padded = (n + LANES - 1) & -LANES
+            for k in range(start, stop):
+                op = code[k, 0]
+                if op < COUNT:
+                    m = padded
+                    to, a, b, c = code[k, 1], code[k, 2], code[k, 3], code[k, 4]
+                    if to < 0 or a < 0 or b < 0 or c < 0:
+                        m = n
+                    to = first + to * block * size if to >= 0 else slots[-1 - to] + at * size
+                    a = first + a * block * size if a >= 0 else slots[-1 - a] + at * size
+                    b = first + b * block * size if b >= 0 else slots[-1 - b] + at * size
+                    c = first + c * block * size if c >= 0 else slots[-1 - c] + at * size
+                    _compute(op, _at(a, m, pool), _at(b, m, pool), _at(c, m, pool), _at(to, m, pool), n, m)
+                elif op == Special.LOAD:
+                    each, many = code[k, 4], code[k, 5]
+                    if many > 1 or at == 0:
+                        whole = n if many > 1 else block
+                        out = _at(first + code[k, 1] * block * size, whole, pool)
+                        found = slots[-1 - code[k, 2]]
+                        if code[k, 3] == FLOATS:
+                            _load(out, _at(found, many, pool), at, whole, each, many)
+                        elif code[k, 3] == BOOLS:
+                            _load(out, _at(found, many, bytes_), at, whole, each, many)
+                        else:
+                            _load(out, _at(found, many, ints), at, whole, each, many)
+                elif op == Special.STORE:
+                    a = code[k, 3]
+                    x = _at(first + a * block * size if a >= 0 else slots[-1 - a] + at * size, n, pool)
+                    if code[k, 2] == FLOATS:
+                        out = _at(slots[-1 - code[k, 1]] + at * size, n, pool)
+                        for i in range(n):
+                            out[i] = x[i]
+                    else:
+                        flags = _at(slots[-1 - code[k, 1]] + at, n, bytes_)
+                        for i in range(n):
+                            flags[i] = x[i] != 0.0
+                elif op <= Special.MINIMUM:
+                    each, many = code[k, 3], code[k, 4]
+                    total = _at(slots[-1 - code[k, 5]], many, doubles)
+                    if at == 0:
+                        total[:] = 0.0 if op == Special.SUM else (-np.inf if op == Special.MAXIMUM else np.inf)
+                    a = code[k, 2]
+                    x = _at(first + a * block * size if a >= 0 else slots[-1 - a] + at * size, n, pool)
+                    _fold(op, total, x, at, n, each, many)
+                    if at + n == count:
+                        out = _at(slots[-1 - code[k, 1]], many, pool)
+                        for i in range(many):
+                            out[i] = total[i]
+                elif op == Special.PICK:
+                    columns = code[k, 3]
+                    out = _at(first + code[k, 1] * block * size, n, pool)
+                    x = _at(slots[-1 - code[k, 2]] + at * columns * size, n * columns, pool)
+                    which = _at(slots[-1 - code[k, 4]] + at * 8, n, ints)
+                    for i in range(n):
+                        out[i] = x[i * columns + which[i]]
+                elif op == Special.NAN:
+                    a = code[k, 1]
+                    x = _at(first + a * block * size if a >= 0 else slots[-1 - a] + at * size, n, pool)
+                    wrong = 0
+                    for i in range(n):
+                        wrong += 1 if x[i] != x[i] else 0
+                    if wrong > 0:
+                        return 1
+                elif op == Special.LABELS:
+                    labels = _at(slots[-1 - code[k, 1]], code[k, 2], ints)
+                    for i in range(code[k, 2]):
+                        if labels[i] < 0 or labels[i] >= code[k, 3]:
+                            return 2
+                else:
+                    rows, inner, columns = code[k, 4], code[k, 5], code[k, 6]
+                    out = _at(slots[-1 - code[k, 1]], rows * columns, pool)
+                    x = _at(slots[-1 - code[k, 2]], rows * inner, pool)
+                    y = _at(slots[-1 - code[k, 3]], inner * columns, pool)
+                    _dot(out, x, y, rows, inner, columns, code[k, 7], scratch)
+    return 0

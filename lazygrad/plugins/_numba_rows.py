@@ -147,9 +147,9 @@ class Instructions:
         function = kernel.function
         if kernel.kind == "view" or (kernel.kind == "sum" and not program.shapes[rows[0]]):
             made = self.same(row, kernel, rows[0])
-        elif function is np.bitwise_and and dtype.kind == "i":
+        elif function is np.bitwise_and and dtype.kind == "i" and self.seen(rows):
             made = self.say(Opcode.WHERE, self.bits(rows[0]), self.literal(0.0), self.place(rows[1]))
-        elif function is np.negative and dtype.kind == "i":  # all bits of a condition
+        elif function is np.negative and dtype.kind == "i" and self.seen(rows):  # all bits of a condition
             made = self.place(rows[0])
         elif dtype != self.dtype and dtype != BOOL:
             raise NotForNumba
@@ -163,6 +163,12 @@ class Instructions:
         else:
             made = self.of_numbers(kernel, [self.place(a) for a in rows])
         self.places[row] = made
+
+    def seen(self, rows: Sequence[int]) -> bool:
+        """Whether integers are numbers or conditions, seen as such to choose between bits."""
+        kernels, literals = self.program.kernels, self.program.literals
+        names = [k.name if (k := kernels[row]) is not None else "" for row in rows]
+        return all(name in ("view as", "negative") or row in literals for row, name in zip(rows, names, strict=True))
 
     def same(self, row: int, kernel: Kernel, arg: int) -> int:
         """The place of what a view shows, if each element is the one at its place."""

@@ -22,15 +22,16 @@ import numpy as np
 from .._schedule._program import Program
 from .._schedule._source import Branched, NotANumber, checks, differs
 from . import _numba_machine as machine
+from ._numba_arrays import KINDS, Layout, laid_out
 from ._numba_rows import BOOL, instructions
 
-__all__ = ["Machine", "numbers"]
+__all__ = ["Arrays", "Numbers", "machine_for"]
 
 FLOAT = np.dtype(float)
 
 
 @attrs.define(eq=False)
-class Machine:
+class Numbers:
     """A program of single numbers, as instructions in runs of one opcode.
 
     Attributes
@@ -91,7 +92,7 @@ class Machine:
         return schedule
 
 
-def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Machine | None:
+def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Numbers | None:
     """A program of single numbers for the machine; None if it is not for numba.
 
     Time is linear in the rows.
@@ -111,7 +112,7 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         return moved[made.final([made.place(row) for row in rows])]
 
     looks = [row for row, _ in program.looks]
-    return Machine(
+    return Numbers(
         len(params),
         made.literals,
         runs,
@@ -124,3 +125,89 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
             for place, (row, look) in zip(places(looks), program.looks, strict=True)
         ],
     )
+
+
+# -- arrays ------------------------------------------------------------------------------------------
+
+POINTER = object.__basicsize__  # where an array object holds the address of its data: right after the head of an object
+REGISTER_BYTES = 1 << 15  # of all registers together, so that they stay in the processor's first cache
+LIKE = np.empty(1), np.empty(1, np.uint8), np.empty(1, np.int64)
+
+
+@attrs.define(eq=False)
+class Arrays:
+    """A program on arrays, as stages for the machine."""
+
+    layout: Layout
+    outputs: list[tuple[str, int, Any]]  # from the results or leaves which one, and its shape
+    looks: list[Callable[[Any], bool]]  # at the first outputs
+    careful: Callable[[], Callable[..., tuple[Any, ...]]]
+
+    @property
+    def steps(self) -> int:
+        """How many instructions there are."""
+        return len(self.layout.code)
+
+    @property
+    def source(self) -> str:
+        """What the machine runs, a line an instruction."""
+        lines = []
+        for first, stop, size in self.layout.stages:
+            lines.append(f"for each block of {size}:" if size > 1 else "once:")
+            for op, *fields in self.layout.code[first:stop]:
+                name = machine.Opcode(op).name if op < machine.COUNT else machine.Special(op).name
+                lines.append(f"    {name.lower()}({', '.join([str(n) if n >= 0 else f'a{-1 - n}' for n in fields])})")
+        return "\n".join(lines)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that lie ready."""
+        item = self.layout.dtype.itemsize
+        return item * sum(n for _, n in self.layout.between) + item * self.layout.registers * self.block
+
+    @property
+    def block(self) -> int:
+        """How many elements a register holds."""
+        fits = REGISTER_BYTES // (self.layout.dtype.itemsize * self.layout.registers)
+        largest = max([size for _, _, size in self.layout.stages], default=1)
+        return max(64, min(2048, fits, largest)) + 63 & -64
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function, with arrays of its own: one call at a time."""
+        layout, outputs, looks = self.layout, self.outputs, self.looks
+        dtype, block = layout.dtype, self.block
+        kept: list[Any] = []
+        slots = np.zeros(len(layout.kinds), np.int64)
+
+        def keep(slot: int, array: Any) -> None:
+            kept.append(array)
+            slots[slot] = array.ctypes.data
+
+        for slot, value in layout.literals:
+            keep(slot, value)
+        for slot, size in layout.between:
+            keep(slot, np.empty(size, dtype))
+        for slot, size in layout.totals:
+            keep(slot, np.empty(size))
+        pool = np.zeros(layout.registers * block, dtype)
+        scratch = np.empty(layout.scratch, dtype)
+        code = np.array(layout.code, np.int64)
+        stages = np.array(layout.stages, np.int64)
+        run, careful = machine.run_arrays, self.careful
+        shapes = [(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
+        supply = [supplier(shape, dtype) for shape, dtype in shapes]
+        first = len(layout.leaves)
+        address = machine.addresses
+
+        def schedule(*values: Any) -> tuple[Any, ...]:
+            leaves = [np.ascontiguousarray(v) if not v.flags.c_contiguous else v for v in values]
+            results = [make() for make in supply]
+            address(slots, [id(a) + POINTER for a in (*leaves, *results)])
+            wrong = run(slots, stages, code, pool, block, scratch, LIKE)
+            if wrong == 1:
+                raise NotANumber
+            if wrong:
+                return careful()(*values)
+            return ()
+
+        return schedule

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -19,12 +20,12 @@ from ._call import Argnums, title
 from ._checks import check_node, check_target, check_wrt, each, resolved
 from ._contributions import follow
 from ._differentiator import differentiator
-from ._leaf import leaf_array
+from ._leaf import changes, leaf_array
 from ._log import logger
-from ._node import INEXACT, Node, label, lock
+from ._node import INEXACT, Node, _next_serial, delist, label, lock
 from ._schedule import BACKENDS, Branched, NotANumber, Schedule
 from ._set import update
-from ._table import ancestors
+from ._table import ancestors, inputs_first
 from ._traced import Traced, signature, traced
 from ._tree import Tree, flatten, leaves, map_tree
 
@@ -68,10 +69,11 @@ class _Special:
 
     roots: Sequence[Node]
     inputs: Sequence[Node]
-    kinds: list[Any]  # shape and dtype of the arguments it takes
+    kinds: list[Any] | None  # shape and dtype of the arguments it takes, where these tell all
     options: Mapping[str, Any]
     looks: Sequence[Any] = ()
     twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
+    trace: Traced | None = None  # of a function
     plain: Schedule = attrs.field(init=False)
     careful: Schedule | None = attrs.field(init=False, default=None)
     failures: int = attrs.field(init=False, default=0)
@@ -85,11 +87,16 @@ class _Special:
 
     def run(self, values: Sequence[Any], statistics: CompileStatistics) -> tuple[Any, ...]:
         """The values of the roots."""
+        if self.options["exact"]:  # sums are added up in the order of memory, which is the leaves'
+            values = [v if v.__class__ is not np.ndarray or v.flags.c_contiguous else v.copy() for v in values]
         if self.failures < 3:  # where guards are always needed, do not try without
             try:
-                return self.plain(values)
+                found = self.plain(values)
             except NotANumber:
                 self.failures += 1
+            else:
+                self.failures = 0
+                return found
         statistics.guarded += 1
         if self.careful is None:
             self.careful = self.schedule(guarded=True)
@@ -124,6 +131,7 @@ class Compiled:
     statistics: CompileStatistics = attrs.field(factory=CompileStatistics, init=False)
     _made: dict[Hashable, list[_Special]] = attrs.field(factory=dict, init=False)  # oldest signature first
     _last: _Special | None = attrs.field(default=None, init=False)
+    _version: int = attrs.field(factory=changes, init=False)
     _guard: threading.RLock = attrs.field(factory=threading.RLock, init=False)
 
     @property
@@ -135,6 +143,17 @@ class Compiled:
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}, {self.statistics.calls} calls, {self.statistics.specialisations} schedules>"
+
+    def _review(self) -> None:
+        """Give up what was made for leaves that have changed in more than their value."""
+        with self._guard:
+            self._version = changes()
+            for key, made in list(self._made.items()):
+                made[:] = [special for special in made if special.plain.fits()]
+                if not made:
+                    del self._made[key]
+            if not any(self._last is special for made in self._made.values() for special in made):
+                self._last = None
 
     def _kept(self, key: Hashable, made: _Special) -> _Special:
         """Enter a specialisation, in place of the oldest if there are too many."""
@@ -176,6 +195,7 @@ class CompiledNodes(Compiled):
     """A question about nodes: values of targets, and gradients, for other values of some leaves."""
 
     targets: Tree = attrs.field(kw_only=True)
+    given: Tree = attrs.field(kw_only=True)
     wrt: Any = attrs.field(kw_only=True)
     inputs: list[Node] = attrs.field(kw_only=True)
     names: list[str | None] = attrs.field(kw_only=True)
@@ -186,6 +206,10 @@ class CompiledNodes(Compiled):
         self._plain = self.targets.single and nodes
         self._special([(i.shape, i.dtype) for i in self.inputs], [])
 
+    def __reduce__(self) -> Any:
+        question = self.targets.like(self.targets.leaves), self.wrt, self.given.like(self.inputs)
+        return partial(compile, **self.options, specializations=self.limit), question
+
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Values of the targets, and their gradients, for these values of the inputs."""
         statistics = self.statistics
@@ -193,8 +217,9 @@ class CompiledNodes(Compiled):
         inputs = self.inputs
         if named or len(args) != len(inputs):
             args = self._by_name(args, named)
-        special = self._last
-        assert special is not None
+        if self._version != changes():
+            self._review()
+        special = self._last or self._special([(i.shape, i.dtype) for i in inputs], [])
         for value, (shape, dtype) in zip(args, special.kinds, strict=True):
             if value.__class__ is not np.ndarray or value.shape != shape or value.dtype is not dtype or not shape:
                 break
@@ -234,6 +259,8 @@ class CompiledNodes(Compiled):
             if name not in self.names:
                 known = ", ".join(n for n in self.names if n) or "none has a name"
                 raise TypeError(f"{self!r} has no input named {name!r}: {known}")
+            if self.names.count(name) > 1:
+                raise TypeError(f"{self!r} has {self.names.count(name)} inputs named {name!r}: give them by position")
             k = self.names.index(name)
             if k < len(args):
                 raise TypeError(f"{self!r} got a value for its input {name!r} twice")
@@ -285,15 +312,19 @@ class CompiledFunction(Compiled):
 
     function: Callable[..., Any] = attrs.field(kw_only=True)
     argnums: Argnums | None = attrs.field(kw_only=True)
-    _traces: dict[int, Traced] = attrs.field(factory=dict, init=False)  # by the specialisation made of it
+
+    def __reduce__(self) -> Any:
+        return partial(compile, **self.options, specializations=self.limit), (self.function, self.argnums)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Value and gradient at these arguments; without ``wrt`` the value alone."""
         self.statistics.calls += 1
+        if self._version != changes():
+            self._review()
         special = self._last
-        key: Hashable = None
         if (
             special is not None
+            and special.kinds is not None
             and not kwargs
             and special.kinds == [(a.shape, a.dtype) if a.__class__ is np.ndarray and a.shape else None for a in args]
         ):
@@ -304,15 +335,20 @@ class CompiledFunction(Compiled):
         argnums = self._argnums(args)
         key = signature(self.function, argnums, args, kwargs)
         given = leaves((args, kwargs))
-        for special in reversed(self._made.get(key, ())):
+        for special in list(reversed(self._made.get(key, ()))):
             try:
                 found = self._answer(special, special.run(self._values(special, given), self.statistics))
             except Branched:
                 continue
             self._last = special
             return found
-        special = self._traced(key, argnums, args, kwargs)
-        return self._answer(special, special.run(self._values(special, given), self.statistics))
+        special = self._traced(key, argnums, args, kwargs, self.options)
+        try:
+            found = special.run(self._values(special, given), self.statistics)
+        except Branched:  # the last bits decide the way
+            special = self._traced(key, argnums, args, kwargs, {**self.options, "exact": True})
+            found = special.run(self._values(special, given), self.statistics)
+        return self._answer(special, found)
 
     def _argnums(self, args: tuple[Any, ...]) -> Argnums:
         """The arguments whose numbers are inputs; without ``wrt`` all those that are float throughout."""
@@ -321,11 +357,20 @@ class CompiledFunction(Compiled):
         return [k for k, a in enumerate(args) if all(_is_float(leaf) for leaf in leaves(a))]
 
     def _values(self, special: _Special, given: list[Any]) -> list[Any]:
-        stands = self._traces[id(special)].leaves
+        assert special.trace is not None
+        stands = special.trace.leaves
         return [_array(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
 
-    def _traced(self, key: Hashable, argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Special:
-        with self._guard:
+    def _traced(
+        self,
+        key: Hashable,
+        argnums: Argnums,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> _Special:
+        with self._guard, lock:
+            before = _next_serial()
             trace = traced(self.function, argnums, args, kwargs)
             outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
             roots: list[Node] = list(outputs)
@@ -335,22 +380,31 @@ class CompiledFunction(Compiled):
             inputs = [node for node in trace.leaves if node is not None]
             # Arguments that are all arrays are told by their shapes and dtypes alone.
             plain = len(trace.leaves) == len(args) and all(a.__class__ is np.ndarray and a.shape for a in args)
-            kinds = [(i.shape, i.dtype) for i in inputs] if plain and len(inputs) == len(args) else [None]
-            special = _Special(roots, inputs, kinds, self.options, looks=trace.looks)
+            kinds = [(i.shape, i.dtype) for i in inputs] if plain and len(inputs) == len(args) else None
+            special = _Special(roots, inputs, kinds, options, looks=trace.looks, trace=trace)
+            _let_go([*roots, *[i for i, _, _ in trace.looks]], before)
             self._kept(key, special)
-            self._traces[id(special)] = trace
-            alive = {id(s) for kept in self._made.values() for s in kept}
-            self._traces = {k: t for k, t in self._traces.items() if k in alive}
             self._last = special
             return special
 
     def _answer(self, special: _Special, results: Sequence[Any]) -> Any:
-        trace = self._traces[id(special)]
+        trace = special.trace
+        assert trace is not None
         found = iter([_handed_out(r) for r in results])
         value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
         if self.argnums is None:
             return value
         return value, trace.wrt.like([leaf if leaf is None else next(found) for leaf in trace.wrt.leaves])
+
+
+def _let_go(roots: Sequence[Node], before: int) -> None:
+    """Undo that nodes older than a trace know it: what they are set to must not have to fit it."""
+    seen: set[int] = set()
+    for root in roots:
+        for i in inputs_first(root, lambda i: [j for j in i.inputs if j.serial > before and j.serial not in seen]):
+            seen.add(i.serial)
+            if any(j.serial < before for j in i.inputs):
+                delist(i)
 
 
 def _is_float(leaf: Any) -> bool:
@@ -454,4 +508,4 @@ def compile(
     if len({id(leaf) for leaf in given.leaves}) < len(given.leaves):
         raise TypeError("an input is named twice")
     name = ", ".join([label(target) for target in tree.leaves[:3]])
-    return CompiledNodes(name, options, specializations, targets=tree, wrt=wrt, inputs=given.leaves, names=names)
+    return CompiledNodes(name, options, specializations, targets=tree, wrt=wrt, given=given, inputs=given.leaves, names=names)

@@ -49,4 +49,6 @@ def same(a: Any, b: Any) -> bool:
     """Whether two looks saw the same, bit for bit where they are arrays."""
     if isinstance(a, (np.ndarray, np.generic)):
         return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    if isinstance(a, (float, complex)) and a.__class__ is b.__class__:
+        return repr(a) == repr(b)  # nan is the same, 0.0 and -0.0 are not
     return bool(a == b)

@@ -10,27 +10,32 @@ import numpy as np
 
 from ._node import INEXACT, Node
 
-__all__ = ["constant", "number_becomes_leaf", "numbers_set", "parameter"]
+__all__ = ["changes", "constant", "leaf_reformed", "number_becomes_leaf", "parameter"]
 
 PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
 CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
 
 
-class _NumbersSet:
-    """How often a number in an expression was made a leaf like others by giving it a value: for schedules."""
+class _Changes:
+    """How often a leaf has changed in more than its value: for schedules, which are made for what it was."""
 
     count = 0
 
 
-def numbers_set() -> int:
+def changes() -> int:
     """That count."""
-    return _NumbersSet.count
+    return _Changes.count
+
+
+def leaf_reformed() -> None:
+    """A leaf takes another shape or dtype."""
+    _Changes.count += 1
 
 
 def number_becomes_leaf(number: Node) -> None:
     """A number in an expression gets a value of its own: it is a leaf of the user's now."""
     number.static = CONSTANT
-    _NumbersSet.count += 1
+    _Changes.count += 1
 
 
 def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.ndarray[Any, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ._errors import LazygradError
-from ._leaf import kept, leaf_array, number_becomes_leaf
+from ._leaf import kept, leaf_array, leaf_reformed, number_becomes_leaf
 from ._log import logger
 from ._memo import recorders
 from ._node import Node, by_serial, consumer_refs, install, living_consumers, lock
@@ -165,6 +165,7 @@ def _change(changes: Sequence[tuple[Node, np.ndarray[Any, Any]]]) -> None:
         if "number" in leaf.static:
             number_becomes_leaf(leaf)
         if new.shape != leaf.shape or new.dtype != leaf.dtype:
+            leaf_reformed()
             _refit([(leaf, kept(new)) for leaf, new in changes])
             return
     for leaf, new in changes:

@@ -17,8 +17,9 @@ import numpy as np
 from ._call import Argnums, Call, check_number, positions, title
 from ._context import Look, noting, same
 from ._leaf import constant, parameter
-from ._node import Node
+from ._node import Node, _next_serial
 from ._set import dependents, update
+from ._table import ancestors
 from ._tree import Tree, as_key, flatten, leaves, places, structure
 from ._value import forward_rec
 
@@ -131,14 +132,20 @@ def traced(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
             except TypeError as error:
                 raise TypeError(f"{title(f)} cannot be differentiated by argument {name}: {error}") from None
     filled, filled_kwargs = tree.like([s if n is None else n for n, s in zip(stands, tree.leaves, strict=True)])
+    before = _next_serial()
     with noting() as looks:
         out = f(*filled, **filled_kwargs)
     depending = {i.serial for i in dependents([node for node in stands if node is not None])}
-    looks = [look for look in looks if look[0].serial in depending]
+    looks = [look for look in looks if look[0].serial in depending or _reads_older(look[0], before)]
     counts = [len(leaves(a)) for a in args]
     each = [flatten(a).like(stands[sum(counts[:k]) : sum(counts[: k + 1])]) for k, a in enumerate(args)]
     wrt = flatten(each[chosen[0]] if single else tuple([each[k] for k in chosen]))
     return Traced(f, key, stands, names, wrt, out, looks)
+
+
+def _reads_older(i: Node, before: int) -> bool:
+    """Whether a node depends on a leaf that was there before, and may be set."""
+    return any(j.op is None and j.serial < before for j in ancestors(i))
 
 
 def _leaf(leaf: Any, wanted: bool, name: str) -> Node | None:

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .._node import NO_STATIC
 from .._op import OPS, Op
 from ..ops import arithmetic, bounds, indexing, linear, reduce
 from ..ops import shape as shape_ops
@@ -70,6 +71,7 @@ OPERATORS: dict[Any, np.ufunc] = {
     operator.pow: np.power,
     operator.neg: np.negative,
     operator.abs: np.absolute,
+    abs: np.absolute,
     operator.lt: np.less,
     operator.le: np.less_equal,
     operator.gt: np.greater,
@@ -104,6 +106,8 @@ def kernel_of(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool, kn
 
 def typed(static: Any) -> Any:
     """Keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
+    if static is NO_STATIC:
+        return ()
     if isinstance(static, Mapping):
         return tuple([(name, typed(value)) for name, value in static.items()])
     if static.__class__ is tuple:

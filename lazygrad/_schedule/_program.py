@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -56,6 +56,7 @@ class Program:
     numbers: list[Node] = attrs.field(factory=list)  # leaves that became literals
     literals: dict[int, Any] = attrs.field(factory=dict)
     outputs: list[int] = attrs.field(factory=list)
+    given: Container[int] = ()  # serials of leaves that are no literals, whatever they are
     odd: set[int] = attrs.field(factory=set)  # rows that NumPy has to place in memory
     looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
@@ -76,7 +77,8 @@ class Program:
 
     def leaf(self, node: Node) -> int:
         """The row of a leaf: a literal if it is a number in an expression or the seed, else its value at each call."""
-        if node.op is None and ("number" in node.static or node.static["leaf"] == "seed"):
+        fixed = node.op is None and node.serial not in self.given
+        if fixed and ("number" in node.static or node.static["leaf"] == "seed"):
             self.numbers.append(node)
             return self.literal(node._value)
         row = self.row(None, (), node.shape, node.dtype)
@@ -98,8 +100,8 @@ class Program:
 
     def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
         """The row of an op, after what can be left out of it."""
-        if op.pointwise:
-            args = tuple([self._unrepeated(a, shape, args) for a in args]) if shape else args
+        if shape and op.pointwise:
+            args = tuple([self._unrepeated(a, shape, args) for a in args])
         row = self._without(op, static, args, shape, dtype)
         if row is not None:
             return row
@@ -107,10 +109,11 @@ class Program:
             (source,) = self.args[args[1]]
             if dtype.kind == "f" and self.dtypes[source] is dtype:  # x + (-y) is x - y
                 return self.apply(linear.subtract, static, (args[0], source), shape, dtype)
-        if op in PRODUCTS and not self.exact:
+        if not self.exact and op in PRODUCTS and (args[0] in self.literals or args[1] in self.literals):
             args = self._scaled_once(args, shape, dtype)
         if (
             op is arithmetic.chosen
+            and shape
             and shape == self.shapes[args[0]] == self.shapes[args[1]]
             and dtype in arithmetic.BITS
         ):
@@ -303,10 +306,18 @@ class _Lowering:
     program: Program
     rows: dict[int, int] = attrs.field(factory=dict)  # serial of a node -> its row
     templates: dict[Hashable, Template | None] = attrs.field(factory=dict)
+    moving: set[int] | None = None  # serials of what depends on the inputs; None if all is to be computed
 
     def lower(self, i: Node) -> None:
         """Give a node its row; its inputs have theirs."""
         program = self.program
+        moving = self.moving
+        if moving is not None:
+            if i.serial in program.given or any([j.serial in moving for j in i.inputs]):
+                moving.add(i.serial)
+            elif i.op is not None and any([self.rows[j.serial] not in program.literals for j in i.inputs]):
+                self.rows[i.serial] = program.leaf(i)  # it stays the same, so the memo has it
+                return
         if i.op is None:
             row = program.leaf(i)
         elif i.__class__ is AdjointNode:
@@ -345,7 +356,10 @@ class _Lowering:
         except TypeError:
             known, key = False, object()
         if not known:
-            self.templates[key] = self._stand_in(lambda *stands: fitted_node(rule.function(*stands, **meta), of), args)
+            read = None if self._apart(args) else self._stand_in(
+                lambda *stands: fitted_node(rule.function(*stands, **meta), of), args
+            )
+            self.templates[key] = read
         template = self.templates[key]
         if template is None:  # a rule for arrays alone
 
@@ -360,11 +374,16 @@ class _Lowering:
         shapes, dtypes = self.program.shapes, self.program.dtypes
         key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], typed(i.static))
         if key not in self.templates:
-            self.templates[key] = self._stand_in(lambda *stands: op.function(*stands, **i.static), args)
+            read = None if self._apart(args) else self._stand_in(lambda *stands: op.function(*stands, **i.static), args)
+            self.templates[key] = read
         template = self.templates[key]
         if template is None:
             return self.program.apply(op, i.static, args, i.shape, i.dtype)
         return self._copied(template, args)
+
+    def _apart(self, args: tuple[int, ...]) -> bool:
+        """Whether NumPy's own functions may give other last bits than the ops that stand for them: of complex."""
+        return self.program.exact and any(self.program.dtypes[a].kind == "c" for a in args)
 
     def _stand_in(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
         stands = [Node(None, (), STAND, self.program.shapes[a], self.program.dtypes[a]) for a in args]
@@ -412,13 +431,21 @@ class _Held:
         self.node = node
 
 
-def lowered(roots: Sequence[Node], guarded: bool = False, boundary: Sequence[Node] = (), exact: bool = True) -> Program:
+def lowered(
+    roots: Sequence[Node],
+    guarded: bool = False,
+    boundary: Sequence[Node] = (),
+    exact: bool = True,
+    given: Container[int] = (),
+    settled: bool = False,
+) -> Program:
     """The program that computes these nodes, all that they need, and nothing else.
 
-    The values of the nodes of the boundary are there already. Time and memory are linear in the nodes below the roots.
+    The values of the nodes of the boundary are there already; if `settled`, so are those of all nodes that do not depend
+    on what is given. Time and memory are linear in the nodes below the roots.
     """
-    program = Program(guarded, exact)
-    lowering = _Lowering(program)
+    program = Program(guarded, exact, given=given)
+    lowering = _Lowering(program, moving=set() if settled else None)
     rows = lowering.rows
     for i in boundary:
         rows[i.serial] = program.leaf(i)

@@ -93,7 +93,7 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
             lines.append(f"    if {name} != {name}: raise NotANumber")
     returned = ", ".join([names[row] for row in program.outputs])
     head = f"def schedule({', '.join(taken)}):"
-    source = "\n".join([head, f'    """{title}"""', *lines, f"    return ({returned},)"]) + "\n"
+    source = "\n".join([head, f'    """{title}"""', *lines, f"    return ({returned}{',' if returned else ''})"]) + "\n"
     made = Numbers(source, len(lines), compiled(source), space)
     kept_in_tracebacks(made)
     return made

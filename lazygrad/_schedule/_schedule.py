@@ -11,11 +11,14 @@ from types import MappingProxyType
 from typing import Any
 
 import attrs
+import numpy as np
 
 from .._adjoint import collector_paused
 from .._context import Look
-from .._leaf import numbers_set
+from .._leaf import changes
 from .._node import Node
+from .._value import forward_rec
+from ._layout import out_of_order
 from ._levels import Levels, levelled
 from ._program import Program, lowered
 from ._scalars import Numbers, Tape, numbers, only_numbers, taped
@@ -56,6 +59,8 @@ class Schedule:
     held: list[Node] = attrs.field(init=False)  # the other leaves it reads
     _direct: bool = attrs.field(init=False)  # whether it takes the values as they are given
     _numbers: list[Node] = attrs.field(init=False)  # leaves that were written into the source
+    _unguarded: bool = attrs.field(init=False)  # whether a product of arrays lacks its guard
+    _made_for: list[tuple[Node, Any, Any, Any]] = attrs.field(init=False)  # leaves, and what they were
     _version: int = attrs.field(init=False)
     _written: Form = attrs.field(init=False)
     _ready: deque[Callable[..., tuple[Any, ...]]] = attrs.field(factory=deque, init=False)
@@ -65,29 +70,42 @@ class Schedule:
             self._make()
 
     def _make(self) -> None:
-        program = lowered([*[i for i, _, _ in self.looks], *self.roots], self.guarded, self.boundary, self.exact)
+        own = {i.serial for i in self.inputs}
+        roots = [*[i for i, _, _ in self.looks], *self.roots]
+        settled = not (self.keep or self.twins)  # (the memo of a copy would not follow its original)
+        program = lowered(roots, self.guarded, self.boundary, self.exact, own, settled)
         program.looks = list(zip(program.outputs[: len(self.looks)], self.looks, strict=True))
         del program.outputs[: len(self.looks)]
         live = set(program.live())
         rows = {node.serial: row for row, node in program.leaves.items() if row in live}
         self.used = [k for k, i in enumerate(self.inputs) if i.serial in rows]
-        own = {i.serial for i in self.inputs}
         self.held = [i for row, i in program.leaves.items() if row in live and i.serial not in own]
         leaves = [*[self.inputs[k] for k in self.used], *self.held]
         params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
         self.held = [self.twins.get(i.serial, i) for i in self.held]
         self._direct = not self.held and self.used == list(range(len(self.inputs)))
         self._numbers = program.numbers
-        self._version = numbers_set()
+        given = own if self.twins else ()  # what stands for an input of another shape
+        read = [i for i in (*program.leaves.values(), *program.numbers) if i.serial not in given]
+        self._made_for = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
+        self._version = changes()
         self._written = written(program, params, self.exact, self.keep, self.backend)
+        arrays = isinstance(self._written, (Straight, Levels, Steps))
+        self._unguarded = arrays and any(k is not None and k.guarded for k in map(program.kernels.__getitem__, live))
 
     def _renew(self) -> None:
         """Make it again if a number that was written into the source has become a leaf like others."""
-        self._version = numbers_set()
+        self._version = changes()
         if any("number" not in i.static and i.static["leaf"] != "seed" for i in self._numbers):
             self._ready.clear()
             with collector_paused():
                 self._make()
+
+    def fits(self) -> bool:
+        """Whether every leaf it reads has still the shape and dtype it had, and no number has become a leaf."""
+        return all(
+            i.shape == shape and i.dtype == dtype and i.static is static for i, shape, dtype, static in self._made_for
+        )
 
     @property
     def source(self) -> str:
@@ -109,8 +127,11 @@ class Schedule:
 
     def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The values of the roots; those of its inputs are given, the other leaves tell theirs."""
-        if numbers_set() != self._version:  # rarely are numbers in expressions given other values
+        if changes() != self._version:  # rarely are numbers in expressions given other values
             self._renew()
+        return self._watched(values) if self._unguarded else self._run(values)
+
+    def _run(self, values: Sequence[Any]) -> tuple[Any, ...]:
         try:
             function = self._ready.pop()  # several threads, or a call within a call, have one each
         except IndexError:
@@ -118,13 +139,22 @@ class Schedule:
         try:
             if self._direct:
                 return function(*values)
-            return function(*[values[k] for k in self.used], *[i._value for i in self.held])
+            held = [forward_rec(i, asked=False) if i._value is None else i._value for i in self.held]
+            return function(*[values[k] for k in self.used], *held)
         except (ZeroDivisionError, OverflowError, ValueError):  # Python's floats raise where NumPy's go on
             if self.exact or self.guarded:
                 raise
             raise NotANumber from None
         finally:
             self._ready.append(function)
+
+    def _watched(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The same where a guard is left out, of whose absence nobody must be warned."""
+        try:
+            with np.errstate(over="raise", invalid="raise"):
+                return self._run(values)
+        except FloatingPointError:
+            raise NotANumber from None
 
 
 WORTH_NUMBA = 2000  # rows, from which on its import and the reading of what it has compiled pay by themselves
@@ -142,6 +172,16 @@ def with_numba(backend: str) -> Any:
         raise ImportError("backend='numba' needs numba: python -m pip install 'lazygrad[jit]'") from error
 
 
+def _as_placed(program: Program, live: Sequence[int]) -> bool:
+    """Whether some bits depend on whether a number is alone, or on where an array lies."""
+    kernels, shapes, dtypes = program.kernels, program.shapes, program.dtypes
+    for row in live:
+        kernel = kernels[row]
+        if kernel is not None and not shapes[row] and (kernel.alone or dtypes[row].kind == "c"):
+            return True
+    return bool(out_of_order(program, live))
+
+
 def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:
     """The program in the form that runs fastest."""
     if keep:
@@ -150,15 +190,17 @@ def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, ke
     rows = sum(program.kernels[row] is not None for row in live)
     if backend == "numba" or rows >= WORTH_NUMBA:
         numba = with_numba(backend)
-        machine = numba and numba.numbers(program, live, params, exact)
+        machine = numba and numba.machine_for(program, live, params, exact)
         if machine:
             return machine
     floats = not exact and not program.guarded and not program.looks and only_numbers(program, live)
+    if exact and _as_placed(program, live):
+        return straight(program, params, exact, "")
     if rows > 1000 and all(math.prod(program.shapes[row]) <= 256 for row in live):
         levels = levelled(program, live, params)
         if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
             return levels
-    if floats and rows > 30_000 and (tape := taped(program, live, params)) is not None:
+    if floats and rows > 300_000 and (tape := taped(program, live, params)) is not None:
         return tape
     if rows > 3_000 and not floats and not program.looks:
         return stepped(program, live, params)

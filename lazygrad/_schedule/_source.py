@@ -42,6 +42,7 @@ __all__ = [
     "kept_in_tracebacks",
     "leaf_names",
     "straight",
+    "supplier",
 ]
 
 SIGNS: dict[Any, str] = {
@@ -123,19 +124,30 @@ class Straight:
         for name, of, view in self.views:
             space[name] = view(space[of])
         for name, shape, dtype in self.outputs:
-            space[f"new_{name}"] = _supplier(shape, dtype)
+            space[f"new_{name}"] = supplier(shape, dtype)
         exec(self.code, space)
         function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
         return function
 
 
-def _supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
+def _alone() -> int:
+    """The references to an array of a list that nobody else has, as a loop over the list sees them."""
+    kept = [np.empty(0)]
+    for array in kept:
+        return getrefcount(array)
+    raise AssertionError
+
+
+ALONE = _alone()
+
+
+def supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
     """Where arrays for a result come from: large ones again from those that nobody holds any more."""
     kept: list[Any] = []
 
     def supply() -> Any:
         for array in kept:
-            if getrefcount(array) == 3:  # the list, the variable and the call: no view refers to it
+            if getrefcount(array) == ALONE:  # no view refers to it
                 array.flags.writeable = True
                 return array
         array = np.empty(shape, dtype)
@@ -213,6 +225,8 @@ class Writer:
             if kernel is None:
                 if row in program.literals:
                     self.names[row] = self.constant(program.literals[row])
+                for look in looks.get(row, ()):
+                    self.look(row, look)
                 continue
             self.row(row, kernel, row in wanted)
             if row in self.checked:
@@ -292,12 +306,14 @@ class Writer:
             self.say(f"v{row} = {self.number(row, kernel, given)}", row)
         elif kernel.kind == "call":
             self.names[row] = f"v{row}"
-            if kernel.text:
-                self.say(f"v{row} = {kernel.text.format(*given)}", row)
-                return
-            name = self.named(kernel.function, re.sub(r"\W+", "_", kernel.name))
-            keywords = [f", {k}={self.value(v)}" for k, v in kernel.static.items()]
-            self.say(f"v{row} = {name}({', '.join(given)}{''.join(keywords)})", row)
+            text = kernel.text.format(*given)
+            if not text:
+                name = self.named(kernel.function, re.sub(r"\W+", "_", kernel.name))
+                keywords = [f", {k}={self.value(v)}" for k, v in kernel.static.items()]
+                text = f"{name}({', '.join(given)}{''.join(keywords)})"
+            if row in program.odd:
+                text = f"{self.named(_as_kept, 'as_kept')}({text})"
+            self.say(f"v{row} = {text}", row)
         elif row in program.odd:
             self.names[row] = f"v{row}"
             self.say(f"v{row} = {self.anywhere(kernel, given)}", row)
@@ -488,8 +504,11 @@ class Writer:
         program, name = self.program, self.names[row]
         kernel = program.kernels[row]
         if program.shapes[row]:
-            if kernel is not None and kernel.kind == "view" and self.holds[row][0] in self.given:
-                return name
+            root = self.holds[row][0]
+            made = program.kernels[root]
+            if kernel is not None and kernel.kind == "view" and made is not None and root in self.given:
+                if made.kind != "call":  # which may have returned what others hold
+                    return name
             if kernel is None or kernel.kind in ("view", "call"):
                 return self.copied(row)
         elif kernel is None or kernel.kind == "view":
@@ -583,6 +602,14 @@ def _number(value: Any) -> str:
         return ""
     text = repr(float(value))
     return f"({text})" if text[0] == "-" else text
+
+
+def _as_kept(value: Any) -> Any:
+    """An array as the memo keeps it: a copy of what shows memory that is no array's."""
+    base = value.base
+    while base.__class__ is np.ndarray:
+        base = base.base
+    return value if base is None else value.copy()
 
 
 def _as_number(kernel: Kernel) -> Callable[..., Any]:
@@ -688,9 +715,9 @@ def checks(program: Program, live: Sequence[int]) -> set[int]:
     best = list(range(len(kernels)))  # of all rows that a nan goes on to
     for row in reversed(live):
         kernel = kernels[row]
-        if kernel is not None and kernel.name in PASSING:
+        if kernel is not None and kernel.pure and kernel.name in PASSING:
             found = best[row]
             for a in args[row]:
-                if sizes[found] <= sizes[best[a]]:
+                if 0 < sizes[found] <= sizes[best[a]]:
                     best[a] = found
     return {best[row] for row in guarded}

@@ -26,7 +26,6 @@ INT = np.dtype(np.int64)
 KINDS = {"f": FLOATS, "b": BOOLS, "i": INTS}
 FOLDS: dict[Any, Special] = {np.add: Special.SUM, np.maximum: Special.MAXIMUM, np.minimum: Special.MINIMUM}
 ALWAYS = 1 << 40  # how often a single number is repeated
-SMALL_PRODUCT = 1 << 17  # multiplications, beyond which a matrix product is better left to BLAS
 
 
 def repetition(shape: Shape, full: Shape) -> tuple[int, int]:
@@ -64,7 +63,7 @@ class Layout:
     totals: list[tuple[int, int]] = attrs.field(factory=list)  # in which sums are added up: doubles
     same: dict[int, int] = attrs.field(factory=dict)  # row -> the row whose memory it shows
     turned: dict[int, int] = attrs.field(factory=dict)  # row -> the matrix it is the transpose of
-    scratch: int = 1  # elements of the largest matrix that is transposed
+    products: int = 0  # the most multiplications that a product of matrices takes
     stages: list[tuple[int, int, int]] = attrs.field(factory=list)
     code: list[tuple[int, ...]] = attrs.field(factory=list)
     registers: int = 1
@@ -235,13 +234,11 @@ class Stage(Instructions):
             raise NotForNumba
         rows, inner = shapes[0] if len(shapes[0]) == 2 else (1, *shapes[0])
         columns = shapes[1][1] if len(shapes[1]) == 2 else 1
-        if rows * inner * columns > SMALL_PRODUCT:
-            raise NotForNumba
+        layout.products = max(layout.products, rows * inner * columns)
         if (of := layout.turned.get(layout.root(a))) is not None:
             a, turned = of, 1
         if (of := layout.turned.get(layout.root(b))) is not None:
             b, turned = of, turned | 2
-            layout.scratch = max(layout.scratch, inner * columns)
         layout.exact = False
         left, right = -1 - layout.slot(a), -1 - layout.slot(b)
         self.lines.append((Special.DOT, -1 - layout.slot(row), left, right, rows, inner, columns, turned))

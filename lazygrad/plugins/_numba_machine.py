@@ -16,6 +16,7 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
 
 __all__ = ["CHUNK", "LANES", "Opcode", "Special", "ordered", "run_arrays", "run_numbers"]
 
@@ -644,56 +645,83 @@ def _further(op: Any, a: Any, b: Any) -> Any:
 
 
 @numba.njit(error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
-def _dot(out: Any, a: Any, b: Any, rows: Any, inner: Any, columns: Any, turned: Any, scratch: Any) -> None:
+def _dot(out: Any, a: Any, b: Any, rows: Any, inner: Any, columns: Any, turned: Any) -> None:
     """A product of small matrices; `turned` has 1 if the left one is transposed, 2 if the right one is."""
-    if turned & 2:
-        for j in range(columns):
-            for k in range(inner):
-                scratch[k * columns + j] = b[j * inner + k]
-        right = scratch
-    else:
-        right = b
-    step, by = (1, rows) if turned & 1 else (inner, 1)
+    along, down = (1, rows) if turned & 1 else (inner, 1)
+    across, deep = (inner, 1) if turned & 2 else (1, columns)
     for i in range(rows):
-        to = out[i * columns : (i + 1) * columns]
-        at = i * step
-        to[:] = 0.0
-        k = 0
-        while k + 4 <= inner:
-            p, q, r, s = a[at], a[at + by], a[at + 2 * by], a[at + 3 * by]
-            b0 = right[k * columns : (k + 1) * columns]
-            b1 = right[(k + 1) * columns : (k + 2) * columns]
-            b2 = right[(k + 2) * columns : (k + 3) * columns]
-            b3 = right[(k + 3) * columns : (k + 4) * columns]
-            for j in range(columns):
-                to[j] += p * b0[j] + q * b1[j] + r * b2[j] + s * b3[j]
-            at += 4 * by
-            k += 4
-        while k < inner:
-            p = a[at]
-            b0 = right[k * columns : (k + 1) * columns]
-            for j in range(columns):
-                to[j] += p * b0[j]
-            at += by
-            k += 1
+        for j in range(columns):
+            total = a.dtype.type(0.0)
+            for k in range(inner):
+                total += a[i * along + k * down] * b[k * deep + j * across]
+            out[i * columns + j] = total
+
+
+@numba.extending.intrinsic  # type: ignore[untyped-decorator]
+def _call(_: Any, function: Any, args: Any) -> Any:
+    """Call what lies at an address with addresses as arguments."""
+
+    def codegen(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        integer = context.get_value_type(numba.types.int64)
+        kind = ir.FunctionType(ir.VoidType(), [integer] * args.count)
+        callee = builder.inttoptr(given[0], kind.as_pointer())
+        builder.call(callee, [builder.extract_value(given[1], k) for k in range(args.count)])
+        return context.get_dummy_value()
+
+    return numba.types.void(function, args), codegen
 
 
 @compiled
-def run_arrays(slots: Any, stages: Any, code: Any, pool: Any, block: Any, scratch: Any, like: Any) -> Any:
+def _gemm(function: Any, out: Any, a: Any, b: Any, sizes: Any, turned: Any, work: Any) -> None:
+    """A product of matrices by BLAS, which takes columns for rows: b' a' = out'."""
+    letters, numbers, factors = work
+    rows, inner, columns = sizes
+    numbers[0], numbers[1], numbers[2] = columns, rows, inner
+    numbers[3] = inner if turned & 2 else columns
+    numbers[4] = rows if turned & 1 else inner
+    text, number, factor = letters.ctypes.data, numbers.ctypes.data, factors.ctypes.data
+    _call(
+        function,
+        (
+            np.int64(text + (turned >> 1)),
+            np.int64(text + (turned & 1)),
+            np.int64(number),
+            np.int64(number + 4),
+            np.int64(number + 8),
+            np.int64(factor),
+            np.int64(b),
+            np.int64(number + 12),
+            np.int64(a),
+            np.int64(number + 16),
+            np.int64(factor + factors.itemsize),
+            np.int64(out),
+            np.int64(number),
+        ),
+    )
+
+
+@compiled
+def run_arrays(
+    slots: Any, given: Any, stages: Any, code: Any, pool: Any, block: Any, gemm: Any, work: Any, like: Any
+) -> Any:
     """Run all stages, each block by block.
 
     Parameters
     ----------
     slots
         Addresses of arrays.
+    given
+        How many of the slots hold, instead, where the address is found.
     stages
         For each its first instruction, one past its last, and how many elements its arrays have.
     code
         Instructions: what to do, where to, and with what. A place from 0 on is a register, one below 0 the slot -1 - k.
     pool
         The registers: `block` elements for each.
-    scratch
-        For transposed matrices.
+    gemm
+        The address of BLAS' function for products of matrices, or 0.
+    work
+        What it takes besides matrices: the letters N and T, places for five numbers, and the factors 1 and 0.
     like
         Some arrays of doubles, bytes and integers, for their types.
 
@@ -704,6 +732,8 @@ def run_arrays(slots: Any, stages: Any, code: Any, pool: Any, block: Any, scratc
     doubles, bytes_, ints = like
     size = pool.itemsize
     first = pool.ctypes.data
+    for k in range(given):
+        slots[k] = _at(slots[k], 1, ints)[0]
     for s in range(len(stages)):
         start, stop, count = stages[s, 0], stages[s, 1], stages[s, 2]
         for at in range(0, count, block):
@@ -778,8 +808,10 @@ def run_arrays(slots: Any, stages: Any, code: Any, pool: Any, block: Any, scratc
                             return 2
                 else:
                     rows, inner, columns = code[k, 4], code[k, 5], code[k, 6]
-                    out = _at(slots[-1 - code[k, 1]], rows * columns, pool)
-                    x = _at(slots[-1 - code[k, 2]], rows * inner, pool)
-                    y = _at(slots[-1 - code[k, 3]], inner * columns, pool)
-                    _dot(out, x, y, rows, inner, columns, code[k, 7], scratch)
+                    to, a, b = slots[-1 - code[k, 1]], slots[-1 - code[k, 2]], slots[-1 - code[k, 3]]
+                    if gemm != 0:
+                        _gemm(gemm, to, a, b, (rows, inner, columns), code[k, 7], work)
+                    else:
+                        x, y = _at(a, rows * inner, pool), _at(b, inner * columns, pool)
+                        _dot(_at(to, rows * columns, pool), x, y, rows, inner, columns, code[k, 7])
     return 0

@@ -13,16 +13,22 @@ does not compile again.
 
 from __future__ import annotations
 
+import ctypes
+import functools
+import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import attrs
 import numpy as np
+from numba.extending import get_cython_function_address
 
-from .._schedule._program import Program
-from .._schedule._source import Branched, NotANumber, checks, differs
+from .._schedule._program import Program, Shape
+from .._schedule._source import Branched, NotANumber, checks, differs, straight, supplier
 from . import _numba_machine as machine
-from ._numba_arrays import KINDS, Layout, laid_out
+from ._numba_arrays import Layout, laid_out
 from ._numba_rows import BOOL, instructions
 
 __all__ = ["Arrays", "Numbers", "machine_for"]
@@ -129,9 +135,21 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
 
 # -- arrays ------------------------------------------------------------------------------------------
 
-POINTER = object.__basicsize__  # where an array object holds the address of its data: right after the head of an object
+DATA = object.__basicsize__  # where an array object holds the address of its data: right after the head of an object
 REGISTER_BYTES = 1 << 15  # of all registers together, so that they stay in the processor's first cache
 LIKE = np.empty(1), np.empty(1, np.uint8), np.empty(1, np.int64)
+KNOWN = ctypes.c_void_p.from_address(id(LIKE[0]) + DATA).value == LIKE[0].ctypes.data
+SMALL_PRODUCT = 4096  # multiplications: a loop is as fast as BLAS
+
+
+@functools.cache
+def blas(dtype: np.dtype[Any]) -> int:
+    """The address of BLAS' function for products of matrices; 0 without SciPy, which has it."""
+    if find_spec("scipy") is None:
+        return 0
+    name = "dgemm" if dtype.itemsize == 8 else "sgemm"
+    address: int = get_cython_function_address("scipy.linalg.cython_blas", name)
+    return address
 
 
 @attrs.define(eq=False)
@@ -139,8 +157,8 @@ class Arrays:
     """A program on arrays, as stages for the machine."""
 
     layout: Layout
-    outputs: list[tuple[str, int, Any]]  # from the results or leaves which one, and its shape
-    looks: list[Callable[[Any], bool]]  # at the first outputs
+    outputs: list[tuple[int, Shape]]  # which slot, and the shape
+    looks: list[tuple[int, Callable[[Any], bool]]]
     careful: Callable[[], Callable[..., tuple[Any, ...]]]
 
     @property
@@ -190,24 +208,66 @@ class Arrays:
         for slot, size in layout.totals:
             keep(slot, np.empty(size))
         pool = np.zeros(layout.registers * block, dtype)
-        scratch = np.empty(layout.scratch, dtype)
+        gemm = blas(dtype)
+        work = np.frombuffer(b"NT", np.uint8), np.zeros(5, np.int32), np.array([1, 0], dtype)
         code = np.array(layout.code, np.int64)
         stages = np.array(layout.stages, np.int64)
         run, careful = machine.run_arrays, self.careful
-        shapes = [(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
-        supply = [supplier(shape, dtype) for shape, dtype in shapes]
-        first = len(layout.leaves)
-        address = machine.addresses
+        supply = [supplier(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
+        leaves = len(layout.leaves)
+        given = leaves + len(supply)
 
-        def schedule(*values: Any) -> tuple[Any, ...]:
-            leaves = [np.ascontiguousarray(v) if not v.flags.c_contiguous else v for v in values]
-            results = [make() for make in supply]
-            address(slots, [id(a) + POINTER for a in (*leaves, *results)])
-            wrong = run(slots, stages, code, pool, block, scratch, LIKE)
+        def schedule(_: list[Any], *values: Any) -> tuple[Any, ...]:
+            arrays = [v if v.__class__ is np.ndarray and _plain(v.flags) else np.ascontiguousarray(v) for v in values]
+            arrays += [make() for make in supply]
+            slots[:given] = [id(array) + DATA for array in arrays]
+            wrong = run(slots, given, stages, code, pool, block, gemm, work, LIKE)
             if wrong == 1:
                 raise NotANumber
-            if wrong:
+            if wrong:  # NumPy tells what
                 return careful()(*values)
-            return ()
+            for k, branched in looks:
+                if branched(arrays[k][()]):
+                    raise Branched
+            return tuple([(arrays[k] if k >= leaves else arrays[k].copy()).reshape(shape) for k, shape in outputs])
 
-        return schedule
+        return partial(schedule, kept)  # which live as long as their addresses are known
+
+
+def _plain(flags: Any) -> bool:
+    return flags.c_contiguous and flags.aligned
+
+
+def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Arrays | None:
+    """A program on arrays for the machine; None if it is not for numba.
+
+    Time is linear in the rows.
+    """
+    if not KNOWN or not all(map(math.prod, [program.shapes[row] for row in live])):
+        return None
+    looks = [row for row, _ in program.looks]
+    leaves = [row for row, _ in params]
+    layout = laid_out(program, live, leaves, [*looks, *program.outputs], checks(program, live))
+    if layout is None or (exact and not layout.exact):
+        return None
+    if layout.products > SMALL_PRODUCT and not blas(layout.dtype):
+        return None
+
+    def slot(row: int) -> int:
+        return layout.slots[layout.root(row)]
+
+    if any(slot(row) >= len(leaves) + len(layout.results) for row in [*looks, *program.outputs]):
+        return None  # a literal
+    return Arrays(
+        layout,
+        [(slot(row), program.shapes[row]) for row in program.outputs],
+        [(slot(row), differs(look)) for row, look in program.looks],
+        lambda: straight(program, params, exact, "").bound(),
+    )
+
+
+def machine_for(
+    program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool
+) -> Numbers | Arrays | None:
+    """The program in a form for numba; None if there is none that pays."""
+    return numbers(program, live, params, exact) or arrays(program, live, params, exact)

@@ -112,28 +112,19 @@ def jax_jit() -> Make:
     )
 
     def make(question: Question) -> Run:
+        convert = kept(question, jnp.asarray)
         f = partial(question.loss, ops)
-        numbers = all(np.ndim(a) == 0 for a in question.arrays)
-        if numbers:  # as one vector: each argument costs several microseconds
-
-            def f(x: Any) -> Any:
-                return question.loss(ops, *[x[k] for k in range(len(question.arrays))])
-
-            convert = lambda arrays: [jnp.array(arrays)]  # noqa: E731
-            queries: Any = [0]
-        else:
-            convert = kept(question, jnp.asarray)
-            queries = [tuple(query) for query in question.queries]
         which = jax.value_and_grad if question.value else jax.grad
-        questions = [jax.jit(which(f, query)) for query in queries] or [jax.jit(lambda *x: (f(*x), ()))]
+        questions = [jax.jit(which(f, tuple(query))) for query in question.queries]
+        value_alone = jax.jit(f)
 
         def run(*given: Any) -> Answer:
-            found = []
-            for ask in questions:
-                answer = ask(*given)
-                value, gradients = answer if question.value else (None, answer)
-                found += ([] if value is None else [value]) + [*(np.asarray(gradients) if numbers else gradients)]
-            return [np.asarray(a) for a in found]
+            if not questions:
+                return [np.asarray(value_alone(*given))]
+            found = [ask(*given) for ask in questions]
+            if question.value:
+                found = [(value, *gradients) for value, gradients in found]
+            return [np.asarray(a) for answers in found for a in answers]
 
         return Fed(lambda arrays: jax.block_until_ready(convert(arrays)), run)
 

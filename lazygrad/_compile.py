@@ -8,6 +8,7 @@ way, get a schedule of their own; a bounded number is kept.
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
@@ -72,18 +73,25 @@ class _Special:
     kinds: list[Any] | None  # shape and dtype of the arguments it takes, where these tell all
     options: Mapping[str, Any]
     looks: Sequence[Any] = ()
+    before: float = math.inf  # serial of the first node of a trace
     twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
     trace: Traced | None = None  # of a function
     plain: Schedule = attrs.field(init=False)
     careful: Schedule | None = attrs.field(init=False, default=None)
     failures: int = attrs.field(init=False, default=0)
 
+    @property
+    def floats(self) -> bool:
+        """Whether there are Python's floats among the arguments."""
+        return self.kinds is not None and float in self.kinds
+
     def __attrs_post_init__(self) -> None:
         self.plain = self.schedule(guarded=False)
 
     def schedule(self, guarded: bool) -> Schedule:
         """A schedule; with guards on request."""
-        return Schedule(self.roots, self.inputs, looks=self.looks, twins=self.twins, guarded=guarded, **self.options)
+        special = {"looks": self.looks, "before": self.before, "twins": self.twins, **self.options}
+        return Schedule(self.roots, self.inputs, guarded=guarded, **special)
 
     def run(self, values: Sequence[Any], statistics: CompileStatistics) -> tuple[Any, ...]:
         """The values of the roots."""
@@ -326,10 +334,11 @@ class CompiledFunction(Compiled):
             special is not None
             and special.kinds is not None
             and not kwargs
-            and special.kinds == [(a.shape, a.dtype) if a.__class__ is np.ndarray and a.shape else None for a in args]
+            and special.kinds == [_kind(a) for a in args]
         ):
+            values = [FLOAT.type(a) if a.__class__ is float else a for a in args] if special.floats else args
             try:
-                return self._answer(special, special.run(args, self.statistics))
+                return self._answer(special, special.run(values, self.statistics))
             except Branched:
                 pass
         argnums = self._argnums(args)
@@ -378,10 +387,11 @@ class CompiledFunction(Compiled):
                 L = trace.target()
                 roots += [differentiator(L).adjoint(i) for i in trace.wrt.leaves if i is not None]
             inputs = [node for node in trace.leaves if node is not None]
-            # Arguments that are all arrays are told by their shapes and dtypes alone.
-            plain = len(trace.leaves) == len(args) and all(a.__class__ is np.ndarray and a.shape for a in args)
-            kinds = [(i.shape, i.dtype) for i in inputs] if plain and len(inputs) == len(args) else None
-            special = _Special(roots, inputs, kinds, options, looks=trace.looks, trace=trace)
+            # Arguments that are all arrays, or floats, are told by their shapes and dtypes alone.
+            kinds: list[Any] | None = [_kind(a) for a in args]
+            if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
+                kinds = None
+            special = _Special(roots, inputs, kinds, options, looks=trace.looks, before=before, trace=trace)
             _let_go([*roots, *[i for i, _, _ in trace.looks]], before)
             self._kept(key, special)
             self._last = special
@@ -395,6 +405,13 @@ class CompiledFunction(Compiled):
         if self.argnums is None:
             return value
         return value, trace.wrt.like([leaf if leaf is None else next(found) for leaf in trace.wrt.leaves])
+
+
+def _kind(argument: Any) -> Any:
+    """Shape and dtype of an array that is taken as it is, or float; None for what has to be looked at."""
+    if argument.__class__ is np.ndarray:
+        return (argument.shape, argument.dtype) if argument.shape else None
+    return float if argument.__class__ is float else None
 
 
 def _let_go(roots: Sequence[Node], before: int) -> None:

@@ -21,6 +21,7 @@ from ._source import NotANumber, checks
 __all__ = ["Levels", "levelled"]
 
 Kind = tuple[tuple[int, ...], np.dtype[Any]]  # what rows share an array
+LONG = 16  # terms, from which on a sum is one step
 WORTH = 8  # rows to a batch, below which gathering them costs more than it saves
 BATCH_COST, ROW_COST = 4e-6, 1.5e-8  # seconds, roughly: what a batch costs, and each number in it
 
@@ -124,7 +125,7 @@ def _step(batch: _Batch, arrays: dict[Kind, Any]) -> Any:
         if isinstance(places, slice):
             found = arrays[kind][places]
         else:
-            found = np.empty((n, *kind[0]), kind[1])
+            found = np.empty((len(places), *kind[0]), kind[1])
             takes.append((arrays[kind].take, places, found))
         if batch.kernel.kind in ("ufunc", "where", "call") and len(kind[0]) < len(shape):
             found = found.reshape(n, *[1] * (len(shape) - len(kind[0])), *kind[0])
@@ -135,7 +136,7 @@ def _step(batch: _Batch, arrays: dict[Kind, Any]) -> Any:
 def _batched(kernel: Kernel, kind: Kind) -> Callable[..., Any]:
     """What computes many rows at once, along a first axis."""
     function, static = kernel.function, kernel.static
-    if kernel.kind in ("ufunc", "matmul"):
+    if kernel.kind in ("ufunc", "matmul", "total"):
         whole: Callable[..., Any] = function
         return whole
     if kernel.kind == "sum":
@@ -163,6 +164,47 @@ def _can_batch(program: Program, row: int) -> bool:
     return kernel.kind == "matmul" and all(len(program.shapes[a]) == 2 for a in args)
 
 
+def _long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tuple[dict[int, list[int]], set[int]]:
+    """Sums of many terms, one after the other: last row -> terms (-1 - row where one is taken away); and the rows between.
+
+    `seen` are rows that others than the next sum look at.
+    """
+    uses = [0] * len(program)
+    for row in live:
+        for a in program.args[row]:
+            uses[a] += 1
+    sums: dict[int, list[int]] = {}
+    for row in live:
+        kernel = program.kernels[row]
+        if kernel is None or kernel.kind != "ufunc" or kernel.function not in (np.add, np.subtract):
+            continue
+        first, term = program.args[row]
+        if program.dtypes[row].kind != "f" or any(program.shapes[a] != program.shapes[row] for a in (first, term)):
+            continue
+        alone = first in sums and uses[first] == 1 and first not in seen
+        terms = sums.pop(first) if alone else [first]
+        terms.append(term if kernel.function is np.add else -1 - term)
+        sums[row] = terms
+    long = {row: terms for row, terms in sums.items() if len(terms) >= LONG}
+    between: set[int] = set()
+    for row, terms in long.items():
+        for _ in range(len(terms) - 2):
+            row = program.args[row][0]
+            between.add(row)
+    return long, between
+
+
+def _totalled(signs: Any) -> Callable[..., Any]:
+    """One sum of many terms, added up in their order."""
+
+    def total(terms: Any, out: Any) -> None:
+        if signs is not None:
+            np.multiply(terms, signs, out=terms)
+        out[...] = np.add.accumulate(terms, axis=0)[-1]
+
+    return total
+
+
 def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Levels | None:
     """The batches of a program; None if it has rows that go into none.
 
@@ -170,14 +212,20 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
     """
     if program.looks or not all(_can_batch(program, row) for row in live):
         return None
-    kinds, args, kernels = list(zip(program.shapes, program.dtypes, strict=True)), program.args, program.kernels
+    kinds, args, kernels = list(zip(program.shapes, program.dtypes, strict=True)), list(program.args), program.kernels
+    nans = checks(program, live)
+    sums, between = _long_sums(program, live, {*program.outputs, *nans})
+    for row, terms in sums.items():
+        args[row] = tuple([t if t >= 0 else -1 - t for t in terms])
+    live = [row for row in live if row not in between]
     depth = [0] * len(program)
     groups: dict[Any, list[int]] = {}
     for row in live:
         kernel = kernels[row]
         if kernel is not None:
             depth[row] = d = 1 + max([depth[a] for a in args[row]])
-            groups.setdefault((d, id(kernel), kinds[row], *[kinds[a] for a in args[row]]), []).append(row)
+            own = (row,) if row in sums else tuple([kinds[a] for a in args[row]])
+            groups.setdefault((d, id(kernel), kinds[row], *own), []).append(row)
     if len(live) < WORTH * len(groups):
         return None
     counts: dict[Kind, int] = {}
@@ -192,6 +240,15 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
     literals = [(kinds[row], put(row), program.literals[row]) for row in live if row in program.literals]
     batches = []
     for (_, _, kind, *of), rows in sorted(groups.items(), key=lambda item: item[0][0]):
+        if of == rows and rows[0] in sums:
+            row = rows[0]
+            terms = sums[row]
+            signs = np.array([1.0 if t >= 0 else -1.0 for t in terms], kind[1]).reshape(-1, *[1] * len(kind[0]))
+            function = _totalled(None if min(terms) >= 0 else signs)
+            start = put(row)
+            kernel = Kernel("total", "sum", function)
+            batches.append(_Batch(kernel, kind, start, start + 1, [(kind, place[list(args[row])])]))
+            continue
         first = [args[row][0] for row in rows]
         order = np.argsort(place[first], kind="stable")  # neighbours of neighbours
         rows = [rows[k] for k in order]
@@ -204,7 +261,7 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
         batches.append(_Batch(kernel, kind, start, start + len(rows), given))
     outputs = [(kinds[row], int(place[row])) for row in program.outputs]
     checked: dict[Kind, list[int]] = {}
-    for row in checks(program, live):
+    for row in nans:
         checked.setdefault(kinds[row], []).append(int(place[row]))
     return Levels(counts, literals, leaves, batches, outputs, [(k, np.array(rows)) for k, rows in checked.items()])
 

@@ -306,6 +306,7 @@ class _Lowering:
     program: Program
     rows: dict[int, int] = attrs.field(factory=dict)  # serial of a node -> its row
     templates: dict[Hashable, Template | None] = attrs.field(factory=dict)
+    settled: float = math.inf  # nodes from that serial on are not taken from the memo
     moving: set[int] | None = None  # serials of what depends on the inputs; None if all is to be computed
 
     def lower(self, i: Node) -> None:
@@ -315,7 +316,7 @@ class _Lowering:
         if moving is not None:
             if i.serial in program.given or any([j.serial in moving for j in i.inputs]):
                 moving.add(i.serial)
-            elif i.op is not None and any([self.rows[j.serial] not in program.literals for j in i.inputs]):
+            elif i.op is not None and i.serial < self.settled and any([self.rows[j.serial] not in program.literals for j in i.inputs]):
                 self.rows[i.serial] = program.leaf(i)  # it stays the same, so the memo has it
                 return
         if i.op is None:
@@ -437,15 +438,15 @@ def lowered(
     boundary: Sequence[Node] = (),
     exact: bool = True,
     given: Container[int] = (),
-    settled: bool = False,
+    settled: float = 0,
 ) -> Program:
     """The program that computes these nodes, all that they need, and nothing else.
 
-    The values of the nodes of the boundary are there already; if `settled`, so are those of all nodes that do not depend
-    on what is given. Time and memory are linear in the nodes below the roots.
+    The values of the nodes of the boundary are there already; so are those of all nodes before the serial `settled`
+    that do not depend on what is given. Time and memory are linear in the nodes below the roots.
     """
     program = Program(guarded, exact, given=given)
-    lowering = _Lowering(program, moving=set() if settled else None)
+    lowering = _Lowering(program, settled=settled, moving=set() if settled else None)
     rows = lowering.rows
     for i in boundary:
         rows[i.serial] = program.leaf(i)

@@ -54,6 +54,7 @@ class Schedule:
     twins: Mapping[int, Node] = NO_TWINS  # leaves of a copied graph -> those whose values are meant
     guarded: bool = False
     boundary: Sequence[Node] = ()  # nodes whose values are there already
+    before: float = math.inf  # serial of the first node that no leaf knows of, so that its memo is not told of changes
     keep: bool = False  # whether the results go into a memo, which keeps them as they are
     used: list[int] = attrs.field(init=False)  # which inputs it reads
     held: list[Node] = attrs.field(init=False)  # the other leaves it reads
@@ -72,7 +73,7 @@ class Schedule:
     def _make(self) -> None:
         own = {i.serial for i in self.inputs}
         roots = [*[i for i, _, _ in self.looks], *self.roots]
-        settled = not (self.keep or self.twins)  # (the memo of a copy would not follow its original)
+        settled = 0 if self.keep or self.twins else self.before  # (the memo of a copy would not follow its original)
         program = lowered(roots, self.guarded, self.boundary, self.exact, own, settled)
         program.looks = list(zip(program.outputs[: len(self.looks)], self.looks, strict=True))
         del program.outputs[: len(self.looks)]

@@ -28,7 +28,7 @@ from .._node import Node, label
 from ._blocks import Chain, blocked
 from ._floats import EXPRESSIONS, SPACE
 from ._kernels import Kernel
-from ._layout import out_of_order
+from ._layout import out_of_order, whole
 from ._program import Program, Shape
 
 __all__ = [
@@ -51,6 +51,7 @@ SIGNS: dict[Any, str] = {
     np.multiply: "{} * {}",
     np.true_divide: "{} / {}",
     np.negative: "-{}",
+    np.absolute: "abs({})",
     np.square: "{0} * {0}",
     np.less: "{} < {}",
     np.less_equal: "{} <= {}",
@@ -411,7 +412,8 @@ class Writer:
                 f"{self.named(kernel.function, kernel.function.__name__)}.reduce({given[0]}, {kernel.static['axis']})"
             )
         if kernel.kind == "matmul":
-            return f"{self.named(np.dot, 'dot')}({', '.join(given)})"
+            name = self.named(np.dot, "dot") if self.same_as_dot(row) else self.named(np.matmul, "matmul")
+            return f"{name}({', '.join(given)})"
         name = self.named(_as_number(kernel), re.sub(r"\W+", "_", kernel.name))
         return f"{name}({', '.join(given)})"
 
@@ -483,14 +485,19 @@ class Writer:
                 len(program.shapes[a]) <= 2 and program.dtypes[a] == program.dtypes[row] for a in program.args[row]
             )
             plain = plain and program.dtypes[row].kind in "fc"
-            if self.exact and all(math.prod(program.shapes[a]) == 1 for a in program.args[row]):
-                plain = False  # where `dot` multiplies, and so may give -0.0
+            plain = plain and self.same_as_dot(row)
             name = self.named(np.dot, "dot") if plain else self.named(np.matmul, "matmul")
             return f"{name}({', '.join(given)}, {out})"
         assert kernel.kind == "where"
         copy = self.named(np.copyto, "copyto")
         condition, x, y = given
         return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
+
+    def same_as_dot(self, row: int) -> bool:
+        """Whether `np.dot`, which is quicker on small matrices, gives every bit of this product that has to be so."""
+        program, args = self.program, self.program.args[row]
+        single = all(math.prod(program.shapes[a]) == 1 for a in args)  # where it may give -0.0
+        return not self.exact or (not single and all(whole(program, a) for a in args))
 
     def anywhere(self, kernel: Kernel, given: list[str]) -> str:
         """The expression of a row that NumPy finds a place for."""

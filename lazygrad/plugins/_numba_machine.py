@@ -44,7 +44,7 @@ I2, I3, I4, I5, I6, I7, I8, I9, I10, I11, I12, I13, I14, I15, I16, I17, I18 = [
 
 @inlined
 def _power_of_two(k: Any) -> Any:
-    return np.int64((np.int64(k) + 1023) << 52).view(np.float64)
+    return np.int64((k + 1023) << 52).view(np.float64)
 
 
 @inlined
@@ -74,8 +74,9 @@ def _exp_less_one(r: Any) -> Any:
 @inlined
 def _exp(x: Any) -> Any:
     k, r = _reduced(min(max(x, -746.0), 710.0) if x == x else 0.0)
-    half = np.floor(k * 0.5)  # two factors, each of which is a normal number
-    y = (_exp_less_one(r) + 1.0) * _power_of_two(half) * _power_of_two(k - half)
+    whole = np.int64(k)
+    half = whole >> 1  # two factors, each of which is a normal number
+    y = (_exp_less_one(r) + 1.0) * _power_of_two(half) * _power_of_two(whole - half)
     return y if x == x else x
 
 
@@ -83,8 +84,9 @@ def _exp(x: Any) -> Any:
 def _expm1(x: Any) -> Any:
     k, r = _reduced(min(max(x, -40.0), 710.0) if x == x else 0.0)
     q = _exp_less_one(r)
-    half = np.floor(k * 0.5)
-    a, b = _power_of_two(half), _power_of_two(k - half)
+    whole = np.int64(k)
+    half = whole >> 1
+    a, b = _power_of_two(half), _power_of_two(whole - half)
     y = (q + 1.0) * a * b if k > 60.0 else q * (a * b) + (a * b - 1.0)
     return math.copysign(y, x) if x == x else x
 
@@ -92,7 +94,7 @@ def _expm1(x: Any) -> Any:
 @inlined
 def _tanh(x: Any) -> Any:
     k, r = _reduced(min(2.0 * abs(x), 44.0) if x == x else 0.0)
-    a = _power_of_two(k)
+    a = _power_of_two(np.int64(k))
     e = _exp_less_one(r) * a + (a - 1.0)
     return math.copysign(e / (e + 2.0), x) if x == x else x
 
@@ -342,7 +344,8 @@ def _compute(op: Any, x: Any, y: Any, z: Any, out: Any, n: Any, m: Any) -> None:
             out[i] = 1.0 if abs(x[i]) < np.inf else 0.0
     elif op == Opcode.WHERE:
         for i in range(m):
-            out[i] = x[i] if z[i] != 0.0 else y[i]
+            a, b = x[i], y[i]  # both are loaded, so that eight can be chosen at a time
+            out[i] = a if z[i] != 0.0 else b
     elif op == Opcode.GUARDED_MULTIPLY:
         for i in range(m):
             out[i] = x[i] * y[i] if (x[i] != 0.0 or abs(y[i]) < np.inf) else 0.0
@@ -571,14 +574,27 @@ class Special(IntEnum):
 
 FLOATS, BOOLS, INTS = range(3)  # the kinds of arrays: of the machine's dtype, of booleans, of 64-bit integers
 FIELDS = 9  # of an instruction
+# Where, in CPython, a tuple holds the addresses of its items, and an array that of its data: after the heads of objects.
+ITEMS, DATA = tuple.__basicsize__, object.__basicsize__
+WORK_LETTERS, WORK_FACTORS = 20, 24
 
 
-@numba.extending.intrinsic  # type: ignore[untyped-decorator]
-def _pointer(_: Any, address: Any, like: Any) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+def _typed(dtype: Any) -> Function:
+    """What makes a pointer of an address; of the dtype of an array, if none is given."""
 
-    return numba.types.CPointer(like.dtype)(address, like), codegen
+    @numba.extending.intrinsic  # type: ignore[untyped-decorator]
+    def pointer(_: Any, address: Any, like: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+        return numba.types.CPointer(dtype or like.dtype)(address, like), codegen
+
+    made: Function = pointer
+    return made
+
+
+_pointer, _to_double, _to_integer = _typed(None), _typed(numba.types.float64), _typed(numba.types.int64)
+_to_byte, _to_short = _typed(numba.types.uint8), _typed(numba.types.int32)
 
 
 @inlined
@@ -671,47 +687,35 @@ def _call(_: Any, function: Any, args: Any) -> Any:
     return numba.types.void(function, args), codegen
 
 
-@compiled
-def _gemm(function: Any, out: Any, a: Any, b: Any, sizes: Any, turned: Any, work: Any) -> None:
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+def _gemm(function: Any, work: Any, out: Any, a: Any, b: Any, sizes: Any, turned: Any) -> None:
     """A product of matrices by BLAS, which takes columns for rows: b' a' = out'."""
-    letters, numbers, factors = work
     rows, inner, columns = sizes
+    numbers = numba.carray(_to_short(work, 0), 5)
     numbers[0], numbers[1], numbers[2] = columns, rows, inner
     numbers[3] = inner if turned & 2 else columns
     numbers[4] = rows if turned & 1 else inner
-    text, number, factor = letters.ctypes.data, numbers.ctypes.data, factors.ctypes.data
-    _call(
-        function,
-        (
-            np.int64(text + (turned >> 1)),
-            np.int64(text + (turned & 1)),
-            np.int64(number),
-            np.int64(number + 4),
-            np.int64(number + 8),
-            np.int64(factor),
-            np.int64(b),
-            np.int64(number + 12),
-            np.int64(a),
-            np.int64(number + 16),
-            np.int64(factor + factors.itemsize),
-            np.int64(out),
-            np.int64(number),
-        ),
-    )
+    letters, factors = work + WORK_LETTERS, work + WORK_FACTORS
+    left, right = letters + (turned >> 1), letters + (turned & 1)
+    one, zero = factors, factors + 8
+    m, n, k, lda, ldb = work, work + 4, work + 8, work + 12, work + 16
+    _call(function, (left, right, m, n, k, one, b, lda, a, ldb, zero, out, m))
 
 
 @compiled
 def run_arrays(
-    slots: Any, given: Any, stages: Any, code: Any, pool: Any, block: Any, gemm: Any, work: Any, like: Any
+    slots: Any, given: Any, arrays: Any, stages: Any, code: Any, pool: Any, block: Any, gemm: Any, work: Any
 ) -> Any:
     """Run all stages, each block by block.
 
     Parameters
     ----------
     slots
-        Addresses of arrays.
+        Addresses of arrays; the first ones are filled in here.
     given
-        How many of the slots hold, instead, where the address is found.
+        How many those are.
+    arrays
+        The address of a tuple of them.
     stages
         For each its first instruction, one past its last, and how many elements its arrays have.
     code
@@ -721,19 +725,17 @@ def run_arrays(
     gemm
         The address of BLAS' function for products of matrices, or 0.
     work
-        What it takes besides matrices: the letters N and T, places for five numbers, and the factors 1 and 0.
-    like
-        Some arrays of doubles, bytes and integers, for their types.
+        The address of what it takes besides matrices: places for five numbers, the letters N and T, the factors 1 and 0.
 
     Returns
     -------
     0, or 1 if there is a nan where none should be, or 2 if there is a label that is none.
     """
-    doubles, bytes_, ints = like
     size = pool.itemsize
     first = pool.ctypes.data
+    objects = numba.carray(_to_integer(np.int64(arrays) + ITEMS, 0), given)
     for k in range(given):
-        slots[k] = _at(slots[k], 1, ints)[0]
+        slots[k] = numba.carray(_to_integer(objects[k] + DATA, 0), 1)[0]
     for s in range(len(stages)):
         start, stop, count = stages[s, 0], stages[s, 1], stages[s, 2]
         for at in range(0, count, block):
@@ -760,9 +762,9 @@ def run_arrays(
                         if code[k, 3] == FLOATS:
                             _load(out, _at(found, many, pool), at, whole, each, many)
                         elif code[k, 3] == BOOLS:
-                            _load(out, _at(found, many, bytes_), at, whole, each, many)
+                            _load(out, numba.carray(_to_byte(found, 0), many), at, whole, each, many)
                         else:
-                            _load(out, _at(found, many, ints), at, whole, each, many)
+                            _load(out, numba.carray(_to_integer(found, 0), many), at, whole, each, many)
                 elif op == Special.STORE:
                     a = code[k, 3]
                     x = _at(first + a * block * size if a >= 0 else slots[-1 - a] + at * size, n, pool)
@@ -771,12 +773,12 @@ def run_arrays(
                         for i in range(n):
                             out[i] = x[i]
                     else:
-                        flags = _at(slots[-1 - code[k, 1]] + at, n, bytes_)
+                        flags = numba.carray(_to_byte(slots[-1 - code[k, 1]] + at, 0), n)
                         for i in range(n):
                             flags[i] = x[i] != 0.0
                 elif op <= Special.MINIMUM:
                     each, many = code[k, 3], code[k, 4]
-                    total = _at(slots[-1 - code[k, 5]], many, doubles)
+                    total = numba.carray(_to_double(slots[-1 - code[k, 5]], 0), many)
                     if at == 0:
                         total[:] = 0.0 if op == Special.SUM else (-np.inf if op == Special.MAXIMUM else np.inf)
                     a = code[k, 2]
@@ -790,7 +792,7 @@ def run_arrays(
                     columns = code[k, 3]
                     out = _at(first + code[k, 1] * block * size, n, pool)
                     x = _at(slots[-1 - code[k, 2]] + at * columns * size, n * columns, pool)
-                    which = _at(slots[-1 - code[k, 4]] + at * 8, n, ints)
+                    which = numba.carray(_to_integer(slots[-1 - code[k, 4]] + at * 8, 0), n)
                     for i in range(n):
                         out[i] = x[i * columns + which[i]]
                 elif op == Special.NAN:
@@ -802,7 +804,7 @@ def run_arrays(
                     if wrong > 0:
                         return 1
                 elif op == Special.LABELS:
-                    labels = _at(slots[-1 - code[k, 1]], code[k, 2], ints)
+                    labels = numba.carray(_to_integer(slots[-1 - code[k, 1]], 0), code[k, 2])
                     for i in range(code[k, 2]):
                         if labels[i] < 0 or labels[i] >= code[k, 3]:
                             return 2
@@ -810,7 +812,7 @@ def run_arrays(
                     rows, inner, columns = code[k, 4], code[k, 5], code[k, 6]
                     to, a, b = slots[-1 - code[k, 1]], slots[-1 - code[k, 2]], slots[-1 - code[k, 3]]
                     if gemm != 0:
-                        _gemm(gemm, to, a, b, (rows, inner, columns), code[k, 7], work)
+                        _gemm(gemm, work, to, a, b, (rows, inner, columns), code[k, 7])
                     else:
                         x, y = _at(a, rows * inner, pool), _at(b, inner * columns, pool)
                         _dot(_at(to, rows * columns, pool), x, y, rows, inner, columns, code[k, 7])

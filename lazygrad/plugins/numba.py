@@ -26,7 +26,7 @@ import numpy as np
 from numba.extending import get_cython_function_address
 
 from .._schedule._program import Program, Shape
-from .._schedule._source import Branched, NotANumber, checks, differs, straight, supplier
+from .._schedule._source import LARGE, Branched, NotANumber, checks, differs, straight, supplier
 from . import _numba_machine as machine
 from ._numba_arrays import Layout, laid_out
 from ._numba_rows import BOOL, instructions
@@ -135,10 +135,18 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
 
 # -- arrays ------------------------------------------------------------------------------------------
 
-DATA = object.__basicsize__  # where an array object holds the address of its data: right after the head of an object
 REGISTER_BYTES = 1 << 15  # of all registers together, so that they stay in the processor's first cache
-LIKE = np.empty(1), np.empty(1, np.uint8), np.empty(1, np.int64)
-KNOWN = ctypes.c_void_p.from_address(id(LIKE[0]) + DATA).value == LIKE[0].ctypes.data
+
+
+def _data(arrays: tuple[Any, ...]) -> int | None:
+    """The address of the data of the first array, as the machine finds it."""
+    first = ctypes.c_ssize_t.from_address(id(arrays) + machine.ITEMS).value
+    return ctypes.c_void_p.from_address(first + machine.DATA).value
+
+
+SAMPLE = (np.empty(1),)
+KNOWN = _data(SAMPLE) == SAMPLE[0].ctypes.data  # as in CPython it is
+PLAIN = 0x101  # among the flags of an array: C-contiguous, and aligned
 SMALL_PRODUCT = 4096  # multiplications: a loop is as fast as BLAS
 
 
@@ -209,19 +217,21 @@ class Arrays:
             keep(slot, np.empty(size))
         pool = np.zeros(layout.registers * block, dtype)
         gemm = blas(dtype)
-        work = np.frombuffer(b"NT", np.uint8), np.zeros(5, np.int32), np.array([1, 0], dtype)
+        work = np.zeros(40, np.uint8)
+        work[machine.WORK_LETTERS : machine.WORK_FACTORS] = np.frombuffer(b"NT  ", np.uint8)
+        work[machine.WORK_FACTORS :].view(dtype)[0] = 1.0
+        kept.append(work)
         code = np.array(layout.code, np.int64)
         stages = np.array(layout.stages, np.int64)
         run, careful = machine.run_arrays, self.careful
-        supply = [supplier(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
+        supply = [_made(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
         leaves = len(layout.leaves)
-        given = leaves + len(supply)
+        given, at = leaves + len(supply), work.ctypes.data
 
         def schedule(_: list[Any], *values: Any) -> tuple[Any, ...]:
-            arrays = [v if v.__class__ is np.ndarray and _plain(v.flags) else np.ascontiguousarray(v) for v in values]
-            arrays += [make() for make in supply]
-            slots[:given] = [id(array) + DATA for array in arrays]
-            wrong = run(slots, given, stages, code, pool, block, gemm, work, LIKE)
+            plain = [v if v.__class__ is np.ndarray and v.flags.num & PLAIN == PLAIN else _plain(v) for v in values]
+            arrays = (*plain, *[make() for make in supply])
+            wrong = run(slots, given, id(arrays), stages, code, pool, block, gemm, at)
             if wrong == 1:
                 raise NotANumber
             if wrong:  # NumPy tells what
@@ -229,13 +239,23 @@ class Arrays:
             for k, branched in looks:
                 if branched(arrays[k][()]):
                     raise Branched
+            if simple:
+                return arrays[leaves:]
             return tuple([(arrays[k] if k >= leaves else arrays[k].copy()).reshape(shape) for k, shape in outputs])
 
+        simple = outputs == [(leaves + k, layout.program.shapes[row]) for k, row in enumerate(layout.results)]
         return partial(schedule, kept)  # which live as long as their addresses are known
 
 
-def _plain(flags: Any) -> bool:
-    return flags.c_contiguous and flags.aligned
+def _plain(value: Any) -> Any:
+    """An array whose elements lie side by side."""
+    array = np.asarray(value)
+    return array if array.flags.num & PLAIN == PLAIN else array.copy()
+
+
+def _made(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
+    """Where arrays for a result come from."""
+    return partial(np.empty, shape, dtype) if math.prod(shape) * dtype.itemsize < LARGE else supplier(shape, dtype)
 
 
 def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Arrays | None:

@@ -17,7 +17,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ._call import Argnums, title
+from ._call import Argnums, positions, title
 from ._checks import check_node, check_target, check_wrt, each, resolved
 from ._contributions import follow
 from ._differentiator import differentiator
@@ -70,12 +70,13 @@ class _Special:
 
     roots: Sequence[Node]
     inputs: Sequence[Node]
-    kinds: list[Any] | None  # shape and dtype of the arguments it takes, where these tell all
+    kinds: Any  # shape and dtype of each of the arguments it takes; None where these do not tell all
     options: Mapping[str, Any]
     looks: Sequence[Any] = ()
     before: float = math.inf  # serial of the first node of a trace
     twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
     trace: Traced | None = None  # of a function
+    statics: Sequence[Any] = ()  # leaves of the arguments to differentiate by, where they are no numbers
     plain: Schedule = attrs.field(init=False)
     careful: Schedule | None = attrs.field(init=False, default=None)
     failures: int = attrs.field(init=False, default=0)
@@ -365,6 +366,12 @@ class CompiledFunction(Compiled):
             return self.argnums
         return [k for k, a in enumerate(args) if all(_is_float(leaf) for leaf in leaves(a))]
 
+    def _statics(self, args: tuple[Any, ...]) -> list[Any]:
+        if self.argnums is None:
+            return []
+        chosen, _ = positions(self.function, self.argnums, len(args))
+        return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
+
     def _values(self, special: _Special, given: list[Any]) -> list[Any]:
         assert special.trace is not None
         stands = special.trace.leaves
@@ -388,10 +395,19 @@ class CompiledFunction(Compiled):
                 roots += [differentiator(L).adjoint(i) for i in trace.wrt.leaves if i is not None]
             inputs = [node for node in trace.leaves if node is not None]
             # Arguments that are all arrays, or floats, are told by their shapes and dtypes alone.
-            kinds: list[Any] | None = [_kind(a) for a in args]
+            kinds: Any = [_kind(a) for a in args]
             if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
                 kinds = None
-            special = _Special(roots, inputs, kinds, options, looks=trace.looks, before=before, trace=trace)
+            special = _Special(
+                roots,
+                inputs,
+                kinds,
+                options,
+                looks=trace.looks,
+                before=before,
+                trace=trace,
+                statics=self._statics(args),
+            )
             _let_go([*roots, *[i for i, _, _ in trace.looks]], before)
             self._kept(key, special)
             self._last = special
@@ -404,7 +420,9 @@ class CompiledFunction(Compiled):
         value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
         if self.argnums is None:
             return value
-        return value, trace.wrt.like([leaf if leaf is None else next(found) for leaf in trace.wrt.leaves])
+        return value, trace.wrt.like(
+            [static if i is None else next(found) for i, static in zip(trace.wrt.leaves, special.statics, strict=True)]
+        )
 
 
 def _kind(argument: Any) -> Any:
@@ -425,7 +443,7 @@ def _let_go(roots: Sequence[Node], before: int) -> None:
 
 
 def _is_float(leaf: Any) -> bool:
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "") in INEXACT
+    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "?") in INEXACT
 
 
 def compile(
@@ -525,4 +543,6 @@ def compile(
     if len({id(leaf) for leaf in given.leaves}) < len(given.leaves):
         raise TypeError("an input is named twice")
     name = ", ".join([label(target) for target in tree.leaves[:3]])
-    return CompiledNodes(name, options, specializations, targets=tree, wrt=wrt, given=given, inputs=given.leaves, names=names)
+    return CompiledNodes(
+        name, options, specializations, targets=tree, wrt=wrt, given=given, inputs=given.leaves, names=names
+    )

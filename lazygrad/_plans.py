@@ -42,6 +42,9 @@ class _Plan:
 
     def fits(self) -> bool:
         """Whether just these nodes are stale."""
+        if not self.schedule.current():  # a number in an expression was given a value of its own
+            self.failures = ASKED
+            return False
         for ref in self.stale:
             i = ref()
             if i is None or i._value is not None:

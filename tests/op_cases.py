@@ -143,6 +143,7 @@ TABLE = (
     binary("minimum", np.minimum, spaced(0.1), spaced(0.35), Point([[1, 2, 3], [1, 3, 2]], ([0.5, 1, 0], [0.5, 0, 1]))),
     *map(comparison, ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")),
     Row("where", np.where, (mask, real, real), TERNARY, broadcasts=True),
+    Row("chosen", lambda x, condition: np.where(condition, x, 0), (real, mask), BINARY, broadcasts=True, dtypes=FLOATS),
     unary("square", np.square, real),
     unary("negative", np.negative, real),
     unary("identity", lambda x: x, real),
@@ -229,6 +230,14 @@ TABLE = (
     Row("log_softmax", log_softmax, (real,), (*UNARY[1:], ((2, 3, 4),)), (LAST, {"axis": 0}, {"axis": None})),
     Row("log_softmax", log_softmax, (real,), (((),),), (LAST,)),
     Row("pick", pick, (real, below(4)), LABELLED),
+    Row(
+        "checked_labels",
+        lambda labels, classes: labels,
+        (below(4),),
+        (((3,),), ((0,),), ((),)),
+        ({"classes": 4},),
+        order=0,
+    ),
     Row("cross_entropy", lambda x, labels: -pick(log_softmax(x, -1), labels), (real, below(4)), LABELLED),
     Row("svm_loss", svm, (spaced(0.1, step=0.3), below(4)), LABELLED),
     Row(

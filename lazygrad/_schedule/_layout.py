@@ -13,7 +13,7 @@ import numpy as np
 
 from ._program import Program
 
-__all__ = ["out_of_order", "whole"]
+__all__ = ["gapless", "out_of_order"]
 
 IN_ORDER = ("broadcast_to", "reshape", "expand_dims", "squeeze", "view as")  # views whose axes stay in order
 
@@ -34,19 +34,18 @@ def out_of_order(program: Program, live: Sequence[int]) -> set[int]:
         elif kernel.kind == "view":
             if kernel.name not in IN_ORDER or not found.isdisjoint(args):
                 found.add(row)
-        elif kernel.kind != "matmul" or len(program.shapes[row]) > 2:
-            if not found.isdisjoint(args):
-                found.add(row)
+        elif (kernel.kind != "matmul" or len(program.shapes[row]) > 2) and not found.isdisjoint(args):
+            found.add(row)
     return found
 
 
-def whole(program: Program, row: int) -> bool:
+def gapless(program: Program, row: int) -> bool:
     """Whether a row is sure to lie in memory without gaps, in C order or transposed."""
     kernel = program.kernels[row]
     if kernel is not None and kernel.kind == "view" and kernel.name in ("transpose", *IN_ORDER[1:]):
         if kernel.name == "transpose" and len(program.shapes[row]) > 2:
             return False
-        return (kernel.name == "transpose" or row not in program.odd) and whole(program, program.args[row][0])
+        return (kernel.name == "transpose" or row not in program.odd) and gapless(program, program.args[row][0])
     return row not in program.odd and (kernel is None or kernel.kind not in ("view", "call"))
 
 

@@ -316,7 +316,11 @@ class _Lowering:
         if moving is not None:
             if i.serial in program.given or any([j.serial in moving for j in i.inputs]):
                 moving.add(i.serial)
-            elif i.op is not None and i.serial < self.settled and any([self.rows[j.serial] not in program.literals for j in i.inputs]):
+            elif (
+                i.op is not None
+                and i.serial < self.settled
+                and any([self.rows[j.serial] not in program.literals for j in i.inputs])
+            ):
                 self.rows[i.serial] = program.leaf(i)  # it stays the same, so the memo has it
                 return
         if i.op is None:
@@ -357,8 +361,10 @@ class _Lowering:
         except TypeError:
             known, key = False, object()
         if not known:
-            read = None if self._apart(args) else self._stand_in(
-                lambda *stands: fitted_node(rule.function(*stands, **meta), of), args
+            read = (
+                None
+                if self._apart(args)
+                else self._stand_in(lambda *stands: fitted_node(rule.function(*stands, **meta), of), args)
             )
             self.templates[key] = read
         template = self.templates[key]

@@ -102,6 +102,14 @@ class Schedule:
             with collector_paused():
                 self._make()
 
+    def current(self) -> bool:
+        """Whether what was written into the source is still so."""
+        if self._version != changes():
+            if not self.fits():
+                return False
+            self._version = changes()
+        return True
+
     def fits(self) -> bool:
         """Whether every leaf it reads has still the shape and dtype it had, and no number has become a leaf."""
         return all(

@@ -28,7 +28,7 @@ from .._node import Node, label
 from ._blocks import Chain, blocked
 from ._floats import EXPRESSIONS, SPACE
 from ._kernels import Kernel
-from ._layout import out_of_order, whole
+from ._layout import gapless, out_of_order
 from ._program import Program, Shape
 
 __all__ = [
@@ -61,7 +61,10 @@ SIGNS: dict[Any, str] = {
     np.not_equal: "{} != {}",
 }
 BY_KEYWORD = (np.maximum, np.minimum, np.fmax, np.fmin)  # which take no `out` by position
-TAKEN = frozenset([*dir(builtins), *dir(math), "schedule"])  # what a leaf must not be called in the source
+# What a leaf must not be called in the source.
+TAKEN = frozenset([*dir(builtins), *dir(math), *keyword.kwlist, "schedule"])
+RESERVED = re.compile(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*")
+PYTHONS = (np.dtype(float), np.dtype(bool))  # the dtypes of numbers that may be Python's
 LARGE = 1 << 16  # bytes, from which on memory for a result is worth keeping
 
 _numbers = itertools.count(1).__next__
@@ -89,7 +92,7 @@ def leaf_names(leaves: Sequence[Node]) -> list[str]:
         stem = unicodedata.normalize("NFKC", re.sub(r"\W+", "_", leaf.name or f"leaf{leaf.serial}")).strip("_")
         if not stem.isidentifier() or not leaf.name:
             stem = f"leaf{leaf.serial}"
-        elif keyword.iskeyword(stem) or re.fullmatch(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*", stem) or stem in TAKEN or hasattr(np, stem):
+        elif RESERVED.fullmatch(stem) or stem in TAKEN or hasattr(np, stem):
             stem = f"leaf_{stem}"
         name, k = stem, 1
         while name in taken:
@@ -267,6 +270,11 @@ class Writer:
         """How the arguments of a row are written: numbers as such where no dtype depends on them."""
         program, args = self.program, self.program.args[row]
         given = [self.names[a] for a in args]
+        if kernel.kind == "call" and self.floats:
+            for k, a in enumerate(args):  # which may be a number of Python's by now
+                if not program.shapes[a] and program.kernels[a] is not None and program.dtypes[a] in PYTHONS:
+                    kind = program.dtypes[a].type
+                    given[k] = f"{self.named(kind, kind.__name__)}({given[k]})"
         numpys = getattr(np, kernel.function.__name__, None) is kernel.function if kernel.kind == "ufunc" else False
         if numpys or kernel.kind == "where":
             strong = {program.dtypes[a] for a in args if a not in program.literals or program.shapes[a]}
@@ -497,7 +505,7 @@ class Writer:
         """Whether `np.dot`, which is quicker on small matrices, gives every bit of this product that has to be so."""
         program, args = self.program, self.program.args[row]
         single = all(math.prod(program.shapes[a]) == 1 for a in args)  # where it may give -0.0
-        return not self.exact or (not single and all(whole(program, a) for a in args))
+        return not self.exact or (not single and all(gapless(program, a) for a in args))
 
     def anywhere(self, kernel: Kernel, given: list[str]) -> str:
         """The expression of a row that NumPy finds a place for."""
@@ -513,9 +521,9 @@ class Writer:
         if program.shapes[row]:
             root = self.holds[row][0]
             made = program.kernels[root]
-            if kernel is not None and kernel.kind == "view" and made is not None and root in self.given:
-                if made.kind != "call":  # which may have returned what others hold
-                    return name
+            own = made is not None and made.kind != "call"  # which may have returned what others hold
+            if kernel is not None and kernel.kind == "view" and own and root in self.given:
+                return name
             if kernel is None or kernel.kind in ("view", "call"):
                 return self.copied(row)
         elif kernel is None or kernel.kind == "view":

@@ -8,7 +8,7 @@ exist only where another stage reads them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -17,7 +17,7 @@ import numpy as np
 from .._schedule._kernels import Kernel
 from .._schedule._program import Program, Shape
 from ..ops import indexing, nn
-from ._numba_machine import ARITY, BOOLS, COUNT, FIELDS, FLOATS, INTS, Special
+from ._numba_machine import BOOLS, COUNT, FIELDS, FLOATS, INTS, Opcode, Special
 from ._numba_rows import BOOL, Instructions, NotForNumba
 
 __all__ = ["Layout", "laid_out"]
@@ -64,6 +64,7 @@ class Layout:
     same: dict[int, int] = attrs.field(factory=dict)  # row -> the row whose memory it shows
     turned: dict[int, int] = attrs.field(factory=dict)  # row -> the matrix it is the transpose of
     products: int = 0  # the most multiplications that a product of matrices takes
+    slow: int = 0  # the most elements of which a function is computed in double precision
     stages: list[tuple[int, int, int]] = attrs.field(factory=list)
     code: list[tuple[int, ...]] = attrs.field(factory=list)
     registers: int = 1
@@ -165,7 +166,7 @@ class Stage(Instructions):
 
     def row(self, row: int, kernel: Kernel) -> None:
         """The instructions of a row."""
-        program, layout = self.program, self.layout
+        program = self.program
         args = program.args[row]
         self.shape = program.shapes[row]
         if kernel.kind == "matmul":
@@ -266,6 +267,8 @@ class Stage(Instructions):
         """Give the values registers, and add the instructions to the layout."""
         layout, lines = self.layout, self.lines
         layout.exact = layout.exact and self.exact
+        if any(op >= Opcode.EXP for op in self.ops):
+            layout.slow = max(layout.slow, self.size)
         last = {value: at for at, line in enumerate(lines) for value in _read(line)}
         registers = {value: k for k, value in enumerate(sorted(self.constant))}
         free: list[int] = []
@@ -283,12 +286,12 @@ class Stage(Instructions):
                 else:
                     registers[made] = count
                     count += 1
-            read = _read(line)
             fields = [where(v) if k in PLACES.get(line[0], EVERY) else v for k, v in enumerate(line)]
             layout.code.append((*fields, *[0] * (FIELDS - len(fields))))
-            for value in {*read, made}:
-                if value >= 0 and value not in self.constant and value not in self.put and last.get(value, at) == at:
-                    free.append(registers[value])
+            done = [
+                v for v in {*_read(line), made} if v in registers and v not in self.constant and last.get(v, at) == at
+            ]
+            free += [registers[v] for v in done]
         layout.registers = max(layout.registers, count)
         layout.stages.append((first, len(layout.code), self.size))
 

@@ -1,10 +1,10 @@
 """What numba compiles: functions of many numbers at once, and two machines that run programs made of them.
 
-The machines are generic: a program is data for them, so nothing is ever compiled for one. All that is compiled stands in
-this file, since numba compiles again what it has cached on disk only when the file of the function changes.
+The machines are generic: a program is data for them, so nothing is ever compiled for one. All that is compiled stands
+in this file, since numba looks whether the file of a function has changed, before it takes what is cached on disk.
 
-The functions of single numbers are branch-free, so that LLVM computes eight of them at a time: that takes a tenth of the
-time of the C library's sin or tanh, and errs by at most some 2 units in the last place.
+The functions of single numbers have no branches, so that LLVM computes eight of them at a time: that takes a tenth of
+the time of the C library's sin or tanh, and errs by some 2 units in the last place at most.
 """
 
 from __future__ import annotations
@@ -18,17 +18,34 @@ import numba
 import numpy as np
 from llvmlite import ir
 
-__all__ = ["CHUNK", "LANES", "Opcode", "Special", "ordered", "run_arrays", "run_numbers"]
+__all__ = [
+    "BOOLS",
+    "CHUNK",
+    "COUNT",
+    "DATA",
+    "FIELDS",
+    "FLOATS",
+    "INTS",
+    "ITEMS",
+    "WORK_FACTORS",
+    "WORK_LETTERS",
+    "Opcode",
+    "Special",
+    "ordered",
+    "run_arrays",
+    "run_numbers",
+]
 
 
 Function = Callable[..., Any]
-# Contracted, a * b + c may be rounded once: in the polynomials alone, never between two rows of a program.
-inlined: Callable[[Function], Function] = numba.njit(error_model="numpy", fastmath={"contract"}, inline="always")
+inlined: Callable[[Function], Function] = numba.njit(error_model="numpy", inline="always")
 compiled: Callable[[Function], Function] = numba.njit(error_model="numpy", cache=True, nogil=True)
 
 # -- functions of one number -------------------------------------------------------------------------
 
 LOG2_E = 1 / math.log(2)
+SHIFT = 1.5 * 2.0**52  # a number and this one, added, have the number, rounded, for their last bits
+SHIFT_BITS = int(np.float64(SHIFT).view(np.int64))
 LN2_HIGH = float.fromhex("0x1.62e42feep-1")  # of 33 bits: its product with an exponent is exact
 LN2_LOW = 1.9082149292705877e-10
 HALF_PI_HIGH = 1.5707963267341256  # 33 bits
@@ -49,9 +66,17 @@ def _power_of_two(k: Any) -> Any:
 
 @inlined
 def _reduced(x: Any) -> Any:
-    """k and r with x = k ln 2 + r and abs(r) <= ln 2 / 2."""
-    k = np.floor(x * LOG2_E + 0.5)
-    return k, (x - k * LN2_HIGH) - k * LN2_LOW
+    """k, an integer, and r with x = k ln 2 + r and abs(r) <= ln 2 / 2."""
+    z = x * LOG2_E + SHIFT
+    k = z - SHIFT
+    return np.float64(z).view(np.int64) - SHIFT_BITS, (x - k * LN2_HIGH) - k * LN2_LOW
+
+
+@inlined
+def _within(x: Any, low: Any, high: Any) -> Any:
+    """x between bounds; nan stays nan."""
+    x = low if x < low else x
+    return high if x > high else x
 
 
 @inlined
@@ -73,30 +98,26 @@ def _exp_less_one(r: Any) -> Any:
 
 @inlined
 def _exp(x: Any) -> Any:
-    k, r = _reduced(min(max(x, -746.0), 710.0) if x == x else 0.0)
-    whole = np.int64(k)
-    half = whole >> 1  # two factors, each of which is a normal number
-    y = (_exp_less_one(r) + 1.0) * _power_of_two(half) * _power_of_two(whole - half)
-    return y if x == x else x
+    k, r = _reduced(_within(np.float64(x), -746.0, 710.0))
+    half = k >> 1  # two factors, each of which is a normal number
+    return (_exp_less_one(r) + 1.0) * _power_of_two(half) * _power_of_two(k - half)
 
 
 @inlined
 def _expm1(x: Any) -> Any:
-    k, r = _reduced(min(max(x, -40.0), 710.0) if x == x else 0.0)
+    k, r = _reduced(_within(np.float64(x), -40.0, 710.0))
     q = _exp_less_one(r)
-    whole = np.int64(k)
-    half = whole >> 1
-    a, b = _power_of_two(half), _power_of_two(whole - half)
-    y = (q + 1.0) * a * b if k > 60.0 else q * (a * b) + (a * b - 1.0)
-    return math.copysign(y, x) if x == x else x
+    half = k >> 1
+    a, b = _power_of_two(half), _power_of_two(k - half)
+    return math.copysign((q + 1.0) * a * b if k > 60 else q * (a * b) + (a * b - 1.0), x)
 
 
 @inlined
 def _tanh(x: Any) -> Any:
-    k, r = _reduced(min(2.0 * abs(x), 44.0) if x == x else 0.0)
-    a = _power_of_two(np.int64(k))
+    k, r = _reduced(_within(2.0 * abs(np.float64(x)), 0.0, 44.0))
+    a = _power_of_two(k)
     e = _exp_less_one(r) * a + (a - 1.0)
-    return math.copysign(e / (e + 2.0), x) if x == x else x
+    return math.copysign(e / (e + 2.0), x)
 
 
 @inlined
@@ -157,7 +178,7 @@ def _log(x: Any) -> Any:
     bits = np.float64(t if (t > 0.0 and t < np.inf) else 1.0).view(np.int64)
     e = (bits - SQRT_HALF_BITS) >> 52
     f = np.int64(bits - (e << 52)).view(np.float64) - 1.0
-    k = np.float64(e) - 54.0 if tiny else np.float64(e)
+    k: Any = np.float64(e) - 54.0 if tiny else np.float64(e)
     s = f / (2.0 + f)  # log(1 + f) = 2 artanh(s)
     z = s * s
     p = (2 / 23) * z + 2 / 21
@@ -172,9 +193,9 @@ def _log(x: Any) -> Any:
     p = p * z + 2 / 3
     h = 0.5 * f * f
     y = k * LN2_HIGH - ((h - (s * (h + p * z) + k * LN2_LOW)) - f)
-    y = -np.inf if x == 0.0 else y
-    y = np.nan if x < 0.0 else y
-    return y if (x == x and x != np.inf) else x
+    y = -math.inf if x == 0.0 else y
+    y = math.nan if x < 0.0 else y
+    return y if (x == x and x != math.inf) else x
 
 
 @inlined
@@ -185,7 +206,38 @@ def _log1p(x: Any) -> Any:
     return x if (u == 1.0 or x == np.inf) else y
 
 
+@inlined
+def _logaddexp(x: Any, y: Any) -> Any:
+    larger = max(x, y) if x == x and y == y else np.nan
+    return larger + (math.log(2) if x == y else _log1p(_exp(-abs(x - y))))
+
+
+def _of_all(f: Function) -> Function:
+    """The loop of a function; on its own it compiles in less time than within all others.
+
+    Contracted, a * b + c may be rounded once: here alone, never between two rows of a program.
+    """
+
+    @numba.njit(error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+    def loop(x: Any, out: Any, n: Any) -> None:
+        for i in range(n):
+            out[i] = f(x[i])
+
+    return loop
+
+
+@numba.njit(error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
+def _all_logaddexp(x: Any, y: Any, out: Any, n: Any) -> None:
+    for i in range(n):
+        out[i] = _logaddexp(x[i], y[i])
+
+
+_all_exp, _all_expm1, _all_log, _all_log1p = map(_of_all, (_exp, _expm1, _log, _log1p))
+_all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_of_all, (_sin, _cos, _tanh, _sigmoid))
+
+
 # -- what there is to compute ------------------------------------------------------------------------
+
 
 class Opcode(IntEnum):
     """What an instruction computes; truth values are 1 and 0."""
@@ -247,33 +299,6 @@ ARITY[[Opcode.STRONG_MULTIPLY, Opcode.GUARDED_DIVIDE, Opcode.LOGADDEXP, Opcode.A
 ARITY[Opcode.WHERE] = 3
 LANES = 8  # numbers that a processor computes at once, at most
 CHUNK = 256  # numbers, a multiple of the lanes
-
-
-@inlined
-def _logaddexp(x: Any, y: Any) -> Any:
-    larger = max(x, y) if x == x and y == y else np.nan
-    return larger + (math.log(2) if x == y else _log1p(_exp(-abs(x - y))))
-
-
-def _of_all(f: Function) -> Function:
-    """The loop of a function; on its own it compiles in less time than within all others."""
-
-    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-    def loop(x: Any, out: Any, n: Any) -> None:
-        for i in range(n):
-            out[i] = f(x[i])
-
-    return loop
-
-
-@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
-def _all_logaddexp(x: Any, y: Any, out: Any, n: Any) -> None:
-    for i in range(n):
-        out[i] = _logaddexp(x[i], y[i])
-
-
-_all_exp, _all_expm1, _all_log, _all_log1p = map(_of_all, (_exp, _expm1, _log, _log1p))
-_all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_of_all, (_sin, _cos, _tanh, _sigmoid))
 
 
 @inlined
@@ -537,7 +562,7 @@ def run_numbers(v: Any, runs: Any, code: Any, base: Any, checked: Any, scratch: 
                 out[i] = -v[a[i]]
         else:
             for at in range(start, stop, CHUNK):
-                n = min(CHUNK, np.int64(stop - at))
+                n: Any = min(CHUNK, np.int64(stop - at))
                 for i in range(n):
                     x[i] = v[a[at + np.uint64(i)]]
                 if ARITY[op] > 1:
@@ -549,10 +574,10 @@ def run_numbers(v: Any, runs: Any, code: Any, base: Any, checked: Any, scratch: 
                 _compute(op, x, y, z, found, n, (n + LANES - 1) & -LANES)
                 for i in range(n):
                     out[at + np.uint64(i)] = found[i]
+    wrong = 0
     for k in checked:
-        if v[k] != v[k]:
-            return True
-    return False
+        wrong += 1 if v[k] != v[k] else 0
+    return wrong > 0
 
 
 # -- a machine for arrays ----------------------------------------------------------------------------
@@ -574,7 +599,7 @@ class Special(IntEnum):
 
 FLOATS, BOOLS, INTS = range(3)  # the kinds of arrays: of the machine's dtype, of booleans, of 64-bit integers
 FIELDS = 9  # of an instruction
-# Where, in CPython, a tuple holds the addresses of its items, and an array that of its data: after the heads of objects.
+# Where, in CPython, a tuple has the addresses of its items, and an array that of its data: after the object's head.
 ITEMS, DATA = tuple.__basicsize__, object.__basicsize__
 WORK_LETTERS, WORK_FACTORS = 20, 24
 
@@ -614,26 +639,29 @@ def _total(x: Any, start: Any, stop: Any) -> Any:
 @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
 def _load(out: Any, found: Any, start: Any, n: Any, each: Any, count: Any) -> None:
     """Element f of a repeated array is element ``f // each % count`` of what it repeats."""
+    k, left = start // each % count, each - start % each
     done = 0
     while done < n:
-        k = (start + done) // each % count
         if each == 1:
             stop = min(n, done + count - k)
             for i in range(stop - done):
                 out[done + i] = found[k + i]
+            k = 0
         else:
-            stop = min(n, done + each - (start + done) % each)
+            stop = min(n, done + left)
+            value = found[k]
             for i in range(done, stop):
-                out[i] = found[k]
+                out[i] = value
+            k, left = k + 1 if k + 1 < count else 0, each
         done = stop
 
 
 @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
 def _fold(op: Any, total: Any, x: Any, start: Any, n: Any, each: Any, count: Any) -> None:
     """Add up (or find the largest or smallest of) what lies in the same place of an array that is repeated."""
+    k, left = start // each % count, each - start % each
     done = 0
     while done < n:
-        k = (start + done) // each % count
         if each == 1:
             stop = min(n, done + count - k)
             if op == Special.SUM:
@@ -642,8 +670,9 @@ def _fold(op: Any, total: Any, x: Any, start: Any, n: Any, each: Any, count: Any
             else:
                 for i in range(stop - done):
                     total[k + i] = _further(op, total[k + i], x[done + i])
+            k = 0
         else:
-            stop = min(n, done + each - (start + done) % each)
+            stop = min(n, done + left)
             if op == Special.SUM:
                 total[k] += _total(x, done, stop)
             else:
@@ -651,6 +680,7 @@ def _fold(op: Any, total: Any, x: Any, start: Any, n: Any, each: Any, count: Any
                 for i in range(done, stop):
                     found = _further(op, found, x[i])
                 total[k] = found
+            k, left = k + 1 if k + 1 < count else 0, each
         done = stop
 
 
@@ -725,7 +755,7 @@ def run_arrays(
     gemm
         The address of BLAS' function for products of matrices, or 0.
     work
-        The address of what it takes besides matrices: places for five numbers, the letters N and T, the factors 1 and 0.
+        The address of what that takes besides matrices: five places for numbers, the letters NT, the factors 1 and 0.
 
     Returns
     -------
@@ -756,7 +786,7 @@ def run_arrays(
                 elif op == Special.LOAD:
                     each, many = code[k, 4], code[k, 5]
                     if many > 1 or at == 0:
-                        whole = n if many > 1 else block
+                        whole = n if many > 1 else min(block, (count + LANES - 1) & -LANES)
                         out = _at(first + code[k, 1] * block * size, whole, pool)
                         found = slots[-1 - code[k, 2]]
                         if code[k, 3] == FLOATS:

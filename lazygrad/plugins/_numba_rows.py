@@ -16,30 +16,9 @@ from ._numba_machine import Opcode
 
 __all__ = ["Instructions", "NotForNumba", "instructions"]
 
-UFUNCS: dict[Any, int] = {
-    np.add: Opcode.ADD,
-    np.subtract: Opcode.SUBTRACT,
-    np.multiply: Opcode.MULTIPLY,
-    np.true_divide: Opcode.DIVIDE,
-    np.negative: Opcode.NEGATIVE,
-    np.maximum: Opcode.MAXIMUM,
-    np.minimum: Opcode.MINIMUM,
-    np.absolute: Opcode.ABSOLUTE,
-    np.fabs: Opcode.ABSOLUTE,
-    np.less: Opcode.LESS,
-    np.less_equal: Opcode.LESS_EQUAL,
-    np.equal: Opcode.EQUAL,
-    np.not_equal: Opcode.NOT_EQUAL,
-    np.power: Opcode.POWER,
-    **{
-        getattr(np, name): Opcode[name.upper()]
-        for name in ("sqrt sign floor ceil rint trunc isnan isfinite exp expm1 log log1p log2 log10 logaddexp").split()
-    },
-    **{
-        getattr(np, name): Opcode[name.upper()]
-        for name in "sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2".split()
-    },
-}
+UFUNCS: dict[Any, Any] = {
+    ufunc: op for op in Opcode if isinstance(ufunc := getattr(np, op.name.lower(), None), np.ufunc)
+} | {np.fabs: Opcode.ABSOLUTE}
 SWAPPED = {np.greater: Opcode.LESS, np.greater_equal: Opcode.LESS_EQUAL}
 OF_BOOLEANS: dict[Any, int] = {  # which are 0 and 1
     np.multiply: Opcode.MULTIPLY,
@@ -59,10 +38,8 @@ FUNCTIONS: dict[Any, int] = {
     arithmetic.guarded_divide.function: Opcode.GUARDED_DIVIDE,
     transcendental.sigmoid.function: Opcode.SIGMOID,
 }
-# Whose bits are NumPy's; of two zeros the larger is either one.
-EXACT = {Opcode.ADD, Opcode.SUBTRACT, Opcode.MULTIPLY, Opcode.DIVIDE, Opcode.NEGATIVE, Opcode.ABSOLUTE, Opcode.SQRT, Opcode.SIGN, Opcode.FLOOR, Opcode.CEIL, Opcode.RINT}
-EXACT |= {Opcode.TRUNC, Opcode.LESS, Opcode.LESS_EQUAL, Opcode.EQUAL, Opcode.NOT_EQUAL, Opcode.ISNAN, Opcode.ISFINITE, Opcode.WHERE}
-EXACT |= {Opcode.GUARDED_MULTIPLY, Opcode.STRONG_MULTIPLY, Opcode.GUARDED_DIVIDE}
+# Whose bits are not NumPy's; and of two zeros, the larger is either one.
+INEXACT = {op for op in Opcode if op >= Opcode.EXP} | {Opcode.MAXIMUM, Opcode.MINIMUM}
 
 BOOL = np.dtype(bool)
 MADE = 1 << 40  # where the places of instructions begin, until it is known how many literals there are
@@ -101,7 +78,7 @@ class Instructions:
     @property
     def exact(self) -> bool:
         """Whether all bits are those of NumPy."""
-        return EXACT.issuperset(self.ops)
+        return INEXACT.isdisjoint(self.ops)
 
     def final(self, places: Any) -> Any:
         """Places as they are now that all literals are known."""

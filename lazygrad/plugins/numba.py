@@ -1,7 +1,7 @@
 """Schedules that run in machines compiled by numba, once for all programs: ``lazygrad.compile(..., backend="numba")``.
 
-Graphs of numbers become a list of instructions. What numba compiles is generic and kept on disk, so that the next process
-does not compile again.
+A graph of numbers becomes a list of instructions, one of arrays a list of stages that are computed block by block. What
+numba compiles is generic, and kept on disk: the next process does not compile again.
 
 >>> import lazygrad as lg, numpy as np
 >>> x, y = lg.parameter(2.0, name="x"), lg.parameter(0.5, name="y")
@@ -64,9 +64,10 @@ class Numbers:
     def source(self) -> str:
         """What the machine runs, a line for each run of one opcode."""
         base = self.leaves + len(self.literals)
-        return "\n".join(
-            [f"v[{base + start}:{base + stop}] = {machine.Opcode(op).name.lower()}" for op, start, stop in self.runs.tolist()]
-        )
+        lines = []
+        for op, start, stop in self.runs.tolist():
+            lines.append(f"v[{base + start}:{base + stop}] = {machine.Opcode(op).name.lower()}")
+        return "\n".join(lines)
 
     @property
     def nbytes(self) -> int:
@@ -147,7 +148,9 @@ def _data(arrays: tuple[Any, ...]) -> int | None:
 SAMPLE = (np.empty(1),)
 KNOWN = _data(SAMPLE) == SAMPLE[0].ctypes.data  # as in CPython it is
 PLAIN = 0x101  # among the flags of an array: C-contiguous, and aligned
-SMALL_PRODUCT = 4096  # multiplications: a loop is as fast as BLAS
+SMALL_PRODUCT = 1 << 12  # multiplications: a loop is as fast as BLAS
+LARGE_PRODUCT = 1 << 21  # what else there is to compute does not matter, and NumPy's BLAS is mostly a newer one
+LARGE_ARRAY = 1 << 14  # elements: here NumPy's functions of float32 are faster, as they do without doubles
 
 
 @functools.cache
@@ -270,7 +273,9 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
     layout = laid_out(program, live, leaves, [*looks, *program.outputs], checks(program, live))
     if layout is None or (exact and not layout.exact):
         return None
-    if layout.products > SMALL_PRODUCT and not blas(layout.dtype):
+    if layout.products > (LARGE_PRODUCT if blas(layout.dtype) else SMALL_PRODUCT):
+        return None
+    if layout.dtype.itemsize == 4 and layout.slow > LARGE_ARRAY:
         return None
 
     def slot(row: int) -> int:

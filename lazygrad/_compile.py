@@ -24,7 +24,7 @@ from ._differentiator import differentiator
 from ._leaf import changes, leaf_array
 from ._log import logger
 from ._node import INEXACT, Node, _next_serial, delist, label, lock
-from ._schedule import BACKENDS, Branched, NotANumber, Schedule
+from ._schedule import BACKENDS, Branched, NotANumber, Schedule, with_numba
 from ._set import update
 from ._table import ancestors, inputs_first
 from ._traced import Traced, signature, traced
@@ -518,6 +518,8 @@ def compile(
     """
     if backend not in BACKENDS:
         raise ValueError(f"no backend is named {backend!r}: there are {', '.join(BACKENDS)}")
+    if backend == "numba":
+        with_numba(backend)  # or an error that says what to install
     if isinstance(specializations, bool) or not isinstance(specializations, int) or specializations < 1:
         raise ValueError(f"specializations must be a whole number from 1 on, not {specializations!r}")
     options = {"backend": backend, "exact": exact}

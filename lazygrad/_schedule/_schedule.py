@@ -25,7 +25,7 @@ from ._scalars import Numbers, Tape, numbers, only_numbers, taped
 from ._source import Branched, NotANumber, Straight, leaf_names, straight
 from ._steps import Steps, stepped
 
-__all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule"]
+__all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule", "with_numba"]
 
 Form = Straight | Numbers | Tape | Levels | Steps
 BACKENDS = ("auto", "numpy", "numba")

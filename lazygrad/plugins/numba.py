@@ -29,7 +29,7 @@ from .._schedule._program import Program, Shape
 from .._schedule._source import LARGE, Branched, NotANumber, checks, differs, straight, supplier
 from . import _numba_machine as machine
 from ._numba_arrays import Layout, laid_out
-from ._numba_rows import BOOL, instructions
+from ._numba_rows import BOOL, NotForNumba, instructions
 
 __all__ = ["Arrays", "Numbers", "machine_for"]
 
@@ -111,25 +111,26 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
     made = instructions(program, live, {row: k for k, (row, _) in enumerate(params)}, FLOAT)
     if made is None or (exact and not made.exact):
         return None
-    base = made.base
+    looks = [row for row, _ in program.looks]
+    try:
+        rows = [list(map(made.place, rows)) for rows in (program.outputs, looks, sorted(checks(program, live)))]
+    except NotForNumba:
+        return None
+    base = made.base  # now that all literals are known
     runs, code, order = machine.ordered(np.array(made.ops, np.int64), made.code(), base)
     moved = np.concatenate([np.arange(base), order])
-
-    def places(rows: Sequence[int]) -> Any:
-        return moved[made.final([made.place(row) for row in rows])]
-
-    looks = [row for row, _ in program.looks]
+    outputs, looked, checked = [moved[made.final(places)] for places in rows]
     return Numbers(
         len(params),
         made.literals,
         runs,
         code,
-        places(program.outputs),
+        outputs,
         [k for k, row in enumerate(program.outputs) if program.dtypes[row] == BOOL],
-        places(sorted(checks(program, live))),
+        checked,
         [
             (int(place), program.dtypes[row], differs(look))
-            for place, (row, look) in zip(places(looks), program.looks, strict=True)
+            for place, (row, look) in zip(looked, program.looks, strict=True)
         ],
     )
 

@@ -743,7 +743,8 @@ def test_the_source_stands_in_tracebacks_and_goes_with_the_schedule() -> None:
     h.name = "hidden"
     step = lg.compile(h.sum(), x, x)
     assert "# hidden" in step.schedule.source
-    assert step.schedule.steps == len(step.schedule.source.splitlines()) - 3
+    lines = [line for line in step.schedule.source.splitlines() if not line.startswith("    #")]
+    assert step.schedule.steps == len(lines) - 3
     linecache.checkcache()
     with pytest.raises(RuntimeError) as caught:
         step([7.0, 2.0])

@@ -55,6 +55,7 @@ def points_of(recipe, parameters, count=3):
 # -- numbers -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:no path leads")
 @pytest.mark.parametrize("seed", range(40))
 def test_random_graphs_of_numbers(seed):
     dag = random_dag(seed, arrays=False)
@@ -68,18 +69,17 @@ def test_a_long_graph_of_numbers():
     rng = np.random.default_rng(1)
     leaves = [lg.parameter(v) for v in rng.normal(size=7)]
     nodes = list(leaves)
+    makers = [
+        lambda a, b: a + b,
+        lambda a, b: np.tanh(a) * b,
+        lambda a, b: np.sin(a) - 0.5 * b,
+        lambda a, b: np.where(a > b, a, 0.5 * b),
+        lambda a, b: a / (b * b + 1.5),
+        lambda a, b: np.exp(-np.abs(a)) + np.log1p(b * b),
+    ]
     for _ in range(3000):
         a, b = (nodes[k] for k in rng.integers(max(0, len(nodes) - 60), len(nodes), size=2))
-        kind = rng.integers(6)
-        makers = [
-            lambda: a + b,
-            lambda: np.tanh(a) * b,
-            lambda: np.sin(a) - 0.5 * b,
-            lambda: np.where(a > b, a, 0.5 * b),
-            lambda: a / (b * b + 1.5),
-            lambda: np.exp(-np.abs(a)) + np.log1p(b * b),
-        ]
-        nodes.append(np.tanh(makers[kind]()))
+        nodes.append(np.tanh(makers[rng.integers(6)](a, b)))
     loss = sum(nodes[-60:])
     step = agree(loss, leaves, leaves, [rng.normal(size=7).tolist() for _ in range(3)], kind=plugin.Numbers, rtol=1e-10)
     found = form(step)
@@ -97,30 +97,18 @@ def test_a_constant_and_a_leaf_may_be_answers():
     assert found[3].dtype == bool
 
 
-UNARY = (
-    "negative absolute fabs sqrt sign floor ceil rint trunc isnan isfinite exp expm1 log log1p log2 log10 sin cos tan "
-    "sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh square reciprocal"
-).split()
-BINARY = (
-    "add subtract multiply divide power maximum minimum less less_equal greater greater_equal equal not_equal arctan2 "
-    "logaddexp"
-).split()
+UNARY = [ufunc for ufunc in UFUNCS if ufunc.nin == 1] + [np.square, np.reciprocal]
+BINARY = [ufunc for ufunc in UFUNCS if ufunc.nin == 2] + [np.greater, np.greater_equal]
 POINTS = [0.0, -0.0, 1.0, -1.0, 0.3, -0.7, 2.5, 1e-9, -3e-17, 40.0, -40.0, 1e-310, 1e300, 710.0, -745.5, 3e4, 1e6]
 POINTS += [np.inf, -np.inf, np.nan]
 
 
-def test_every_opcode_is_tried():
-    tried = {getattr(np, name) for name in (*UNARY, *BINARY)}
-    assert set(UFUNCS) <= tried
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("name", [*UNARY, *BINARY])
-def test_special_values(name, dtype):
-    ufunc = getattr(np, name)
+@pytest.mark.parametrize("ufunc", [*UNARY, *BINARY], ids=lambda ufunc: ufunc.__name__)
+def test_special_values(ufunc, dtype):
     with np.errstate(all="ignore"):
         points = np.array(POINTS).astype(dtype)
-        if name in UNARY:
+        if ufunc.nin == 1:
             given = [np.concatenate([points, np.linspace(-8, 8, 501).astype(dtype)])]
         else:
             given = [np.repeat(points, len(points)), np.tile(points, len(points))]
@@ -135,7 +123,7 @@ def test_special_values(name, dtype):
     else:
         np.testing.assert_array_equal(np.isnan(got), np.isnan(expected))
         np.testing.assert_allclose(got, expected, rtol=8 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_normal)
-        known = (expected == 0) & (name not in ("maximum", "minimum"))
+        known = (expected == 0) & (ufunc not in (np.maximum, np.minimum))
         np.testing.assert_array_equal(np.signbit(got[known]), np.signbit(expected[known]))
     if dtype is np.float64:
         numbers = [lg.constant(1.0) for _ in given]
@@ -257,6 +245,7 @@ def test_exact_means_the_same_bits_or_numpy():
 # -- arrays --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:no path leads")
 def test_random_graphs_of_arrays():
     machines = 0
     for seed in range(60):
@@ -325,7 +314,7 @@ def test_a_network_with_labels():
     ]
     step = agree(loss, [W, b, V, c], inputs, points, kind=plugin.Arrays)
     for wrong in (4, -1):
-        with pytest.raises(IndexError, match="labels must lie in 0..3"):
+        with pytest.raises(IndexError, match=r"labels must lie in 0\.\.3"):
             step(points[0][0], np.full(9, wrong), *points[0][2:])
     agree(loss, [W, b, V, c], inputs, points, kind=plugin.Arrays)
 

@@ -14,9 +14,9 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ._checks import NotANumber, checks
 from ._kernels import Kernel
 from ._program import Program
-from ._source import NotANumber, checks
 
 __all__ = ["Levels", "levelled"]
 
@@ -165,9 +165,9 @@ def _can_batch(program: Program, row: int) -> bool:
 
 
 def _long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tuple[dict[int, list[int]], set[int]]:
-    """Sums of many terms, one after the other: last row -> terms (-1 - row where one is taken away); and the rows between.
+    """Sums of many terms, added up one after the other: last row -> terms; and the rows between.
 
-    `seen` are rows that others than the next sum look at.
+    A term that is taken away is given as -1 - row. `seen` are rows that others than the next sum look at.
     """
     uses = [0] * len(program)
     for row in live:

@@ -15,10 +15,11 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ._checks import NotANumber, checks
 from ._floats import SPACE, expression
 from ._kernels import Kernel
 from ._program import Program
-from ._source import NotANumber, checks, compiled, kept_in_tracebacks
+from ._source import compiled, kept_in_tracebacks
 
 __all__ = ["Numbers", "Tape", "expression", "numbers", "only_numbers", "taped"]
 

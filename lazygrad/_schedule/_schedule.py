@@ -18,11 +18,14 @@ from .._context import Look
 from .._leaf import changes
 from .._node import Node
 from .._value import forward_rec
+from ._checks import Branched, NotANumber
 from ._layout import out_of_order
 from ._levels import Levels, levelled
-from ._program import Program, lowered
+from ._lowering import lowered
+from ._memory import told
+from ._program import Program
 from ._scalars import Numbers, Tape, numbers, only_numbers, taped
-from ._source import Branched, NotANumber, Straight, leaf_names, straight
+from ._source import Straight, leaf_names, straight
 from ._steps import Steps, stepped
 
 __all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule", "with_numba"]
@@ -98,7 +101,7 @@ class Schedule:
         """Make it again if a number that was written into the source has become a leaf like others."""
         self._version = changes()
         if any("number" not in i.static and i.static["leaf"] != "seed" for i in self._numbers):
-            self._ready.clear()
+            self._ready = deque()
             with collector_paused():
                 self._make()
 
@@ -141,8 +144,9 @@ class Schedule:
         return self._watched(values) if self._unguarded else self._run(values)
 
     def _run(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        ready = self._ready
         try:
-            function = self._ready.pop()  # several threads, or a call within a call, have one each
+            function = ready.pop()  # several threads, or a call within a call, have one each
         except IndexError:
             function = self._written.bound()
         try:
@@ -155,7 +159,7 @@ class Schedule:
                 raise
             raise NotANumber from None
         finally:
-            self._ready.append(function)
+            ready.append(function)
 
     def _watched(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The same where a guard is left out, of whose absence nobody must be warned."""
@@ -191,10 +195,19 @@ def _as_placed(program: Program, live: Sequence[int]) -> bool:
     return bool(out_of_order(program, live))
 
 
+def _title(program: Program) -> str:
+    """What it computes, as a sentence."""
+    found = [program.origins[row] for row in dict.fromkeys(program.outputs)]
+    named = [told(i) for i in found[:3] if i is not None]
+    more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
+    return f"Compute {', '.join(named) or 'what is known'}{more}."
+
+
 def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:
     """The program in the form that runs fastest."""
+    title = _title(program)
     if keep:
-        return straight(program, params, exact, "", keep)
+        return straight(program, params, exact, title, keep)
     live = program.live()
     rows = sum(program.kernels[row] is not None for row in live)
     if backend == "numba" or rows >= WORTH_NUMBA:
@@ -204,7 +217,7 @@ def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, ke
             return machine
     floats = not exact and not program.guarded and not program.looks and only_numbers(program, live)
     if exact and _as_placed(program, live):
-        return straight(program, params, exact, "")
+        return straight(program, params, exact, title)
     if rows > 1000 and all(math.prod(program.shapes[row]) <= 256 for row in live):
         levels = levelled(program, live, params)
         if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
@@ -214,5 +227,5 @@ def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, ke
     if rows > 3_000 and not floats and not program.looks:
         return stepped(program, live, params)
     if floats:
-        return numbers(program, live, params, "")
-    return straight(program, params, exact, "")
+        return numbers(program, live, params, title)
+    return straight(program, params, exact, title)

@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ._checks import NotANumber, checks
 from ._kernels import Kernel
 from ._program import Program, Shape
-from ._source import BY_KEYWORD, NotANumber, Writer, checks
+from ._writer import BY_KEYWORD, Writer
 
 __all__ = ["Steps", "stepped"]
 

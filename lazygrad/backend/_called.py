@@ -12,7 +12,7 @@ from .._errors import ShapeError
 from .._leaf import kept
 from .._tree import Tree, flatten, places
 from .._value import handed_out
-from ._point import Point
+from ._point import Flat, Point
 from ._prepared import Prepared
 from ._signature import Given, Signature, Slot
 
@@ -29,23 +29,16 @@ class _At:
     def __init__(self, backend: Backend, function: Callable[..., Any], arrays: list[Any], told: Statistics) -> None:
         self._backend = backend
         self._told = told
-        self._point = Point(backend, lambda *moved: self._flat(function(*moved)), arrays)
-        self._tree: Tree | None = None  # what the function returns, once it has run
+        self._trees: list[Tree] = []  # what the function returned, once it has run
+        self._point = Point(backend, _flat(backend, function, self._trees), arrays)
         self._found: dict[tuple[str, int], Any] = {}
         self._values: list[Any] | None = None
-
-    def _flat(self, out: Any) -> list[Any]:
-        self._tree = flatten(out)
-        return [
-            self._backend.array(leaf) if isinstance(leaf, (int, float, complex)) else leaf for leaf in self._tree.leaves
-        ]
 
     @property
     def out(self) -> Tree:
         """What the function returns."""
         self._outs()
-        assert self._tree is not None
-        return self._tree
+        return self._trees[0]
 
     def slots(self) -> list[Slot]:
         """What came out; whoever asks wants a derivative, so that the function is linearised at once."""
@@ -125,6 +118,16 @@ class _At:
         return [_fitted(name, answer, a) for answer, a in zip(made, like, strict=True)]
 
 
+def _flat(backend: Backend, function: Callable[..., Any], trees: list[Tree]) -> Flat:
+    """The same function with a list of arrays as its result, whose structure it notes."""
+
+    def flat(*moved: Any) -> list[Any]:
+        trees[:] = [flatten(function(*moved))]
+        return [backend.array(out) if isinstance(out, (int, float, complex)) else out for out in trees[0].leaves]
+
+    return flat
+
+
 def _fitted(name: str, answer: Any, like: Any) -> Any:
     array = np.asarray(answer)
     if array.shape != like.shape:
@@ -171,17 +174,18 @@ class PreparedCalls(Prepared):
                 self._present = known
                 return self._remember(known, at)
         self._present = given = given.copied()
-        wanted = self.signature.wanted
+        # None of it leads back to us, so that a point goes when it is forgotten, without the garbage collector.
+        signature, function, kwargs, wanted = self.signature, self._function, self._kwargs, self.signature.wanted
         constant = [
             leaf if slot.dtype is None or k in wanted else self._backend.array(leaf)
-            for k, (leaf, slot) in enumerate(zip(given.leaves, self.signature.slots, strict=True))
+            for k, (leaf, slot) in enumerate(zip(given.leaves, signature.slots, strict=True))
         ]
 
         def moved(*arrays: Any) -> Any:
             leaves = list(constant)
             for k, array in zip(wanted, arrays, strict=True):
                 leaves[k] = array
-            return self._function(*self.signature.arguments(leaves), **self._kwargs)
+            return function(*signature.arguments(leaves), **kwargs)
 
         at = _At(self._backend, moved, [np.asarray(given.leaves[k]) for k in wanted], self.statistics)
         return self._remember(given, at)

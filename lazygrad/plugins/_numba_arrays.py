@@ -172,6 +172,9 @@ class Stage(Instructions):
         if kernel.kind == "matmul":
             self.product(row, *args)
             return
+        if kernel.name == "transpose":
+            self.turn(row, args[0])
+            return
         if kernel.kind == "sum" and math.prod(program.shapes[args[0]]) > 1:
             self.fold(row, kernel, args[0])
             return
@@ -244,6 +247,14 @@ class Stage(Instructions):
         left, right = -1 - layout.slot(a), -1 - layout.slot(b)
         self.lines.append((Special.DOT, -1 - layout.slot(row), left, right, rows, inner, columns, turned))
 
+    def turn(self, row: int, of: int) -> None:
+        """A transposed matrix, where not only products take it."""
+        layout = self.layout
+        shape = self.program.shapes[of]
+        if len(shape) != 2 or self.program.dtypes[of] != self.dtype:
+            raise NotForNumba
+        self.lines.append((Special.TURN, -1 - layout.slot(row), -1 - layout.slot(of), *shape))
+
     def pick(self, row: int, kernel: Kernel) -> None:
         """One element of each row of a matrix."""
         program, layout = self.program, self.layout
@@ -307,6 +318,7 @@ PLACES: dict[int, Sequence[int]] = {
     Special.NAN: (1,),
     Special.LABELS: (),
     Special.DOT: (),
+    Special.TURN: (),
 }  # fields that may be values
 
 
@@ -325,9 +337,9 @@ INSTEAD = ("reshape", "squeeze", "expand_dims")  # views that show all elements 
 def _shows_all(program: Program, row: int, kernel: Kernel) -> bool:
     if math.prod(program.shapes[row]) != math.prod(program.shapes[program.args[row][0]]):
         return False
-    if kernel.function is None or kernel.name != "getitem":
+    if kernel.name != "getitem":
         return kernel.name in INSTEAD
-    return all(k is None or k is Ellipsis or k == slice(None) for k in kernel.static["key"])
+    return all(not isinstance(k, slice) or k.step is None or k.step > 0 for k in kernel.static["key"])
 
 
 def laid_out(
@@ -360,6 +372,11 @@ def _lay_out(layout: Layout, live: Sequence[int], results: Sequence[int], checke
     rows_of: dict[tuple[int, int, int], list[int]] = {}
     after: dict[int, int] = {}  # the first turn in which others can read the row's array
     wanted: set[int] = set()
+    read = set(results)  # by others than products of matrices, which take what they are transposes of
+    for row in live:
+        kernel = kernels[row]
+        if kernel is not None and kernel.kind != "matmul":
+            read.update(program.args[row])
     for row in live:
         kernel = kernels[row]
         if kernel is None:
@@ -369,7 +386,7 @@ def _lay_out(layout: Layout, live: Sequence[int], results: Sequence[int], checke
         if kernel.kind == "view" and _shows_all(program, row, kernel):
             layout.same[row] = args[0]
             continue
-        if kernel.kind == "view" and kernel.name == "transpose" and len(shapes[row]) == 2:
+        if kernel.kind == "view" and kernel.name == "transpose" and len(shapes[row]) == 2 and row not in read:
             layout.turned[row] = of = layout.root(args[0])
             after[row] = after[of]
             wanted.add(of)
@@ -386,9 +403,10 @@ def _lay_out(layout: Layout, live: Sequence[int], results: Sequence[int], checke
             layout.stages.append((len(layout.code) - 1, len(layout.code), 1))
             continue
         roots = [layout.root(a) for a in args]
-        product = row if kernel.kind == "matmul" else -1
-        alone = kernel.kind == "matmul" or kernel.function is indexing.getitem.function
-        size = 1 if kernel.kind == "matmul" else math.prod(shapes[args[0] if kernel.kind == "sum" else row])
+        whole = kernel.kind == "matmul" or kernel.name == "transpose"  # not block by block
+        product = row if whole else -1
+        alone = whole or kernel.function is indexing.getitem.function
+        size = 1 if whole else math.prod(shapes[args[0] if kernel.kind == "sum" else row])
         turn = 0
         for root in roots:
             known = stage_of.get(root)
@@ -401,8 +419,6 @@ def _lay_out(layout: Layout, live: Sequence[int], results: Sequence[int], checke
         wanted.update([root for root in roots if alone or stage_of.get(root) != key])
     for row in results:
         root = layout.root(row)
-        if root in layout.turned:
-            raise NotForNumba
         wanted.add(root)
         if root not in layout.results and kernels[root] is not None:
             layout.results.append(root)

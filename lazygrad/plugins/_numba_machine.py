@@ -262,32 +262,33 @@ class Opcode(IntEnum):
     NOT_EQUAL = 17
     ISNAN = 18
     ISFINITE = 19
-    WHERE = 20
-    GUARDED_MULTIPLY = 21
-    STRONG_MULTIPLY = 22
-    GUARDED_DIVIDE = 23
-    EXP = 24
-    EXPM1 = 25
-    LOG = 26
-    LOG1P = 27
-    SIN = 28
-    COS = 29
-    TANH = 30
-    SIGMOID = 31
-    LOGADDEXP = 32
-    LOG2 = 33
-    LOG10 = 34
-    TAN = 35
-    SINH = 36
-    COSH = 37
-    ARCSIN = 38
-    ARCCOS = 39
-    ARCTAN = 40
-    ARCSINH = 41
-    ARCCOSH = 42
-    ARCTANH = 43
-    ARCTAN2 = 44
-    POWER = 45
+    ISINF = 20
+    WHERE = 21
+    GUARDED_MULTIPLY = 22
+    STRONG_MULTIPLY = 23
+    GUARDED_DIVIDE = 24
+    EXP = 25
+    EXPM1 = 26
+    LOG = 27
+    LOG1P = 28
+    SIN = 29
+    COS = 30
+    TANH = 31
+    SIGMOID = 32
+    LOGADDEXP = 33
+    LOG2 = 34
+    LOG10 = 35
+    TAN = 36
+    SINH = 37
+    COSH = 38
+    ARCSIN = 39
+    ARCCOS = 40
+    ARCTAN = 41
+    ARCSINH = 42
+    ARCCOSH = 43
+    ARCTANH = 44
+    ARCTAN2 = 45
+    POWER = 46
 
 
 COUNT = len(Opcode)
@@ -367,6 +368,9 @@ def _compute(op: Any, x: Any, y: Any, z: Any, out: Any, n: Any, m: Any) -> None:
     elif op == Opcode.ISFINITE:
         for i in range(m):
             out[i] = 1.0 if abs(x[i]) < np.inf else 0.0
+    elif op == Opcode.ISINF:
+        for i in range(m):
+            out[i] = 1.0 if abs(x[i]) == np.inf else 0.0
     elif op == Opcode.WHERE:
         for i in range(m):
             a, b = x[i], y[i]  # both are loaded, so that eight can be chosen at a time
@@ -595,6 +599,7 @@ class Special(IntEnum):
     NAN = 106  # from
     LABELS = 107  # of, how many, how many classes
     DOT = 108  # to, left, right, rows, inner, columns, which of the two are transposed
+    TURN = 109  # to, from, rows, columns
 
 
 FLOATS, BOOLS, INTS = range(3)  # the kinds of arrays: of the machine's dtype, of booleans, of 64-bit integers
@@ -838,6 +843,13 @@ def run_arrays(
                     for i in range(code[k, 2]):
                         if labels[i] < 0 or labels[i] >= code[k, 3]:
                             return 2
+                elif op == Special.TURN:
+                    rows, columns = code[k, 3], code[k, 4]
+                    out = _at(slots[-1 - code[k, 1]], rows * columns, pool)
+                    x = _at(slots[-1 - code[k, 2]], rows * columns, pool)
+                    for i in range(rows):
+                        for j in range(columns):
+                            out[j * rows + i] = x[i * columns + j]
                 else:
                     rows, inner, columns = code[k, 4], code[k, 5], code[k, 6]
                     to, a, b = slots[-1 - code[k, 1]], slots[-1 - code[k, 2]], slots[-1 - code[k, 3]]

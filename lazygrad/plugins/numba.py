@@ -25,8 +25,10 @@ import attrs
 import numpy as np
 from numba.extending import get_cython_function_address
 
+from .._schedule._checks import Branched, NotANumber, checks, differs
+from .._schedule._memory import LARGE
 from .._schedule._program import Program, Shape
-from .._schedule._source import LARGE, Branched, NotANumber, checks, differs, straight, supplier
+from .._schedule._source import straight, supplier
 from . import _numba_machine as machine
 from ._numba_arrays import Layout, laid_out
 from ._numba_rows import BOOL, NotForNumba, instructions
@@ -169,8 +171,9 @@ class Arrays:
     """A program on arrays, as stages for the machine."""
 
     layout: Layout
-    outputs: list[tuple[int, Shape]]  # which slot, and the shape
+    outputs: list[tuple[int, Shape]]  # which of leaves, results and literals, and in which shape
     looks: list[tuple[int, Callable[[Any], bool]]]
+    literals: tuple[Any, ...]
     careful: Callable[[], Callable[..., tuple[Any, ...]]]
 
     @property
@@ -204,7 +207,7 @@ class Arrays:
 
     def bound(self) -> Callable[..., tuple[Any, ...]]:
         """The function, with arrays of its own: one call at a time."""
-        layout, outputs, looks = self.layout, self.outputs, self.looks
+        layout, outputs, looks, literals = self.layout, self.outputs, self.looks, self.literals
         dtype, block = layout.dtype, self.block
         kept: list[Any] = []
         slots = np.zeros(len(layout.kinds), np.int64)
@@ -234,7 +237,7 @@ class Arrays:
 
         def schedule(_: list[Any], *values: Any) -> tuple[Any, ...]:
             plain = [v if v.__class__ is np.ndarray and v.flags.num & PLAIN == PLAIN else _plain(v) for v in values]
-            arrays = (*plain, *[make() for make in supply])
+            arrays = (*plain, *[make() for make in supply], *literals)
             wrong = run(slots, given, id(arrays), stages, code, pool, block, gemm, at)
             if wrong == 1:
                 raise NotANumber
@@ -245,7 +248,8 @@ class Arrays:
                     raise Branched
             if simple:
                 return arrays[leaves:]
-            return tuple([(arrays[k] if k >= leaves else arrays[k].copy()).reshape(shape) for k, shape in outputs])
+            own = range(leaves, given)
+            return tuple([(arrays[k] if k in own else arrays[k].copy()).reshape(shape) for k, shape in outputs])
 
         simple = outputs == [(leaves + k, layout.program.shapes[row]) for k, row in enumerate(layout.results)]
         return partial(schedule, kept)  # which live as long as their addresses are known
@@ -279,15 +283,20 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
     if layout.dtype.itemsize == 4 and layout.slow > LARGE_ARRAY:
         return None
 
-    def slot(row: int) -> int:
-        return layout.slots[layout.root(row)]
+    literals: list[Any] = []  # among the answers
 
-    if any(slot(row) >= len(leaves) + len(layout.results) for row in [*looks, *program.outputs]):
-        return None  # a literal
+    def which(row: int) -> int:
+        root = layout.root(row)
+        if root not in program.literals:
+            return layout.slots[root]
+        literals.append(program.literals[root])
+        return len(leaves) + len(layout.results) + len(literals) - 1
+
     return Arrays(
         layout,
-        [(slot(row), program.shapes[row]) for row in program.outputs],
-        [(slot(row), differs(look)) for row, look in program.looks],
+        [(which(row), program.shapes[row]) for row in program.outputs],
+        [(which(row), differs(look)) for row, look in program.looks],
+        tuple(literals),
         lambda: straight(program, params, exact, "").bound(),
     )
 

@@ -16,7 +16,8 @@ from ._local import local_jacobian
 from . import engines, paths
 
 # a question that is asked again and again
-from ._compile import Compiled, CompileStatistics, compile
+from ._compile import compile
+from ._compiled import Compiled, CompileStatistics
 
 # function transforms
 from ._transforms import elementwise_grad, grad, value_and_grad, vjp

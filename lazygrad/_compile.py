@@ -8,8 +8,6 @@ way, get a schedule of their own; a bounded number is kept.
 from __future__ import annotations
 
 import copy
-import math
-import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -19,184 +17,18 @@ import numpy as np
 
 from ._call import Argnums, positions, title
 from ._checks import check_node, check_target, check_wrt, each, resolved
+from ._compiled import FLOAT, Compiled, Special, as_input, given_out
 from ._contributions import follow
 from ._differentiator import differentiator
-from ._leaf import changes, leaf_array
-from ._log import logger
+from ._leaf import changes
 from ._node import INEXACT, Node, _next_serial, delist, label, lock
-from ._schedule import BACKENDS, Branched, NotANumber, Schedule, with_numba
+from ._schedule import BACKENDS, Branched, with_numba
 from ._set import update
 from ._table import ancestors, inputs_first
-from ._traced import Traced, signature, traced
+from ._traced import signature, traced
 from ._tree import Tree, flatten, leaves, map_tree
 
-__all__ = ["CompileStatistics", "Compiled", "compile"]
-
-
-@attrs.define
-class CompileStatistics:
-    """What a compiled question has done so far.
-
-    Attributes
-    ----------
-    calls
-        How often it was called.
-    specialisations
-        How many schedules were made: for other shapes and dtypes, and for other branches.
-    evicted
-        How many of them were given up for newer ones.
-    guarded
-        How many calls met a nan that a guard keeps out, and so took the schedule with guards.
-
-    Examples
-    --------
-    >>> import lazygrad as lg
-    >>> cube = lg.compile(lambda x: x**3, wrt=0)
-    >>> cube(2.0), cube(3.0)
-    ((array(8.), array(12.)), (array(27.), array(27.)))
-    >>> cube.statistics
-    CompileStatistics(calls=2, specialisations=1, evicted=0, guarded=0)
-    """
-
-    calls: int = 0
-    specialisations: int = 0
-    evicted: int = 0
-    guarded: int = 0
-
-
-@attrs.define(eq=False)
-class _Special:
-    """One specialisation: nodes for arguments of certain shapes and dtypes, and their schedules."""
-
-    roots: Sequence[Node]
-    inputs: Sequence[Node]
-    kinds: Any  # shape and dtype of each of the arguments it takes; None where these do not tell all
-    options: Mapping[str, Any]
-    looks: Sequence[Any] = ()
-    before: float = math.inf  # serial of the first node of a trace
-    twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
-    trace: Traced | None = None  # of a function
-    statics: Sequence[Any] = ()  # leaves of the arguments to differentiate by, where they are no numbers
-    plain: Schedule = attrs.field(init=False)
-    careful: Schedule | None = attrs.field(init=False, default=None)
-    failures: int = attrs.field(init=False, default=0)
-
-    @property
-    def floats(self) -> bool:
-        """Whether there are Python's floats among the arguments."""
-        return self.kinds is not None and float in self.kinds
-
-    def __attrs_post_init__(self) -> None:
-        self.plain = self.schedule(guarded=False)
-
-    def schedule(self, guarded: bool) -> Schedule:
-        """A schedule; with guards on request."""
-        special = {"looks": self.looks, "before": self.before, "twins": self.twins, **self.options}
-        return Schedule(self.roots, self.inputs, guarded=guarded, **special)
-
-    def run(self, values: Sequence[Any], statistics: CompileStatistics) -> tuple[Any, ...]:
-        """The values of the roots."""
-        if self.options["exact"]:  # sums are added up in the order of memory, which is the leaves'
-            values = [v if v.__class__ is not np.ndarray or v.flags.c_contiguous else v.copy() for v in values]
-        if self.failures < 3:  # where guards are always needed, do not try without
-            try:
-                found = self.plain(values)
-            except NotANumber:
-                self.failures += 1
-            else:
-                self.failures = 0
-                return found
-        statistics.guarded += 1
-        if self.careful is None:
-            self.careful = self.schedule(guarded=True)
-        return self.careful(values)
-
-
-@attrs.define(eq=False, repr=False)
-class Compiled:
-    """A compiled question; `lazygrad.compile` makes them.
-
-    Attributes
-    ----------
-    statistics
-        How often it was called, and how many schedules that took.
-    schedule
-        The one that ran last: ``.source`` is its generated source, ``.steps`` and ``.nbytes`` tell its size.
-
-    Examples
-    --------
-    >>> import lazygrad as lg
-    >>> x = lg.parameter(2.0, name="x")
-    >>> cube = lg.compile(lg.adjoint(x**3, x), inputs=[x])
-    >>> cube(3.0)
-    array(27.)
-    >>> cube
-    <compiled adjoint#..., 1 calls, 1 schedules>
-    """
-
-    name: str
-    options: Mapping[str, Any]
-    limit: int
-    statistics: CompileStatistics = attrs.field(factory=CompileStatistics, init=False)
-    _made: dict[Hashable, list[_Special]] = attrs.field(factory=dict, init=False)  # oldest signature first
-    _last: _Special | None = attrs.field(default=None, init=False)
-    _version: int = attrs.field(factory=changes, init=False)
-    _guard: threading.RLock = attrs.field(factory=threading.RLock, init=False)
-
-    @property
-    def schedule(self) -> Schedule:
-        """The schedule that ran last."""
-        if self._last is None:
-            raise ValueError(f"{self!r} has not been called yet, and has no schedule")
-        return self._last.careful if self._last.failures > 2 and self._last.careful else self._last.plain
-
-    def __repr__(self) -> str:
-        return f"<compiled {self.name}, {self.statistics.calls} calls, {self.statistics.specialisations} schedules>"
-
-    def _review(self) -> None:
-        """Give up what was made for leaves that have changed in more than their value."""
-        with self._guard:
-            self._version = changes()
-            for key, made in list(self._made.items()):
-                made[:] = [special for special in made if special.plain.fits()]
-                if not made:
-                    del self._made[key]
-            if not any(self._last is special for made in self._made.values() for special in made):
-                self._last = None
-
-    def _kept(self, key: Hashable, made: _Special) -> _Special:
-        """Enter a specialisation, in place of the oldest if there are too many."""
-        self.statistics.specialisations += 1
-        while sum(map(len, self._made.values())) >= self.limit:
-            oldest = next(iter(self._made))
-            self._made[oldest].pop(0)
-            if not self._made[oldest]:
-                del self._made[oldest]
-            self.statistics.evicted += 1
-        self._made.setdefault(key, []).append(made)
-        logger.debug("%r: a schedule for %s", self, made.kinds)
-        return made
-
-
-def _array(value: Any, leaf: Node) -> Any:
-    """An argument as an array, or a number where it has no axes."""
-    if value.__class__ is not np.ndarray or value.dtype.kind not in "biufc" or not value.dtype.isnative:
-        value = leaf_array(value, leaf.static["leaf"], like=leaf.dtype)
-    return value if value.ndim else value[()]
-
-
-def _handed_out(value: Any) -> Any:
-    """A result as the caller gets it: a read-only array."""
-    if value.__class__ is not np.ndarray:
-        value = np.asarray(value)
-    elif value.nbytes >= KEPT:  # its memory is used again when the caller has dropped it
-        value = value.view()
-    value.setflags(write=False)
-    return value
-
-
-FLOAT = np.dtype(float)
-KEPT = 1 << 16
+__all__ = ["compile"]
 
 
 @attrs.define(eq=False, repr=False)
@@ -242,14 +74,14 @@ class CompiledNodes(Compiled):
             elif dtype is FLOAT and not shape and value.__class__ in (float, FLOAT.type):
                 values.append(FLOAT.type(value))
             else:
-                values.append(_array(value, leaf))
+                values.append(as_input(value, leaf))
                 alike = alike and values[-1].shape == shape and values[-1].dtype == dtype
         if not alike:
             special = self._special([(v.shape, v.dtype) for v in values], values)
         return self._answer(special.run(values, statistics))
 
     def _answer(self, found: tuple[Any, ...]) -> Any:
-        results = [_handed_out(r) for r in found]
+        results = [given_out(r) for r in found]
         count = len(self.targets.leaves)
         if self._plain:
             return results[0], results[1:]
@@ -276,7 +108,7 @@ class CompiledNodes(Compiled):
             values[k] = value
         return tuple(values)
 
-    def _special(self, kinds: list[Any], values: Sequence[Any]) -> _Special:
+    def _special(self, kinds: list[Any], values: Sequence[Any]) -> Special:
         """The specialisation for these shapes and dtypes."""
         with self._guard, lock:
             key = tuple(kinds)
@@ -297,11 +129,11 @@ class CompiledNodes(Compiled):
                 roots += leaves(each(wrt, adjoint))
         return roots
 
-    def _own(self) -> _Special:
+    def _own(self) -> Special:
         roots = self._roots(self.targets.leaves, self.wrt)
-        return _Special(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
+        return Special(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
 
-    def _copy(self, values: Sequence[Any]) -> _Special:
+    def _copy(self, values: Sequence[Any]) -> Special:
         """The same for arguments of other shapes or dtypes: on a copy of the graph, whose leaves take them."""
         memo: dict[int, Any] = {}
         originals = self.targets.leaves
@@ -312,7 +144,7 @@ class CompiledNodes(Compiled):
         below = [i for target in originals for i in ancestors(target) if i.op is None]
         twins = {memo[id(i)].serial: i for i in below}
         kinds = [(i.shape, i.dtype) for i in inputs]
-        return _Special(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
+        return Special(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
 
 
 @attrs.define(eq=False, repr=False)
@@ -372,10 +204,10 @@ class CompiledFunction(Compiled):
         chosen, _ = positions(self.function, self.argnums, len(args))
         return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
 
-    def _values(self, special: _Special, given: list[Any]) -> list[Any]:
+    def _values(self, special: Special, given: list[Any]) -> list[Any]:
         assert special.trace is not None
         stands = special.trace.leaves
-        return [_array(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
+        return [as_input(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
 
     def _traced(
         self,
@@ -384,7 +216,7 @@ class CompiledFunction(Compiled):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
-    ) -> _Special:
+    ) -> Special:
         with self._guard, lock:
             before = _next_serial()
             trace = traced(self.function, argnums, args, kwargs)
@@ -398,7 +230,7 @@ class CompiledFunction(Compiled):
             kinds: Any = [_kind(a) for a in args]
             if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
                 kinds = None
-            special = _Special(
+            special = Special(
                 roots,
                 inputs,
                 kinds,
@@ -413,10 +245,10 @@ class CompiledFunction(Compiled):
             self._last = special
             return special
 
-    def _answer(self, special: _Special, results: Sequence[Any]) -> Any:
+    def _answer(self, special: Special, results: Sequence[Any]) -> Any:
         trace = special.trace
         assert trace is not None
-        found = iter([_handed_out(r) for r in results])
+        found = iter([given_out(r) for r in results])
         value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
         if self.argnums is None:
             return value

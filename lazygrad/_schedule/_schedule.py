@@ -200,7 +200,8 @@ def _title(program: Program) -> str:
     found = [program.origins[row] for row in dict.fromkeys(program.outputs)]
     named = [told(i) for i in found[:3] if i is not None]
     more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
-    return f"Compute {', '.join(named) or 'what is known'}{more}."
+    title = f"Compute {', '.join(named) or 'what is known'}{more}."
+    return title.replace("\\", "/").replace('"', "'")  # it goes into a docstring
 
 
 def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:

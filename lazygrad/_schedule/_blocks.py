@@ -18,8 +18,8 @@ from ._program import Program, Shape, run
 
 __all__ = ["BLOCK", "Chain", "blocked"]
 
-BLOCK = 1 << 18  # bytes of one array in a block
-LEAST = 4  # blocks, and so many rows that compute: below that a chain is left as it is
+BLOCK = 1 << 17  # bytes of one array in a block
+LEAST = 4  # rows that compute: a chain of fewer is left as it is
 
 
 @attrs.define(eq=False, repr=False)
@@ -60,7 +60,7 @@ def blocked(program: Program, live: Sequence[int], exact: bool, checked: set[int
     turn = [0] * len(program)  # of a row in a chain: when the chain runs; of others: after which chains
     for row in live:
         shape = _links(program, row, exact)
-        if shape is not None and math.prod(shape) * 8 >= LEAST * BLOCK:
+        if shape is not None and math.prod(shape) * 8 >= 8 * BLOCK:  # at least so many blocks
             turn[row] = max([turn[a] + _waits(program, chain_of, a, shape) for a in program.args[row]])
             chain_of[row] = shape, turn[row]
         else:

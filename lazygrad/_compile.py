@@ -20,6 +20,7 @@ from ._checks import check_node, check_target, check_wrt, each, resolved
 from ._compiled import FLOAT, Compiled, Special, as_input, given_out
 from ._contributions import follow
 from ._differentiator import differentiator
+from ._errors import ShapeError
 from ._leaf import changes
 from ._node import INEXACT, Node, _next_serial, delist, label, lock
 from ._schedule import BACKENDS, Branched, with_numba
@@ -74,11 +75,18 @@ class CompiledNodes(Compiled):
             elif dtype is FLOAT and not shape and value.__class__ in (float, FLOAT.type):
                 values.append(FLOAT.type(value))
             else:
-                values.append(as_input(value, leaf))
+                values.append(self._input(len(values), value, leaf))
                 alike = alike and values[-1].shape == shape and values[-1].dtype == dtype
         if not alike:
             special = self._special([(v.shape, v.dtype) for v in values], values)
         return self._answer(special.run(values, statistics))
+
+    def _input(self, k: int, value: Any, leaf: Node) -> Any:
+        try:
+            return as_input(value, leaf)
+        except (TypeError, ValueError) as error:
+            name = self.names[k] or label(leaf)
+            raise type(error)(f"the value of input {name!r} of {self!r}: {error}") from None
 
     def _answer(self, found: tuple[Any, ...]) -> Any:
         results = [given_out(r) for r in found]
@@ -140,7 +148,11 @@ class CompiledNodes(Compiled):
         targets, wrt, inputs = copy.deepcopy((originals, self.wrt, self.inputs), memo)
         for node in targets:
             follow(node)
-        update(dict(zip(inputs, values, strict=True)))
+        try:
+            update(dict(zip(inputs, values, strict=True)))
+        except ShapeError as error:
+            shapes = ", ".join(f"{i.name or label(i)} {np.shape(v)}" for i, v in zip(self.inputs, values, strict=True))
+            raise ShapeError(f"{self!r} does not fit inputs of shapes {shapes}: {error}") from None
         below = [i for target in originals for i in ancestors(target) if i.op is None]
         twins = {memo[id(i)].serial: i for i in below}
         kinds = [(i.shape, i.dtype) for i in inputs]
@@ -301,12 +313,14 @@ def compile(
         The leaves that get other values with each call: a leaf, or a list, tuple or dict of them. All others are
         read from the graph, as they are at the time of the call. Of a function, its arguments are the inputs.
     backend
-        ``"numpy"``, ``"numba"`` (an extra) for graphs of numbers and long chains, or ``"auto"``: numba where it is
-        installed and made for the graph.
+        ``"numpy"``, ``"numba"`` (extra ``jit``) for graphs of numbers, and arrays of one precision with elementwise
+        ops, sums over axes and small products of matrices (the first use compiles for some ten seconds, and keeps that
+        on disk; what numba does not know is NumPy's all the same), or ``"auto"``: numba, where it is installed, for
+        programs of 2 000 rows and more.
     exact
-        Whether results must be those of the memo walk bit for bit. Otherwise three things may differ in the last
-        bits: sums of large arrays and over rows are added up in another order, functions of single numbers are those
-        of Python's `math`, and numba has functions of its own.
+        Whether results must be those of the memo walk bit for bit (but for the sign of a nan). Otherwise three things
+        may differ in the last bits: sums of large arrays and over rows are added up in another order, functions of
+        single numbers are those of Python's `math`, and numba has functions of its own.
     specializations
         How many schedules are kept: one for each combination of shapes and dtypes, and for each way that the branches
         of a function go.
@@ -358,6 +372,9 @@ def compile(
     if callable(targets) and not isinstance(targets, Node):
         if leaves(inputs):
             raise TypeError("the inputs of a function are its arguments: compile it without `inputs`")
+        whole = [isinstance(k, (int, np.integer)) for k in (wrt if isinstance(wrt, (tuple, list)) else [wrt])]
+        if wrt is not None and not all(whole):
+            raise TypeError(f"wrt of a function names positional arguments, an int or several, not {wrt!r}")
         return CompiledFunction(title(targets), options, specializations, function=targets, argnums=wrt)
     tree = flatten(targets)
     for target in tree.leaves:
@@ -367,7 +384,8 @@ def compile(
         each(wrt, check_wrt)
         for target in tree.leaves:
             check_target(target)
-    given = flatten(inputs)
+    named = tree.leaves and any(isinstance(i, str) for i in leaves(inputs))
+    given = flatten(resolved(inputs, tree.leaves[0]) if named else inputs)
     names = [i.name if isinstance(i, Node) else None for i in given.leaves]
     if isinstance(inputs, Mapping) and len(inputs) == len(given.leaves):
         names = [str(name) for name in inputs]

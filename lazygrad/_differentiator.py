@@ -277,7 +277,7 @@ class Differentiator:
         memo = self._memo
         adjoints = [memo.adjoints.get(i.serial) for i in leaves(nodes)]
         if memo.plans is None:
-            memo.plans = Plans()
+            memo.plans = Plans(memo.mirror)
         memo.plans.compute([a for a in adjoints if a is not None])
 
     def _answers(self, engine: str, nodes: Any) -> Callable[[Node], Any]:

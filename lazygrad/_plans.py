@@ -24,8 +24,8 @@ from ._schedule import Schedule
 
 __all__ = ["Plans"]
 
-ASKED = 3  # times that a question is answered by the walk first
-KEPT = 16  # questions
+ASKED = 3  # the time at which a question that finds the same nodes stale gets a plan; and failures that end one
+KEPT = 256  # questions
 VARIANTS = 4  # sets of stale nodes for each
 LONGEST = 2000  # nodes; beyond that the walk costs less than making a plan
 
@@ -77,6 +77,7 @@ class _Plan:
 @attrs.define(eq=False)
 class _Question:
     asked: int = 0
+    too_long: bool = False
     plans: list[_Plan] = attrs.field(factory=list)
 
 
@@ -84,28 +85,33 @@ class _Question:
 class Plans:
     """The plans of one target's questions."""
 
-    known: dict[tuple[int, ...], _Question] = attrs.field(factory=dict)
+    mirror: Node  # that stands for the target
+    known: dict[tuple[int, ...], _Question] = attrs.field(factory=dict)  # the last asked one last
 
     def compute(self, roots: Sequence[Node]) -> None:
         """Compute what is missing of these adjoints, if there is a plan for it; else leave it to the walk."""
         stale = [i for i in roots if i._value is None]
         if not stale:
             return
+        original = self.mirror.op.mirrors
+        if original is not None and original._value is not None:  # what the mirror would show
+            self.mirror._value = original._value
         key = tuple([i.serial for i in stale])
-        question = self.known.get(key)
+        question = self.known.pop(key, None)
         if question is None:
+            question = _Question()
             if len(self.known) >= KEPT:
                 del self.known[next(iter(self.known))]
-            question = self.known[key] = _Question()
+        self.known[key] = question
         for plan in question.plans:
             if plan.failures < ASKED and plan.fits():
                 plan.run()
                 return
         question.asked += 1
-        if question.asked >= ASKED and len(question.plans) < VARIANTS:
+        if question.asked >= ASKED and len(question.plans) < VARIANTS and not question.too_long:
             made = _made(stale)
             if made is None:
-                question.asked = -(10**9)
+                question.too_long = True
             else:
                 question.plans.append(made)
                 made.run()
@@ -127,12 +133,12 @@ def _made(roots: Sequence[Node]) -> _Plan | None:
         demand(root, missing, lambda i: stale.__setitem__(i.serial, i))
     if len(stale) > LONGEST:
         return None
-    nodes = list(stale.values())
-    for i in nodes:
+    nodes: list[Node] = []
+    for i in stale.values():
         original = i.op.mirrors
-        if original is not None:  # a mirror shows its original's value
-            stale.setdefault(original.serial, original)
-    nodes = list(stale.values())
+        if original is not None and original._value is None and original.serial not in stale:
+            nodes.append(original)  # whose value a mirror shows
+        nodes.append(i)
     logger.debug("a plan for %d nodes below %r", len(nodes), roots[0])
     schedule = Schedule(nodes, (), exact=True, backend="numpy", boundary=list(fresh.values()), keep=True)
     schedule.roots = ()

@@ -23,7 +23,7 @@ from ._log import logger
 from ._memo import recorders
 from ._node import Node, by_serial, consumer_refs, install, living_consumers, lock
 
-__all__ = ["dependents", "invalidate", "update"]
+__all__ = ["dependents", "invalidate", "same_bytes", "update"]
 
 
 def invalidate(i: Node) -> None:
@@ -52,7 +52,7 @@ def invalidate(i: Node) -> None:
 SMALL = 1 << 14  # bytes, up to which a copy costs less than to look at them in place
 
 
-def _same(old: Any, new: np.ndarray[Any, Any]) -> bool:
+def same_bytes(old: Any, new: np.ndarray[Any, Any]) -> bool:
     """Whether two values are the same bytes: -0.0 differs from 0.0, and nan equals itself."""
     if old.shape != new.shape or old.dtype != new.dtype:
         return False
@@ -113,7 +113,7 @@ def _set(self: Node, value: Any) -> None:
     """
     new = _acceptable(self, value)
     with lock:
-        if not _same(self._value, new):
+        if not same_bytes(self._value, new):
             _change([(self, new)])
 
 
@@ -146,7 +146,7 @@ def update(values: Mapping[Node, Any]) -> None:
         raise TypeError("update takes a mapping from leaves to their new values")
     changes = [(leaf, _acceptable(leaf, value)) for leaf, value in values.items()]
     with lock:
-        _change([(leaf, new) for leaf, new in changes if not _same(leaf._value, new)])
+        _change([(leaf, new) for leaf, new in changes if not same_bytes(leaf._value, new)])
 
 
 def _acceptable(self: Node, value: Any) -> np.ndarray[Any, Any]:

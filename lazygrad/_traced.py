@@ -23,7 +23,7 @@ from ._table import ancestors
 from ._tree import Tree, as_key, flatten, leaves, places, structure
 from ._value import forward_rec
 
-__all__ = ["Traced", "signature", "traced"]
+__all__ = ["Traced", "names_of", "signature", "traced"]
 
 
 @attrs.define(eq=False)
@@ -52,10 +52,6 @@ class Traced:
     wrt: Tree
     out: Any
     looks: list[Look]
-
-    def matches(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], argnums: Argnums = 0) -> bool:
-        """Whether other arguments have the same structure, shapes, dtypes and statics."""
-        return signature(self.function, argnums, args, kwargs) == self.signature
 
     def load(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Take other values of the arguments, which match; what depends on a changed one becomes stale."""
@@ -122,7 +118,7 @@ def traced(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
     key = signature(f, argnums, args, kwargs)
     chosen, single = positions(f, argnums, len(args))
     tree = flatten((args, dict(kwargs)))
-    names = _names(f, args, kwargs)
+    names = names_of(f, args, kwargs)
     stands: list[Node | None] = []
     for k, argument in enumerate((*args, *kwargs.values())):
         for leaf in leaves(argument):
@@ -154,7 +150,7 @@ def _leaf(leaf: Any, wanted: bool, name: str) -> Node | None:
     return constant(leaf, name) if isinstance(leaf, (np.ndarray, np.generic)) else None
 
 
-def _names(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
+def names_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
     try:
         known = [
             p.name

@@ -23,7 +23,7 @@ from ._one_pass import pulled
 from ._tree import aligned, flatten
 from ._value import handed_out, zeros
 
-__all__ = ["derivative_of", "elementwise_grad", "grad", "known_as", "value_and_grad", "vjp"]
+__all__ = ["derivative_of", "elementwise_grad", "grad", "known_as", "pairing", "value_and_grad", "vjp"]
 
 
 def _asked(call: Call, d: Differentiator) -> Any:
@@ -224,7 +224,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool 
     return derivative
 
 
-def _pairing(outs: list[Node], cotangents: list[Node]) -> Differentiator:
+def pairing(outs: list[Node], cotangents: list[Node]) -> Differentiator:
     """The differentiator of all outputs at once: of the sum of their products with the cotangents."""
     if len(outs) == 1:
         return Differentiator(outs[0], cotangent=cotangents[0])
@@ -270,14 +270,14 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     tree = flatten(call.out)
     outs = [call.float_target(out) for out in tree.leaves]
     seeds = [parameter(np.zeros(out.shape, out.dtype)) for out in outs]
-    together = _pairing(outs, seeds)
+    together = pairing(outs, seeds)
 
     def pull(cotangent: Any) -> Any:
         given = aligned(cotangent, call.out, "a cotangent must have the structure of the value")
         cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
         lazy = call.lazy or any(isinstance(w, Node) for w in given)
         if lazy:  # nodes may be kept, so each cotangent has its own
-            return _asked(attrs.evolve(call, lazy=lazy), _pairing(outs, cotangents))
+            return _asked(attrs.evolve(call, lazy=lazy), pairing(outs, cotangents))
         with lock:
             for seed, w in zip(seeds, cotangents, strict=True):
                 seed.set(w.value)

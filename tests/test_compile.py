@@ -865,3 +865,28 @@ def test_memory_for_large_results_is_used_again_only_when_nobody_has_it() -> Non
         assert (parts[k] == k + 1.0).all()
     address = step(np.zeros(20_000)).ctypes.data
     assert any(step(np.zeros(20_000)).ctypes.data == address for _ in range(3))
+
+
+def test_a_view_of_a_single_number() -> None:
+    x, y = lg.parameter([1.0, 2.0, 3.0]), lg.parameter(np.ones(3))
+    for L in (np.tanh(x.max(axis=0)), np.tanh(lg.ops.sigmoid(x) @ y)):
+        found = lg.compile(L, wrt=[x], inputs=[x], backend="numpy")([1.0, 2.0, 4.0])
+        x.set([1.0, 2.0, 4.0])
+        np.testing.assert_allclose(found[0], L.value, rtol=1e-14)
+        np.testing.assert_allclose(found[1][0], lg.gradient(L, x), rtol=1e-14)
+
+
+def test_the_error_names_the_input() -> None:
+    W, x = lg.parameter(np.ones((2, 2)), name="W"), lg.constant(np.ones(2), name="x")
+    step = lg.compile(np.sum(W @ x), wrt=W, inputs=[W, "x"])
+    for args, error, name in [
+        (("abc", np.ones(2)), TypeError, "W"),
+        (([[1.0, 2.0], [1.0]], np.ones(2)), ValueError, "W"),
+        ((np.ones((2, 2)), None), TypeError, "x"),
+    ]:
+        with pytest.raises(error, match=f"the value of input '{name}' of <compiled sum"):
+            step(*args)
+    with pytest.raises(lg.ShapeError, match=r"does not fit inputs of shapes W \(3, 3\), x \(2,\): matmul"):
+        step(np.ones((3, 3)), np.ones(2))
+    with pytest.raises(TypeError, match="names positional arguments, an int or several, not 'x'"):
+        lg.compile(lambda x: x, wrt="x")

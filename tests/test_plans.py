@@ -194,3 +194,27 @@ def test_random_lives_with_a_plan_for_every_question(
     monkeypatch.setattr(_plans, "ASKED", 1)
     for seed in range(first, first + 10):
         live(seed, adjoints, refits)
+
+
+def test_many_questions_each_have_a_plan() -> None:
+    rng = np.random.default_rng(0)
+    weights = [lg.parameter(rng.normal(size=(3, 3)) / 3) for _ in range(20)]
+    h = lg.constant(rng.normal(size=(2, 3)))
+    for W in weights:
+        h = np.tanh(h @ W)
+    loss = np.sum(h * h)
+    for _ in range(6):
+        for W in weights:
+            W.set(W.value - 0.01 * lg.gradient(loss, W))
+    assert len(plans_of(loss)) == 20
+
+
+def test_a_target_that_its_own_gradient_reads() -> None:
+    x = lg.parameter(0.5)
+    loss = np.exp(np.sin(np.exp(x)))
+    for k in range(12):
+        x.set(0.1 * k)
+        _ = loss.value
+        found = lg.gradient(loss, x)
+        assert found == lg.gradient(np.exp(np.sin(np.exp(y := lg.parameter(0.1 * k)))), y)
+    assert [len(question.plans) for question in loss._memo.plans.known.values()] == [1, 1]

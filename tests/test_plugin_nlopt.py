@@ -73,3 +73,16 @@ def test_the_users_exception_comes_out_as_itself():
     stopped.set_min_objective(lambda x, grad: stopped.force_stop() or 0.0)
     with pytest.raises(nlopt.ForcedStop):
         optimize(stopped, np.zeros(2))
+
+
+def test_the_first_exception_is_the_one_that_counts():
+    def picky(x):
+        total = np.sum((x - 3) ** 2)
+        if total < 17:
+            raise KeyError("mine")
+        return total
+
+    solver = nlopt.opt(nlopt.LD_LBFGS, 2)
+    solver.set_min_objective(callback(Objective.of(picky, np.zeros(2))))
+    with pytest.raises(KeyError, match="mine"):
+        optimize(solver, np.zeros(2))

@@ -95,6 +95,10 @@ class Memory:
         if of in self.static and self.made_once(f"w{row}", of, kernel.function):
             self.names[row] = f"w{row}"
             return
+        (source,) = self.program.args[row]
+        if self.floats and not self.program.shapes[source]:  # it may be a number of Python's by now
+            kind = self.program.dtypes[source].type
+            of = f"{self.named(kind, kind.__name__)}({of})"
         if "broadcast_to" in kernel.text:
             self.named(np.broadcast_to, "broadcast_to")
         text = kernel.text.format(of) if kernel.text else f"{self.named(kernel.function, f'view{row}')}({of})"

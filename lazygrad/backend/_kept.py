@@ -16,8 +16,7 @@ import attrs
 import numpy as np
 
 from .._node import Node, by_serial, lock
-from .._set import _same as same_bytes
-from .._set import dependents, update
+from .._set import dependents, same_bytes, update
 
 __all__ = ["Kept"]
 

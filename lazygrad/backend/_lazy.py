@@ -20,8 +20,7 @@ from .._leaf import constant, parameter
 from .._node import Node, label, lock
 from .._tangents import Tangents
 from .._traced import Traced, traced
-from .._transforms import _pairing as pairing
-from .._transforms import vjp
+from .._transforms import pairing, vjp
 from .._tree import Tree, flatten, places
 from .._value import forward_rec, handed_out, zeros
 from ._backend import Backend

@@ -13,8 +13,8 @@ from .._checks import check_wrt, each, resolved
 from .._errors import ShapeError
 from .._leaf import kept, leaf_array
 from .._node import Node, label
-from .._set import _same as same_bytes
-from .._traced import _names as names_of
+from .._set import same_bytes
+from .._traced import names_of
 from .._tree import aligned, as_key, flatten, leaves, structure
 
 __all__ = ["Given", "Place", "Signature", "Slot", "fitting"]

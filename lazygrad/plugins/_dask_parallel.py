@@ -19,7 +19,7 @@ from distributed import Client, Future, get_client
 
 from .._errors import LazygradError
 from .._leaf import kept
-from .._set import _same as same_bytes
+from .._set import same_bytes
 from .._tree import flatten
 from .._value import handed_out
 from ..backend import Prepared

@@ -21,7 +21,7 @@ from .._node import Node, lock
 from .._set import update
 from .._tangents import Tangents
 from .._traced import Traced, signature, traced
-from .._transforms import _pairing as paired
+from .._transforms import pairing
 from .._tree import flatten
 from .._value import forward_rec, zeros
 
@@ -125,7 +125,7 @@ class Point:
             memo: Tangents | Differentiator = (
                 Tangents(dict(zip(like, seeds, strict=True)))
                 if kind == "jvp"
-                else paired(like, [self.outward(w) for w in seeds])
+                else pairing(like, [self.outward(w) for w in seeds])
             )
             self._seeded[key] = seeds, memo
         return self._seeded[key]

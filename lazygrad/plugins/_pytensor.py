@@ -21,7 +21,7 @@ from pytensor.tensor.exceptions import ShapeError as UnknownShape
 from .._call import title
 from .._errors import ShapeError
 from .._node import INEXACT
-from .._traced import _names as names_of
+from .._traced import names_of
 from .._tree import aligned, as_key, flatten, leaves, structure
 from ._points import Point, Points, Steps, then
 

@@ -29,7 +29,8 @@ def _kept(ask: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return ask(*args)
         except BaseException as error:
-            _raised.error = error
+            if _raised.error is None:  # NLopt may ask again before it stops
+                _raised.error = error
             raise
 
     return asked
@@ -47,17 +48,15 @@ def optimize(optimizer: nlopt.opt, x0: Any) -> Any:
 
     Returns
     -------
-    As NLopt's, which by itself raises `nlopt.ForcedStop` instead of most exceptions.
+    As NLopt's, which by itself raises `nlopt.ForcedStop` or `nlopt.runtime_error` instead of most exceptions.
     """
     _raised.error = None
     try:
         return optimizer.optimize(x0)
-    except nlopt.ForcedStop:
-        if _raised.error is not None:
-            raise _raised.error from None
-        raise
     finally:
-        _raised.error = None
+        error, _raised.error = _raised.error, None
+        if error is not None:
+            raise error from None
 
 
 def callback(objective: Objective) -> Callable[[Any, Any], float]:

@@ -72,7 +72,6 @@ OPERATORS: dict[Any, np.ufunc] = {
     operator.neg: np.negative,
     operator.abs: np.absolute,
     abs: np.absolute,
-    abs: np.absolute,
     operator.lt: np.less,
     operator.le: np.less_equal,
     operator.gt: np.greater,

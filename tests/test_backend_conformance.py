@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import no_collector
 
 import lazygrad as lg
 from lazygrad._tree import leaves
-from lazygrad.backend import Backend, Point, available
+from lazygrad.backend import Backend, Point, available, prepare
 from lazygrad.backend._conformance import CHECKS
 from lazygrad.backend._lazy import Graph, LazyBackend, PreparedFunction
 from lazygrad.backend._signature import Given
@@ -209,3 +210,12 @@ def test_a_check_can_be_left_out() -> None:
         check_backend(Real())
     with pytest.raises(ValueError, match="there is no check 'hpv'; checks are value, gradient"):
         check_backend("lazy", without=("hpv",))
+
+
+def test_points_of_a_backend_with_one_method_leave_no_garbage():
+    with no_collector():
+        p = prepare(lambda x: np.sum(np.tanh(x) ** 2), np.ones(3), backend=Right())
+        for k in range(5):
+            p.gradient(np.full(3, float(k)))
+            p.value(np.full(3, float(k)))
+        del p

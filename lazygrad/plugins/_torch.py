@@ -86,11 +86,14 @@ class Question:
 
 def _numpy_dtype(t: torch.Tensor, name: str) -> np.dtype[Any]:
     try:
-        return np.dtype(str(t.dtype).removeprefix("torch."))
+        dtype = np.dtype(str(t.dtype).removeprefix("torch."))
     except TypeError:
+        dtype = None
+    if dtype is None or dtype.kind not in "biufc":  # other packages bring dtypes of their own
         raise TypeError(
             f"{name} is a NumPy function, and NumPy has no {t.dtype}: cast the tensor with `.to(torch.float32)`"
-        ) from None
+        )
+    return dtype
 
 
 def _array(t: torch.Tensor, name: str) -> np.ndarray[Any, Any]:

@@ -275,7 +275,8 @@ class Differentiator:
     def _planned(self, nodes: Any) -> None:
         """Compute what a plan can; the walk does the rest."""
         memo = self._memo
-        adjoints = [memo.adjoints.get(i.serial) for i in leaves(nodes)]
+        asked = [nodes] if isinstance(nodes, Node) else leaves(nodes)
+        adjoints = [memo.adjoints.get(i.serial) for i in asked]
         if memo.plans is None:
             memo.plans = Plans(memo.mirror)
         memo.plans.compute([a for a in adjoints if a is not None])

@@ -30,7 +30,7 @@ FAMILIES = {
 COLUMNS = {
     "set + gradient": ("memo",),
     "graph rebuilt": ("transform", "rebuilt"),
-    "compiled": ("compiled", "function"),
+    "compiled": ("compiled",),
     "compiled, numba": ("numba",),
 }
 

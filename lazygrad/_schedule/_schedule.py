@@ -223,7 +223,7 @@ def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, ke
         levels = levelled(program, live, params)
         if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
             return levels
-    if floats and rows > 300_000 and (tape := taped(program, live, params)) is not None:
+    if floats and rows > 500_000 and (tape := taped(program, live, params)) is not None:
         return tape
     if rows > 3_000 and not floats and not program.looks:
         return stepped(program, live, params)

@@ -70,9 +70,7 @@ class CompiledNodes(Compiled):
         values = []
         alike = True
         for value, (shape, dtype), leaf in zip(args, special.kinds, inputs, strict=True):
-            if value.__class__ is np.ndarray and value.dtype is dtype and value.shape == shape and shape:
-                values.append(value)
-            elif dtype is FLOAT and not shape and value.__class__ in (float, FLOAT.type):
+            if dtype is FLOAT and not shape and value.__class__ in (float, FLOAT.type):
                 values.append(FLOAT.type(value))
             else:
                 values.append(self._input(len(values), value, leaf))

@@ -13,7 +13,7 @@ import numpy as np
 from ._leaf import changes, leaf_array
 from ._log import logger
 from ._node import Node
-from ._schedule import NotANumber, Schedule
+from ._schedule import LARGE, NotANumber, Schedule
 from ._traced import Traced
 
 __all__ = ["FLOAT", "CompileStatistics", "Compiled", "Special", "as_input", "given_out"]
@@ -175,11 +175,10 @@ def given_out(value: Any) -> Any:
     """A result as the caller gets it: a read-only array."""
     if value.__class__ is not np.ndarray:
         value = np.asarray(value)
-    elif value.nbytes >= KEPT:  # its memory is used again when the caller has dropped it
+    elif value.nbytes >= LARGE:  # its memory is used again when the caller has dropped it
         value = value.view()
     value.setflags(write=False)
     return value
 
 
 FLOAT = np.dtype(float)
-KEPT = 1 << 16

@@ -23,7 +23,7 @@ from ._table import ancestors
 from ._tree import Tree, as_key, flatten, leaves, places, structure
 from ._value import forward_rec
 
-__all__ = ["Traced", "names_of", "signature", "traced"]
+__all__ = ["Traced", "names_of", "positional", "signature", "traced"]
 
 
 @attrs.define(eq=False)
@@ -150,7 +150,8 @@ def _leaf(leaf: Any, wanted: bool, name: str) -> Node | None:
     return constant(leaf, name) if isinstance(leaf, (np.ndarray, np.generic)) else None
 
 
-def names_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
+def positional(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first positional parameters; those that have none are told by their place."""
     try:
         known = [
             p.name
@@ -159,5 +160,10 @@ def names_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, 
         ]
     except (TypeError, ValueError):  # what is written in C need not tell
         known = []
-    known += [f"argument {k}" for k in range(len(known), len(args))]
-    return [name + place for name, a in [*zip(known, args, strict=False), *kwargs.items()] for place in places(a)]
+    return [*known[:count], *[f"argument {k}" for k in range(len(known), count)]]
+
+
+def names_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
+    """What the leaves of the arguments are called."""
+    known = positional(f, len(args))
+    return [name + place for name, a in [*zip(known, args, strict=True), *kwargs.items()] for place in places(a)]

@@ -10,23 +10,26 @@ import numpy as np
 
 from ._kernels import Kernel
 
-__all__ = ["EXPRESSIONS", "SPACE", "expression"]
+__all__ = ["EXPRESSIONS", "SIGNS", "SPACE", "expression"]
 
-EXPRESSIONS: dict[Any, str] = {
+SIGNS: dict[Any, str] = {  # what Python writes so means the same of its numbers and of NumPy's
     np.add: "{} + {}",
     np.subtract: "{} - {}",
     np.multiply: "{} * {}",
     np.true_divide: "{} / {}",
     np.negative: "-{}",
-    np.square: "{0} * {0}",
-    np.reciprocal: "1.0 / {}",
     np.absolute: "abs({})",
+    np.square: "{0} * {0}",
     np.less: "{} < {}",
     np.less_equal: "{} <= {}",
     np.greater: "{} > {}",
     np.greater_equal: "{} >= {}",
     np.equal: "{} == {}",
     np.not_equal: "{} != {}",
+}
+EXPRESSIONS: dict[Any, str] = {
+    **SIGNS,
+    np.reciprocal: "1.0 / {}",
     np.maximum: "({0} if {0} >= {1} or {0} != {0} else {1})",
     np.minimum: "({0} if {0} <= {1} or {0} != {0} else {1})",
     np.where: "({1} if {0} else {2})",

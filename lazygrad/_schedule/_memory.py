@@ -7,7 +7,7 @@ caller's and never taken over. What is a view of an array that lies ready is mad
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -70,6 +70,20 @@ class Memory:
         for row in program.outputs:
             for h in holds.get(row, ()):  # (of a chain, those it holds)
                 last[h] = end
+
+    def dying(self) -> dict[int, list[int]]:
+        """Row -> the rows whose memory nobody reads after it."""
+        found: dict[int, list[int]] = {}
+        for row, reader in self.last.items():
+            found.setdefault(reader, []).append(row)
+        return found
+
+    def release(self, rows: Sequence[int]) -> None:
+        """Let the arrays of rows be used again, but for results."""
+        for row in rows:
+            name = self.owner.get(row)
+            if name is not None and row not in self.given:
+                self.free.setdefault((self.program.shapes[row], self.program.dtypes[row]), []).append(name)
 
     def named(self, thing: Any, name: str) -> str:
         """A function under a name in the source."""

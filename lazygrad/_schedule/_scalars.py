@@ -19,9 +19,9 @@ from ._checks import NotANumber, checks
 from ._floats import SPACE, expression
 from ._kernels import Kernel
 from ._program import Program
-from ._source import compiled, kept_in_tracebacks
+from ._source import compiled, function_of, kept_in_tracebacks, text_of
 
-__all__ = ["Numbers", "Tape", "expression", "numbers", "only_numbers", "taped"]
+__all__ = ["Numbers", "Tape", "numbers", "only_numbers", "taped"]
 
 LONG = 200  # characters of an expression within another
 
@@ -44,10 +44,7 @@ class Numbers:
 
     def bound(self) -> Callable[..., tuple[Any, ...]]:
         """The function; it has no arrays."""
-        space = dict(self.space)
-        exec(self.code, space)
-        function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
-        return function
+        return function_of(self.code, dict(self.space))
 
 
 def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], title: str) -> Numbers:
@@ -92,9 +89,7 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         lines.append(f"    {name} = {written}")
         if row in checked:
             lines.append(f"    if {name} != {name}: raise NotANumber")
-    returned = ", ".join([names[row] for row in program.outputs])
-    head = f"def schedule({', '.join(taken)}):"
-    source = "\n".join([head, f'    """{title}"""', *lines, f"    return ({returned}{',' if returned else ''})"]) + "\n"
+    source = text_of(taken, title, lines, [names[row] for row in program.outputs])
     made = Numbers(source, len(lines), compiled(source), space)
     kept_in_tracebacks(made)
     return made

@@ -62,7 +62,6 @@ class Schedule:
     used: list[int] = attrs.field(init=False)  # which inputs it reads
     held: list[Node] = attrs.field(init=False)  # the other leaves it reads
     _direct: bool = attrs.field(init=False)  # whether it takes the values as they are given
-    _numbers: list[Node] = attrs.field(init=False)  # leaves that were written into the source
     _unguarded: bool = attrs.field(init=False)  # whether a product of arrays lacks its guard
     _made_for: list[tuple[Node, Any, Any, Any]] = attrs.field(init=False)  # leaves, and what they were
     _version: int = attrs.field(init=False)
@@ -88,7 +87,6 @@ class Schedule:
         params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
         self.held = [self.twins.get(i.serial, i) for i in self.held]
         self._direct = not self.held and self.used == list(range(len(self.inputs)))
-        self._numbers = program.numbers
         given = own if self.twins else ()  # what stands for an input of another shape
         read = [i for i in (*program.leaves.values(), *program.numbers) if i.serial not in given]
         self._made_for = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
@@ -96,14 +94,6 @@ class Schedule:
         self._written = written(program, params, self.exact, self.keep, self.backend)
         arrays = isinstance(self._written, (Straight, Levels, Steps))
         self._unguarded = arrays and any(k is not None and k.guarded for k in map(program.kernels.__getitem__, live))
-
-    def _renew(self) -> None:
-        """Make it again if a number that was written into the source has become a leaf like others."""
-        self._version = changes()
-        if any("number" not in i.static and i.static["leaf"] != "seed" for i in self._numbers):
-            self._ready = deque()
-            with collector_paused():
-                self._make()
 
     def current(self) -> bool:
         """Whether what was written into the source is still so."""
@@ -139,8 +129,6 @@ class Schedule:
 
     def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The values of the roots; those of its inputs are given, the other leaves tell theirs."""
-        if changes() != self._version:  # rarely are numbers in expressions given other values
-            self._renew()
         return self._watched(values) if self._unguarded else self._run(values)
 
     def _run(self, values: Sequence[Any]) -> tuple[Any, ...]:

@@ -25,8 +25,18 @@ from ._layout import out_of_order
 from ._program import Program, Shape
 from ._writer import Writer
 
-__all__ = ["Straight", "compiled", "kept_in_tracebacks", "leaf_names", "straight", "supplier"]
+__all__ = [
+    "Straight",
+    "compiled",
+    "function_of",
+    "kept_in_tracebacks",
+    "leaf_names",
+    "straight",
+    "supplier",
+    "text_of",
+]
 
+# What a leaf must not be called in the source.
 TAKEN = frozenset([*dir(builtins), *dir(math), *keyword.kwlist, "schedule"])
 RESERVED = re.compile(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*")
 
@@ -78,9 +88,7 @@ class Straight:
             space[name] = view(space[of])
         for name, shape, dtype in self.outputs:
             space[f"new_{name}"] = supplier(shape, dtype)
-        exec(self.code, space)
-        function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
-        return function
+        return function_of(self.code, space)
 
 
 def _alone() -> int:
@@ -134,9 +142,7 @@ def straight(
         if row not in copied:
             copied[row] = writer.kept(row) if keep else writer.given_away(row)
     returned = [copied[row] for row in program.outputs]
-    head = f"def schedule({', '.join(name for _, name in params)}):"
-    end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
-    source = "\n".join([head, f'    """{title}"""', *writer.constants, *writer.lines, end]) + "\n"
+    source = text_of([name for _, name in params], title, [*writer.constants, *writer.lines], returned)
     made = Straight(
         source,
         len(writer.lines),
@@ -148,6 +154,20 @@ def straight(
     )
     kept_in_tracebacks(made)
     return made
+
+
+def text_of(params: Sequence[str], title: str, lines: Sequence[str], returned: Sequence[str]) -> str:
+    """The source of a function."""
+    head = f"def schedule({', '.join(params)}):"
+    end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
+    return "\n".join([head, f'    """{title}"""', *lines, end]) + "\n"
+
+
+def function_of(code: CodeType, space: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
+    """The function of compiled source, with `space` as its globals."""
+    exec(code, space)
+    function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
+    return function
 
 
 def compiled(source: str) -> CodeType:

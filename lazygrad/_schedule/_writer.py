@@ -13,30 +13,14 @@ import numpy as np
 from .._context import Look
 from ._blocks import Chain
 from ._checks import Branched, NotANumber, differs
-from ._floats import EXPRESSIONS, SPACE
+from ._floats import EXPRESSIONS, SIGNS, SPACE
 from ._kernels import Kernel
 from ._layout import gapless
 from ._memory import Memory
 
 __all__ = ["BY_KEYWORD", "Writer"]
 
-SIGNS: dict[Any, str] = {
-    np.add: "{} + {}",
-    np.subtract: "{} - {}",
-    np.multiply: "{} * {}",
-    np.true_divide: "{} / {}",
-    np.negative: "-{}",
-    np.absolute: "abs({})",
-    np.square: "{0} * {0}",
-    np.less: "{} < {}",
-    np.less_equal: "{} <= {}",
-    np.greater: "{} > {}",
-    np.greater_equal: "{} >= {}",
-    np.equal: "{} == {}",
-    np.not_equal: "{} != {}",
-}
 BY_KEYWORD = (np.maximum, np.minimum, np.fmax, np.fmin)  # which take no `out` by position
-# What a leaf must not be called in the source.
 PYTHONS = (np.dtype(float), np.dtype(bool))  # the dtypes of numbers that may be Python's
 
 
@@ -57,9 +41,7 @@ class Writer(Memory):
         looks: dict[int, list[Look]] = {}
         for row, look in program.looks:
             looks.setdefault(row, []).append(look)
-        dying: dict[int, list[int]] = {}
-        for row, reader in self.last.items():
-            dying.setdefault(reader, []).append(row)
+        dying = self.dying()
         for row in self.live:
             kernel = program.kernels[row]
             if kernel is None:
@@ -73,10 +55,7 @@ class Writer(Memory):
                 self.check(row)
             for look in looks.get(row, ()):
                 self.look(row, look)
-            for other in dying.get(row, ()):
-                name = self.owner.get(other)
-                if name is not None and other not in wanted:
-                    self.free.setdefault((program.shapes[other], program.dtypes[other]), []).append(name)
+            self.release(dying.get(row, ()))
 
     def look(self, row: int, look: Look) -> None:
         """A statement that sees whether the function would have gone the same way."""
@@ -197,6 +176,10 @@ class Writer(Memory):
             self.lines.append(f"        {name}_ = {name}[:j - i]")
         self.lines += [f"    {line}" for line in inner.lines]
 
+    def callee(self, kernel: Kernel) -> str:
+        """The name of a ufunc in the source."""
+        return self.named(kernel.function, kernel.function.__name__)
+
     def value(self, v: Any) -> str:
         if v is None or isinstance(v, (bool, int, str)):
             return repr(v)
@@ -217,11 +200,9 @@ class Writer(Memory):
             sign = SIGNS.get(kernel.function)
             if sign is not None:
                 return sign.format(*given)
-            return f"{self.named(kernel.function, kernel.function.__name__)}({', '.join(given)})"
+            return f"{self.callee(kernel)}({', '.join(given)})"
         if kernel.kind == "sum":
-            return (
-                f"{self.named(kernel.function, kernel.function.__name__)}.reduce({given[0]}, {kernel.static['axis']})"
-            )
+            return f"{self.callee(kernel)}.reduce({given[0]}, {kernel.static['axis']})"
         if kernel.kind == "matmul":
             name = self.named(np.dot, "dot") if self.same_as_dot(row) else self.named(np.matmul, "matmul")
             return f"{name}({', '.join(given)})"
@@ -232,7 +213,7 @@ class Writer(Memory):
         """The statement that writes a row into an array."""
         program = self.program
         if kernel.kind == "ufunc":
-            name = self.named(kernel.function, kernel.function.__name__)
+            name = self.callee(kernel)
             keyword = "out=" if kernel.function in BY_KEYWORD or kernel.function.nin + 1 == len(given) else ""
             return f"{name}({', '.join(given)}, {keyword}{out})"
         if kernel.kind == "sum":
@@ -246,7 +227,7 @@ class Writer(Memory):
                 if axis in (1, -1):
                     ones = np.ones((shape[1], 1) if keepdims else shape[1], dtype)
                     return f"{dot}({given[0]}, {self.constant_object(ones)}, {out})"
-            name = self.named(kernel.function, kernel.function.__name__)
+            name = self.callee(kernel)
             kept = ", keepdims=True" if keepdims else ""
             return f"{name}.reduce({given[0]}, axis={axis}, out={out}{kept})"
         if kernel.kind == "matmul":
@@ -271,9 +252,9 @@ class Writer(Memory):
     def anywhere(self, kernel: Kernel, given: list[str]) -> str:
         """The expression of a row that NumPy finds a place for."""
         if kernel.kind == "sum":
-            fold, axis, kept = kernel.function, kernel.static["axis"], kernel.static["keepdims"]
-            return f"{self.named(fold, fold.__name__)}.reduce({given[0]}, axis={axis}, keepdims={kept})"
-        return f"{self.named(kernel.function, kernel.function.__name__)}({', '.join(given)})"
+            axis, kept = kernel.static["axis"], kernel.static["keepdims"]
+            return f"{self.callee(kernel)}.reduce({given[0]}, axis={axis}, keepdims={kept})"
+        return f"{self.callee(kernel)}({', '.join(given)})"
 
 
 @attrs.define(eq=False, repr=False)
@@ -304,9 +285,7 @@ class _Block(Writer):
         for row in chain.stored:
             self.names[row] += "[i:j]"
         self.lifetimes()
-        dying: dict[int, list[int]] = {}
-        for row, reader in self.last.items():
-            dying.setdefault(reader, []).append(row)
+        dying = self.dying()
         for row in chain.rows:
             kernel = program.kernels[row]
             assert kernel is not None
@@ -332,10 +311,7 @@ class _Block(Writer):
                 name = self.names[row]
                 self.lines.append(f"    c = {self.named(np.dot, 'dot')}({name}, {name})")
                 self.lines.append(f"    if c != c: raise {self.named(NotANumber, 'NotANumber')}")
-            for other in dying.get(row, ()):
-                name = self.owner.get(other, "")
-                if name:
-                    self.free.setdefault((program.shapes[other], program.dtypes[other]), []).append(name)
+            self.release(dying.get(row, ()))
 
 
 def _number(value: Any) -> str:

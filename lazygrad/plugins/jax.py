@@ -8,7 +8,6 @@ not zero, and in a compiled program only what is used.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +20,7 @@ from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path, tree_unf
 
 from .._call import title
 from .._node import Node
+from .._traced import positional
 from ._jax import Mode, Structure, VmapMethod, listening
 from ._points import Points, Statistics, is_number
 
@@ -91,7 +91,7 @@ class JaxFunction:
         keyword, first, *rest = path
         if keyword.idx:
             return str(first.key) + keystr(rest)
-        return _positional(self.function, first.idx) + keystr(rest)
+        return positional(self.function, first.idx + 1)[first.idx] + keystr(rest)
 
     def _flat(self, tree: Any, *arrays: Any) -> tuple[list[Any], Any]:
         """The function of the leaves; returns leaves, and their structure."""
@@ -139,19 +139,6 @@ class JaxFunction:
         else:
             point = self.asked.example((tree, *map(np.asarray, arrays)), {}, wanted)
         return point.trace.out[1], point.graph(())[1]
-
-
-def _positional(f: Callable[..., Any], k: int) -> str:
-    """The name of the k-th positional parameter."""
-    try:
-        names = [
-            p.name
-            for p in inspect.signature(f).parameters.values()
-            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-        ]
-    except (TypeError, ValueError):  # what is written in C need not tell
-        names = []
-    return names[k] if k < len(names) else f"argument {k}"
 
 
 def _spec(like: Any) -> Any:

@@ -18,6 +18,11 @@ from harness import Answer, Candidate, Fed, Question, Run
 Make = Callable[[Question], Run]
 
 
+def namespace(module: Any, **others: Any) -> SimpleNamespace:
+    """What programs are written with, from a module that has it under NumPy's names; and what it has not."""
+    return SimpleNamespace(**{name: getattr(module, name) for name in ("tanh", "sin", "exp", "sqrt", "sum")}, **others)
+
+
 def candidates(question: Question) -> list[Candidate]:
     """The peers of a question that are installed."""
     found = []
@@ -48,12 +53,8 @@ def torch_eager() -> Make:
     import torch
 
     torch.set_num_threads(1)
-    ops = SimpleNamespace(
-        tanh=torch.tanh,
-        sin=torch.sin,
-        exp=torch.exp,
-        sqrt=torch.sqrt,
-        sum=torch.sum,
+    ops = namespace(
+        torch,
         relu=torch.relu,
         cross_entropy=torch.nn.functional.cross_entropy,
     )
@@ -88,7 +89,7 @@ def torch_compiled() -> Make:
     torch.set_num_threads(1)
 
     def make(question: Question) -> Run:
-        ops = SimpleNamespace(tanh=torch.tanh, sin=torch.sin, exp=torch.exp, sqrt=torch.sqrt, sum=torch.sum)
+        ops = namespace(torch)
         f = torch.compile(partial(question.loss, ops))
         return Fed(kept(question, torch.as_tensor), lambda *given: [f(*given).item()])
 
@@ -101,12 +102,8 @@ def jax_jit() -> Make:
     import jax.numpy as jnp
 
     jax.config.update("jax_enable_x64", True)
-    ops = SimpleNamespace(
-        tanh=jnp.tanh,
-        sin=jnp.sin,
-        exp=jnp.exp,
-        sqrt=jnp.sqrt,
-        sum=jnp.sum,
+    ops = namespace(
+        jnp,
         relu=jax.nn.relu,
         cross_entropy=hard_cross_entropy(jnp, jax.nn.log_softmax),
     )
@@ -137,12 +134,8 @@ def autograd() -> Make:
     import autograd.numpy as anp
     from autograd.scipy.special import logsumexp
 
-    ops = SimpleNamespace(
-        tanh=anp.tanh,
-        sin=anp.sin,
-        exp=anp.exp,
-        sqrt=anp.sqrt,
-        sum=anp.sum,
+    ops = namespace(
+        anp,
         relu=lambda x: anp.maximum(x, 0),
         cross_entropy=hard_cross_entropy(anp, lambda z: z - logsumexp(z, axis=1, keepdims=True)),
     )
@@ -168,12 +161,8 @@ def pytensor() -> Make:
     import pytensor
     import pytensor.tensor as pt
 
-    ops = SimpleNamespace(
-        tanh=pt.tanh,
-        sin=pt.sin,
-        exp=pt.exp,
-        sqrt=pt.sqrt,
-        sum=pt.sum,
+    ops = namespace(
+        pt,
         relu=lambda x: pt.maximum(x, 0),
         cross_entropy=hard_cross_entropy(pt, lambda z: pt.special.log_softmax(z, axis=1)),
     )

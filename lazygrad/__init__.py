@@ -2,41 +2,43 @@
 # ruff: noqa: I001 - it reads as the table of contents
 
 # leaves and nodes; what Python and NumPy do with them
-from ._leaf import constant, parameter
-from ._node import Node
-from ._set import update
-from . import _operators as _operators, _protocols as _protocols, _at as _at, _pickle as _pickle
+from ._graph.leaf import constant, parameter
+from ._graph.node import Node
+from ._graph.invalidate import update
+from .numpy import _operators as _operators, _protocols as _protocols, _at as _at
+from ._derivatives import copies as copies
 from . import ops, numpy
 
 # questions about nodes
-from ._questions import adjoint, gradient
-from ._differentiator import Contribution, Differentiator, differentiator
-from ._jacobian import Plan, jacobian_plan
-from ._local import local_jacobian
+from ._query.gradient import adjoint, gradient
+from ._query.differentiator import Contribution, Differentiator, differentiator
+from ._jacobian.of_nodes import Plan, jacobian_plan
+from ._jacobian.local import local_jacobian
 from . import engines, paths
 
 # a question that is asked again and again
-from ._compile import compile
-from ._compiled import Compiled, CompileStatistics
+from ._compile.compile import compile
+from ._compile.specialised import Compiled, CompileStatistics
 
 # function transforms
-from ._transforms import elementwise_grad, grad, value_and_grad, vjp
-from ._forward import hvp, jvp
-from ._jacobians import hessian, jacfwd, jacobian, jacrev
+from ._functions.reverse import elementwise_grad, grad, value_and_grad, vjp
+from ._functions.forward import hvp, jvp
+from ._jacobian.of_functions import hessian, jacfwd, jacobian, jacrev
 
 # the same for other libraries, asked again and again
 from . import backend
 
 # your own ops, and checks of derivatives
-from ._primitive import primitive
+from ._functions.primitive import primitive
 from . import testing
 from .testing import check_grads
 
 # what it did
-from ._memo import CacheInfo, Report, record
-from ._errstate import errstate
-from ._progress import Progress, progress
-from ._source import trace_sources
+from ._query.differentiator import CacheInfo
+from ._report.report import Report, record
+from ._report.nonfinite import errstate
+from ._report.progress import Progress, progress
+from ._report.source_lines import trace_sources
 from . import inspect
 
 # what can go wrong

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
-from . import __version__, _commands, trace_sources
-from ._script import Names, ScriptError, UsageError, as_main, complain, run, show_failure
+from . import __version__, trace_sources
+from ._cli import commands as _commands
+from ._cli.script import Names, ScriptError, UsageError, as_main, complain, run, show_failure
 
 __all__ = ["main"]
 

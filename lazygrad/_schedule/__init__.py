@@ -1,6 +1,5 @@
-"""Straight-line schedules: a question that is asked again runs without a walk of the graph."""
+"""Straight-line schedules: a question that is asked again runs without a walk of the graph.
 
-from ._memory import LARGE
-from ._schedule import BACKENDS, Branched, NotANumber, Schedule, with_numba
-
-__all__ = ["BACKENDS", "LARGE", "Branched", "NotANumber", "Schedule", "with_numba"]
+This room lowers nodes and adjoints to rows of ops, chooses one of the forms they run in, and keeps the plans of
+questions about nodes. It may import the graph, the ops and the derivatives.
+"""

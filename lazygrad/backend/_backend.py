@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._called import PreparedCalls
+from ._eager import PreparedCalls
 from ._point import Flat, Point, Pull, jacobian_by_rows, push_by_rows
 from ._prepared import Prepared
 

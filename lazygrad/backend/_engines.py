@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .._differentiator import Differentiator, differentiator
-from .._engine import named_engine
-from .._leaf import constant
-from .._value import handed_out, zeros
+from .._graph.leaf import constant
+from .._graph.value import handed_out, zeros
+from .._query.differentiator import Differentiator, differentiator
+from .._query.engine import named_engine
 from ._lazy import Graph, LazyBackend
 from ._point import jacobian_by_rows, push_by_rows
 

@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from .._adjoint import target_memo
-from .._call import Argnums, Call
-from .._differentiator import Differentiator, differentiator
-from .._jacobians import Passes, cheaper
-from .._leaf import constant, parameter
-from .._node import Node, label, lock
-from .._tangents import Tangents
-from .._traced import Traced, traced
-from .._transforms import pairing, vjp
-from .._tree import Tree, flatten, places
-from .._value import forward_rec, handed_out, zeros
+from .._derivatives.tangents import Tangents
+from .._derivatives.target_memo import target_memo
+from .._functions.call import Argnums, Call
+from .._functions.reverse import pairing, vjp
+from .._functions.trace import Traced, traced
+from .._graph.leaf import constant, parameter
+from .._graph.node import Node, label, lock
+from .._graph.trees import Tree, flatten, places
+from .._graph.value import forward_rec, handed_out, zeros
+from .._jacobian.of_functions import Passes, cheaper
+from .._query.differentiator import Differentiator, differentiator
 from ._backend import Backend
-from ._kept import Kept
 from ._point import Flat, Pull
+from ._point_memo import Kept
 from ._prepared import At, Prepared
 from ._signature import Given, Signature, Slot
 from ._statistics import Statistics

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._call import title
-from .._node import Node
+from .._functions.call import title
+from .._graph.node import Node
 from ._backend import Backend
 from ._prepared import Prepared
 from ._registry import get

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from .._node import INEXACT
-from .._tree import Tree
+from .._graph.node import INEXACT
+from .._graph.trees import Tree
 from ._selection import Selection
 from ._signature import Given, Signature, Slot, fitting
 from ._statistics import Statistics

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module, metadata, util
 from typing import Any
 
-from .. import _engine
+from .._query import engine as _engine
 from ._backend import Backend
 from ._engines import EngineBackend
 from ._lazy import LazyBackend
@@ -15,7 +15,7 @@ from ._lazy import LazyBackend
 __all__ = ["available", "get", "register"]
 
 GROUP = "lazygrad.backends"
-_OTHERS = {"jax": "Jax", "torch": "Torch", "autograd": "Autograd"}  # library -> class in `lazygrad.plugins._backends`
+_OTHERS = {"jax": "Jax", "torch": "Torch", "autograd": "Autograd"}  # library -> class in `lazygrad.backend._others`
 _LAZY = LazyBackend()
 _registered: dict[str, Any] = {}
 _loaded: dict[str, Backend] = {}
@@ -118,7 +118,7 @@ def _found(name: str) -> Backend:
     elif name in _OTHERS:
         if util.find_spec(name) is None:
             raise ImportError(f"the backend {name!r} needs {name}: install `lazygrad[{name}]`")
-        made = getattr(import_module("lazygrad.plugins._backends"), _OTHERS[name])
+        made = getattr(import_module("lazygrad.backend._others"), _OTHERS[name])
     elif (point := _entry_points().get(name)) is not None:
         made = point.load()
     else:

@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._node import Node
-from .._tree import Tree, flatten, leaves, map_tree, places
+from .._graph.node import Node
+from .._graph.trees import Tree, flatten, leaves, map_tree, places
 from ._signature import Place, Signature
 
 __all__ = ["Selection"]

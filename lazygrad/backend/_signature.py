@@ -8,14 +8,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._call import Argnums, positions, title
-from .._checks import check_wrt, each, resolved
 from .._errors import ShapeError
-from .._leaf import kept, leaf_array
-from .._node import Node, label
-from .._set import same_bytes
-from .._traced import names_of
-from .._tree import aligned, as_key, flatten, leaves, structure
+from .._functions.call import Argnums, positions, title
+from .._functions.trace import names_of
+from .._graph.bits import same_bytes
+from .._graph.leaf import kept, leaf_array
+from .._graph.node import Node, label
+from .._graph.trees import aligned, as_key, flatten, leaves, structure
+from .._query.checks import check_wrt, each, resolved
 
 __all__ = ["Given", "Place", "Signature", "Slot", "fitting"]
 

@@ -18,7 +18,7 @@ for all but ``numeric``, which touches nothing.
 
 from __future__ import annotations
 
-from .._engine import Engine, add, named_engine, names
+from .._query.engine import Engine, add, named_engine, names
 from ._compare import Comparison, Row, compare
 from .children import children
 from .forward import forward

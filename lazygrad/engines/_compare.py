@@ -11,12 +11,12 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._checks import resolved
-from .._engine import LAZY, names
 from .._errors import LazygradError
-from .._memo import record
-from .._node import Node
-from .._questions import gradient
+from .._graph.node import Node
+from .._query.checks import resolved
+from .._query.engine import LAZY, names
+from .._query.gradient import gradient
+from .._report.report import record
 
 __all__ = ["Comparison", "Row", "compare"]
 

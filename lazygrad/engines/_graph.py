@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import attrs
 import numpy as np
 
-from .._contributions import AdjointNode, fitted
-from .._edges import rule_and_reads
+from .._derivatives.adjoint_node import AdjointNode, fitted
+from .._derivatives.edges import rule_and_reads
 from .._errors import NotDifferentiableError
-from .._memo import recorders
-from .._node import INEXACT, Node
-from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
-from .._table import inputs_first
-from .._value import forward_rec
+from .._graph.node import INEXACT, Node
+from .._graph.traverse import inputs_first
+from .._graph.value import forward_rec
+from .._graph.watch import recorders
+from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
 
 __all__ = ["Edge", "Graph", "Step", "added", "directions", "needs", "pulled", "push_rule", "read", "seed", "visited"]
 

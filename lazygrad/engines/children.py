@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .._node import Node
-from .._value import forward_rec
+from .._graph.node import Node
+from .._graph.value import forward_rec
 from ._graph import Graph, added, needs, pulled, seed, visited
 
 __all__ = ["children"]

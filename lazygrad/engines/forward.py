@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .._contributions import fitted
-from .._node import Node
+from .._derivatives.adjoint_node import fitted
+from .._graph.node import Node
 from ._graph import Graph, Step, added, directions, push_rule, read, seed, visited
 
 __all__ = ["forward"]

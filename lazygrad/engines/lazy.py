@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._adjoint import TargetMemo, target_memo
-from .._node import Node
-from .._value import forward_rec
+from .._derivatives.target_memo import TargetMemo, target_memo
+from .._graph.node import Node
+from .._graph.value import forward_rec
 
 __all__ = ["lazy"]
 

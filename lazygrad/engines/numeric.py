@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from .._adjoint import MirrorOp
-from .._contributions import AdjointNode
-from .._node import NO_STATIC, Node
-from .._op import OPS, frozen
+from .._derivatives.adjoint_node import AdjointNode
+from .._derivatives.target_memo import MirrorOp
+from .._graph.node import NO_STATIC, Node
+from ..ops._op import OPS, frozen
 from ._graph import Graph, Step, directions, needs, seed, visited
 
 __all__ = ["numeric"]

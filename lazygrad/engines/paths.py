@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._errors import LazygradError
-from .._node import Node, label
+from .._graph.node import Node, label
 from ._graph import Graph, Step, added, pulled, seed, visited
 
 __all__ = ["MOST", "paths"]

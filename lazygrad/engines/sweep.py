@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._node import Node
-from .._value import forward_rec
+from .._graph.node import Node
+from .._graph.value import forward_rec
 from ._graph import Graph, added, pulled, seed, visited
 
 __all__ = ["sweep"]

@@ -13,9 +13,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .._contributions import AdjointNode
-from .._node import Node
-from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule
+from .._derivatives.adjoint_node import AdjointNode
+from .._graph.node import Node
+from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule
 
 __all__ = ["edge_multiplications", "multiplications", "nbytes"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from .._grid import optional
-from .._memo import Report
-from .._node import Node
+from .._graph.node import Node
+from .._report.grid import optional
+from .._report.report import Report
 from ._dot import WIDTHS, dot
 from ._fold import fold as folded
 from ._mermaid import mermaid

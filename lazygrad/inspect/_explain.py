@@ -13,18 +13,18 @@ from typing import Any
 
 import attrs
 
-from .._adjoint import TargetMemo
-from .._checks import as_cotangent, check_target, each, resolved
-from .._contributions import AdjointNode, shown
-from .._differentiator import Differentiator, differentiator
-from .._memo import Report, record
-from .._node import Node, by_serial, delist, lock
-from .._questions import gradient
-from .._semirings import Memo, Semiring
-from .._tally import Asked
-from .._value import pending
-from .._watch import unwatched, watching
+from .._derivatives.adjoint_node import AdjointNode, shown
+from .._derivatives.target_memo import TargetMemo
+from .._graph.node import Node, by_serial, delist, lock
+from .._graph.value import pending
+from .._graph.watch import unwatched, watching
+from .._query.checks import as_cotangent, check_target, each, resolved
+from .._query.differentiator import Differentiator, differentiator
+from .._query.gradient import gradient
+from .._report.report import Report, record
+from .._report.tally import Asked
 from ..paths import sum_product
+from ..paths._semirings import Memo, Semiring
 from ._explanation import Explanation, Read, Step
 
 __all__ = ["explain"]

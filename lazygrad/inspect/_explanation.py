@@ -8,11 +8,11 @@ from typing import Any
 
 import attrs
 
-from .._contributions import AdjointNode
-from .._grid import Grid, Shown, cut, size
-from .._memo import Report
-from .._node import Node, label
-from .._tally import Asked, Tally, op_title
+from .._derivatives.adjoint_node import AdjointNode
+from .._graph.node import Node, label
+from .._report.grid import Grid, Shown, cut, size
+from .._report.report import Report
+from .._report.tally import Asked, Tally, op_title
 from ._cost import multiplications, nbytes
 
 __all__ = ["Explanation", "Read", "Step"]

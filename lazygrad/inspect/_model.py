@@ -7,15 +7,15 @@ from typing import Any
 
 import attrs
 
-from .._adjoint import collector_paused
-from .._checks import check_node, check_target, each, resolved
-from .._contributions import AdjointNode, shown
-from .._discover import flows
-from .._grid import size
-from .._memo import Report
-from .._node import Node, by_serial, label, lock
-from .._table import inputs_first
-from .._trace import title
+from .._derivatives.adjoint_node import AdjointNode, shown
+from .._derivatives.discover import flows
+from .._derivatives.target_memo import collector_paused
+from .._graph.node import Node, by_serial, label, lock
+from .._graph.traverse import inputs_first
+from .._query.checks import check_node, check_target, each, resolved
+from .._report.grid import size
+from .._report.report import Report
+from .._report.trace import title
 from ._replay import COMPUTED, HIT, STALE, Replay, Touch, touch_of
 
 __all__ = ["COMPUTED", "HIT", "STALE", "STATES", "UNTOUCHED", "Box", "Picture", "kind_of", "merged", "picture"]

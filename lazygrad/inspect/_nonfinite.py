@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._checks import check_node, each, resolved
-from .._differentiator import Differentiator, differentiator
-from .._errstate import NonFinite, born, errstate, finite, leaf_record, quiet
-from .._node import Node, by_serial, lock
-from .._table import inputs_first
-from .._value import forward_rec
+from .._graph.node import Node, by_serial, lock
+from .._graph.traverse import inputs_first
+from .._graph.value import forward_rec
+from .._query.checks import check_node, each, resolved
+from .._query.differentiator import Differentiator, differentiator
+from .._report.nonfinite import NonFinite, born, errstate, finite, leaf_record, quiet
 
 __all__ = ["NonFinite", "find_nonfinite"]
 

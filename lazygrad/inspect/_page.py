@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .._contributions import AdjointNode
-from .._errstate import Operand, quiet
-from .._grid import size
-from .._memo import Report
-from .._node import Node, label
-from .._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
+from .._derivatives.adjoint_node import AdjointNode
+from .._graph.node import Node, label
+from .._report.grid import size
+from .._report.nonfinite import Operand, quiet
+from .._report.report import Report
+from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
 from ._dot import printable, widths
 from ._fold import fold as folded
 from ._model import COMPUTED, HIT, STALE, UNTOUCHED, Box, Picture, kind_of, picture

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import attrs
 
-from .._contributions import AdjointNode, shown
-from .._memo import Report
-from .._node import Node
+from .._derivatives.adjoint_node import AdjointNode, shown
+from .._graph.node import Node
+from .._report.report import Report
 
 __all__ = ["COMPUTED", "HIT", "STALE", "Replay", "Touch", "touch_of"]
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from .._checks import check_node
-from .._contributions import AdjointNode, shown
-from .._demand import demand
-from .._grid import Grid, Shown
-from .._memo import Report
-from .._node import Node, by_serial, label, living_consumers, lock
-from .._tally import Asked
-from .._trace import title
+from .._derivatives.adjoint_node import AdjointNode, shown
+from .._graph.demand import demand
+from .._graph.node import Node, by_serial, label, living_consumers, lock
+from .._query.checks import check_node
+from .._report.grid import Grid, Shown
+from .._report.report import Report
+from .._report.tally import Asked
+from .._report.trace import title
 
 __all__ = ["Link", "Why", "why"]
 

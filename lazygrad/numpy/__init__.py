@@ -24,39 +24,17 @@ from numpy import *  # noqa: F403
 from . import fft as fft
 from . import linalg as linalg
 from . import random as random
-from ._creation import (
-    arange as arange,
-)
-from ._creation import (
-    array as array,
-)
-from ._creation import (
-    asanyarray as asanyarray,
-)
-from ._creation import (
-    asarray as asarray,
-)
-from ._creation import (
-    ascontiguousarray as ascontiguousarray,
-)
-from ._creation import (
-    asfortranarray as asfortranarray,
-)
-from ._creation import (
-    fromiter as fromiter,
-)
-from ._creation import (
-    full as full,
-)
-from ._creation import (
-    full_like as full_like,
-)
-from ._creation import (
-    isscalar as isscalar,
-)
-from ._creation import (
-    vectorize as vectorize,
-)
+from ._creation import arange as arange
+from ._creation import array as array
+from ._creation import asanyarray as asanyarray
+from ._creation import asarray as asarray
+from ._creation import ascontiguousarray as ascontiguousarray
+from ._creation import asfortranarray as asfortranarray
+from ._creation import fromiter as fromiter
+from ._creation import full as full
+from ._creation import full_like as full_like
+from ._creation import isscalar as isscalar
+from ._creation import vectorize as vectorize
 from ._supported import supported as supported
 
 __all__ = [*_numpy.__all__]

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy
 
-from .._context import evaluating
-from .._node import Node
-from .._op import as_node
-from .._value import looked_at
+from .._graph.guards import evaluating
+from .._graph.node import Node
+from .._graph.value import looked_at
 from ..ops import concatenate
+from ..ops._op import as_node
 from ..ops.constructors import full_like as _full_like
 
 __all__ = [

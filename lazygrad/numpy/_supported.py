@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy
 
-from .._declare import MEANINGS
-from .._op import Op
+from ..ops._declare import MEANINGS
+from ..ops._op import Op
 
 __all__ = ["supported"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import elementwise, function, op, result_dtype
-from .._node import Node
-from .._op import Op, Signature, as_node
-from .._rule import BLOCKED, ZERO
+from .._graph.node import Node
+from ._declare import elementwise, function, op, result_dtype
+from ._op import Op, Signature, as_node
+from ._rule import BLOCKED, ZERO
 
 __all__ = [
     "NUMBERS",

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import elementwise, function, op, result_dtype
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ._declare import elementwise, function, op, result_dtype
+from ._op import Op, Signature
 from .arithmetic import NUMBERS, chosen, where
 
 __all__ = ["at_least", "at_most", "bounded", "clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "within"]

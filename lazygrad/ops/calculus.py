@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import function, op
 from .._errors import ShapeError
-from .._node import Node
-from .._op import Signature
-from .._rule import ZERO, pass_on
+from .._graph.node import Node
+from ._declare import function, op
+from ._op import Signature
+from ._rule import ZERO, pass_on
 from .arithmetic import guarded_divide, not_equal, strong_multiply, where
 from .einsum import operand
 from .linear import along, broadcast_to, concatenate, reshape

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._declare import function, op
-from .._node import Node
-from .._op import Op, as_node
-from .._rule import BLOCKED
+from .._graph.node import Node
+from ._declare import function, op
+from ._op import Op, as_node
+from ._rule import BLOCKED
 from .indexing import evaluated, index
 
 __all__ = ["choose", "compress", "extract", "piecewise", "select", "take", "take_along_axis"]

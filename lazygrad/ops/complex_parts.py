@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .._context import evaluating
-from .._declare import elementwise, function, linear, result_dtype
-from .._node import Node
-from .._value import looked_at
+from .._graph.guards import evaluating
+from .._graph.node import Node
+from .._graph.value import looked_at
+from ._declare import elementwise, function, linear, result_dtype
 from .linear import real
 
 __all__ = ["angle", "conjugate", "imag", "iscomplex", "isreal", "real_if_close"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import function
-from .._node import Node
-from .._op import as_node
+from .._graph.node import Node
+from ._declare import function
+from ._op import as_node
 from .linear import broadcast_to
 
 __all__ = ["full_like"]

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import linear, op, result_dtype
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ._declare import linear, op, result_dtype
+from ._op import Op, Signature
 
 __all__ = ["avg_pool2d", "conv2d", "conv_transpose2d", "convolution", "max_pool2d"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import function, linear, op
-from .._node import Node
-from .._op import Op, Signature, as_node
-from .._rule import ZERO
+from .._graph.node import Node
+from ._declare import function, linear, op
+from ._op import Op, Signature, as_node
+from ._rule import ZERO
 from .indexing import SLOT, evaluated, getitem
 from .linear import reduced
 from .reduce import AXES, prepared, reduce_by

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._declare import function, linear, op, result_dtype
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ._declare import function, linear, op, result_dtype
+from ._op import Op, Signature
 from .reduce import prepared
 
 __all__ = ["ACCUMULATE", "cummax", "cummin", "cumprod", "cumsum", "linear_recurrence"]

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import function, op
-from .._node import Node
-from .._op import Signature, as_node
+from .._graph.node import Node
+from ._declare import function, op
+from ._op import Signature, as_node
 from .eigen import eigh, eigvalsh
 from .matrices import (
     conj,

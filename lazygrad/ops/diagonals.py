@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._declare import function, linear
-from .._node import Node
-from .._op import Signature
+from .._graph.node import Node
+from ._declare import function, linear
+from ._op import Signature
 from .joining import stacked
 
 __all__ = ["diagonal", "diagonal_embed", "tril", "triu"]

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .._context import evaluating
-from .._declare import function, op
-from .._node import Node
-from .._op import Signature, as_node
-from .._value import looked_at
+from .._graph.guards import evaluating
+from .._graph.node import Node
+from .._graph.value import looked_at
+from ._declare import function, op
+from ._op import Signature, as_node
 from .matrices import (
     conj,
     diagonal,

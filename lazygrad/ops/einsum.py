@@ -17,10 +17,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._declare import function, linear, op, result_dtype
 from .._errors import ShapeError
-from .._node import Node
-from .._op import Op, Signature, as_node
+from .._graph.node import Node
+from ._declare import function, linear, op, result_dtype
+from ._op import Op, Signature, as_node
 from .linear import reshape, transpose
 
 __all__ = ["collapse", "contract", "contraction", "einsum", "operand", "uncollapse"]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._declare import function, linear, result_dtype
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ._declare import function, linear, result_dtype
+from ._op import Op, Signature
 from .indexing import scatter_add
 
 __all__ = ["fft", "ifft", "irfft", "rfft"]

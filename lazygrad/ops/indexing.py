@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .._context import evaluating
-from .._declare import linear, op
-from .._node import Node
-from .._op import Op, Signature, as_node
-from .._rule import BLOCKED, pass_on
-from .._value import looked_at
+from .._graph.guards import evaluating
+from .._graph.node import Node
+from .._graph.value import looked_at
+from ._declare import linear, op
+from ._op import Op, Signature, as_node
+from ._rule import BLOCKED, pass_on
 
 __all__ = ["SLOT", "add_at", "evaluated", "getitem", "index", "parsed", "put", "repeated", "scatter_add", "shadow"]
 

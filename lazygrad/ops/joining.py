@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._declare import function, op
-from .._node import Node
-from .._op import Signature, as_node
-from .._rule import Rule
+from .._graph.node import Node
 from . import shape
+from ._declare import function, op
+from ._op import Signature, as_node
+from ._rule import Rule
 from .indexing import scatter_add
 from .linear import WHOLE, along, common_dtype, concatenate
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import bilinear, function, result_dtype
-from .._node import INEXACT, Node
-from .._op import Signature
+from .._graph.node import INEXACT, Node
+from ._declare import bilinear, function, result_dtype
+from ._op import Signature
 from .arithmetic import multiply
 from .einsum import operand
 from .linear import reshape, transpose

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import elementwise, linear, op, result_dtype
-from .._node import Node
-from .._op import Signature
-from .._rule import Rule, pass_on
+from .._graph.node import Node
+from ._declare import elementwise, linear, op, result_dtype
+from ._op import Signature
+from ._rule import Rule, pass_on
 from .indexing import scatter_add
 
 __all__ = [

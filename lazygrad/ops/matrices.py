@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._node import Node
-from .._op import Signature
+from .._graph.node import Node
+from ._op import Signature
 
 __all__ = [
     "conj",

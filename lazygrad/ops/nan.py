@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import function
-from .._op import Op, as_node
+from ._declare import function
+from ._op import Op, as_node
 from .arithmetic import guarded_divide
 from .counting import index_of
 from .linear import spread

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import elementwise, op
 from .._errors import ShapeError
-from .._node import Node
-from .._op import Op, Signature, as_nodes
-from .._rule import BLOCKED
+from .._graph.node import Node
+from ._declare import elementwise, op
+from ._op import Op, Signature, as_nodes
+from ._rule import BLOCKED
 from .arithmetic import chosen, guarded_multiply
 from .reduce import _logsumexp, exponentials, floating
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import function, op
-from .._node import Node
-from .._op import Signature, as_node
+from .._graph.node import Node
+from ._declare import function, op
+from ._op import Signature, as_node
 from .decompositions import svdvals
 from .linear import spread
 from .matrices import conj, real, reciprocal

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import function, op
-from .._node import INEXACT, Node
-from .._op import Signature, as_node
+from .._graph.node import INEXACT, Node
+from ._declare import function, op
+from ._op import Signature, as_node
 from .indexing import SLOT, scatter_add
 from .joining import joined
 from .linear import along

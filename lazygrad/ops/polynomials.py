@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import function, op, result_dtype
 from .._errors import ShapeError
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ._declare import function, op, result_dtype
+from ._op import Op, Signature
 from .arithmetic import guarded_divide
 from .einsum import einsum, operand
 from .linear import concatenate, reshape

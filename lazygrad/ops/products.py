@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._declare import bilinear, function, op, result_dtype
 from .._errors import ShapeError
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ._declare import bilinear, function, op, result_dtype
+from ._op import Op, Signature
 from .einsum import contraction, einsum, operand
 from .indexing import scatter_add
 from .linalg import matmul

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import function
-from .._op import as_node
+from ._declare import function
+from ._op import as_node
 
 __all__ = ["geomspace", "linspace", "logspace"]
 

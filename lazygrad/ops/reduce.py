@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import function, linear, op, result_dtype
-from .._node import Node, build
-from .._op import Op, Signature, as_node
+from .._graph.node import Node, build
+from ._declare import function, linear, op, result_dtype
+from ._op import Op, Signature, as_node
 from .arithmetic import guarded_multiply
 from .bounds import at_least, at_most
 from .linear import reduced, spread, sum

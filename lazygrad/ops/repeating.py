@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import function, linear
-from .._node import Node
-from .._op import Signature, as_node
+from .._graph.node import Node
 from . import linear as ops
+from ._declare import function, linear
+from ._op import Signature, as_node
 from .indexing import SLOT, scatter_add
 from .linear import along
 from .shape import known

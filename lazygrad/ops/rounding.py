@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import elementwise, function, op
-from .._node import Node
-from .._op import Op, as_node
-from .._rule import BLOCKED, ZERO, pass_on
+from .._graph.node import Node
+from ._declare import elementwise, function, op
+from ._op import Op, as_node
+from ._rule import BLOCKED, ZERO, pass_on
 from .arithmetic import guarded_multiply, locally_constant
 
 __all__ = [

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import op, result_dtype
-from .._op import Op
+from ._declare import op, result_dtype
+from ._op import Op
 from .arithmetic import guarded_multiply
 
 __all__ = ["i0", "sinc"]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import function, linear
-from .._node import Node
-from .._op import Signature, as_node
+from .._graph.node import Node
 from . import linear as ops
+from ._declare import function, linear
+from ._op import Signature, as_node
 from .indexing import evaluated
 
 __all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "expand_dims", "known", "ravel", "reshape", "squeeze", "swapaxes"]

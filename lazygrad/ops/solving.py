@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from .._context import evaluating
-from .._declare import function, op
 from .._errors import ShapeError
-from .._node import Node
-from .._op import Op, Signature, as_node, as_nodes
-from .._rule import ZERO
-from .._value import looked_at
+from .._graph.guards import evaluating
+from .._graph.node import Node
+from .._graph.value import looked_at
+from ._declare import function, op
+from ._op import Op, Signature, as_node, as_nodes
+from ._rule import ZERO
 from .linear import astype
 from .matrices import conj, diagonal, h, identities, imag, lapack_dtype, need_matrices, on_diagonal, real, square, t
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._declare import function, op, result_dtype
-from .._node import Node
-from .._op import Op, Signature, as_node
-from .._rule import ZERO
+from .._graph.node import Node
+from ._declare import function, op, result_dtype
+from ._op import Op, Signature, as_node
+from ._rule import ZERO
 from .choice import take, take_along_axis
 from .indexing import evaluated
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._declare import function
 from . import shape
+from ._declare import function
 from .joining import stacked
 from .linear import along
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._declare import elementwise, function, op
-from .._node import Node
-from .._op import Signature, as_node
-from .._rule import ZERO
+from .._graph.node import Node
+from ._declare import elementwise, function, op
+from ._op import Signature, as_node
+from ._rule import ZERO
 from .arithmetic import guarded_multiply
 from .bounds import at_least, at_most
 from .linear import spread

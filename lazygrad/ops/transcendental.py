@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._declare import elementwise
-from .._op import Op
+from ._declare import elementwise
+from ._op import Op
 from .arithmetic import guarded_divide, guarded_multiply
 
 __all__ = [

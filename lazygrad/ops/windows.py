@@ -9,9 +9,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .._declare import function, linear
-from .._node import Node
-from .._op import Signature, as_node
+from .._graph.node import Node
+from ._declare import function, linear
+from ._op import Signature, as_node
 from .linear import along
 
 __all__ = ["sliding_sum", "sliding_windows"]

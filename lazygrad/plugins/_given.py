@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .._call import title
-from .._node import Node
+from .._functions.call import title
+from .._graph.node import Node
 from .flat import POINTS, Objective
 
 __all__ = ["as_arrays", "objective_of"]

@@ -18,9 +18,9 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad, batching, mlir, partial_eval
 
-from .._call import title
 from .._errors import ShapeError
-from .._node import INEXACT
+from .._functions.call import title
+from .._graph.node import INEXACT
 from ._points import Point, Points, Steps, then
 
 __all__ = ["Mode", "Structure", "VmapMethod", "listening"]

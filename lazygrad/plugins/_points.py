@@ -14,16 +14,16 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._context import same
-from .._differentiator import Differentiator
-from .._leaf import constant, parameter
-from .._node import Node, lock
-from .._set import update
-from .._tangents import Tangents
-from .._traced import Traced, signature, traced
-from .._transforms import pairing
-from .._tree import flatten
-from .._value import forward_rec, zeros
+from .._derivatives.tangents import Tangents
+from .._functions.reverse import pairing
+from .._functions.trace import Traced, signature, traced
+from .._graph.guards import same
+from .._graph.invalidate import update
+from .._graph.leaf import constant, parameter
+from .._graph.node import Node, lock
+from .._graph.trees import flatten
+from .._graph.value import forward_rec, zeros
+from .._query.differentiator import Differentiator
 
 __all__ = ["Point", "Points", "Statistics", "Step", "Steps", "then"]
 

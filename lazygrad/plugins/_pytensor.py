@@ -18,11 +18,11 @@ from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.op import Op
 from pytensor.tensor.exceptions import ShapeError as UnknownShape
 
-from .._call import title
 from .._errors import ShapeError
-from .._node import INEXACT
-from .._traced import names_of
-from .._tree import aligned, as_key, flatten, leaves, structure
+from .._functions.call import title
+from .._functions.trace import names_of
+from .._graph.node import INEXACT
+from .._graph.trees import aligned, as_key, flatten, leaves, structure
 from ._points import Point, Points, Steps, then
 
 __all__ = ["Arguments", "LazyOp", "Prototype"]

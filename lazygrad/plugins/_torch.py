@@ -13,9 +13,9 @@ import attrs
 import numpy as np
 import torch
 
-from .._call import title
-from .._node import Node
-from .._tree import Tree, flatten
+from .._functions.call import title
+from .._graph.node import Node
+from .._graph.trees import Tree, flatten
 from ._points import Points, Steps, then
 
 __all__ = ["Ask", "Question", "conjugate", "looped", "pulled"]

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._call import title
 from .._errors import ShapeError
-from .._leaf import leaf_array
-from .._node import Node
-from .._set import update
-from .._tree import aligned, leaves, map_tree, places
+from .._functions.call import title
+from .._graph.invalidate import update
+from .._graph.leaf import leaf_array
+from .._graph.node import Node
+from .._graph.trees import aligned, leaves, map_tree, places
 from ..backend import Prepared
 from ..backend._signature import Place
 

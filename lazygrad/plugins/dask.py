@@ -30,14 +30,14 @@ from dask.base import DaskMethodsMixin, dont_optimize, replace_name_in_key
 from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 
-from .._checks import as_cotangent, check_node, check_target, each, resolved
-from .._differentiator import Differentiator, Unconnected, differentiator
-from .._node import Node, lock
-from .._tree import map_tree
-from .._value import handed_out
-from ._dask_parallel import DataParallel, data_parallel
-from ._dask_steps import Graph
-from ._dask_workers import Traffic
+from .._graph.node import Node, lock
+from .._graph.trees import map_tree
+from .._graph.value import handed_out
+from .._query.checks import as_cotangent, check_node, check_target, each, resolved
+from .._query.differentiator import Differentiator, Unconnected, differentiator
+from ._dask.parallel import DataParallel, data_parallel
+from ._dask.steps import Graph
+from ._dask.workers import Traffic
 
 __all__ = ["DataParallel", "Query", "Traffic", "data_parallel", "gradient", "value"]
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from einops._backends import NumpyBackend
 
-from .._leaf import constant, parameter
-from .._node import INEXACT, Node
+from .._graph.leaf import constant, parameter
+from .._graph.node import INEXACT, Node
 
 __all__ = ["LazygradBackend"]
 

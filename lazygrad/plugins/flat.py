@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .._call import Argnums, positions
-from .._checks import check_target
 from .._errors import ShapeError
-from .._leaf import leaf_array
-from .._node import Node
-from .._tree import flatten, leaves
+from .._functions.call import Argnums, positions
+from .._graph.leaf import leaf_array
+from .._graph.node import Node
+from .._graph.trees import flatten, leaves
+from .._query.checks import check_target
 from ..backend import Statistics, prepare
 from ._vector import Layout, Shared, Some, Vector
 

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 
-from .._call import title
-from .._node import Node
-from .._traced import positional
+from .._functions.call import title
+from .._functions.trace import positional
+from .._graph.node import Node
 from ._jax import Mode, Structure, VmapMethod, listening
 from ._points import Points, Statistics, is_number
 

@@ -25,7 +25,7 @@ import attrs
 import numpy as np
 from mici import autodiff
 
-from .._jacobians import hessian, jacrev
+from .._jacobian.of_functions import hessian, jacrev
 from ..backend import Prepared
 from ._asked import Asked, arrays
 

@@ -25,13 +25,13 @@ import attrs
 import numpy as np
 from numba.extending import get_cython_function_address
 
-from .._schedule._checks import Branched, NotANumber, checks, differs
-from .._schedule._memory import LARGE
-from .._schedule._program import Program, Shape
-from .._schedule._source import straight, supplier
-from . import _numba_machine as machine
-from ._numba_arrays import Layout, laid_out
-from ._numba_rows import BOOL, NotForNumba, instructions
+from .._schedule.forms.buffers import LARGE
+from .._schedule.forms.straight import straight, supplier
+from .._schedule.guards import Branched, NotANumber, checks, differs
+from .._schedule.program import Program, Shape
+from ._numba import machine as machine
+from ._numba.arrays import Layout, laid_out
+from ._numba.rows import BOOL, NotForNumba, instructions
 
 __all__ = ["Arrays", "Numbers", "machine_for"]
 

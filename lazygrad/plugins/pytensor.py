@@ -25,7 +25,7 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Variable
 from pytensor.tensor.type import DenseTensorType
 
-from .._tree import flatten
+from .._graph.trees import flatten
 from ._points import Statistics, is_number
 from ._pytensor import Arguments, LazyOp, Prototype
 

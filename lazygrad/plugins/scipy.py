@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
-from .._node import Node
+from .._graph.node import Node
 from ._given import objective_of
 from ._scipy_models import curve_fit, solve_ivp
 from .flat import POINTS, Objective

@@ -11,9 +11,9 @@ import attrs
 import numpy as np
 import torch
 
-from .._call import title
-from .._node import Node
-from .._tree import flatten
+from .._functions.call import title
+from .._graph.node import Node
+from .._graph.trees import flatten
 from ._points import Points, Statistics, is_number
 from ._torch import Ask, Question, conjugate, looped, pulled
 

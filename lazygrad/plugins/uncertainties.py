@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import uncertainties
 
-from .._call import title
+from .._functions.call import title
 from ..backend import Prepared, prepare
 
 __all__ = ["wrap"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from .._rule import BLOCKED, OUT, Rule
+from ..ops._rule import BLOCKED, OUT, Rule
 from ..ops.arithmetic import guarded_multiply
 from ._calls import ufunc
 

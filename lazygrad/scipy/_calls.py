@@ -7,10 +7,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from .._declare import elementwise, function
-from .._node import Node
-from .._op import Op
-from .._rule import BLOCKED, OUT, Rule
+from .._graph.node import Node
+from ..ops._declare import elementwise, function
+from ..ops._op import Op
+from ..ops._rule import BLOCKED, OUT, Rule
 from ..ops.arithmetic import guarded_multiply
 
 __all__ = ["holds_node", "on_nodes", "ufunc"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from .._declare import function
+from ..ops._declare import function
 from ..ops.arithmetic import guarded_divide, guarded_multiply
 from ..ops.transcendental import sigmoid
 from ._calls import ufunc

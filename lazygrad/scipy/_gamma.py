@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from .._op import Op
-from .._rule import BLOCKED, ZERO
+from ..ops._op import Op
+from ..ops._rule import BLOCKED, ZERO
 from ..ops.arithmetic import guarded_multiply
 from ._calls import holds_node, on_nodes, ufunc
 

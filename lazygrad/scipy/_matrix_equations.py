@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .._declare import op
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ..ops._declare import op
+from ..ops._op import Op, Signature
 from ._calls import on_nodes
 
 __all__ = ["cho_factor", "cho_solve", "cholesky", "solve", "solve_banded", "solve_sylvester", "solve_triangular"]

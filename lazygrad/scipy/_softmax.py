@@ -8,10 +8,10 @@ import numpy as np
 import scipy.special as sc
 
 from .. import ops
-from .._declare import op
-from .._node import Node
-from .._op import Op, Signature
-from .._rule import ZERO
+from .._graph.node import Node
+from ..ops._declare import op
+from ..ops._op import Op, Signature
+from ..ops._rule import ZERO
 from ..ops.arithmetic import guarded_multiply
 from ..ops.linear import reduced, spread
 from ._calls import on_nodes

@@ -20,11 +20,11 @@ import attrs
 import numpy as np
 import scipy.integrate
 
-from .._declare import op
-from .._forward import jvp
-from .._node import INEXACT, Node
-from .._op import Op, Signature, as_node
-from .._transforms import vjp
+from .._functions.forward import jvp
+from .._functions.reverse import vjp
+from .._graph.node import INEXACT, Node
+from ..ops._declare import op
+from ..ops._op import Op, Signature, as_node
 from ._calls import holds_node, on_nodes
 
 __all__ = ["odeint"]

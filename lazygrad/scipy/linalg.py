@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .._declare import op
-from .._node import Node
-from .._op import Op, Signature, as_node
+from .._graph.node import Node
+from ..ops._declare import op
+from ..ops._op import Op, Signature, as_node
 from ._calls import on_nodes
 from ._matrix_equations import (
     by_matrix,

@@ -19,9 +19,9 @@ import numpy as np
 import scipy.signal
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._declare import function, op, result_dtype
-from .._node import Node
-from .._op import Op, Signature
+from .._graph.node import Node
+from ..ops._declare import function, op, result_dtype
+from ..ops._op import Op, Signature
 from ..ops.convolution import convolution
 from ._calls import holds_node
 

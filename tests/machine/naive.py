@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from graphs import KINDS, Step, watched
 
 import lazygrad as lg
+from tests.helpers.random_graphs import KINDS, Step, watched
 
 
 class Boom(Exception):

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from machine.world import ACTIONS, World
+from tests.machine.actions import ACTIONS, World
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._node import Node
-from ..._tree import Tree, aligned, flatten
+from ..._graph.node import Node
+from ..._graph.trees import Tree, aligned, flatten
 
 __all__ = ["HOLE", "Packing", "alone", "hole", "mapped", "nodes_in", "part"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..._contributions import fitted, fitted_node
-from ..._node import Node
-from ..._transforms import derivative_of, known_as
-from ..._tree import aligned, leaves, map_tree
+from ..._derivatives.adjoint_node import fitted, fitted_node
+from ..._functions.reverse import derivative_of, known_as
+from ..._graph.node import Node
+from ..._graph.trees import aligned, leaves, map_tree
 
 __all__ = ["as_floats", "like", "plain", "traced"]
 

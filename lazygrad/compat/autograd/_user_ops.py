@@ -13,11 +13,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._context import running
-from ..._node import Node
-from ..._op import frozen
-from ..._primitive import Primitive, completed
-from ..._rule import OUT, UNDEFINED, ZERO, Rule
+from ..._functions.primitive import Primitive, completed
+from ..._graph.guards import running
+from ..._graph.node import Node
+from ...ops._op import frozen
+from ...ops._rule import OUT, UNDEFINED, ZERO, Rule
 from ._containers import HOLE, Packing, alone, hole, mapped, nodes_in, part
 from ._structures import plain
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._node import Node
-from ..._tree import aligned, flatten, leaves, places
+from ..._graph.node import Node
+from ..._graph.trees import aligned, flatten, leaves, places
 
 __all__ = ["VSpace", "vspace"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as _np
 
-from ..._node import Node as _Node
+from ..._graph.node import Node as _Node
 
 __all__ = ["dict", "isinstance", "list", "tuple", "type"]
 

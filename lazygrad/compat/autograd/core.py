@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..._forward import jvp as _jvp
-from ..._transforms import vjp as _vjp
+from ..._functions.forward import jvp as _jvp
+from ..._functions.reverse import vjp as _vjp
 from ._structures import as_floats, like, plain, traced
 from ._user_ops import (
     def_linear,

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import _forward, _jacobians, _transforms
+from ..._functions import forward as _forward
+from ..._functions import reverse as _reverse
+from ..._jacobian import of_functions as _of_functions
 from ._structures import as_floats, like, plain, traced
 from .core import make_jvp as _make_jvp
 from .core import make_vjp as _make_vjp
@@ -53,7 +55,7 @@ def _plainly(transform: Callable[..., Function], fun: Function, argnum: Argnum) 
         return plain(inner(*floats, **kwargs))
 
     named(fun, transform.__name__, argnum)(transformed)
-    return _transforms.known_as(transformed, _transforms.derivative_of(inner))
+    return _reverse.known_as(transformed, _reverse.derivative_of(inner))
 
 
 def grad(fun: Function, argnum: Argnum = 0) -> Function:
@@ -81,7 +83,7 @@ def grad(fun: Function, argnum: Argnum = 0) -> Function:
     >>> float(grad(grad(np.sin))(np.pi / 2))
     -1.0
     """
-    return _plainly(_transforms.grad, fun, argnum)
+    return _plainly(_reverse.grad, fun, argnum)
 
 
 def value_and_grad(fun: Function, argnum: Argnum = 0) -> Function:
@@ -93,7 +95,7 @@ def value_and_grad(fun: Function, argnum: Argnum = 0) -> Function:
     >>> float(value), float(slope)
     (9.0, 6.0)
     """
-    return _plainly(_transforms.value_and_grad, fun, argnum)
+    return _plainly(_reverse.value_and_grad, fun, argnum)
 
 
 def jacobian(fun: Function, argnum: Argnum = 0) -> Function:
@@ -106,7 +108,7 @@ def jacobian(fun: Function, argnum: Argnum = 0) -> Function:
     array([[3., 2.],
            [0., 1.]])
     """
-    return _plainly(_jacobians.jacobian, fun, argnum)
+    return _plainly(_of_functions.jacobian, fun, argnum)
 
 
 def hessian(fun: Function, argnum: Argnum = 0) -> Function:
@@ -142,7 +144,7 @@ def elementwise_grad(fun: Function, argnum: Argnum = 0) -> Function:
     >>> elementwise_grad(np.sin)(np.array([0.0, np.pi]))
     array([ 1., -1.])
     """
-    return _plainly(_transforms.elementwise_grad, _with_real_output(fun), argnum)
+    return _plainly(_reverse.elementwise_grad, _with_real_output(fun), argnum)
 
 
 def _deriv(fun: Function, x: Any) -> Any:
@@ -179,7 +181,7 @@ def holomorphic_grad(fun: Function, argnum: Argnum = 0) -> Function:
 
 
 def _grad_and_aux(fun: Function, x: Any) -> Any:
-    return plain(_transforms.grad(traced(fun), has_aux=True)(as_floats(x)))
+    return plain(_reverse.grad(traced(fun), has_aux=True)(as_floats(x)))
 
 
 def grad_and_aux(fun: Function, argnum: Argnum = 0) -> Function:

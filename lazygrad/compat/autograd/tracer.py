@@ -6,9 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..._node import Node
-from ..._tree import map_tree
-from ..._value import looked_at
+from ..._graph.node import Node
+from ..._graph.trees import map_tree
+from ..._graph.value import looked_at
 from ._structures import plain
 from ._user_ops import primitive as primitive
 

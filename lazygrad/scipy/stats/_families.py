@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._node import Node
+from ..._graph.node import Node
 from .._calls import on_nodes
 
 __all__ = ["array", "continuous", "discrete", "rest_of"]

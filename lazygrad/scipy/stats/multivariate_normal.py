@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from ..._declare import op
-from ..._node import Node
-from ..._op import Op, Signature
+from ..._graph.node import Node
+from ...ops._declare import op
+from ...ops._op import Op, Signature
 from .._calls import on_nodes
 from .._matrix_equations import inexact, solve_triangular, square
 from ._families import array, rest_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...._node import Node
+from ...._graph.node import Node
 from .._structures import plain
 
 __all__ = ["flatten", "flatten_func"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy
 
-from ...._node import Node
-from ...._tree import leaves
+from ...._graph.node import Node
+from ...._graph.trees import leaves
 from ....numpy import asarray
 from ..tracer import getval
 

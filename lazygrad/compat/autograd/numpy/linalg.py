@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as _numpy
 
-from ...._node import Node as _Node
+from ...._graph.node import Node as _Node
 from ....numpy import linalg as _linalg
 from ....numpy.linalg import *  # noqa: F403
 from ._lists import wrapped as _wrapped

@@ -1,6 +1,6 @@
 """The class of traced values, which some scripts ask for by name."""
 
-from ...._node import Node
+from ...._graph.node import Node
 
 __all__ = ["ArrayBox"]
 

@@ -1,0 +1,34 @@
+"""What several test modules need."""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # before NumPy loads: threads that wait for tiny matrices slow all down
+
+import doctest
+import gc
+import inspect
+from types import ModuleType
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", 'slow: takes more than ten seconds; leave out with -m "not slow"')
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from searching thousands of tests again and again while large graphs are built."""
+    gc.collect()
+    gc.freeze()
+
+
+def _is_of_module(finder: doctest.DocTestFinder, module: ModuleType | None, found: object) -> bool:
+    """Count a method as part of the module its class says it is from: public classes say ``lazygrad``."""
+    return (inspect.isfunction(found) and "." in found.__qualname__) or _plain(finder, module, found)
+
+
+_plain = doctest.DocTestFinder._from_module  # type: ignore[attr-defined]
+doctest.DocTestFinder._from_module = _is_of_module  # type: ignore[attr-defined]

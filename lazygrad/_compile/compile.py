@@ -1,0 +1,398 @@
+"""`lazygrad.compile`: a question that is asked again and again, as straight-line code.
+
+The first call with arguments of certain shapes and dtypes makes a schedule for them (`_schedule`), the next ones run
+it. A schedule is checked, never replayed blind: other shapes or dtypes, or a branch of a function that goes another
+way, get a schedule of their own; a bounded number is kept.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.adjoint_node import follow
+from .._errors import ShapeError
+from .._functions.call import Argnums, positions, title
+from .._functions.trace import signature, traced
+from .._graph.invalidate import update
+from .._graph.leaf import changes
+from .._graph.node import INEXACT, Node, _next_serial, delist, label, lock
+from .._graph.traverse import ancestors, inputs_first
+from .._graph.trees import Tree, flatten, leaves, map_tree
+from .._query.checks import check_node, check_target, check_wrt, each, resolved
+from .._query.differentiator import differentiator
+from .._schedule.schedule import BACKENDS, Branched, with_numba
+from .specialised import FLOAT, Compiled, Special, as_input, given_out
+
+__all__ = ["compile"]
+
+
+@attrs.define(eq=False, repr=False)
+class CompiledNodes(Compiled):
+    """A question about nodes: values of targets, and gradients, for other values of some leaves."""
+
+    targets: Tree = attrs.field(kw_only=True)
+    given: Tree = attrs.field(kw_only=True)
+    wrt: Any = attrs.field(kw_only=True)
+    inputs: list[Node] = attrs.field(kw_only=True)
+    names: list[str | None] = attrs.field(kw_only=True)
+    _plain: bool = attrs.field(init=False)  # whether it is one target by a list of nodes
+
+    def __attrs_post_init__(self) -> None:
+        nodes = self.wrt.__class__ is list and all(isinstance(i, Node) for i in self.wrt)
+        self._plain = self.targets.single and nodes
+        self._special([(i.shape, i.dtype) for i in self.inputs], [])
+
+    def __reduce__(self) -> Any:
+        question = self.targets.like(self.targets.leaves), self.wrt, self.given.like(self.inputs)
+        return partial(compile, **self.options, specializations=self.limit), question
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Values of the targets, and their gradients, for these values of the inputs."""
+        statistics = self.statistics
+        statistics.calls += 1
+        inputs = self.inputs
+        if named or len(args) != len(inputs):
+            args = self._by_name(args, named)
+        if self._version != changes():
+            self._review()
+        special = self._last or self._special([(i.shape, i.dtype) for i in inputs], [])
+        for value, (shape, dtype) in zip(args, special.kinds, strict=True):
+            if value.__class__ is not np.ndarray or value.shape != shape or value.dtype is not dtype or not shape:
+                break
+        else:  # as it mostly is
+            return self._answer(special.run(args, statistics))
+        values = []
+        alike = True
+        for value, (shape, dtype), leaf in zip(args, special.kinds, inputs, strict=True):
+            if dtype is FLOAT and not shape and value.__class__ in (float, FLOAT.type):
+                values.append(FLOAT.type(value))
+            else:
+                values.append(self._input(len(values), value, leaf))
+                alike = alike and values[-1].shape == shape and values[-1].dtype == dtype
+        if not alike:
+            special = self._special([(v.shape, v.dtype) for v in values], values)
+        return self._answer(special.run(values, statistics))
+
+    def _input(self, k: int, value: Any, leaf: Node) -> Any:
+        try:
+            return as_input(value, leaf)
+        except (TypeError, ValueError) as error:
+            name = self.names[k] or label(leaf)
+            raise type(error)(f"the value of input {name!r} of {self!r}: {error}") from None
+
+    def _answer(self, found: tuple[Any, ...]) -> Any:
+        results = [given_out(r) for r in found]
+        count = len(self.targets.leaves)
+        if self._plain:
+            return results[0], results[1:]
+        values = self.targets.like(results[:count])
+        if self.wrt is None:
+            return values
+        following = iter(results[count:])
+        gradients = [each(self.wrt, lambda _: next(following)) for _ in range(count)]
+        return values, self.targets.like(gradients)
+
+    def _by_name(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        if len(args) > len(self.inputs):
+            raise TypeError(f"{self!r} takes {len(self.inputs)} inputs, but got {len(args)}")
+        values = [*args, *[i._value for i in self.inputs[len(args) :]]]  # else what the leaf holds
+        for name, value in named.items():
+            if name not in self.names:
+                known = ", ".join(n for n in self.names if n) or "none has a name"
+                raise TypeError(f"{self!r} has no input named {name!r}: {known}")
+            if self.names.count(name) > 1:
+                raise TypeError(f"{self!r} has {self.names.count(name)} inputs named {name!r}: give them by position")
+            k = self.names.index(name)
+            if k < len(args):
+                raise TypeError(f"{self!r} got a value for its input {name!r} twice")
+            values[k] = value
+        return tuple(values)
+
+    def _special(self, kinds: list[Any], values: Sequence[Any]) -> Special:
+        """The specialisation for these shapes and dtypes."""
+        with self._guard, lock:
+            key = tuple(kinds)
+            known = self._made.get(key)
+            if known is None:
+                made = self._own() if kinds == [(i.shape, i.dtype) for i in self.inputs] else self._copy(values)
+                self._kept(key, made)
+                self._last = made
+            else:
+                self._last = known[0]
+            return self._last
+
+    def _roots(self, targets: Sequence[Node], wrt: Any) -> list[Node]:
+        roots = list(targets)
+        if wrt is not None:
+            for target in targets:
+                adjoint = differentiator(target).adjoint
+                roots += leaves(each(wrt, adjoint))
+        return roots
+
+    def _own(self) -> Special:
+        roots = self._roots(self.targets.leaves, self.wrt)
+        return Special(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
+
+    def _copy(self, values: Sequence[Any]) -> Special:
+        """The same for arguments of other shapes or dtypes: on a copy of the graph, whose leaves take them."""
+        memo: dict[int, Any] = {}
+        originals = self.targets.leaves
+        targets, wrt, inputs = copy.deepcopy((originals, self.wrt, self.inputs), memo)
+        for node in targets:
+            follow(node)
+        try:
+            update(dict(zip(inputs, values, strict=True)))
+        except ShapeError as error:
+            shapes = ", ".join(f"{i.name or label(i)} {np.shape(v)}" for i, v in zip(self.inputs, values, strict=True))
+            raise ShapeError(f"{self!r} does not fit inputs of shapes {shapes}: {error}") from None
+        below = [i for target in originals for i in ancestors(target) if i.op is None]
+        twins = {memo[id(i)].serial: i for i in below}
+        kinds = [(i.shape, i.dtype) for i in inputs]
+        return Special(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
+
+
+@attrs.define(eq=False, repr=False)
+class CompiledFunction(Compiled):
+    """A function: its value, and its gradient, for other arguments."""
+
+    function: Callable[..., Any] = attrs.field(kw_only=True)
+    argnums: Argnums | None = attrs.field(kw_only=True)
+
+    def __reduce__(self) -> Any:
+        return partial(compile, **self.options, specializations=self.limit), (self.function, self.argnums)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Value and gradient at these arguments; without ``wrt`` the value alone."""
+        self.statistics.calls += 1
+        if self._version != changes():
+            self._review()
+        special = self._last
+        if (
+            special is not None
+            and special.kinds is not None
+            and not kwargs
+            and special.kinds == [_kind(a) for a in args]
+        ):
+            values = [FLOAT.type(a) if a.__class__ is float else a for a in args] if special.floats else args
+            try:
+                return self._answer(special, special.run(values, self.statistics))
+            except Branched:
+                pass
+        argnums = self._argnums(args)
+        key = signature(self.function, argnums, args, kwargs)
+        given = leaves((args, kwargs))
+        for special in list(reversed(self._made.get(key, ()))):
+            try:
+                found = self._answer(special, special.run(self._values(special, given), self.statistics))
+            except Branched:
+                continue
+            self._last = special
+            return found
+        special = self._traced(key, argnums, args, kwargs, self.options)
+        try:
+            found = special.run(self._values(special, given), self.statistics)
+        except Branched:  # the last bits decide the way
+            special = self._traced(key, argnums, args, kwargs, {**self.options, "exact": True})
+            found = special.run(self._values(special, given), self.statistics)
+        return self._answer(special, found)
+
+    def _argnums(self, args: tuple[Any, ...]) -> Argnums:
+        """The arguments whose numbers are inputs; without ``wrt`` all those that are float throughout."""
+        if self.argnums is not None:
+            return self.argnums
+        return [k for k, a in enumerate(args) if all(_is_float(leaf) for leaf in leaves(a))]
+
+    def _statics(self, args: tuple[Any, ...]) -> list[Any]:
+        if self.argnums is None:
+            return []
+        chosen, _ = positions(self.function, self.argnums, len(args))
+        return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
+
+    def _values(self, special: Special, given: list[Any]) -> list[Any]:
+        assert special.trace is not None
+        stands = special.trace.leaves
+        return [as_input(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
+
+    def _traced(
+        self,
+        key: Hashable,
+        argnums: Argnums,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> Special:
+        with self._guard, lock:
+            before = _next_serial()
+            trace = traced(self.function, argnums, args, kwargs)
+            outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
+            roots: list[Node] = list(outputs)
+            if self.argnums is not None:
+                L = trace.target()
+                roots += [differentiator(L).adjoint(i) for i in trace.wrt.leaves if i is not None]
+            inputs = [node for node in trace.leaves if node is not None]
+            # Arguments that are all arrays, or floats, are told by their shapes and dtypes alone.
+            kinds: Any = [_kind(a) for a in args]
+            if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
+                kinds = None
+            special = Special(
+                roots,
+                inputs,
+                kinds,
+                options,
+                looks=trace.looks,
+                before=before,
+                trace=trace,
+                statics=self._statics(args),
+            )
+            _let_go([*roots, *[i for i, _, _ in trace.looks]], before)
+            self._kept(key, special)
+            self._last = special
+            return special
+
+    def _answer(self, special: Special, results: Sequence[Any]) -> Any:
+        trace = special.trace
+        assert trace is not None
+        found = iter([given_out(r) for r in results])
+        value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
+        if self.argnums is None:
+            return value
+        return value, trace.wrt.like(
+            [static if i is None else next(found) for i, static in zip(trace.wrt.leaves, special.statics, strict=True)]
+        )
+
+
+def _kind(argument: Any) -> Any:
+    """Shape and dtype of an array that is taken as it is, or float; None for what has to be looked at."""
+    if argument.__class__ is np.ndarray:
+        return (argument.shape, argument.dtype) if argument.shape else None
+    return float if argument.__class__ is float else None
+
+
+def _let_go(roots: Sequence[Node], before: int) -> None:
+    """Undo that nodes older than a trace know it: what they are set to must not have to fit it."""
+    seen: set[int] = set()
+    for root in roots:
+        for i in inputs_first(root, lambda i: [j for j in i.inputs if j.serial > before and j.serial not in seen]):
+            seen.add(i.serial)
+            if any(j.serial < before for j in i.inputs):
+                delist(i)
+
+
+def _is_float(leaf: Any) -> bool:
+    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "?") in INEXACT
+
+
+def compile(
+    targets: Any,
+    wrt: Any = None,
+    inputs: Any = (),
+    *,
+    backend: str = "auto",
+    exact: bool = False,
+    specializations: int = 8,
+) -> Any:
+    """Return a callable that answers one question for other values of its inputs, without a walk of the graph.
+
+    Parameters
+    ----------
+    targets
+        A node, or a list, tuple or dict of nodes; adjoints (`lazygrad.adjoint`) are nodes, too. Or a function of
+        arrays, as for `lazygrad.grad`.
+    wrt
+        Nodes (or names) to differentiate the targets by, which are then single numbers; of a function, which
+        positional arguments (an int or several). None for values alone.
+    inputs
+        The leaves that get other values with each call: a leaf, or a list, tuple or dict of them. All others are
+        read from the graph, as they are at the time of the call. Of a function, its arguments are the inputs.
+    backend
+        ``"numpy"``, ``"numba"`` (extra ``jit``) for graphs of numbers, and arrays of one precision with elementwise
+        ops, sums over axes and small products of matrices (the first use compiles for some ten seconds, and keeps that
+        on disk; what numba does not know is NumPy's all the same), or ``"auto"``: numba, where it is installed, for
+        programs of 2 000 rows and more.
+    exact
+        Whether results must be those of the memo walk bit for bit (but for the sign of a nan). Otherwise three things
+        may differ in the last bits: sums of large arrays and over rows are added up in another order, functions of
+        single numbers are those of Python's `math`, and numba has functions of its own.
+    specializations
+        How many schedules are kept: one for each combination of shapes and dtypes, and for each way that the branches
+        of a function go.
+
+    Returns
+    -------
+    Callable that takes the values of the inputs by position or name (an input left out keeps the value of its leaf),
+    and returns the values of the targets, read-only and in the structure of `targets`; with `wrt` a pair
+    ``(values, gradients)``. It has ``.statistics`` and, once called, ``.schedule`` with its ``.source``.
+
+    Raises
+    ------
+    TypeError
+        If an input is no leaf or `wrt` is given and a target is no single float; from a call, if there are too
+        many arguments, or one has an unknown name.
+    ShapeError
+        From a call, if the graph does not fit the shapes of the arguments.
+    ValueError
+        If no backend has that name.
+
+    Notes
+    -----
+    The nodes that the memo would compute (and no others) become one straight line of steps, made once for each
+    combination of shapes and dtypes. The graph, its memo and the values of its leaves stay as they are. In a function
+    what depends on other things than its arguments is looked at when it is first called; a branch on a value is
+    checked with each call.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> W, x = lg.parameter([[1.0, 2.0]], name="W"), lg.constant([1.0, 1.0], name="x")
+    >>> step = lg.compile(np.sum(np.tanh(W @ x)), wrt=W, inputs=[W, x])
+    >>> value, dW = step([[0.0, 0.0]], [1.0, 2.0])
+    >>> value, dW
+    (array(0.), array([[1., 2.]]))
+    >>> step(W=[[0.0, 1.0]])[1]
+    array([[0.41997434, 0.41997434]])
+    >>> fast = lg.compile(lambda w, x: np.sum((w * x) ** 2), wrt=0)
+    >>> fast(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    (array(5.), array([2., 4.]))
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"no backend is named {backend!r}: there are {', '.join(BACKENDS)}")
+    if backend == "numba":
+        with_numba(backend)  # or an error that says what to install
+    if isinstance(specializations, bool) or not isinstance(specializations, int) or specializations < 1:
+        raise ValueError(f"specializations must be a whole number from 1 on, not {specializations!r}")
+    options = {"backend": backend, "exact": exact}
+    if callable(targets) and not isinstance(targets, Node):
+        if leaves(inputs):
+            raise TypeError("the inputs of a function are its arguments: compile it without `inputs`")
+        whole = [isinstance(k, (int, np.integer)) for k in (wrt if isinstance(wrt, (tuple, list)) else [wrt])]
+        if wrt is not None and not all(whole):
+            raise TypeError(f"wrt of a function names positional arguments, an int or several, not {wrt!r}")
+        return CompiledFunction(title(targets), options, specializations, function=targets, argnums=wrt)
+    tree = flatten(targets)
+    for target in tree.leaves:
+        check_node(target)
+    if wrt is not None:
+        wrt = resolved(wrt, tree.leaves[0]) if tree.leaves else wrt
+        each(wrt, check_wrt)
+        for target in tree.leaves:
+            check_target(target)
+    named = tree.leaves and any(isinstance(i, str) for i in leaves(inputs))
+    given = flatten(resolved(inputs, tree.leaves[0]) if named else inputs)
+    names = [i.name if isinstance(i, Node) else None for i in given.leaves]
+    if isinstance(inputs, Mapping) and len(inputs) == len(given.leaves):
+        names = [str(name) for name in inputs]
+    for leaf in given.leaves:
+        if check_node(leaf).op is not None:
+            raise TypeError(f"an input must be a leaf, whose value is given, not {leaf!r}, which is computed")
+    if len({id(leaf) for leaf in given.leaves}) < len(given.leaves):
+        raise TypeError("an input is named twice")
+    name = ", ".join([label(target) for target in tree.leaves[:3]])
+    return CompiledNodes(
+        name, options, specializations, targets=tree, wrt=wrt, given=given, inputs=given.leaves, names=names
+    )

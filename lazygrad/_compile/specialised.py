@@ -1,0 +1,185 @@
+"""What compiled questions have in common: their specialisations, and what they tell of themselves."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._functions.trace import Traced
+from .._graph.leaf import changes, leaf_array
+from .._graph.log import logger
+from .._graph.node import Node
+from .._schedule.forms.buffers import LARGE
+from .._schedule.schedule import NotANumber, Schedule
+
+__all__ = ["FLOAT", "CompileStatistics", "Compiled", "Special", "as_input", "given_out"]
+
+
+@attrs.define
+class CompileStatistics:
+    """What a compiled question has done so far.
+
+    Attributes
+    ----------
+    calls
+        How often it was called.
+    specialisations
+        How many schedules were made: for other shapes and dtypes, and for other branches.
+    evicted
+        How many of them were given up for newer ones.
+    guarded
+        How many calls met a nan that a guard keeps out, and so took the schedule with guards.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> cube = lg.compile(lambda x: x**3, wrt=0)
+    >>> cube(2.0), cube(3.0)
+    ((array(8.), array(12.)), (array(27.), array(27.)))
+    >>> cube.statistics
+    CompileStatistics(calls=2, specialisations=1, evicted=0, guarded=0)
+    """
+
+    calls: int = 0
+    specialisations: int = 0
+    evicted: int = 0
+    guarded: int = 0
+
+
+@attrs.define(eq=False)
+class Special:
+    """One specialisation: nodes for arguments of certain shapes and dtypes, and their schedules."""
+
+    roots: Sequence[Node]
+    inputs: Sequence[Node]
+    kinds: Any  # shape and dtype of each of the arguments it takes; None where these do not tell all
+    options: Mapping[str, Any]
+    looks: Sequence[Any] = ()
+    before: float = math.inf  # serial of the first node of a trace
+    twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
+    trace: Traced | None = None  # of a function
+    statics: Sequence[Any] = ()  # leaves of the arguments to differentiate by, where they are no numbers
+    plain: Schedule = attrs.field(init=False)
+    careful: Schedule | None = attrs.field(init=False, default=None)
+    failures: int = attrs.field(init=False, default=0)
+
+    @property
+    def floats(self) -> bool:
+        """Whether there are Python's floats among the arguments."""
+        return self.kinds is not None and float in self.kinds
+
+    def __attrs_post_init__(self) -> None:
+        self.plain = self.schedule(guarded=False)
+
+    def schedule(self, guarded: bool) -> Schedule:
+        """A schedule; with guards on request."""
+        special = {"looks": self.looks, "before": self.before, "twins": self.twins, **self.options}
+        return Schedule(self.roots, self.inputs, guarded=guarded, **special)
+
+    def run(self, values: Sequence[Any], statistics: CompileStatistics) -> tuple[Any, ...]:
+        """The values of the roots."""
+        if self.options["exact"]:  # sums are added up in the order of memory, which is the leaves'
+            values = [v if v.__class__ is not np.ndarray or v.flags.c_contiguous else v.copy() for v in values]
+        if self.failures < 3:  # where guards are always needed, do not try without
+            try:
+                found = self.plain(values)
+            except NotANumber:
+                self.failures += 1
+            else:
+                self.failures = 0
+                return found
+        statistics.guarded += 1
+        if self.careful is None:
+            self.careful = self.schedule(guarded=True)
+        return self.careful(values)
+
+
+@attrs.define(eq=False, repr=False)
+class Compiled:
+    """A compiled question; `lazygrad.compile` makes them.
+
+    Attributes
+    ----------
+    statistics
+        How often it was called, and how many schedules that took.
+    schedule
+        The one that ran last: ``.source`` is its generated source, ``.steps`` and ``.nbytes`` tell its size.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0, name="x")
+    >>> cube = lg.compile(lg.adjoint(x**3, x), inputs=[x])
+    >>> cube(3.0)
+    array(27.)
+    >>> cube
+    <compiled adjoint#..., 1 calls, 1 schedules>
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    limit: int
+    statistics: CompileStatistics = attrs.field(factory=CompileStatistics, init=False)
+    _made: dict[Hashable, list[Special]] = attrs.field(factory=dict, init=False)  # oldest signature first
+    _last: Special | None = attrs.field(default=None, init=False)
+    _version: int = attrs.field(factory=changes, init=False)
+    _guard: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The schedule that ran last."""
+        if self._last is None:
+            raise ValueError(f"{self!r} has not been called yet, and has no schedule")
+        return self._last.careful if self._last.failures > 2 and self._last.careful else self._last.plain
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.name}, {self.statistics.calls} calls, {self.statistics.specialisations} schedules>"
+
+    def _review(self) -> None:
+        """Give up what was made for leaves that have changed in more than their value."""
+        with self._guard:
+            self._version = changes()
+            for key, made in list(self._made.items()):
+                made[:] = [special for special in made if special.plain.fits()]
+                if not made:
+                    del self._made[key]
+            if not any(self._last is special for made in self._made.values() for special in made):
+                self._last = None
+
+    def _kept(self, key: Hashable, made: Special) -> Special:
+        """Enter a specialisation, in place of the oldest if there are too many."""
+        self.statistics.specialisations += 1
+        while sum(map(len, self._made.values())) >= self.limit:
+            oldest = next(iter(self._made))
+            self._made[oldest].pop(0)
+            if not self._made[oldest]:
+                del self._made[oldest]
+            self.statistics.evicted += 1
+        self._made.setdefault(key, []).append(made)
+        logger.debug("%r: a schedule for %s", self, made.kinds)
+        return made
+
+
+def as_input(value: Any, leaf: Node) -> Any:
+    """An argument as an array, or a number where it has no axes."""
+    if value.__class__ is not np.ndarray or value.dtype.kind not in "biufc" or not value.dtype.isnative:
+        value = leaf_array(value, leaf.static["leaf"], like=leaf.dtype)
+    return value if value.ndim else value[()]
+
+
+def given_out(value: Any) -> Any:
+    """A result as the caller gets it: a read-only array."""
+    if value.__class__ is not np.ndarray:
+        value = np.asarray(value)
+    elif value.nbytes >= LARGE:  # its memory is used again when the caller has dropped it
+        value = value.view()
+    value.setflags(write=False)
+    return value
+
+
+FLOAT = np.dtype(float)

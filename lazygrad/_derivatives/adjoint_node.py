@@ -1,0 +1,243 @@
+"""The node of an adjoint: a sum of contributions, evaluated by the rules in one go.
+
+``z^i = sum over consumers j of J^j z^j`` (Stratos, equation 18): each term is one rule applied to the adjoint
+of a consumer and to the forward values that the rule reads. All are inputs of the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+
+from .._errors import LazygradError
+from .._graph.node import NO_STATIC, Node, enlist, in_order
+from .._graph.shapes import broadcast
+from ..ops._op import as_node, count_requests, frozen
+from ..ops._rule import Rule
+from ..ops.linear import astype, broadcast_to, expanded, identity, real, sum_to, unbroadcast
+
+__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "fitted_node", "follow", "shown", "summed"]
+
+
+@attrs.define(eq=False)
+class Counts:
+    """The hits and misses of one target's adjoints, and what it is called. Shared, and refers to no node."""
+
+    target: Callable[[], Node | None]
+    requests: int = 0
+    misses: int = 0
+
+
+@attrs.define(eq=False, repr=False)
+class AdjointNode(Node):
+    """The adjoint of one node: all its contributions, evaluated and summed in one go.
+
+    It unfolds into ops when somebody differentiates through it.
+    """
+
+    of: Node = attrs.field(kw_only=True)
+    edges: tuple[Any, ...] = attrs.field(kw_only=True)  # flat: rule, argnum for each edge it sums over
+    unfolded: tuple[Node, tuple[Node, ...]] | None = attrs.field(default=None, kw_only=True)
+    # Whether it is a consumer of `of` for its shape alone; None while it lives in a memo, which is told instead.
+    follows: bool | None = attrs.field(default=None, kw_only=True)
+
+    def only_follows(self, i: Node) -> bool:
+        """Whether it is a consumer of `i` for its shape alone."""
+        return bool(self.follows) and self.of is i
+
+    def each_edge(self) -> Iterator[tuple[Rule, Node, int, int, int]]:
+        """Rule, consumer, argnum of each edge, and where in the inputs its arguments start and stop."""
+        start = 0
+        flat = iter(self.edges)
+        for rule, argnum in zip(flat, flat, strict=True):
+            consumer = self.op.consumer(rule, self.inputs[start])
+            stop = start + rule.width(consumer)
+            yield rule, consumer, argnum, start, stop
+            start = stop
+
+    def order(self) -> tuple[float, ...]:
+        """Where its own contributions stand in sums: see `in_order`."""
+        of = in_order(self.of)
+        return (*self.op.order, -len(of), *of)
+
+    def contributions(self, arguments: Sequence[Any]) -> Iterator[tuple[Node, int, Any]]:
+        """Consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
+        for rule, consumer, argnum, start, stop in self.each_edge():
+            yield consumer, argnum, rule.function(*arguments[start:stop], **rule.meta(consumer, argnum))
+
+    def edge_adjoints(self) -> list[tuple[Node, Node]]:
+        """The consumer of each edge, as users know it, and that consumer's adjoint."""
+        return [(shown(consumer), self.inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
+
+
+def follow(adjoint: Node) -> Node:
+    """Let an adjoint that leaves its memo, and those it is computed from, be told when their nodes change shape."""
+    todo = [adjoint]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, AdjointNode) and node.follows is None:
+            node.follows = all(j is not node.of for j in node.inputs)
+            if node.follows:
+                enlist(node, (node.of,))
+            todo.extend(node.inputs)
+    return adjoint
+
+
+def shown(consumer: Node) -> Node:
+    """The consumer as users know it: the target where a mirror stands for it."""
+    original: Node | None = consumer.op.mirrors
+    return consumer if original is None else original
+
+
+@attrs.define(eq=False, repr=False)
+class ContributionSum:
+    """The op of all adjoints of one target: how they are evaluated."""
+
+    counts: Counts
+    mirror: Node
+    seed: Node
+    order: tuple[float, ...] = ()  # where its adjoints stand in sums
+
+    name: ClassVar[str] = "adjoint"
+    is_adjoint: ClassVar[bool] = True
+    mirrors: ClassVar[Node | None] = None
+    fully_open: ClassVar[bool] = False
+    inputs: ClassVar[tuple[str, ...]] = ("*contributions",)
+
+    def __repr__(self) -> str:
+        return f"<op adjoint of {self.target()}>"
+
+    def target(self) -> str:
+        """What reports call the target."""
+        target = self.counts.target()
+        return "L" if target is None or target.name is None else target.name
+
+    def consumer(self, rule: Rule, adjoint: Node) -> Node:
+        """The node an edge comes from, told by its rule and that node's adjoint."""
+        if rule.passes is not None:
+            return rule.passes
+        if adjoint is self.seed or adjoint.op is None:
+            return self.mirror
+        return adjoint.of  # type: ignore[attr-defined]
+
+    def requested(self) -> None:
+        """Count a request by the caller."""
+        self.counts.requests += 1
+
+    def infer(self, node: AdjointNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """An adjoint has the shape and dtype of the node it is the adjoint of."""
+        return node.of.shape, node.of.dtype
+
+    def run(self, node: AdjointNode) -> Any:
+        """The contributions of the consumers, oldest first, summed."""
+        total = summed(node.inputs, node.edges, node.of, self.consumer)
+        count_requests(node.inputs)
+        self.counts.misses += 1
+        return frozen(total)
+
+    # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
+
+    def numbers(self, node: AdjointNode) -> list[tuple[Node, Any]]:
+        """No plain number is an operand of an adjoint."""
+        return []
+
+    def unfold(self, node: AdjointNode) -> tuple[Node, tuple[Node, ...]]:
+        """The same computation as ops, and the stand-ins for the adjoint's inputs it starts from."""
+        if node.unfolded is None:
+            stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
+            total: Any = None
+            for _, _, term in node.contributions(stands):
+                term = fitted_node(term, node.of)
+                total = term if total is None else total + term
+            node.unfolded = total, stands
+        return node.unfolded
+
+    def reshaped(self, node: AdjointNode) -> None:
+        """Forget the unfolded ops, which hold shapes."""
+        node.unfolded = None
+
+    def blocks(self, node: AdjointNode, argnum: int) -> bool:
+        """Nothing is blocked in an adjoint that its own rules do not leave out."""
+        return False
+
+
+def summed(inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]) -> Any:
+    """The terms of flat edges (rule, argnum) in order, added up; `inputs` hold their arguments, one after the other."""
+    shape, dtype = of.shape, of.dtype
+    total: Any = None
+    owned = False  # whether `total` is an array of our own
+    settled = False  # whether it holds no -0.0, nor ever will
+    start = 0
+    for k in range(0, len(edges), 2):
+        rule = edges[k]
+        adjoint = inputs[start]
+        if rule.simple == 1:
+            term = rule.function(adjoint._value)
+            start += 1
+        elif rule.simple == 2:
+            term = rule.function(adjoint._value, inputs[start + 1]._value)
+            start += 2
+        else:
+            consumer = consumer_of(rule, adjoint)
+            stop = start + rule.width(consumer)
+            values = [j._value for j in inputs[start:stop]]
+            meta = rule.meta(consumer, edges[k + 1])
+            start = stop
+            if rule.into is not None and shape:
+                if total is None:
+                    total = rule.function(*values, **meta)
+                else:
+                    if not settled:  # as adding 0.0 everywhere does: what was -0.0 becomes 0.0
+                        total = np.add(total, 0.0, out=total if owned else None)
+                    rule.into(total, *values, **meta)
+                owned = settled = True
+                continue
+            term = rule.function(*values, **meta)
+        if term.__class__ is not np.ndarray:
+            if shape or term.__class__ is not dtype.type:
+                term = fitted(term, shape, dtype, rule)
+        elif term.shape != shape or term.dtype is not dtype:
+            term = fitted(term, shape, dtype, rule)
+        if total is None:
+            total = term
+        elif owned:
+            total += term  # bit for bit what a new array would hold
+        else:
+            total = total + term
+            owned = bool(shape)
+    return np.zeros(shape, dtype) if total is None else total  # no path leads to the target
+
+
+def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: object) -> Any:
+    """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
+    term = np.asarray(term)
+    if term.shape != shape:
+        try:
+            common = broadcast(term.shape, shape)
+        except ValueError:
+            common = None
+        if common == term.shape:
+            term = unbroadcast(term, shape)
+        elif common == shape:
+            term = expanded(term, shape)
+        else:
+            raise LazygradError(f"{source!r} returned shape {term.shape} for an input of shape {shape}")
+    if term.dtype != dtype:
+        if dtype.kind == "f" and term.dtype.kind == "c":  # <g, dx> = Re(sum of g dx), and dx is real
+            term = term.real
+        term = term.astype(dtype, copy=False)
+    return term if shape else term[()]
+
+
+def fitted_node(term: Any, like: Node) -> Node:
+    """The same for a contribution, or a tangent, that is a node."""
+    term = as_node(term)
+    if term.shape != like.shape:
+        larger = term.ndim >= like.ndim and np.broadcast_shapes(term.shape, like.shape) == term.shape
+        term = (sum_to if larger else broadcast_to).on_nodes((term,), {"shape": like.shape})
+    if like.dtype.kind == "f" and term.dtype.kind == "c":
+        term = real.on_nodes((term,), NO_STATIC)
+    return term if term.dtype == like.dtype else astype.on_nodes((term,), {"dtype": like.dtype})

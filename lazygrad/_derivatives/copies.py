@@ -1,0 +1,132 @@
+"""Copies of graphs: pickle and deepcopy, without recursion however deep the graph.
+
+A node is saved with everything it is computed from, oldest first, so that each node finds its inputs
+saved already. Values in the memo are not saved: they are computed again when asked for.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .._graph.leaf import leaf
+from .._graph.node import NO_STATIC, Node, build, by_serial, enlist, in_order, install
+from .._graph.traverse import inputs_first
+from ..ops._rule import Rule, pass_on
+from .adjoint_node import AdjointNode, Counts
+from .target_memo import AdjointOp, MirrorOp
+
+__all__: list[str] = []
+
+
+class _Saving(threading.local):
+    """The node whose graph this thread is saving, if any: then the inputs of what is saved are there already."""
+
+    def __init__(self) -> None:
+        self.roots: list[Node] = []
+
+
+_saving = _Saving()
+
+
+def _needs(i: Node) -> tuple[Node, ...]:
+    """The nodes that `i` cannot be made without."""
+    if not isinstance(i, AdjointNode):
+        return i.inputs
+    consumers = [consumer for _, consumer, _, _, _ in i.each_edge()]
+    return (*i.inputs, i.of, *consumers, i.op.mirror, i.op.seed)
+
+
+def _with_needs(node: Node) -> list[Node]:
+    return sorted(inputs_first(node, _needs), key=by_serial)
+
+
+def _state(i: Node) -> tuple[Any, ...]:
+    """What `_restore` makes the node of again."""
+    if i.op is None:
+        return dict(i.static), i._value, i.name
+    if isinstance(i, AdjointNode):
+        edges = [(consumer, argnum, rule.passes is not None) for rule, consumer, argnum, _, _ in i.each_edge()]
+        return i.op, i.inputs, i.name, i.of, edges
+    op = i.op.base if isinstance(i.op, MirrorOp) else i.op  # a copy of a mirror computes for itself
+    return op, i.inputs, dict(i.static), i.shape, i.dtype, i.name
+
+
+def _restore(*state: Any) -> Node:
+    if len(state) == 3:
+        static, value, name = state
+        value = np.array(value)[()]
+        if value.ndim:
+            value.flags.writeable = False
+        return leaf(value, static, name)
+    if len(state) == 5:
+        op, inputs, name, of, edges = state
+        flat: list[Any] = []
+        for consumer, argnum, passes in edges:
+            flat += (Rule(pass_on, passes=consumer) if passes else consumer.op.rule(argnum), argnum)
+        node: Node = AdjointNode(op, inputs, NO_STATIC, of.shape, of.dtype, name, of=of, edges=tuple(flat))
+        enlist(node)
+        return node
+    op, inputs, static, shape, dtype, name = state
+    node = build(op, inputs, static or NO_STATIC, shape, dtype)
+    node.name = name
+    return node
+
+
+class _Bundle(list[Node]):
+    """A node below everything it needs; the pickler takes them one by one."""
+
+    def __reduce__(self) -> Any:
+        return _Bundle, (), None, self._each()
+
+    def _each(self) -> Iterator[Node]:
+        # The root, saved last, takes itself off again. (Not the end of this iterator: a pickler takes up to a
+        # thousand items ahead before it saves them.)
+        root, roots = self[-1], _saving.roots
+        roots.append(root)
+        try:
+            yield from self
+        except GeneratorExit:  # the pickler has given up
+            if roots and roots[-1] is root:
+                roots.pop()
+            raise
+
+
+def _last(bundle: _Bundle) -> Node:
+    return bundle[-1]
+
+
+def _reduce(self: Node, protocol: object = None) -> Any:
+    roots = _saving.roots
+    if self.op is None or roots:
+        if roots and roots[-1] is self:
+            roots.pop()
+        return _restore, _state(self)
+    return _last, (_Bundle(_with_needs(self)),)
+
+
+def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
+    for i in _with_needs(self):
+        if id(i) not in memo:
+            memo[id(i)] = _restore(*copy.deepcopy(_state(i), memo))
+    return memo[id(self)]
+
+
+def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
+    return AdjointOp(Counts(_nobody), mirror, seed, in_order(mirror))
+
+
+def _nobody() -> None:
+    """The target of a copied adjoint: its memo was not copied with it."""
+
+
+def _reduce_adjoint_op(self: AdjointOp) -> Any:
+    return _restore_adjoint_op, (self.mirror, self.seed)
+
+
+install({"__reduce_ex__": _reduce, "__deepcopy__": _deepcopy, "__copy__": lambda self: _restore(*_state(self))})
+AdjointOp.__reduce__ = _reduce_adjoint_op  # type: ignore[method-assign, assignment]

@@ -1,0 +1,100 @@
+"""The n-th derivative by one number, in polynomially many nodes.
+
+The derivative by x is a derivation D of the nodes: D(x) = 1, and the chain rule. Applying gradients to gradients
+anew at each order forgets that all orders have the *same* D, and doubles the graph or worse each time. Here one memo
+of tangents serves all orders, and equal nodes are one node: the n-th derivative of a product then consists of the
+products a^(i) b^(j), i + j <= n, and of sums of them, each once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from .._graph.leaf import constant
+from .._graph.node import Node, _next_serial, build, by_serial
+from .._graph.traverse import ancestors, inputs_first
+from ..ops.arithmetic import divide, guarded_divide, guarded_multiply
+from .adjoint_node import fitted_node
+from .tangents import Tangents
+
+__all__ = ["Derivation"]
+
+
+class Derivation(Tangents):
+    """D = d/dx for one 0-d node x, applied to any nodes, again and again.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0)
+    >>> d = Derivation(x)
+    >>> y = x**3
+    >>> d.of(y).item(), d.of(d.of(y)).item(), d.of(d.of(d.of(d.of(y))))
+    (12.0, 12.0, None)
+    """
+
+    def __init__(self, x: Node) -> None:
+        super().__init__({x: constant(np.ones((), x.dtype))})
+        self._known: dict[Hashable, Node] = {}
+
+    def nth(self, y: Node, n: int) -> Node | None:
+        """D applied n times; None if that is structurally zero."""
+        for i in ancestors(y):
+            if i.serial >= self._oldest:
+                self._known.setdefault(_key(i), i)
+        found: Node | None = y
+        for _ in range(n):
+            found = None if found is None else self.of(found)
+        return found
+
+    def _build(self, i: Node) -> None:
+        if i.op is divide or i.op is guarded_divide:
+            self._found[i.serial] = self._quotient(i)
+        else:
+            super()._build(i)
+
+    def _quotient(self, q: Node) -> Node | None:
+        """D(x / y) = (Dx - q Dy) / y with q = x / y: one division, of derivatives of q that are there anyway.
+
+        As two terms, each a division of its own, the n-th derivative would take all 2^n orders of dividing.
+        """
+        x, y = q.inputs
+        before = _next_serial()
+        by_x, by_y = self._found.get(x.serial), self._found.get(y.serial)
+        if by_y is not None:
+            by_y = -guarded_multiply(by_y, q)
+        numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y
+        return None if numerator is None else self._shared(fitted_node(guarded_divide(numerator, y), q), before)
+
+    def _term(self, i: Node, argnum: int, tangent: Any) -> Node:
+        """The term of one input, in which nodes that are there already take the place of equal new ones."""
+        before = _next_serial()
+        term = super()._term(i, argnum, tangent)
+        return self._shared(term, before)
+
+    def _sum(self, first: Any, second: Any) -> Node:
+        return self._shared(super()._sum(first, second), 0)
+
+    def _shared(self, term: Node, before: int) -> Node:
+        if term.serial in self._found:
+            return term
+        fresh = inputs_first(term, lambda i: [j for j in i.inputs if j.serial > before]) if before else [term]
+        place: dict[int, Node] = {}
+        for i in sorted(fresh, key=by_serial):
+            inputs = tuple([place.get(j.serial, j) for j in i.inputs])
+            if any(j is not k for j, k in zip(inputs, i.inputs, strict=True)):
+                i = build(i.op, inputs, i.static, i.shape, i.dtype)
+            place[i.serial] = place[term.serial] = self._known.setdefault(_key(i), i)
+        return place[term.serial]
+
+
+def _key(i: Node) -> Hashable:
+    """What equal nodes have in common: op, inputs and statics; of constant numbers dtype and bytes."""
+    if i.op is None:
+        return (i.dtype, i._value.tobytes()) if "number" in i.static else i.serial
+    plain = (bool, int, float, complex, str, tuple, np.generic)
+    statics = tuple([(name, repr(v) if v is None or isinstance(v, plain) else id(v)) for name, v in i.static.items()])
+    return (id(i.op), tuple([j.serial for j in i.inputs]), statics, i.shape, i.dtype)

@@ -1,0 +1,101 @@
+"""All gradients that one question needs, in one pass: for a graph that a single call has just built.
+
+The recursion over consumers does not know beforehand what lies between a node and the target, and searches
+from both ends; and it keeps adjoints as nodes for later questions. Where the graph is as young as the question, and
+gone after it, all that is younger than the nodes asked for and below the target lies between; so consumers are found in
+the order of creation, and adjoints computed in the opposite one: the same rules, on the same edges, summed in the
+same order.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from .._graph.node import INEXACT, Node
+from .._graph.value import forward_rec
+from ..ops._op import frozen
+from ..ops._rule import Rule
+from .adjoint_node import AdjointNode, summed
+from .discover import WIDE, Places, flows
+
+__all__ = ["pulled"]
+
+
+class _Held:
+    """The adjoint of a node, while it is needed."""
+
+    __slots__ = ("_value", "of")
+
+    def __init__(self, of: Node, value: Any) -> None:
+        self.of = of
+        self._value = value
+
+
+def _consumer(rule: Rule, adjoint: Any) -> Node:
+    return adjoint.of
+
+
+def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
+    """Serial -> dL/di for the wanted nodes that lead to `L`, from dL/dL.
+
+    None where an adjoint is part of the graph: then its unfolded form is needed, which the memo of `L` holds.
+    """
+    oldest = min([i.serial for i in wanted])
+    below = {L.serial: L}
+    todo = [L]
+    while todo:
+        i = todo.pop()
+        if i.__class__ is AdjointNode:
+            return None
+        for j in i.inputs:
+            serial = j.serial
+            if serial >= oldest and serial not in below:
+                below[serial] = j
+                todo.append(j)
+    consumers: dict[int, list[Node]] = {i.serial: [] for i in wanted}  # of what depends on the wanted nodes
+    readers = {i.serial: 1 for i in wanted}  # how many nodes are still to read an adjoint; the caller is one
+    order = sorted(below)
+    for serial in order:
+        c = below[serial]
+        if not c.inputs or c.dtype.kind not in INEXACT:
+            continue
+        every = c.op.fully_open
+        for j in c.inputs:
+            known = consumers.get(j.serial)
+            if known is not None and (not known or known[-1] is not c) and (every or flows(c, j)):
+                known.append(c)
+                readers[serial] = readers.get(serial, 0) + 1
+                if serial not in consumers:
+                    consumers[serial] = []
+    wide = Places()
+    held = {L.serial: _Held(L, seed)}
+    for serial in reversed(order):
+        found = consumers.get(serial)
+        if not found:
+            continue
+        i = below[serial]
+        pairs: list[tuple[Rule, int]] = []
+        inputs: list[Any] = []
+        for c in found:
+            adjoint: Any = held.get(c.serial)
+            if adjoint is None:  # nothing leads on from there
+                continue
+            op = c.op
+            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.places(c, i):
+                if j is i and (op.fully_open or op.opens(c, argnum)):
+                    pairs.append(op.contribution(c, argnum, adjoint, None, inputs))
+        if pairs:
+            for j in inputs:
+                if j._value is None:
+                    forward_rec(j, asked=False)
+            edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
+            total = summed(inputs, edges, i, _consumer)
+            held[serial] = _Held(i, total if i.shape else total[()])
+        inputs.clear()
+        for c in found:
+            readers[c.serial] -= 1
+            if not readers[c.serial]:
+                held.pop(c.serial, None)
+    return {i.serial: frozen(held[i.serial]._value) for i in wanted if i.serial in held}

@@ -1,0 +1,109 @@
+"""Forward mode: a tangent is just another node, too.
+
+Sullivan's forward mode, by demand over *inputs* and with a memo::
+
+    tangent(i) = sum over inputs j of i that depend on a seed of  jvp_{j->i}(tangent(j)),   tangent(seed) = given
+
+One memo serves all outputs that are asked for, and a node is visited only if an output needs it and it is
+younger than the oldest seed: nothing older can depend on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._errors import NotDifferentiableError
+from .._graph.demand import demand
+from .._graph.node import INEXACT, Node
+from .._graph.value import forward_rec
+from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name
+from .adjoint_node import AdjointNode, fitted, fitted_node
+from .target_memo import collector_paused
+
+__all__ = ["TangentValues", "Tangents"]
+
+
+class Tangents:
+    """The tangents of all nodes for given tangents of some; each is built at most once, of ops.
+
+    Parameters
+    ----------
+    seeds
+        Node -> its tangent, a node of the same shape.
+    """
+
+    def __init__(self, seeds: Mapping[Node, Node]) -> None:
+        self._oldest = min((i.serial for i in seeds), default=0)
+        self._found: dict[int, Any] = {i.serial: fitted_node(t, i) for i, t in seeds.items()}
+
+    def of(self, i: Node) -> Node | None:
+        """The tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
+        with collector_paused():
+            demand(i, self._missing, self._build)
+        return self._found.get(i.serial)
+
+    def _needs(self, i: Node) -> Sequence[Node]:
+        if isinstance(i, AdjointNode):
+            root = i.op.unfold(i)[0]
+            return () if root is None else (root,)  # without contributions it is a constant zero
+        return i.inputs
+
+    def _missing(self, i: Node) -> Sequence[Node] | None:
+        if i.serial in self._found or i.serial < self._oldest or i.dtype.kind not in INEXACT:
+            return None
+        return [j for j in self._needs(i) if j.serial not in self._found]
+
+    def _build(self, i: Node) -> None:
+        if isinstance(i, AdjointNode):  # it is what it unfolds into
+            self._found[i.serial] = next((self._found.get(j.serial) for j in self._needs(i)), None)
+            return
+        total: Any = None
+        for k, j in enumerate(i.inputs):
+            t = self._found.get(j.serial)
+            if t is None or i.op.jvp_rule(k) in (BLOCKED, ZERO):
+                continue
+            term = self._term(i, k, t)
+            total = term if total is None else self._sum(total, term)
+        self._found[i.serial] = total
+
+    def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
+        """What one input's tangent adds to that of `i`."""
+        rule, reads = _rule_and_reads(i, argnum)
+        return fitted_node(rule.function(tangent, *reads, **rule.meta(i, argnum)), i)
+
+    def _sum(self, first: Any, second: Any) -> Any:
+        return first + second
+
+
+class TangentValues(Tangents):
+    """The same tangents as arrays, each computed at once: for a graph that one call has built, and asks once.
+
+    Parameters
+    ----------
+    seeds
+        Node -> a node that holds its tangent.
+    """
+
+    def __init__(self, seeds: Mapping[Node, Node]) -> None:
+        super().__init__(seeds)
+        self._found = {serial: forward_rec(t) for serial, t in self._found.items()}
+
+    def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
+        rule, reads = _rule_and_reads(i, argnum)
+        values = [forward_rec(j, asked=False) if j._value is None else j._value for j in reads]
+        return fitted(rule.function(tangent, *values, **rule.meta(i, argnum)), i.shape, i.dtype, rule)
+
+
+def _rule_and_reads(i: Node, argnum: int) -> tuple[Rule, list[Node]]:
+    """The jvp rule of one input, and the nodes whose values it reads."""
+    rule: Rule = i.op.jvp_rule(argnum)
+    if rule is UNDEFINED:
+        raise NotDifferentiableError(
+            f"op {i.op.name!r} has no jvp rule for its input {input_name(i, argnum)!r} ({i.inputs[argnum]!r}), "
+            f"which the tangent needs at {i!r}: declare one, or use reverse mode"
+        )
+    reads = [i if r == OUT else i.inputs[r] for r in rule.reads]
+    if rule.rest is not None:
+        reads += i.inputs[rule.rest :]
+    return rule, reads

@@ -1,0 +1,227 @@
+"""The recursion over consumers: an adjoint is just another node.
+
+Tomassoli, section 13 (lazily, with a table), of Stratos' equation (2)::
+
+    adjoint(i) = sum over consumers c of i that lead to L of vjp_{c->i}(adjoint(c)),   adjoint(L) = 1
+
+memoised for each (L, i). The adjoint of i is a node whose inputs are the adjoints of those consumers
+and the forward values that its rules read; so `forward_rec` evaluates it, invalidation reaches
+it, and it can itself be differentiated.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._graph.demand import demand
+from .._graph.leaf import constant
+from .._graph.node import NO_STATIC, Node, _next_serial, enlist, in_order
+from .._graph.value import forward_rec
+from ..ops._op import frozen
+from ..ops._rule import Rule, pass_on
+from .adjoint_node import AdjointNode, ContributionSum, Counts, follow
+from .discover import WIDE, Discovery, Places
+
+__all__ = ["AdjointOp", "MirrorOp", "TargetMemo", "target_memo"]
+
+SEED: Mapping[str, Any] = {"leaf": "seed"}
+BUILT: Any = (None,)  # in place of the consumers that lead to the target, once the adjoint holds them
+
+
+@attrs.define(eq=False, repr=False)
+class AdjointOp(ContributionSum):
+    """The op of all adjoints of one target: how they are differentiated, through what they unfold into."""
+
+    def opens(self, node: AdjointNode, argnum: int) -> bool:
+        """Whether the adjoint depends differentiably on that input."""
+        root, stands = self.unfold(node)
+        return target_memo(root).leads(stands[argnum])
+
+    def contribution(
+        self, node: AdjointNode, argnum: int, adjoint: Node, memo: TargetMemo, inputs: list[Node]
+    ) -> tuple[Rule, int]:
+        """Pass on one node, the derivative through the unfolded ops."""
+        root, stands = self.unfold(node)
+        inner = memo.inner.get(node.serial)
+        if inner is None:
+            inner = memo.inner[node.serial] = TargetMemo.of(root, seed=adjoint)
+        found = inner.adjoint(stands[argnum])
+        assert found is not None  # `opens` said so
+        inputs.append(found)
+        return Rule(pass_on, passes=node), argnum
+
+
+@attrs.define(eq=False, repr=False)
+class MirrorOp:
+    """The op of a node that stands for a target: same rules, and the target's value while it lives.
+
+    The target keeps its memo, the memo its adjoints, and an adjoint may read the target's own value: read
+    from the mirror, so that no reference leads back.
+    """
+
+    base: Any
+    original: Callable[[], Node | None]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
+
+    @property
+    def mirrors(self) -> Node | None:
+        """The target, if it is still there."""
+        return self.original()
+
+    def run(self, node: Node) -> Any:
+        """The target's value, computed there; or here if it is gone."""
+        original = self.original()
+        return self.base.run(node) if original is None else forward_rec(original, asked=False)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from searching what is only being built; nothing here makes cycles.
+
+    Its passes over a graph that grows to 100 000 nodes cost more than building it.
+    """
+    enabled = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def copy(node: Node) -> Node:
+    """A node like another, with nothing in the memo and no consumers."""
+    fresh: dict[str, Any] = {"value": None, "stale": False, "consumers": None, "memo": None}
+    if isinstance(node, AdjointNode):
+        fresh |= {"follows": None, "unfolded": None}
+    return attrs.evolve(node, **fresh)
+
+
+@attrs.define(eq=False, repr=False)
+class TargetMemo:
+    """Everything kept about the derivatives of one target: what leads to it, and its adjoints."""
+
+    serial: int
+    discovery: Discovery
+    op: AdjointOp
+    seeded: bool  # by the caller
+    adjoints: dict[int, AdjointNode] = attrs.field(factory=dict)
+    inner: dict[int, TargetMemo] = attrs.field(factory=dict)  # of adjoints differentiated through
+    wide: Places = attrs.field(factory=Places)
+    others: weakref.WeakSet[TargetMemo] = attrs.field(factory=weakref.WeakSet)  # other seeds, same target
+    plans: Any = None  # of questions that are asked again (`_plans`)
+    facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
+
+    @classmethod
+    def of(cls, target: Node, seed: Node | None = None) -> TargetMemo:
+        """A new memo; `seed` is dL/dL, one by default."""
+        ref = weakref.ref(target)
+        mirror = copy(target)
+        mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
+        enlist(mirror)
+        if isinstance(mirror, AdjointNode):
+            follow(mirror)
+        order = (*in_order(target), 0 if seed is None else mirror.serial)
+        op = AdjointOp(Counts(ref), mirror, _one(target) if seed is None else seed, order)
+        return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
+
+    @property
+    def mirror(self) -> Node:
+        """The node that stands for the target."""
+        return self.op.mirror
+
+    @property
+    def seed(self) -> Node:
+        """The node of dL/dL."""
+        return self.op.seed
+
+    def leads(self, i: Node) -> bool:
+        """Whether there is a path from `i` to the target along which derivatives flow."""
+        return i.serial == self.serial or bool(self.discovery.find(i))
+
+    def adjoint(self, i: Node) -> Node | None:
+        """The node of dL/di; None if nothing leads from `i` to L."""
+        if i.serial == self.serial:
+            return self.seed
+        if i.serial not in self.adjoints:
+            with collector_paused():
+                if not self.discovery.find(i):
+                    return None
+                demand(i, self._missing, self.build)
+        return self.adjoints[i.serial]
+
+    def zero(self, i: Node) -> Node:
+        """The adjoint of a node that does not lead to the target: zeros, in whatever shape the node has."""
+        return AdjointNode(self.op, (), NO_STATIC, i.shape, i.dtype, of=i, edges=())
+
+    def _missing(self, i: Node) -> Sequence[Node] | None:
+        adjoints = self.adjoints
+        if i.serial in adjoints:
+            return None
+        mirror = self.op.mirror
+        return [c for c in self.discovery.leading[i.serial] if c.serial not in adjoints and c is not mirror]
+
+    def build(self, i: Node) -> None:
+        """Collect the edges of `i` that lead to the target, and what their rules read, into a node."""
+        pairs: list[tuple[Rule, int]] = []
+        inputs: list[Node] = []
+        op, adjoints = self.op, self.adjoints
+        mirror, seed = op.mirror, op.seed
+        leading = self.discovery.leading
+        for c in leading[i.serial]:
+            adjoint = seed if c is mirror else adjoints[c.serial]
+            local = c.op
+            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else self.wide.places(c, i):
+                if j is i and (local.fully_open or local.opens(c, argnum)):
+                    pairs.append(local.contribution(c, argnum, adjoint, self, inputs))
+        # Most edges are alone; then the pair that all nodes of the op share will do.
+        edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
+        node = AdjointNode(op, tuple(inputs), NO_STATIC, i.shape, i.dtype, of=i, edges=edges)
+        enlist(node)
+        adjoints[i.serial] = node
+        leading[i.serial] = BUILT
+
+    def reshaped(self) -> None:
+        """Called when nodes below the target change shape: the adjoints are built again when asked for."""
+        for memo in (self, *self.others):
+            memo.clear()
+
+    def renew_seed(self, target: Node) -> None:
+        """Follow a target whose shape or dtype has changed."""
+        self.clear()
+        if not self.seeded:
+            self.op.seed = _one(target)
+        elif self.seed.op is None and self.seed.shape == target.shape:
+            self.op.seed = constant(self.seed._value.astype(target.dtype))
+
+    def clear(self) -> None:
+        """Forget the adjoints and the counts."""
+        # Discovery first: without it the adjoints are still right, but not the other way round.
+        self.discovery = Discovery(self.serial, self.mirror)
+        self.adjoints.clear()
+        self.inner.clear()
+        self.wide = Places()
+        self.plans = None
+        self.op.counts.misses = self.op.counts.requests = 0
+
+
+def _one(target: Node) -> Node:
+    return Node(None, (), SEED, target.shape, target.dtype, value=frozen(np.ones(target.shape, target.dtype)))
+
+
+def target_memo(target: Node) -> TargetMemo:
+    """The memo that `target` keeps."""
+    memo = target._memo
+    if memo is None:
+        memo = target._memo = TargetMemo.of(target)
+    return memo

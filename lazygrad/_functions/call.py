@@ -1,0 +1,188 @@
+"""One call of a function on nodes: what all function transforms start from.
+
+Each call builds a graph of its own. New nodes stand for the leaves of the arguments, so the derivatives of an
+inner function by its arguments are nobody else's (no perturbation confusion): the graph tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._graph.guards import running
+from .._graph.leaf import constant, parameter
+from .._graph.node import INEXACT, NO_STATIC, Node
+from .._graph.trees import Tree, flatten, leaves, map_tree, places
+from .._graph.value import forward_rec, handed_out
+from ..ops.linear import identity
+
+__all__ = ["Argnums", "Call", "called", "check_number", "positions", "title"]
+
+Argnums = int | Sequence[int]
+
+
+def title(f: Callable[..., Any]) -> str:
+    """What error messages call a function."""
+    return getattr(f, "__name__", type(f).__name__)
+
+
+@attrs.define(eq=False)
+class Call:
+    """What came of it."""
+
+    function: Callable[..., Any]
+    stands: list[Node | None]  # in place of the leaves of the arguments; None for what is no number
+    tree: Tree  # those arguments, in the structure of `argnums`
+    out: Any
+    aux: Any
+    lazy: bool  # whether answers are nodes, as an argument was, or something that the function closes over
+    nodes: list[Node] = attrs.field(init=False)  # what to differentiate by
+
+    def __attrs_post_init__(self) -> None:
+        self.nodes = [node for node in self.stands if node is not None]
+
+    @property
+    def gaps(self) -> bool:
+        """Whether some leaves are no numbers."""
+        return len(self.nodes) < len(self.stands)
+
+    def target(self) -> Node:
+        """The only output, as a float node."""
+        return self.as_target(self.out)
+
+    def as_target(self, out: Any) -> Node:
+        """One output as a float node."""
+        if isinstance(out, Node):
+            return out
+        plain = isinstance(out, (float, complex, np.ndarray, np.generic))
+        if not plain or np.asarray(out).dtype.kind not in INEXACT:
+            raise TypeError(
+                f"{title(self.function)} returned {type(out).__name__}, where a float array or number is to be "
+                f"differentiated (`has_aux=True` if it returns something else beside it)"
+            )
+        return constant(out)
+
+    def float_target(self, out: Any) -> Node:
+        """The same for what a cotangent is given of: an integer has none."""
+        node = self.as_target(out)
+        if node.dtype.kind not in INEXACT:
+            raise TypeError(f"{title(self.function)} returned dtype {node.dtype}, which has no derivative")
+        return node
+
+    def answer(self, found: Any) -> Any:
+        """A node as the caller gets it: as it is among nodes, else its value, read-only."""
+        return handed_out(forward_rec(found)) if isinstance(found, Node) and not self.lazy else found
+
+    def answers(self, found: Any) -> Any:
+        """The same for every leaf of a structure."""
+        return map_tree(self.answer, found)
+
+    def like_arguments(self, made: Iterable[Any]) -> Any:
+        """What was made for each node, in the structure of the arguments."""
+        if self.gaps:
+            following = iter(made)
+            made = [
+                leaf if n is None else next(following) for n, leaf in zip(self.stands, self.tree.leaves, strict=True)
+            ]
+        return self.tree.like(made)
+
+
+def check_number(call: Call, L: Node, holomorphic: bool) -> None:
+    """Raise TypeError unless the target is one real float."""
+    if L.size != 1:
+        raise TypeError(
+            f"grad needs one number, but {title(call.function)} returned shape {L.shape}: sum it, or use "
+            f"`elementwise_grad`, `jacobian` or `vjp`"
+        )
+    if L.dtype.kind not in INEXACT:
+        raise TypeError(f"grad needs a float, but {title(call.function)} returned dtype {L.dtype}")
+    if L.dtype.kind == "c" and not holomorphic:
+        raise TypeError(
+            f"grad needs a real number, but {title(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
+            f"`abs`; for the complex derivative of a holomorphic function pass `holomorphic=True`"
+        )
+
+
+def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Any, has_aux: bool = False) -> Call:
+    """Call `f` with new nodes in place of the leaves of the arguments that `argnums` names.
+
+    Raises
+    ------
+    TypeError
+        If `argnums` names no positional argument, or a leaf is no float.
+    """
+    chosen, single = positions(f, argnums, len(args))
+    tree = flatten(args[chosen[0]] if single else tuple([args[k] for k in chosen]))
+    stands: list[Node | None] = []
+    lazy = False
+    for leaf in tree.leaves:
+        if isinstance(leaf, Node):
+            lazy = True
+        try:
+            stands.append(_stand_in(leaf))
+        except TypeError as error:
+            where = [f"{k}{place}" for k in chosen for place in places(args[k])][len(stands)]
+            raise TypeError(f"{title(f)} cannot be differentiated by argument {where}: {error}") from None
+    filled = list(args)
+    given = tree.like([leaf if n is None else n for n, leaf in zip(stands, tree.leaves, strict=True)])
+    for k, argument in zip(chosen, (given,) if single else given, strict=True):
+        filled[k] = argument
+    before = next((node.serial for node in stands if node is not None), 0)
+    with running():
+        out = f(*filled, **kwargs)
+    aux = None
+    if has_aux:
+        if not isinstance(out, tuple) or len(out) != 2:
+            raise TypeError(f"with has_aux=True {title(f)} must return a pair (result, aux), not {type(out).__name__}")
+        out, aux = out
+    return Call(f, stands, tree, out, aux, lazy or _reaches_outside((out, aux), before))
+
+
+def positions(f: Callable[..., Any], argnums: Argnums, count: int) -> tuple[list[int], bool]:
+    """Which of `count` positional arguments are meant, and whether it is a single one, not a sequence of one."""
+    single = isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)
+    if not single and not isinstance(argnums, Iterable):
+        raise TypeError(f"argnums must be an int or a sequence of ints, not {argnums!r}")
+    chosen: list[int] = []
+    for k in (argnums,) if single else argnums:  # type: ignore[union-attr]
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -count <= k < count:
+            raise TypeError(
+                f"argnums={argnums!r} must name positional arguments of {title(f)}, which was called with {count}"
+            )
+        chosen.append(int(k) % count)
+    if len(set(chosen)) < len(chosen):
+        raise TypeError(f"argnums={argnums!r} names an argument of {title(f)} twice")
+    return chosen, single
+
+
+def _reaches_outside(out: Any, before: int) -> bool:
+    """Whether results depend on a node that was there before the call, and is no constant.
+
+    Then they stay nodes, lest they be cut off from it: it may be an argument of a transform around this one (in
+    whatever thread), or a user's own parameter.
+    """
+    todo = [leaf for leaf in leaves(out) if isinstance(leaf, Node)]
+    seen = set()
+    while todo:
+        i = todo.pop()
+        if i.serial < before:
+            if i.dtype.kind in INEXACT and (i.op is not None or i.static["leaf"] == "parameter"):
+                return True
+        elif i.serial not in seen:
+            seen.add(i.serial)
+            todo.extend(i.inputs)
+    return False
+
+
+def _stand_in(leaf: Any) -> Node | None:
+    """A new node for a leaf of an argument; None for what is no number at all."""
+    if isinstance(leaf, Node):
+        if leaf.dtype.kind in INEXACT:
+            return identity.on_nodes((leaf,), NO_STATIC)
+        raise TypeError(f"it has dtype {leaf.dtype}; cast it to float")
+    if leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf):
+        return None
+    return parameter(leaf)

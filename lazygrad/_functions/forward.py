@@ -1,0 +1,112 @@
+"""Function transforms in forward mode: directional derivatives, and products with the Hessian."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._derivatives.tangents import Tangents, TangentValues
+from .._graph.leaf import constant
+from .._graph.node import Node
+from .._graph.trees import aligned, map_tree
+from .._graph.value import handed_out, zeros
+from .._graph.watch import recorders
+from .._query.checks import as_cotangent
+from ..ops._op import frozen
+from .call import called
+from .reverse import grad
+
+__all__ = ["hvp", "jvp"]
+
+
+def _paired(primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], bool]:
+    """Primals and tangents as tuples, and whether they were none: one argument may come alone."""
+    if isinstance(primals, tuple) and not hasattr(primals, "_fields"):
+        if not isinstance(tangents, tuple) or len(tangents) != len(primals):
+            raise TypeError(f"{len(primals)} primals in a tuple need as many tangents in a tuple, not {tangents!r}")
+        return primals, tangents, False
+    return (primals,), (tangents,), True
+
+
+def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    """Return the value of a function and its directional derivative: forward mode.
+
+    Parameters
+    ----------
+    f
+        Function of all primals, which returns an array or a structure of them.
+    primals, tangents
+        Tuples of one entry for each argument: float arrays, or structures of them; a single argument may come alone.
+    has_aux
+        As for `grad`.
+
+    Returns
+    -------
+    ``(value, tangent)`` in the structure of the output; with `has_aux` ``(value, tangent, aux)``.
+
+    Raises
+    ------
+    TypeError
+        If the structures differ, or an argument is no float.
+    ShapeError
+        If a tangent does not have the shape of its primal.
+
+    Notes
+    -----
+    Sullivan's forward mode, by demand over inputs: one memo of tangents serves all outputs, and only
+    what depends on the arguments is visited.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.jvp(np.sin, 0.0, 2.0)
+    (array(0.), array(2.))
+    >>> lg.jvp(lambda x, y: {"product": x * y}, (3.0, 4.0), (1.0, 0.0))
+    ({'product': array(12.)}, {'product': array(4.)})
+    """
+    primals, tangents, _ = _paired(primals, tangents)
+    call = called(f, range(len(primals)), primals, {}, has_aux)
+    given = aligned(tangents, primals, "a tangent must have the structure of the primals")
+    seeds = {
+        node: as_cotangent(node, t, "tangent") for node, t in zip(call.stands, given, strict=True) if node is not None
+    }
+    if any(isinstance(t, Node) for t in given):
+        call.lazy = True
+    at_once = not (call.lazy or recorders())
+    tangents_of = (TangentValues if at_once else Tangents)(seeds)
+
+    def tangent(out: Any) -> Any:
+        out = call.as_target(out)
+        found = tangents_of.of(out)
+        if found is None:
+            return zeros(out) if at_once else call.answer(constant(zeros(out)))
+        return handed_out(frozen(found)) if at_once else call.answer(found)
+
+    pushed = map_tree(tangent, call.out)
+    value = map_tree(lambda out: call.answer(call.as_target(out)), call.out)
+    return (value, pushed, call.answers(call.aux)) if has_aux else (value, pushed)
+
+
+def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
+    """Return the product of the Hessian of a function with a vector, without the Hessian.
+
+    Parameters
+    ----------
+    f
+        Function of all primals that returns one number.
+    primals, tangents
+        As for `jvp`.
+
+    Returns
+    -------
+    Arrays in the structure of the primals.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
+    array([  6., 120.])
+    """
+    primals, tangents, alone = _paired(primals, tangents)
+    _, product = jvp(grad(f, tuple(range(len(primals)))), primals, tangents)
+    return product[0] if alone else product

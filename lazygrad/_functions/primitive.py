@@ -1,0 +1,304 @@
+"""Users' own ops: value, shape and rules in one statement, or in one decorator.
+
+One rule is enough. A vjp rule is linear in its adjoint and a jvp rule in its tangent, so each gives the other by
+transposition: the derivative of ``<vjp(g), t>`` by g is ``jvp(t)``, and the other way round.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pickle import PicklingError
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.adjoint_node import fitted_node
+from .._errors import LazygradError, ShapeError
+from .._graph.leaf import constant, kept
+from .._graph.node import INEXACT, Node, build, lock
+from .._graph.value import forward_rec, handed_out
+from .._query.differentiator import Differentiator
+from ..ops._declare import op, result_dtype
+from ..ops._op import OfEachOp, Op, Signature, as_node, as_nodes, frozen
+from ..ops._rule import UNDEFINED, ZERO, Rule
+
+__all__ = ["Primitive", "primitive"]
+
+REQUIRED = object()  # in place of the default of a keyword that has none
+Rules = Mapping[str, Any] | Callable[..., Any] | None
+
+
+@attrs.define(eq=False, repr=False)
+class Primitive(Op):
+    """An op declared by a user; its values are checked against the shape it promised."""
+
+    __doc__ = OfEachOp(lambda op: op.doc, __doc__)
+
+    home: tuple[str, str] = ("", "")  # module and qualified name of the decorated function: pickles refer to it
+    eager: bool = False  # without a shape function: evaluated when it is built
+
+    def __reduce__(self) -> Any:
+        try:
+            found = _at_home(*self.home)
+        except (ImportError, AttributeError):
+            found = None
+        if found is not self:
+            raise PicklingError(
+                f"{self!r} is not what {'.'.join(self.home)} names: decorate a function of a module, or bind the op "
+                f"to the name of the function it was made of"
+            )
+        return _at_home, self.home
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split the arguments of a call into inputs and statics; an array among these stays one."""
+        arrays = {name: kept(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
+        inputs, static = super().bind(args, dict(kwargs))
+        static.update({name: array for name, array in arrays.items() if name in static})
+        if missing := [name for name, value in static.items() if value is REQUIRED]:
+            raise TypeError(f"{self.name} needs the keyword `{missing[0]}`; it takes {self.signature()}")
+        return inputs, static
+
+    def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
+        """Build the node for these inputs, evaluating it at once if only that tells its shape."""
+        if not self.eager:
+            return super().on_nodes(inputs, static)
+        nodes = as_nodes(inputs)
+        with lock:
+            value = frozen(self.function(*[handed_out(forward_rec(j)) for j in nodes], **static))
+            if value.dtype.kind not in "biufc":
+                raise TypeError(f"{self.name} returned dtype {value.dtype}, but a node holds numbers")
+            node = build(self, nodes, static, value.shape, value.dtype)
+            node._value = value
+        return node
+
+    def single(self, x: Node) -> Node:
+        """Build the node of one node without statics."""
+        return self.on_nodes((x,), self.statics)
+
+    def infer(self, node: Node) -> Signature:
+        """Shape and dtype of `node` from its inputs as they are now."""
+        if self.eager:
+            raise ShapeError(
+                f"{self.name} was declared without `shape=`, so it cannot follow a change of shape or dtype: "
+                f"declare one, or build it again"
+            )
+        return super().infer(node)
+
+    def run(self, node: Node) -> Any:
+        """The value of `node`, which must be what was promised."""
+        value = super().run(node)
+        if value.shape != node.shape or value.dtype != node.dtype:
+            raise LazygradError(
+                f"{self.name} returned shape {value.shape} and dtype {value.dtype}, but {node!r} was promised: "
+                + ("it was built with another" if self.eager else "correct its `shape=`")
+            )
+        return value
+
+
+def _at_home(module: str, name: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _signature(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
+    """The inputs, and the statics with their defaults: parameters without a default are inputs."""
+    if isinstance(function, np.ufunc):  # whose keywords are about how, not what
+        return " ".join("xyzuvw"[: function.nin]), {}
+    inputs, statics = [], {}
+    for p in inspect.signature(function).parameters.values():
+        if p.kind is p.VAR_POSITIONAL:
+            inputs.append(f"*{p.name}")
+        elif p.kind is p.VAR_KEYWORD:
+            raise TypeError(f"a primitive cannot take **{p.name}: name its keywords")
+        elif p.default is p.empty and p.kind is not p.KEYWORD_ONLY:
+            inputs.append(p.name)
+        else:
+            statics[p.name] = REQUIRED if p.default is p.empty else p.default
+    if not inputs:
+        raise TypeError(f"the primitive {function!r} takes no inputs: a parameter with a default is a static one")
+    return " ".join(inputs), statics
+
+
+def _shape_function(shape: Any, function: Callable[..., Any], inputs: list[str], name: str) -> Callable[..., Signature]:
+    if callable(shape):
+        return shape
+    if shape == "elementwise":
+
+        def broadcast(*nodes: Node, **static: Any) -> Signature:
+            dtype = result_dtype(function, *[n.dtype for n in nodes])
+            return np.broadcast_shapes(*[n.shape for n in nodes]), dtype
+
+        return broadcast
+    if shape in inputs:
+        k = inputs.index(shape)
+        return lambda *nodes, **static: (nodes[k].shape, nodes[k].dtype)
+    known = ", ".join(map(repr, inputs))
+    raise TypeError(f"shape={shape!r} of primitive {name!r} must be a function, 'elementwise' or an input ({known})")
+
+
+def _named(rules: Rules, inputs: list[str], what: str) -> dict[str, Any]:
+    """Rules by input: from a mapping, from one function for the only input, or from one for several at once."""
+    if rules is None or isinstance(rules, Mapping):
+        return dict(rules or {})
+    if "wanted" in inspect.signature(rules).parameters:
+        return {name: _one_of_many(rules, name, inputs) for name in inputs}
+    if len(inputs) == 1:
+        return {inputs[0]: rules}
+    raise TypeError(f"one {what} for {len(inputs)} inputs must name the parameter `wanted`, or give a dict by input")
+
+
+def _one_of_many(rule: Callable[..., Any], name: str, inputs: list[str]) -> Callable[..., Any]:
+    """The rule of one input from a rule of all, which is told what is wanted."""
+    signature = inspect.signature(rule)
+    parameters = [p for p in signature.parameters.values() if p.name != "wanted"]
+
+    def one(g: Any, *values: Any, **meta: Any) -> Any:
+        given = dict(zip([p.name for p in parameters[1:]], values, strict=False))
+        answer = rule(g, wanted=(name,), **given, **meta)
+        try:
+            return answer[name] if isinstance(answer, Mapping) else answer[inputs.index(name)]
+        except (LookupError, TypeError):
+            raise LazygradError(
+                f"the rule for {', '.join(inputs)} was asked for {name!r}, but returned {answer!r}: return a dict with "
+                f"that key, or a tuple with a place for each input"
+            ) from None
+
+    one.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return one
+
+
+def _transposed(rule: Rule, to_output: bool) -> Rule:
+    """The jvp rule that a vjp rule implies, or the other way round.
+
+    The given rule is linear in its first argument, z. So its transpose is the derivative of ``<rule(z), w>`` by z,
+    wherever z is.
+    """
+    shape = ("_to_shape", lambda node, k: node.shape if to_output else node.inputs[k].shape)
+    dtype = ("_to_dtype", lambda node, k: node.dtype if to_output else node.inputs[k].dtype)
+
+    def transposed(w: Any, *values: Any, _to_shape: Any, _to_dtype: Any, **meta: Any) -> Any:
+        z = constant(np.zeros(_to_shape, _to_dtype))
+        given = as_node(w)
+        image = fitted_node(as_node(rule.function(z, *[as_node(v) for v in values], **meta)), given)
+        found = Differentiator(image, cotangent=given).adjoint(z)
+        return found if any(isinstance(v, Node) for v in (w, *values)) else forward_rec(found)
+
+    return Rule(transposed, rule.reads, rule.rest, (*rule.metas, shape, dtype))
+
+
+def completed(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool) -> Any:
+    """Rules of one kind, with those of the other kind transposed where one is missing."""
+
+    def one(rule: Rule | None, other: Rule | None) -> Rule | None:
+        if rule is not UNDEFINED:
+            return rule
+        return other if other is None or other is ZERO or other is UNDEFINED else _transposed(other, to_output)
+
+    return tuple(map(one, rules, others))
+
+
+def _promise(shape: Callable[..., Any]) -> Callable[..., Signature]:
+    """A user's shape function, which may leave the dtype to NumPy's promotion."""
+
+    def infer(*nodes: Node, **static: Any) -> Signature:
+        found = shape(*nodes, **static)
+        if len(found) == 2 and isinstance(found[0], tuple):
+            return found[0], np.dtype(found[1])
+        dtype = np.result_type(*[n.dtype for n in nodes])
+        return tuple(found), dtype if dtype.kind in INEXACT else np.dtype(float)
+
+    return infer
+
+
+def primitive(
+    function: Callable[..., Any] | None = None,
+    *,
+    vjp: Rules = None,
+    jvp: Rules = None,
+    shape: Any = None,
+    name: str | None = None,
+) -> Any:
+    """Declare your own op: a function on arrays, with its derivatives.
+
+    Parameters
+    ----------
+    function
+        The value, from arrays. Parameters without a default are inputs; keyword-only ones and those with a default
+        are static (an axis, a count). Left out, `primitive` is a decorator.
+    vjp
+        Rules that map the adjoint of the output to an input's contribution: a dict by input; one function for the
+        only input; or one for several, which is told by `wanted` (a tuple of names, one at a time as each is demanded
+        by itself) what is asked for, and returns a dict or a tuple with a place for each input. A rule's first
+        parameter is the adjoint `g`; the *names* of the others say what it reads: ``out``, an input (``*xs`` for
+        starred ones, whose place ``argnum`` tells), ``x_shape``, ``x_dtype``, ``shapes`` of all inputs, a static.
+        None in place of a rule blocks an input (labels, indices), 0 says that the derivative is zero everywhere.
+    jvp
+        Likewise, from an input's tangent to that of the output. One of `vjp` and `jvp` is enough: each is the
+        transpose of the other.
+    shape
+        ``shape(*inputs, **statics)`` from inputs that have ``.shape`` and ``.dtype`` to the output's shape, or
+        ``(shape, dtype)``; or ``"elementwise"``; or the name of the input it is like. Left out, the op is
+        evaluated when it is built, as nothing else tells its shape.
+    name
+        For reports; the function's own by default.
+
+    Returns
+    -------
+    Op, to be called on nodes, arrays and numbers; on arrays alone it is the function itself.
+
+    Raises
+    ------
+    TypeError
+        If a rule names nothing that it can read, or there is a rule for no input.
+
+    Notes
+    -----
+    Rules are written with NumPy and called on arrays or on nodes, which gives any order of derivative: so no branch
+    on values and no writing in place; `numpy.where` chooses. `lazygrad.testing.check_op` tries them.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> @lg.primitive(vjp=lambda g, out: g * (1 - out * out), shape="elementwise")
+    ... def squash(x):
+    ...     return np.tanh(x)
+    >>> lg.grad(squash)(0.0), lg.jvp(squash, 0.0, 3.0)[1], lg.grad(lg.grad(lg.grad(squash)))(0.0)
+    (array(1.), array(3.), array(-2.))
+    >>> def pull(g, x, y, wanted):
+    ...     return {name: g * {"x": y, "y": x}[name] for name in wanted}
+    >>> product = lg.primitive(lambda x, y: x * y, vjp=pull, name="product")
+    >>> lg.grad(product, argnums=(0, 1))(3.0, 4.0)
+    (array(4.), array(3.))
+    """
+    if function is None:
+        return lambda f: primitive(f, vjp=vjp, jvp=jvp, shape=shape, name=name)
+    inputs, statics = _signature(function)
+    names = [n.lstrip("*") for n in inputs.split()]
+    name = str(name or getattr(function, "__name__", type(function).__name__))
+    infer = _shape_function(shape, function, names, name) if shape is not None else lambda *nodes, **static: ((), float)
+    made = op(
+        name,
+        function,
+        shape=_promise(infer),
+        vjp=_with_zeros(_named(vjp, names, "vjp")),
+        jvp=_with_zeros(_named(jvp, names, "jvp")),
+        inputs=inputs,
+        statics=statics,
+        doc=inspect.getdoc(function) or "",
+        register=False,
+    )
+    fields = {a.name: getattr(made, a.name) for a in attrs.fields(Op)}
+    fields["vjp"] = completed(made.vjp, made.jvp, to_output=False)
+    fields["jvp"] = completed(made.jvp, made.vjp, to_output=True)
+    fields["pairs"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
+    home = (str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", name)))
+    return Primitive(**fields, home=home, eager=shape is None)
+
+
+def _with_zeros(rules: dict[str, Any]) -> dict[str, Any]:
+    return {key: ZERO if isinstance(rule, (int, float)) and rule == 0 else rule for key, rule in rules.items()}

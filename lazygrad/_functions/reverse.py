@@ -1,0 +1,287 @@
+"""Function transforms in reverse mode: a function of arrays becomes the function of its gradient."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.adjoint_node import fitted_node
+from .._derivatives.nth import Derivation
+from .._derivatives.one_pass import pulled
+from .._graph.leaf import constant, parameter
+from .._graph.log import logger
+from .._graph.node import Node, lock
+from .._graph.trees import aligned, flatten
+from .._graph.value import handed_out, zeros
+from .._graph.watch import recorders
+from .._query.checks import as_cotangent
+from .._query.differentiator import Differentiator, differentiator
+from .call import Argnums, Call, called, check_number, title
+
+__all__ = ["derivative_of", "elementwise_grad", "grad", "known_as", "pairing", "value_and_grad", "vjp"]
+
+
+def _asked(call: Call, d: Differentiator) -> Any:
+    """The gradients of one target by all argument nodes, from its memo, as the caller gets them."""
+    if call.lazy:
+        return call.like_arguments([call.answer(d.adjoint(node)) for node in call.nodes])
+    found = d.gradient(call.nodes, unconnected="none")
+    return call.like_arguments([zeros(i) if g is None else g for i, g in zip(call.nodes, found, strict=True)])
+
+
+def _gradients(call: Call, L: Node, seeded: bool = False) -> Any:
+    """The same for a target that is asked once; `seeded` if its adjoint is given as one, whatever it is."""
+    if call.nodes and not (call.lazy or recorders()):  # whose events are those of the recursion
+        with lock:
+            found = pulled(L, call.nodes, np.ones(L.shape, L.dtype)[()])
+        if found is not None:
+            if missing := [i for i in call.nodes if i.serial not in found]:
+                _differentiator(L, seeded).gradient(missing, unconnected="none")  # an error if what leads on is blocked
+            return call.like_arguments(
+                [handed_out(found[i.serial]) if i.serial in found else zeros(i) for i in call.nodes]
+            )
+        logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", title(call.function))
+    return _asked(call, _differentiator(L, seeded))
+
+
+def _differentiator(L: Node, seeded: bool) -> Differentiator:
+    return Differentiator(L, cotangent=np.ones(L.shape, L.dtype)) if seeded else differentiator(L)
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
+    """Return a function that evaluates both `f` and its gradient.
+
+    Parameters
+    ----------
+    f, argnums, has_aux, holomorphic
+        As for `grad`.
+
+    Returns
+    -------
+    Function of the arguments of `f` that returns ``(value, gradient)``; with `has_aux` ``((value, aux), gradient)``.
+
+    Raises
+    ------
+    TypeError
+        As `grad`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+    (array(5.), array([2., 4.]))
+    """
+
+    @functools.wraps(f)
+    def with_gradient(*args: Any, **kwargs: Any) -> Any:
+        call = called(f, argnums, args, kwargs, has_aux)
+        L = call.target()
+        check_number(call, L, holomorphic)
+        value = call.answer(L)
+        gradients = _gradients(call, L, holomorphic)
+        return ((value, call.answers(call.aux)) if has_aux else value), gradients
+
+    return with_gradient
+
+
+def grad(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
+    """Return the gradient of a function that returns one number.
+
+    Parameters
+    ----------
+    f
+        Function written with NumPy (called with nodes in place of arrays), of any arguments; branches and loops
+        may depend on values.
+    argnums
+        Which positional arguments to differentiate by: a number, or several. An argument may be a float array or
+        number, or a nested dict, list, tuple, namedtuple, attrs class or dataclass of them.
+    has_aux
+        Whether `f` returns a pair ``(result, aux)``, the second of which is passed through.
+    holomorphic
+        Whether `f` is a holomorphic function of complex numbers, whose complex derivative is meant.
+
+    Returns
+    -------
+    Function of the same arguments. It returns read-only arrays in the structure of the argument (a tuple if `argnums`
+    is one), zeros where `f` does not depend on it; with `has_aux` ``(gradient, aux)``. It returns nodes, which can be
+    differentiated again, if it is called with nodes, or if `f` closes over some that are no constants.
+
+    Raises
+    ------
+    TypeError
+        If `f` does not return one real float, an argument is no float, or `argnums` names none.
+    NotDifferentiableError
+        If an edge that is needed has no rule.
+
+    Notes
+    -----
+    The lazy recursion over consumers (Tomassoli, section 13) on a graph that lives for one call. For complex
+    arguments the gradient is dL/dx - i dL/dy (the convention of JAX and HIPS autograd; PyTorch's is its conjugate),
+    so that dL = Re(sum of gradient * dz).
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.grad(np.tanh)(0.0)
+    array(1.)
+    >>> loss = lambda p, x: np.sum((p["W"] @ x + p["b"]) ** 2)
+    >>> lg.grad(loss)({"W": np.array([[1.0, 2.0]]), "b": np.array([3.0])}, np.array([1.0, 1.0]))
+    {'W': array([[12., 12.]]), 'b': array([12.])}
+    >>> lg.grad(lg.grad(lambda x: x**3))(2.0)
+    array(12.)
+    """
+
+    base, order = _derivative_of(f, argnums)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        if order and _is_real_number(args, argnums):
+            return _nth_derivative(called(base, argnums, args, kwargs), order + 1)
+        call = called(f, argnums, args, kwargs, has_aux)
+        L = call.target()
+        check_number(call, L, holomorphic)
+        gradients = _gradients(call, L, holomorphic)
+        return (gradients, call.answers(call.aux)) if has_aux else gradients
+
+    pure = isinstance(argnums, int) and not has_aux and not holomorphic
+    return known_as(gradient, (argnums, base, order + 1) if pure else None)
+
+
+def known_as(f: Callable[..., Any], derivative: tuple[Any, Callable[..., Any], int] | None) -> Callable[..., Any]:
+    """`f`, which remembers that it is a derivative: (by which argument, of which function, of which order).
+
+    It remembers for whom that holds, too, as `functools.wraps` copies what a function remembers.
+    """
+    f.derivative = None if derivative is None else (weakref.ref(f), *derivative)  # type: ignore[attr-defined]
+    return f
+
+
+def derivative_of(f: Callable[..., Any]) -> tuple[Any, Callable[..., Any], int] | None:
+    """What `f` is known as."""
+    known = getattr(f, "derivative", None)
+    return known[1:] if isinstance(known, tuple) and isinstance(known[0], weakref.ref) and known[0]() is f else None
+
+
+def _derivative_of(f: Callable[..., Any], argnums: Argnums) -> tuple[Callable[..., Any], int]:
+    """The function that `f` is a derivative of, and of which order: itself, of order 0, by any other argument."""
+    known = derivative_of(f) if isinstance(argnums, int) else None
+    return (known[1], known[2]) if known is not None and known[0] == argnums else (f, 0)
+
+
+def _is_real_number(args: tuple[Any, ...], argnum: Any) -> bool:
+    """Whether that argument is one real number, so that a gradient of a gradient is the next derivative."""
+    if not -len(args) <= argnum < len(args):
+        return False
+    x = args[argnum]
+    return isinstance(x, (Node, float, np.floating, np.ndarray)) and not np.ndim(x) and not np.iscomplexobj(x)
+
+
+def _nth_derivative(call: Call, n: int) -> Any:
+    """The n-th derivative of a function of one number."""
+    x = call.nodes[0]
+    L = call.target()
+    check_number(call, L, False)
+    found = Derivation(x).nth(L, n)
+    return call.answer(constant(zeros(x)) if found is None else fitted_node(found, x))
+
+
+def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """Return the derivative of a function that acts element by element: the gradient of the sum of its outputs.
+
+    Parameters
+    ----------
+    f, argnums, has_aux
+        As for `grad`, but `f` may return an array of any shape.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.elementwise_grad(np.sin)(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    """
+
+    @functools.wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        call = called(f, argnums, args, kwargs, has_aux)
+        L = call.target()
+        if L.dtype.kind == "c" and any(i.dtype.kind != "c" for i in call.nodes):
+            raise TypeError(
+                f"elementwise_grad needs real outputs of real arguments, but {title(f)} returned {L.dtype}: take their "
+                f"`.real`, `.imag` or `abs`"
+            )
+        gradients = _gradients(call, L, seeded=True)
+        return (gradients, call.answers(call.aux)) if has_aux else gradients
+
+    return derivative
+
+
+def pairing(outs: list[Node], cotangents: list[Node]) -> Differentiator:
+    """The differentiator of all outputs at once: of the sum of their products with the cotangents."""
+    if len(outs) == 1:
+        return Differentiator(outs[0], cotangent=cotangents[0])
+    total: Any = 0.0
+    for out, w in zip(outs, cotangents, strict=True):
+        total = total + (out * w).sum()
+    return Differentiator(total, cotangent=np.ones(()))
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """Return the value of a function, and a function that maps a cotangent of it to those of the arguments.
+
+    Parameters
+    ----------
+    f
+        Function of all `primals`, which returns an array or a structure of them.
+    primals
+        The arguments, each a float array or a structure of them.
+    has_aux
+        As for `grad`.
+
+    Returns
+    -------
+    ``(value, vjp_fn)``; with `has_aux` ``(value, vjp_fn, aux)``. ``vjp_fn(cotangent)`` takes the structure of
+    the value and returns a tuple, one entry for each argument. It can be called again and again: forward values
+    are not computed again.
+
+    Raises
+    ------
+    TypeError
+        If an argument or output is no float.
+    ShapeError
+        If a cotangent does not have the shape of its output.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> value, pull = lg.vjp(lambda x, y: x * y, 3.0, 4.0)
+    >>> value, pull(1.0), pull(10.0)
+    (array(12.), (array(4.), array(3.)), (array(40.), array(30.)))
+    """
+    call = called(f, range(len(primals)), primals, {}, has_aux)
+    tree = flatten(call.out)
+    outs = [call.float_target(out) for out in tree.leaves]
+    seeds = [parameter(np.zeros(out.shape, out.dtype)) for out in outs]
+    together = pairing(outs, seeds)
+
+    def pull(cotangent: Any) -> Any:
+        given = aligned(cotangent, call.out, "a cotangent must have the structure of the value")
+        cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
+        lazy = call.lazy or any(isinstance(w, Node) for w in given)
+        if lazy:  # nodes may be kept, so each cotangent has its own
+            return _asked(attrs.evolve(call, lazy=lazy), pairing(outs, cotangents))
+        with lock:
+            for seed, w in zip(seeds, cotangents, strict=True):
+                seed.set(w.value)
+            return _asked(call, together)
+
+    value = tree.like(map(call.answer, outs))
+    return (value, pull, call.answers(call.aux)) if has_aux else (value, pull)

@@ -1,0 +1,169 @@
+"""A function called once for good: its graph is kept for other values of its arguments.
+
+What the function itself looks at - a branch on a value, a number taken out of a node - is noted as a guard. The graph
+serves other values as long as every look would have seen the same: it is checked, never replayed blind. What a function
+takes from elsewhere than its arguments (a list, a file, a random generator) is looked at once, when it is traced.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._graph.guards import Look, noting, same
+from .._graph.invalidate import update
+from .._graph.leaf import constant, parameter
+from .._graph.node import Node, _next_serial
+from .._graph.traverse import ancestors, dependents
+from .._graph.trees import Tree, as_key, flatten, leaves, places, structure
+from .._graph.value import forward_rec
+from .call import Argnums, Call, check_number, positions, title
+
+__all__ = ["Traced", "names_of", "positional", "signature", "traced"]
+
+
+@attrs.define(eq=False)
+class Traced:
+    """The graph of one call.
+
+    Attributes
+    ----------
+    leaves
+        For each leaf of ``(args, kwargs)`` a parameter (float, in an argument that `argnums` names), a constant (any
+        other array), or None for what is static: numbers outside of `argnums`, strings, functions, None.
+    names
+        What the leaves are called: the parameter of the function, and the place in it.
+    wrt
+        The parameters, in the structure of `argnums`; None for what is static there.
+    out
+        What the function returned.
+    looks
+        The guards: a node, what was made of its value, and what came of it; in the order of looking.
+    """
+
+    function: Callable[..., Any]
+    signature: Hashable
+    leaves: list[Node | None]
+    names: list[str]
+    wrt: Tree
+    out: Any
+    looks: list[Look]
+
+    def load(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Take other values of the arguments, which match; what depends on a changed one becomes stale."""
+        given = flatten((args, dict(kwargs))).leaves
+        update({node: value for node, value in zip(self.leaves, given, strict=True) if node is not None})
+
+    def target(self) -> Node:
+        """The only output, if it is one real float: the one whose gradient is meant."""
+        call = Call(self.function, self.leaves, self.wrt, self.out, None, lazy=False)
+        L = call.target()
+        check_number(call, L, holomorphic=False)
+        return L
+
+    def holds(self) -> bool:
+        """Whether the function, called with the present values, would take the same way."""
+        return all(same(made(forward_rec(i, asked=False)), seen) for i, made, seen in self.looks)
+
+
+def signature(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
+    """What a trace is made for: structure, shapes and dtypes, and the statics.
+
+    Raises
+    ------
+    TypeError
+        If an argument is a node, or `argnums` names none.
+    """
+    chosen, _ = positions(f, argnums, len(args))
+    rest = [_of_leaf(leaf, False, title(f)) for leaf in leaves(dict(kwargs))]
+    return (
+        structure((args, dict(kwargs))),
+        tuple([tuple([_of_leaf(leaf, k in chosen, title(f)) for leaf in leaves(a)]) for k, a in enumerate(args)]),
+        tuple(rest),
+    )
+
+
+def _of_leaf(leaf: Any, wanted: bool, name: str) -> Hashable:
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf.shape, leaf.dtype
+    if isinstance(leaf, Node):
+        raise TypeError(f"{name} is kept for arrays, and does not take the node {leaf!r}: pass its `.value`")
+    if wanted and isinstance(leaf, (int, float, complex)):
+        return type(leaf).__name__
+    return as_key(leaf)
+
+
+def traced(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
+    """Call `f` on leaves that stay, in place of the arrays among its arguments.
+
+    Parameters
+    ----------
+    f
+        Function written with NumPy.
+    argnums
+        Which positional arguments derivatives are asked by, as for `lazygrad.grad`: every number in them becomes a
+        parameter. Of the others only arrays become leaves.
+    args, kwargs
+        Arrays and numbers, in nested containers.
+
+    Raises
+    ------
+    TypeError
+        If `argnums` names no positional argument, a leaf in one is no float, or an argument is a node.
+    """
+    key = signature(f, argnums, args, kwargs)
+    chosen, single = positions(f, argnums, len(args))
+    tree = flatten((args, dict(kwargs)))
+    names = names_of(f, args, kwargs)
+    stands: list[Node | None] = []
+    for k, argument in enumerate((*args, *kwargs.values())):
+        for leaf in leaves(argument):
+            name = names[len(stands)]
+            try:
+                stands.append(_leaf(leaf, k in chosen, name))
+            except TypeError as error:
+                raise TypeError(f"{title(f)} cannot be differentiated by argument {name}: {error}") from None
+    filled, filled_kwargs = tree.like([s if n is None else n for n, s in zip(stands, tree.leaves, strict=True)])
+    before = _next_serial()
+    with noting() as looks:
+        out = f(*filled, **filled_kwargs)
+    depending = {i.serial for i in dependents([node for node in stands if node is not None])}
+    looks = [look for look in looks if look[0].serial in depending or _reads_older(look[0], before)]
+    counts = [len(leaves(a)) for a in args]
+    each = [flatten(a).like(stands[sum(counts[:k]) : sum(counts[: k + 1])]) for k, a in enumerate(args)]
+    wrt = flatten(each[chosen[0]] if single else tuple([each[k] for k in chosen]))
+    return Traced(f, key, stands, names, wrt, out, looks)
+
+
+def _reads_older(i: Node, before: int) -> bool:
+    """Whether a node depends on a leaf that was there before, and may be set."""
+    return any(j.op is None and j.serial < before for j in ancestors(i))
+
+
+def _leaf(leaf: Any, wanted: bool, name: str) -> Node | None:
+    if wanted and not (leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf)):
+        return parameter(leaf, name)
+    return constant(leaf, name) if isinstance(leaf, (np.ndarray, np.generic)) else None
+
+
+def positional(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first positional parameters; those that have none are told by their place."""
+    try:
+        known = [
+            p.name
+            for p in inspect.signature(f).parameters.values()
+            if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):  # what is written in C need not tell
+        known = []
+    return [*known[:count], *[f"argument {k}" for k in range(len(known), count)]]
+
+
+def names_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
+    """What the leaves of the arguments are called."""
+    known = positional(f, len(args))
+    return [name + place for name, a in [*zip(known, args, strict=True), *kwargs.items()] for place in places(a)]

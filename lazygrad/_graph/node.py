@@ -1,0 +1,229 @@
+"""The node of the lazy graph.
+
+A computation graph (Stratos 1; Collins Definition 1) is held by its nodes alone: each knows the
+inputs it was built from, pa(i), strongly, and the consumers built on it, ch(i), weakly. So a graph
+lives exactly as long as somebody holds one of its outputs, and there is no graph object.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+import numpy as np
+
+if TYPE_CHECKING:
+    from .node_methods import NodeMethods
+else:
+    NodeMethods = object
+
+__all__ = ["Node"]
+
+# One lock for all graphs, because two graphs can meet in any new node. A query or a `set` takes it
+# once as a whole, building a node does not; so threads take turns and a node is still computed once.
+lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that nobody will release
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+_next_serial = itertools.count(1).__next__
+
+NO_STATIC: Mapping[str, Any] = MappingProxyType({})
+INEXACT = "fc"  # the kinds of dtype that have derivatives: real and complex floating point
+
+_FIRST_SWEEP = 8
+
+
+class Runnable(Protocol):
+    """What a node needs of its op: a name, and the local function f^i (Stratos 1)."""
+
+    name: str
+
+    def run(self, node: Node) -> Any: ...
+
+    def infer(self, node: Node) -> tuple[tuple[int, ...], np.dtype[Any]]: ...
+
+
+@attrs.define(eq=False, repr=False)
+class Node(NodeMethods):
+    """A value that is computed when somebody asks, and then kept.
+
+    Nodes are made by `lazygrad.parameter`, `lazygrad.constant`, by operators and functions applied
+    to nodes, and by `lazygrad.adjoint`; never by calling this class.
+
+    Attributes
+    ----------
+    op
+        The op that computes the node; None for a leaf.
+    inputs
+        The nodes it is computed from, pa(i) in Stratos' notation.
+    static
+        The op's keyword arguments, such as ``axis``.
+    shape, dtype
+        Known as soon as the node is built.
+    name
+        A name for reports, or None. May be assigned.
+    serial
+        The order of creation: inputs have smaller serials than their consumers.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter([1.0, 2.0], name="x")
+    >>> y = x * x
+    >>> y
+    <multiply #..., shape (2,), float64, not computed>
+    >>> y.value
+    array([1., 4.])
+    >>> x.set([3.0, 4.0])
+    >>> y
+    <multiply #..., shape (2,), float64, stale>
+    """
+
+    op: Any
+    inputs: tuple[Node, ...]
+    static: Mapping[str, Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    name: str | None = None
+    serial: int = attrs.field(factory=_next_serial)
+    _value: Any = None  # the memo of forward-rec: None is "not there"
+    _stale: bool = False  # it was there, until a leaf below it was set
+    # Weak references to the consumers. One alone is held without a list: most nodes have no more, and
+    # every container less spares the garbage collector a visit.
+    _consumers: weakref.ref[Node] | list[weakref.ref[Node]] | None = None
+    _sweep_at: int = _FIRST_SWEEP
+    _memo: Any = None  # what is known of the derivatives of this node as a target
+    # The user's file and line; not set unless `_source` traces them.
+    _source: tuple[str, int] | None = attrs.field(init=False)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the node is an input of the graph, V_I in Stratos' notation."""
+        return self.op is None
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def consumers(self) -> tuple[Node, ...]:
+        """The living nodes built on this one, ch(i) in Stratos' notation, oldest first."""
+        return tuple(sorted(living_consumers(self), key=by_serial))
+
+    def __repr__(self) -> str:
+        kind = self.static["leaf"] if self.op is None else self.op.name
+        state = "" if self._value is not None else ", stale" if self._stale else ", not computed"
+        name = "" if self.name is None else f" {self.name!r}"
+        return f"<{kind}{name} #{self.serial}, shape {self.shape}, {self.dtype}{state}>"
+
+
+def install(members: Mapping[str, Any]) -> None:
+    """Give `Node` methods that are written below this module (`node_methods.pyi` lists them all)."""
+    for name, member in members.items():
+        setattr(Node, name, member)
+
+
+def by_serial(node: Node) -> int:
+    """Sort key: the order of creation, which is a topological order."""
+    return node.serial
+
+
+def in_order(node: Node) -> tuple[float, ...]:
+    """Sort key of summation: by creation, but an adjoint right after its target, whenever it was built.
+
+    So the order, and with it every bit of a sum, does not depend on which questions came first.
+    """
+    return (node.serial,) if node.__class__ is Node else node.order()  # type: ignore[attr-defined]
+
+
+def label(node: Node) -> str:
+    """The node's name, or the op and serial that stand for it in reports."""
+    if node.name is not None:
+        return node.name
+    return f"{'leaf' if node.op is None else node.op.name}#{node.serial}"
+
+
+def build(
+    op: Runnable,
+    inputs: tuple[Node, ...],
+    static: Mapping[str, Any],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> Node:
+    """Make a node and tell its inputs of their new consumer."""
+    node = Node(op, inputs, static, shape, dtype)
+    enlist(node)
+    return node
+
+
+def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
+    """Enter `node` among the consumers of each of its inputs, or of others that it must follow."""
+    ref = weakref.ref(node)
+    previous = None
+    for j in node.inputs if inputs is None else inputs:
+        if j is previous:  # x * x; any other repetition only costs a second look
+            continue
+        previous = j
+        consumers = j._consumers
+        if consumers is None:
+            j._consumers = ref
+        elif consumers.__class__ is not list:
+            j._consumers = [consumers, ref]  # type: ignore[list-item]
+        else:
+            if len(consumers) >= j._sweep_at:
+                _sweep(j, consumers)
+            consumers.append(ref)
+
+
+def delist(node: Node) -> None:
+    """Undo `enlist`, for a node that was built only to look at it."""
+    for j in node.inputs:
+        consumers = j._consumers
+        if isinstance(consumers, list):
+            for k in range(len(consumers) - 1, -1, -1):  # it is mostly the last
+                if consumers[k]() is node:
+                    del consumers[k]
+                    break
+        elif consumers is not None and consumers() is node:
+            j._consumers = None
+
+
+def consumer_refs(node: Node) -> tuple[weakref.ref[Node], ...]:
+    """Weak references to the consumers, some perhaps dead; a copy, as building nodes adds to them."""
+    consumers = node._consumers
+    if consumers is None:
+        return ()
+    return tuple(consumers) if isinstance(consumers, list) else (consumers,)
+
+
+def living_consumers(node: Node) -> list[Node]:
+    """The consumers that are still there, in no order."""
+    return [c for ref in consumer_refs(node) if (c := ref()) is not None]
+
+
+def _sweep(node: Node, consumers: list[weakref.ref[Node]]) -> None:
+    """Forget dead consumers; next time when as many again have come, so that it costs O(1) each."""
+    with lock:
+        k = 0
+        while k < len(consumers):
+            ref = consumers[k]
+            if ref() is not None:
+                k += 1
+            # The last takes the place of the dead one: `pop` and item assignment leave what another
+            # thread appends meanwhile alone, where a new list would lose it.
+            elif (last := consumers.pop()) is not ref:
+                consumers[k] = last
+        node._sweep_at = max(_FIRST_SWEEP, 2 * len(consumers))

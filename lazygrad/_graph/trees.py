@@ -1,0 +1,207 @@
+"""Nested containers of arrays or nodes: what parameters come in, and gradients go out in.
+
+Dicts, lists, tuples, namedtuples, attrs classes and dataclasses are containers; everything else is a leaf.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .node import INEXACT, Node
+
+__all__ = ["Tree", "aligned", "as_key", "flatten", "leaves", "map_tree", "places", "structure"]
+
+_LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
+
+
+def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
+    """The children of a container, and how to make one like it of others; None for a leaf."""
+    if isinstance(tree, _LEAVES):
+        return None
+    kind = type(tree)
+    if kind is list:
+        return tree, list
+    if isinstance(tree, tuple):
+        return list(tree), (lambda made: kind(*made)) if hasattr(kind, "_fields") else kind
+    if isinstance(tree, dict):
+
+        def like(made: list[Any]) -> Any:
+            new = copy.copy(tree)
+            new.update(zip(tree, made, strict=True))
+            return new
+
+        return list(tree.values()), like
+    if isinstance(tree, Mapping):
+        return list(tree.values()), lambda made: dict(zip(tree, made, strict=True))
+    if (names := _fields(tree)) is None:
+        return None
+    change: Callable[..., Any] = dataclasses.replace
+    if attrs.has(kind):
+        aliases = {a.name: a.alias for a in attrs.fields(kind)}
+        keywords, change = [aliases[name] for name in names], attrs.evolve
+    else:
+        keywords = names
+    children = [getattr(tree, name) for name in names]
+    return children, lambda made: change(tree, **dict(zip(keywords, made, strict=True)))
+
+
+def _fields(tree: Any) -> list[str] | None:
+    """The fields of an instance of an attrs class or dataclass that hold parameters; None for what is neither."""
+    if not attrs.has(type(tree)) and not dataclasses.is_dataclass(tree):
+        return None
+    return [name for name in _field_names(tree) if not _static(getattr(tree, name))]
+
+
+def _field_names(tree: Any) -> list[str]:
+    fields: tuple[Any, ...] = attrs.fields(type(tree)) if attrs.has(type(tree)) else dataclasses.fields(tree)
+    return [f.name for f in fields if f.init]
+
+
+def _static(value: Any) -> bool:
+    """Whether a field of a class is no parameter: a name, a function, a count, a switch."""
+    if isinstance(value, (Node, float, complex)) or _parts(value) is not None:
+        return False
+    dtype = getattr(value, "dtype", None)
+    return not (isinstance(dtype, np.dtype) and dtype.kind in INEXACT)
+
+
+@attrs.define(eq=False)
+class Tree:
+    """A tree taken apart: its leaves, and what is needed to make trees like it."""
+
+    leaves: list[Any]
+    _make: Any  # None for a leaf, else (how to make the container, what its children are)
+
+    @property
+    def single(self) -> bool:
+        """Whether it is a leaf itself."""
+        return self._make is None
+
+    def like(self, made: Iterable[Any]) -> Any:
+        """A tree of the same structure, of other leaves.
+
+        Examples
+        --------
+        >>> flatten({"W": 1.0, "layers": [2.0, (3.0,)]}).like([10, 20, 30])
+        {'W': 10, 'layers': [20, (30,)]}
+        """
+        return _made(self._make, iter(made))
+
+
+def _made(make: Any, following: Iterator[Any]) -> Any:
+    if make is None:
+        return next(following)
+    return make[0]([_made(child, following) for child in make[1]])
+
+
+def _taken_apart(tree: Any, found: list[Any]) -> Any:
+    parts = _parts(tree)
+    if parts is None:
+        found.append(tree)
+        return None
+    return parts[1], [_taken_apart(child, found) for child in parts[0]]
+
+
+def flatten(tree: Any) -> Tree:
+    """Take a tree apart."""
+    found: list[Any] = []
+    return Tree(found, _taken_apart(tree, found))
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Its leaves, in order.
+
+    Examples
+    --------
+    >>> leaves({"W": 1.0, "layers": [2.0, (3.0,)]})
+    [1.0, 2.0, 3.0]
+    """
+    return flatten(tree).leaves
+
+
+def map_tree(one: Callable[[Any], Any], tree: Any) -> Any:
+    """`one` of every leaf, in the same structure."""
+    parts = _parts(tree)
+    if parts is None:
+        return one(tree)
+    return parts[1]([map_tree(one, child) for child in parts[0]])
+
+
+def places(tree: Any, place: str = "") -> list[str]:
+    """Where its leaves are, as one would write it in Python.
+
+    Examples
+    --------
+    >>> places({"W": 1.0, "layers": [2.0, (3.0,)]})
+    ["['W']", "['layers'][0]", "['layers'][1][0]"]
+    """
+    parts = _parts(tree)
+    if parts is None:
+        return [place]
+    if isinstance(tree, Mapping):
+        steps = [f"[{key!r}]" for key in tree]
+    elif isinstance(tree, (list, tuple)):
+        steps = [f".{name}" for name in getattr(tree, "_fields", ())] or [f"[{k}]" for k in range(len(tree))]
+    else:
+        steps = [f".{name}" for name in _fields(tree) or ()]
+    return [found for step, child in zip(steps, parts[0], strict=True) for found in places(child, place + step)]
+
+
+def structure(tree: Any) -> Hashable:
+    """A key that trees have in common if they differ in their leaves alone; None for a leaf.
+
+    Examples
+    --------
+    >>> structure({"W": 1.0, "layers": [2.0]}) == structure({"W": 3.0, "layers": [4.0]})
+    True
+    >>> structure([1.0]) == structure((1.0,))
+    False
+    """
+    parts = _parts(tree)
+    if parts is None:
+        return None
+    kind = type(tree)
+    rest: Hashable = tuple(tree) if isinstance(tree, Mapping) else None
+    if (names := _fields(tree)) is not None:
+        rest = (
+            tuple(names),
+            tuple((name, as_key(getattr(tree, name))) for name in _field_names(tree) if name not in names),
+        )
+    return kind, rest, tuple([structure(child) for child in parts[0]])
+
+
+def as_key(value: Any) -> Hashable:
+    """The value if it can be a key, with its type; else which object it is."""
+    try:
+        hash(value)
+    except TypeError:
+        return type(value), id(value)
+    return type(value), value
+
+
+def aligned(given: Any, example: Any, what: str) -> list[Any]:
+    """The leaves of one tree in the order that those of another have: the keys of a dict may come in any order.
+
+    Raises
+    ------
+    TypeError
+        If their leaves are in different places.
+
+    Examples
+    --------
+    >>> aligned({"b": 2, "a": 1}, {"a": 0, "b": 0}, "the second must have the structure of the first")
+    [1, 2]
+    """
+    here, there = places(given), places(example)
+    if here == there:
+        return leaves(given)
+    by_place = dict(zip(here, leaves(given), strict=True))
+    if len(here) != len(there) or by_place.keys() != set(there):
+        raise TypeError(f"{what}, with leaves at {there}, but has them at {here}")
+    return [by_place[place] for place in there]

@@ -1,0 +1,274 @@
+"""Jacobians and Hessians of functions: one pass for each element of the output, or of the input."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from .._derivatives.tangents import Tangents
+from .._functions.call import Argnums, Call, called, title
+from .._functions.reverse import grad
+from .._graph.leaf import constant, parameter
+from .._graph.node import Node
+from .._graph.trees import flatten
+from .._graph.value import zeros
+from .._query.differentiator import Differentiator
+from .of_nodes import Order
+from .of_nodes import jacobian as of_nodes
+
+__all__ = ["Passes", "cheaper", "hessian", "jacfwd", "jacobian", "jacrev"]
+
+Rows = list[list[Any]]  # for each output, for each argument node: the Jacobian
+
+
+def _units(like: Node) -> Iterator[Any]:
+    """The unit arrays of the space of a node."""
+    for k in range(like.size):
+        unit = np.zeros(like.size, like.dtype)
+        unit[k] = 1
+        yield unit.reshape(like.shape)
+
+
+def _stacked(call: Call, passes: Sequence[Any], shape: tuple[int, ...], dtype: Any, axis: int) -> Any:
+    """One Jacobian of its rows or columns."""
+    if not passes:
+        return np.zeros(shape, dtype)
+    if any(isinstance(p, Node) for p in passes):
+        return np.reshape(np.stack(passes, axis=axis), shape)
+    made = np.stack(passes, axis=axis).reshape(shape).astype(dtype, copy=False)
+    made.flags.writeable = False
+    return made
+
+
+def _dtype(out: Node, node: Node) -> Any:
+    return np.result_type(out.dtype, node.dtype)
+
+
+class Passes:
+    """What passes are made of: a leaf that moves, and the derivatives in its direction. Here made anew each time."""
+
+    def reverse(self, out: Node) -> tuple[Node, Differentiator]:
+        """For one output."""
+        seed = parameter(zeros(out))
+        return seed, Differentiator(out, cotangent=seed)
+
+    def forward(self, node: Node) -> tuple[Node, Tangents]:
+        """For one argument."""
+        seed = parameter(zeros(node))
+        return seed, Tangents({node: seed})
+
+
+def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
+    """One vector-Jacobian product for each element of each output; the forward values are computed once."""
+    found: Rows = []
+    for out in outs:
+        seed, d = passes.reverse(out)
+        rows: list[list[Any]] = [[] for _ in nodes]
+        halves = (1, -1j) if out.dtype.kind == "c" and any(n.dtype.kind != "c" for n in nodes) else (1,)
+        for unit in _units(out):
+            parts = []
+            for half in halves:  # by real arguments, a cotangent 1 gives the real part of a row, -i the imaginary one
+                if call.lazy:
+                    own = Differentiator(out, cotangent=unit * half)
+                    parts.append([call.answer(own.adjoint(node)) for node in nodes])
+                else:
+                    seed.set(unit * half)
+                    pulled = d.gradient(nodes, unconnected="none")
+                    parts.append([zeros(n) if g is None else g for n, g in zip(nodes, pulled, strict=True)])
+            for k, node in enumerate(nodes):
+                both = len(halves) == 2 and node.dtype.kind != "c"
+                rows[k].append(parts[0][k] + 1j * parts[1][k] if both else parts[0][k])
+        found.append(
+            [_stacked(call, row, out.shape + n.shape, _dtype(out, n), 0) for row, n in zip(rows, nodes, strict=True)]
+        )
+    return found
+
+
+def _forward(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
+    """One Jacobian-vector product for each element of each argument; it serves all outputs."""
+    found: Rows = [[] for _ in outs]
+    for node in nodes:
+        seed, shared = passes.forward(node)
+        columns: list[list[Any]] = [[] for _ in outs]
+        for unit in _units(node):
+            tangents = Tangents({node: constant(unit)}) if call.lazy else shared
+            if not call.lazy:
+                seed.set(unit)
+            for k, out in enumerate(outs):
+                t = tangents.of(out)
+                columns[k].append(zeros(out) if t is None else call.answer(t))
+        for k, out in enumerate(outs):
+            found[k].append(_stacked(call, columns[k], out.shape + node.shape, _dtype(out, node), -1))
+    return found
+
+
+def cheaper(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
+    """The mode with fewer passes."""
+    fewer_outputs = sum(out.size for out in outs) <= sum(node.size for node in nodes)
+    return (_reverse if fewer_outputs else _forward)(call, outs, nodes, passes)
+
+
+def _jacobian_by(
+    mode: Callable[..., Rows], f: Callable[..., Any], argnums: Argnums, has_aux: bool, holomorphic: bool
+) -> Any:
+    @functools.wraps(f)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        call = called(f, argnums, args, kwargs, has_aux)
+        if not holomorphic and any(i.dtype.kind == "c" for i in call.nodes):
+            raise TypeError(
+                f"the Jacobian of {title(f)} by complex arguments is one number for each element only if it is "
+                f"holomorphic: pass `holomorphic=True`, or take it by real and imaginary parts"
+            )
+        tree = flatten(call.out)
+        outs = [call.float_target(out) for out in tree.leaves]
+        made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes, Passes())))
+        return (made, call.answers(call.aux)) if has_aux else made
+
+    return jacobian
+
+
+@overload
+def jacobian(f: Node, argnums: Node, *, order: Order = "auto") -> np.ndarray[Any, Any]: ...
+
+
+@overload
+def jacobian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]: ...
+
+
+def jacobian(
+    f: Any, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, *, order: Order = "auto"
+) -> Any:
+    """Return dY/dX for nodes, or the Jacobian of a function.
+
+    Parameters
+    ----------
+    f
+        A node Y, or a function as for `jacrev`.
+    argnums
+        The node X, or for a function what to differentiate by, as for `grad`.
+    has_aux, holomorphic
+        As for `jacrev`; of functions only.
+    order
+        Of nodes only: ``"reverse"`` from the output side, ``"forward"`` from the input side, ``"auto"`` the one of
+        the two that takes fewer multiplications, ``"optimal"`` the best bracketing if the path is a chain (of
+        up to 200 local Jacobians; else as ``"auto"``).
+
+    Returns
+    -------
+    For nodes a read-only array of shape ``Y.shape + X.shape``, zeros where no path leads from X to Y. For a function
+    the function of its Jacobian, as `jacrev` and `jacfwd` have it: in the mode that takes fewer passes.
+
+    Raises
+    ------
+    NotDifferentiableError
+        If an edge on the way has no rule.
+
+    See Also
+    --------
+    jacobian_plan : the cost for nodes, without the work.
+
+    Notes
+    -----
+    Collins 1.4.2 (global Jacobians), Tomassoli 14, Sullivan's flop counts; tensors are vectorised in C
+    order (Stratos E). All orders agree up to rounding.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> A = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> lg.jacobian(lambda x: A @ (x * x))(np.array([1.0, 2.0]))
+    array([[ 2.,  8.],
+           [ 6., 16.],
+           [10., 24.]])
+    >>> x = lg.parameter([1.0, 2.0])
+    >>> lg.jacobian(A @ (x * x), x)
+    array([[ 2.,  8.],
+           [ 6., 16.],
+           [10., 24.]])
+    """
+    if order != "auto" and not isinstance(f, Node):
+        raise TypeError("order= is for the Jacobian of nodes; of functions choose `jacrev` or `jacfwd`")
+    if isinstance(f, Node) or isinstance(argnums, Node):
+        return of_nodes(f, argnums, order=order)
+    return _jacobian_by(cheaper, f, argnums, has_aux, holomorphic)
+
+
+def jacrev(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
+    """Return the Jacobian of a function in reverse mode: one pass for each element of the output.
+
+    Parameters
+    ----------
+    f, argnums, has_aux
+        As for `grad`, but `f` may return arrays of any shape, or a structure of them.
+    holomorphic
+        Whether `f` is a holomorphic function of complex arguments; by others there is no complex Jacobian.
+
+    Returns
+    -------
+    Function that returns arrays of shape ``out.shape + x.shape``: in the structure of the output, each in that of the
+    argument. Outputs may be complex for real arguments, too.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.jacrev(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    return _jacobian_by(_reverse, f, argnums, has_aux, holomorphic)
+
+
+def jacfwd(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
+    """Return the Jacobian of a function in forward mode: one pass for each element of the arguments.
+
+    Parameters
+    ----------
+    f, argnums, has_aux, holomorphic
+        As for `jacrev`.
+
+    Returns
+    -------
+    As `jacrev`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.jacfwd(lambda x: x[0] * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [2., 1.]])
+    """
+    return _jacobian_by(_forward, f, argnums, has_aux, holomorphic)
+
+
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
+) -> Callable[..., Any]:
+    """Return the Hessian of a function that returns one number: forward mode over reverse mode.
+
+    Parameters
+    ----------
+    f, argnums, has_aux, holomorphic
+        As for `grad`.
+
+    Returns
+    -------
+    Function that returns arrays of shape ``x.shape + y.shape``: in the structure of the argument, each in that
+    structure again.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> lg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    return jacfwd(grad(f, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)

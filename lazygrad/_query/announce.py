@@ -1,0 +1,44 @@
+"""Questions as a whole: where one begins and ends, and what it is, for those who watch."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .._graph.node import Node
+from .._graph.watch import recorders
+from .checks import each
+
+__all__ = ["announce", "question"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def question(method: Method) -> Method:
+    """Let each call be one question of the reports that are open."""
+
+    @functools.wraps(method)
+    def ask(*args: Any, **kwargs: Any) -> Any:
+        watchers = recorders()
+        if not watchers:
+            return method(*args, **kwargs)
+        for watcher in watchers:
+            watcher.opens()
+        try:
+            return method(*args, **kwargs)
+        finally:
+            for watcher in watchers:
+                watcher.closes()
+
+    return ask  # type: ignore[return-value]
+
+
+def announce(differentiator: Any, wrt: Any, lazily: bool) -> None:
+    """Tell what the question is: the gradients of a differentiator's target by a structure of nodes."""
+    watchers = recorders()
+    if watchers:
+        nodes: list[Node] = []
+        each(wrt, nodes.append)
+        for watcher in watchers:
+            watcher.asks(differentiator, tuple(nodes), lazily)

@@ -1,0 +1,87 @@
+"""What can be asked for: the checks of a question's target, nodes and cotangent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._errors import NotDifferentiableError, ShapeError
+from .._graph.leaf import constant
+from .._graph.names import named_node
+from .._graph.node import INEXACT, Node
+from .._graph.traverse import ancestors
+from .._graph.trees import map_tree
+
+__all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "each", "resolved"]
+
+
+def check_node(node: Any) -> Node:
+    """The node itself, or a TypeError."""
+    if not isinstance(node, Node):
+        hint = ": make it a `parameter` and build the target from that" if isinstance(node, np.ndarray) else ""
+        raise TypeError(f"expected a node, not {type(node).__name__}{hint}")
+    return node
+
+
+def check_wrt(i: Any) -> Node:
+    """The node itself, if a derivative with respect to it can be asked for."""
+    node: Node = i if isinstance(i, Node) else check_node(i)
+    if node.dtype.kind not in INEXACT:
+        raise NotDifferentiableError(
+            f"there is no derivative with respect to {i!r}: its dtype is {i.dtype}; make it a float parameter"
+        )
+    return node
+
+
+def check_target(L: Any) -> None:
+    """Raise TypeError unless `L` is a float node."""
+    check_node(L)
+    if L.dtype.kind not in INEXACT:
+        raise TypeError(f"the target must be floating point, but {L!r} has dtype {L.dtype}")
+
+
+def as_cotangent(L: Node, cotangent: Any, what: str = "cotangent") -> Node:
+    """A node for dL/dL of the shape and dtype of `L`; or for a tangent, which has them, too."""
+    if not isinstance(cotangent, Node):
+        array = np.asarray(cotangent)
+        if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and L.dtype.kind == "f"):
+            raise TypeError(f"a {what} of {L!r} must be numbers that its dtype can hold, not dtype {array.dtype}")
+        cotangent = constant(array.astype(L.dtype))
+    if cotangent.shape != L.shape:
+        raise ShapeError(f"the {what} has shape {cotangent.shape}, but {L!r} has shape {L.shape}")
+    if cotangent.dtype != L.dtype:
+        raise TypeError(f"the {what} has dtype {cotangent.dtype}, but {L!r} has dtype {L.dtype}")
+    return cotangent
+
+
+def each(wrt: Any, one: Callable[[Any], Any]) -> Any:
+    """`one` of every node of a structure, in the same structure."""
+    if isinstance(wrt, (Node, str)):
+        return one(wrt)
+    if wrt.__class__ is list and all(w.__class__ is Node for w in wrt):  # as it mostly is
+        return [one(w) for w in wrt]
+
+    def of_leaf(leaf: Any) -> Any:
+        if isinstance(leaf, (Node, str)):
+            return one(leaf)
+        raise TypeError(f"wrt must be a node, a name, or a list, tuple or dict of them, not {type(leaf).__name__}")
+
+    return map_tree(of_leaf, wrt)
+
+
+def resolved(wrt: Any, target: Node) -> Any:
+    """`wrt` with names replaced by the nodes below the target that bear them."""
+    names: list[str] = []
+    each(wrt, lambda w: names.append(w) if isinstance(w, str) else None)
+    if not names:
+        return wrt
+    found: dict[str, list[Node]] = {}
+    for i in ancestors(target):
+        if i.name is not None:
+            found.setdefault(i.name, []).append(i)
+    for name in names:
+        if len(found.get(name, ())) > 1:
+            raise KeyError(f"{len(found[name])} nodes are named {name!r}: {found[name]}; ask by the node itself")
+    return each(wrt, lambda w: named_node({n: f[0] for n, f in found.items()}, w) if isinstance(w, str) else w)

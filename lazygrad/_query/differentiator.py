@@ -1,0 +1,358 @@
+"""The memo of a target as users see it: gradients, adjoints, contributions, and what it holds."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from .._derivatives.adjoint_node import AdjointNode, fitted, follow, shown
+from .._derivatives.defined import defined_leaves, first_blocked, naming
+from .._derivatives.target_memo import TargetMemo, target_memo
+from .._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
+from .._graph.log import logger
+from .._graph.node import INEXACT, Node, label, lock
+from .._graph.traverse import ancestors
+from .._graph.trees import leaves
+from .._graph.value import forward_rec, handed_out, looked_at, zeros
+from .._graph.watch import recorders
+from .._report.source_lines import user_frame
+from .._report.table import Table, row
+from .._schedule.plans import Plans
+from ..ops._rule import input_name
+from .announce import announce, question
+from .checks import as_cotangent, check_node, check_target, check_wrt, each, resolved
+from .engine import LAZY, answers
+
+__all__ = ["CacheInfo", "Contribution", "Differentiator", "Unconnected", "differentiator"]
+
+Unconnected = Literal["zero", "none", "raise"]
+
+
+class CacheInfo(NamedTuple):
+    """The state of a memo, in the manner of `functools.lru_cache`.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0)
+    >>> L = x * x
+    >>> dx = lg.gradient(L, x)
+    >>> lg.differentiator(L).cache_info()
+    CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
+    """
+
+    hits: int
+    misses: int
+    maxsize: int | None
+    currsize: int
+
+
+class Contribution(NamedTuple):
+    """What one edge adds to an adjoint: the term of `consumer` through its `argnum`-th input.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0)
+    >>> lg.differentiator(2 * x).contributions(x)
+    [Contribution(consumer=<multiply #..., shape (), float64, not computed>, argnum=1, value=array(2.))]
+    """
+
+    consumer: Node
+    argnum: int
+    value: np.ndarray[Any, Any]
+
+
+class Differentiator:
+    """The memo of one target: every adjoint dL/di asked of it is built and computed once.
+
+    Parameters
+    ----------
+    L
+        The target, a float node.
+    cotangent
+        dL/dL: an array or node of the shape of `L`. Needed if `L` has more than one element.
+
+    See Also
+    --------
+    differentiator : the one that `L` itself keeps and `gradient` uses.
+
+    Notes
+    -----
+    Tomassoli's table (section 13). It lives as long as this object; nothing in the graph refers to it.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter([1.0, 2.0, 3.0])
+    >>> y = x * x
+    >>> d = Differentiator(y, cotangent=[1.0, 0.0, 10.0])
+    >>> d.gradient(x)
+    array([ 2.,  0., 60.])
+    >>> d.cache_info()
+    CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
+    """
+
+    def __init__(self, L: Node, *, cotangent: Any = None) -> None:
+        check_target(L)
+        with lock:
+            seed = None if cotangent is None else as_cotangent(L, cotangent)
+            self._set_up(L, TargetMemo.of(L, seed))
+            target_memo(L).others.add(self._memo)
+
+    def _set_up(self, L: Node, memo: TargetMemo) -> None:
+        self.target = L
+        self._memo = memo
+
+    def __repr__(self) -> str:
+        return f"<Differentiator of {self.target!r}: {self.cache_info()}>"
+
+    def __reduce__(self) -> Any:
+        if self._memo.seeded:
+            return _with_cotangent, (self.target, self._memo.seed)
+        return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
+
+    @question
+    def gradient(self, wrt: Any, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> Any:
+        """dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
+        with lock:
+            self._check()
+            if unconnected not in ("zero", "none", "raise"):
+                raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
+            nodes = resolved(wrt, self.target)
+            lazy = engine == LAZY
+            announce(self, nodes, lazy)
+            connected = self._connected if lazy else self._answers(engine, nodes)
+            missing: list[Node] = []
+            found = 0
+
+            def one(i: Node) -> Any:
+                nonlocal found
+                adjoint = connected(i)
+                if adjoint is None:
+                    missing.append(i)
+                    return None if unconnected == "none" else zeros(i)
+                found += 1
+                return handed_out(looked_at(adjoint) if lazy else adjoint)
+
+            if unconnected == "raise":  # before anything is computed, if the engine is lazy
+                each(nodes, lambda i: None if connected(i) is not None else missing.append(i))
+                if missing:
+                    names = ", ".join(label(i) for i in missing)
+                    raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
+            if lazy and not recorders():
+                self._planned(nodes)
+            gradients = each(nodes, one)
+            if missing and not found and unconnected == "zero":
+                names = ", ".join(label(i) for i in missing)
+                message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
+                logger.warning(message)
+                warnings.warn(UnconnectedWarning(message), stacklevel=user_frame()[1])
+            return gradients
+
+    def adjoint(self, node: Node) -> Node:
+        """dL/d`node` as a lazy node that can be differentiated again; see `lazygrad.adjoint`."""
+        with lock:
+            self._check()
+            found = self._connected(node)
+            return follow(self._memo.zero(node) if found is None else found)
+
+    def contributions(self, node: Node) -> list[Contribution]:
+        """The terms that sum to the adjoint of `node`, one for each edge that leads to the target.
+
+        Parameters
+        ----------
+        node
+            Any float node.
+
+        Returns
+        -------
+        List of (consumer, argnum, value), oldest consumer first; the values are read-only arrays of the
+        shape and dtype of `node`. Empty if nothing leads from it to the target.
+
+        Notes
+        -----
+        The terms z^j J of Stratos' equation (2). Added up in this order they are the adjoint, bit for bit.
+
+        Examples
+        --------
+        >>> import lazygrad as lg
+        >>> x = lg.parameter(3.0)
+        >>> y = x * x
+        >>> L = y + 2 * x
+        >>> [(c.consumer.op.name, float(c.value)) for c in lg.differentiator(L).contributions(x)]
+        [('multiply', 3.0), ('multiply', 3.0), ('multiply', 2.0)]
+        """
+        with lock:
+            self._check()
+            found = self._connected(node)
+            if not isinstance(found, AdjointNode):
+                return []
+            for j in found.inputs:
+                forward_rec(j)
+            return [
+                Contribution(shown(c), argnum, handed_out(fitted(term, found.shape, found.dtype, c.op)))
+                for c, argnum, term in found.contributions([j._value for j in found.inputs])
+            ]
+
+    def is_connected(self, node: Node) -> bool:
+        """Whether a derivative flows from `node` to the target; nothing is computed.
+
+        Parameters
+        ----------
+        node
+            Any node; blocked edges and structural zeros do not connect.
+
+        Examples
+        --------
+        >>> import lazygrad as lg
+        >>> x, y = lg.parameter(1.0), lg.parameter(1.0)
+        >>> d = lg.differentiator(x * 2)
+        >>> d.is_connected(x), d.is_connected(y)
+        (True, False)
+        """
+        check_node(node)
+        with lock:
+            return self._memo.leads(node)
+
+    def cache_info(self) -> CacheInfo:
+        """Requests for adjoints of this target, by the caller and by computations, and the table's size.
+
+        Returns
+        -------
+        CacheInfo(hits, misses, maxsize, currsize), as `functools.lru_cache` has it; maxsize is None.
+        """
+        counts = self._memo.op.counts
+        return CacheInfo(counts.requests - counts.misses, counts.misses, None, len(self._memo.adjoints))
+
+    def cache_clear(self) -> None:
+        """Drop the adjoints and the counts; forward values stay."""
+        with lock:
+            self._memo.clear()
+
+    def table(self) -> Table:
+        """What the memo holds: forward values below the target, then adjoints, each fresh or stale.
+
+        Returns
+        -------
+        A list of rows with ``node, kind, op, shape, dtype, nbytes, state``; it prints as a table.
+
+        Examples
+        --------
+        >>> import lazygrad as lg
+        >>> x = lg.parameter(2.0, name="x")
+        >>> y = np.exp(x)
+        >>> y.name = "y"
+        >>> L = y * y
+        >>> dx = lg.gradient(L, x)
+        >>> x.set(3.0)
+        >>> print(lg.differentiator(L).table())
+        node                kind     op                shape           dtype         bytes  state
+        y                   value    exp               ()              float64           0  stale
+        y                   adjoint  adjoint           ()              float64           0  stale
+        x                   adjoint  adjoint           ()              float64           0  stale
+        """
+        with lock:
+            values = [row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
+            adjoints = [row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
+            return Table([row for row in values if row.state != "not computed"] + adjoints)
+
+    # -- checks ------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        L = self.target
+        if not self._memo.seeded:
+            if L.size != 1:
+                raise TypeError(
+                    f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
+                    f"sum it, or pass `cotangent=` of that shape"
+                )
+            if L.dtype.kind == "c":
+                raise TypeError(
+                    f"a gradient needs a real target, but {L!r} is complex: take its `.real`, `.imag` or `abs`, "
+                    f"or pass `cotangent=`"
+                )
+        seed = self._memo.seed
+        if seed.shape != L.shape or seed.dtype != L.dtype:
+            self._memo.renew_seed(L)
+        if self._memo.seed.shape != L.shape:
+            raise ShapeError(f"the cotangent has shape {self._memo.seed.shape}, but {L!r} has shape {L.shape}")
+
+    def _connected(self, i: Node) -> Node | None:
+        """The adjoint of `i`, None if structurally zero; raises where it is undefined."""
+        if check_node(i).dtype.kind not in INEXACT:
+            self._raise_if_blocked(i)  # the more telling error, where there is a path
+        check_wrt(i)
+        found = self._memo.adjoint(i)
+        if found is None:
+            self._raise_if_blocked(i)
+        return found
+
+    def _planned(self, nodes: Any) -> None:
+        """Compute what a plan can; the walk does the rest."""
+        memo = self._memo
+        asked = [nodes] if isinstance(nodes, Node) else leaves(nodes)
+        adjoints = [memo.adjoints.get(i.serial) for i in asked]
+        if memo.plans is None:
+            memo.plans = Plans(memo.mirror)
+        memo.plans.compute([a for a in adjoints if a is not None])
+
+    def _answers(self, engine: str, nodes: Any) -> Callable[[Node], Any]:
+        """What another engine finds for all of a structure's nodes at once, as a look-up; None for no path."""
+        wanted: dict[int, Node] = {}
+        each(nodes, lambda i: wanted.update({check_wrt(i).serial: i}))
+        table = answers(engine, self.target, wanted, self._memo.seed if self._memo.seeded else None)
+        for serial, i in wanted.items():
+            if table[serial] is None:
+                self._raise_if_blocked(i)
+        return lambda i: table[i.serial]
+
+    def _raise_if_blocked(self, i: Node) -> None:
+        """Tell "no path" from "every path is blocked" (Collins, Definition 6), naming the first blocked edge."""
+        if (found := first_blocked(i, self._memo.serial, self._memo.mirror)) is not None:
+            c, argnum, j = found
+            raise NotDifferentiableError(
+                f"op {c.op.name!r} has no derivative by its input {input_name(c, argnum)!r} ({j!r}), and every path "
+                f"from there to {self.target!r} meets such an edge; derivatives are defined on all paths from: "
+                f"{naming(defined_leaves(self.target))}"
+            )
+
+
+def _with_cotangent(L: Node, cotangent: Node) -> Differentiator:
+    return Differentiator(L, cotangent=cotangent)
+
+
+def differentiator(L: Node) -> Differentiator:
+    """Return the Differentiator whose memo `L` keeps, the one `gradient` and `adjoint` use.
+
+    Parameters
+    ----------
+    L
+        A float node. It keeps the memo, and the Differentiator keeps `L`.
+
+    Raises
+    ------
+    TypeError
+        If `L` is no float node.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0)
+    >>> L = x * x
+    >>> lg.gradient(L, x), lg.differentiator(L).cache_info()
+    (array(4.), CacheInfo(hits=0, misses=1, maxsize=None, currsize=1))
+    """
+    check_target(L)
+    with lock:
+        memo = target_memo(L)
+        kept: Differentiator | None = memo.facade() if memo.facade is not None else None
+        if kept is None:
+            kept = Differentiator.__new__(Differentiator)
+            kept._set_up(L, memo)
+            memo.facade = weakref.ref(kept)
+        return kept

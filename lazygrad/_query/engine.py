@@ -1,0 +1,82 @@
+"""The interface of an engine, and the engines by name.
+
+An engine is one algorithm for gradients::
+
+    engine(L, wrt, cotangent) -> [dL/di for each i in wrt]
+
+`L` is a float node and `wrt` a list of different float nodes; `cotangent` is a node for dL/dL, or None for one.
+Each answer is an array of the node's shape, or None where no derivative flows from the node to `L`.
+`lazygrad.engines` holds the algorithms.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._errors import LazygradError, ShapeError
+from .._graph.leaf import kept
+from .._graph.node import Node
+
+__all__ = ["LAZY", "Engine", "add", "answers", "named_engine", "names"]
+
+Engine = Callable[[Node, Sequence[Node], Node | None], Sequence[Any]]
+
+LAZY = "lazy"  # the default: what `lazygrad.gradient` does by itself
+_ENGINES: dict[str, Engine] = {}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all engines, in the order of registration.
+
+    Examples
+    --------
+    >>> names()[:6]
+    ('lazy', 'sweep', 'children', 'forward', 'paths', 'numeric')
+    """
+    return tuple(_ENGINES)
+
+
+def add(name: str, engine: Engine) -> None:
+    """Enter an engine under a name; the last one entered counts."""
+    _ENGINES[name] = engine
+
+
+def named_engine(name: str) -> Engine:
+    """Return the engine of that name; an unknown one is a ValueError that lists the known, closest first.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> named_engine("sweep") is lg.engines.sweep
+    True
+    >>> named_engine("sweeps")
+    Traceback (most recent call last):
+        ...
+    ValueError: no engine is named 'sweeps'; known engines, closest first: sweep, ...
+    """
+    found = _ENGINES.get(name)
+    if found is None:
+        close = difflib.get_close_matches(str(name), _ENGINES, n=len(_ENGINES), cutoff=0.0)
+        raise ValueError(f"no engine is named {name!r}; known engines, closest first: {', '.join(close)}")
+    return found
+
+
+def answers(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None) -> dict[int, Any]:
+    """What an engine answers for nodes by serial: read-only arrays of each node's shape and dtype, or None."""
+    found = named_engine(name)(L, list(wrt.values()), cotangent)
+    if len(found) != len(wrt):
+        raise LazygradError(f"engine {name!r} gave {len(found)} answers for {len(wrt)} nodes")
+    return {
+        serial: None if answer is None else _checked(name, np.asarray(answer), i)
+        for (serial, i), answer in zip(wrt.items(), found, strict=True)
+    }
+
+
+def _checked(name: str, answer: np.ndarray[Any, Any], i: Node) -> Any:
+    if answer.shape != i.shape:
+        raise ShapeError(f"engine {name!r} gave an answer of shape {answer.shape} for {i!r}")
+    return kept(answer.astype(i.dtype, copy=False))

@@ -1,0 +1,117 @@
+"""The questions users ask of nodes: a gradient, or an adjoint that can be differentiated again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._graph.node import Node
+from .._report.report import record
+from .differentiator import Differentiator, Unconnected, differentiator
+from .engine import LAZY
+
+__all__ = ["adjoint", "gradient"]
+
+
+def gradient(
+    L: Node,
+    wrt: Any,
+    *,
+    unconnected: Unconnected = "zero",
+    cotangent: Any = None,
+    engine: str = LAZY,
+    report: bool = False,
+) -> Any:
+    """Return dL/d`wrt`, computing only what no earlier question has.
+
+    Parameters
+    ----------
+    L
+        A real float node of one element; or of any shape and complex, too, with a `cotangent`.
+    wrt
+        A node (any float node, not only a leaf), the name of one below `L`, or a list, tuple or dict of them.
+    unconnected
+        What to answer for a node that does not lead to `L`: ``"zero"`` (zeros of its shape and dtype),
+        ``"none"`` (None) or ``"raise"`` (an `UnconnectedError` naming all of them).
+    cotangent
+        Array or node of the shape of `L`: the answer is then the vector-Jacobian product.
+        To keep its memo between calls, hold a `Differentiator`.
+    engine
+        The algorithm, by its name in `lazygrad.engines`; only ``"lazy"`` has a memo.
+    report
+        Whether to return ``(gradients, report)``, the report of this question alone: see `lazygrad.record`.
+
+    Returns
+    -------
+    Read-only arrays of the shape and dtype of each node, in the structure of `wrt`.
+
+    Raises
+    ------
+    TypeError
+        If `L` has several elements or is complex and there is no cotangent, or is no float.
+    NotDifferentiableError
+        If an edge that is needed has no rule, or a requested node is an integer.
+    ValueError
+        If no engine has that name: the known ones are listed, closest first.
+
+    Notes
+    -----
+    Tomassoli, section 13. Adjoints are built only for nodes between `wrt` and `L`; a rule runs once for each
+    edge between them; a forward value is computed only if a rule reads it. A query never consumes the graph.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> W = lg.parameter([[1.0, 2.0]], name="W")
+    >>> b = lg.parameter([0.5], name="b")
+    >>> L = (W @ [3.0, 4.0] + b).sum()
+    >>> lg.gradient(L, W)
+    array([[3., 4.]])
+    >>> lg.gradient(L, {"W": W, "b": b})
+    {'W': array([[3., 4.]]), 'b': array([1.])}
+    >>> lg.gradient(L, "b")
+    array([1.])
+    """
+    d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
+    if report:
+        with record() as opened:
+            return d.gradient(wrt, unconnected=unconnected, engine=engine), opened
+    return d.gradient(wrt, unconnected=unconnected, engine=engine)
+
+
+def adjoint(L: Node, node: Node) -> Node:
+    """Return dL/d`node` as a lazy node: nothing is computed, and it can be differentiated again.
+
+    Parameters
+    ----------
+    L
+        A float node of one element.
+    node
+        Any float node; zeros come back if it does not lead to `L`.
+
+    Returns
+    -------
+    Node of the shape and dtype of `node`.
+
+    Raises
+    ------
+    TypeError
+        If `L` has several elements (use a `Differentiator` with a cotangent), or is no float.
+    NotDifferentiableError
+        If the derivative is undefined.
+
+    Notes
+    -----
+    z^i of Stratos' equation (2), P^i of Collins 1.4.2. It is the node of L's memo, so that it shares
+    whatever other queries computed.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(2.0)
+    >>> dx = lg.adjoint(x ** 3, x)
+    >>> dx
+    <adjoint #..., shape (), float64, not computed>
+    >>> dx.value, lg.gradient(dx, x)
+    (array(12.), array(12.))
+    """
+    return differentiator(L).adjoint(node)

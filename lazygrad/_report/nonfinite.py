@@ -1,0 +1,308 @@
+"""Where nan and inf are born: told of one node, and watched for as nodes are computed.
+
+A value or a contribution that is not finite, although everything it was computed from is, is born there; all that
+follows from it is not. A leaf that holds nan is a birth of its own where a computation lets it through (an inf
+may be meant: masks are made of it).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+
+from .._derivatives.adjoint_node import AdjointNode, fitted, shown
+from .._errors import NonFiniteError, NonFiniteWarning
+from .._graph.node import INEXACT, Node, label
+from .._graph.watch import Watcher, _open
+from .source_lines import user_frame
+from .trace import title
+
+__all__ = ["NonFinite", "Operand", "born", "errstate", "finite", "leaf_record", "quiet"]
+
+Mode = Literal["raise", "warn", "ignore"]
+
+
+def finite(value: Any) -> bool:
+    """Whether an array or number holds neither nan nor inf."""
+    return value.dtype.kind not in INEXACT or bool(np.isfinite(value).all())
+
+
+def quiet() -> np.errstate:
+    """A block in which NumPy does not warn of what is about to be reported better."""
+    return np.errstate(divide="ignore", over="ignore", invalid="ignore")
+
+
+@attrs.frozen(eq=False)
+class Operand:
+    """Summary of an array that a computation took or gave.
+
+    Attributes
+    ----------
+    name
+        What reports call it.
+    shape, dtype
+        Of the array.
+    min, max
+        Of its finite elements (of complex ones the magnitude); None if there are none.
+    nans, infs
+        How many elements are nan, and how many inf.
+    where
+        The index of the first that is either; None if all are finite.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    min: float | None
+    max: float | None
+    nans: int
+    infs: int
+    where: tuple[int, ...] | None
+
+    @classmethod
+    def of(cls, name: str, value: Any) -> Operand:
+        """The summary of an array or number."""
+        array = np.asarray(value)
+        good = np.isfinite(array)
+        numbers = np.abs(array[good]) if array.dtype.kind == "c" else array[good]
+        low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (None, None)
+        nans = int(np.isnan(array).sum())
+        infs = int(array.size - good.sum()) - nans
+        at = np.unravel_index(int(np.argmin(good)), array.shape) if nans + infs else None
+        where = None if at is None else tuple([int(k) for k in at])
+        return cls(name, array.shape, array.dtype, low, high, nans, infs, where)
+
+    @property
+    def finite(self) -> bool:
+        """Whether every element is."""
+        return not self.nans + self.infs
+
+    @property
+    def what(self) -> str:
+        """What there is of nan and inf, in words."""
+        return " and ".join([word for word, count in (("nan", self.nans), ("inf", self.infs)) if count]) or "finite"
+
+    def __str__(self) -> str:
+        span = "" if self.min is None else f"{self.min:.4g} to {self.max:.4g}"
+        if self.finite:
+            told = f"finite, {span}" if span else "empty"
+        else:
+            counts = ((self.nans, "nan"), (self.infs, "inf"))
+            told = ", ".join([f"{count} {word}" for count, word in counts if count])
+            told += f", first at {self.where}" if self.where else ""
+            told += f", others {span}" if span else ""
+        return f"{self.name}: shape {self.shape}, {self.dtype}, {told}"
+
+
+@attrs.frozen(eq=False, repr=False)
+class NonFinite:
+    """A place where finite numbers gave nan or inf; prints as text.
+
+    Attributes
+    ----------
+    kind
+        ``"value"`` (of a forward node), ``"contribution"`` (the term that a node's rule adds to an adjoint),
+        ``"sum"`` (of contributions that are finite each) or ``"leaf"`` (it held nan or inf from the start).
+    node
+        The node whose value, rule or adjoint it is: for a contribution the consumer.
+    input, argnum
+        For a contribution the input of `node` that it goes to; else None.
+    target
+        What the adjoint's target is called; None for a value or leaf.
+    inputs
+        Summaries of what it was computed from.
+    output
+        The summary of what came out.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> x = lg.parameter([1.0, 0.0], name="x")
+    >>> found = lg.inspect.find_nonfinite(1 / x)
+    >>> found.node.op.name
+    'divide'
+    """
+
+    kind: Literal["value", "contribution", "sum", "leaf"]
+    node: Node
+    input: Node | None
+    argnum: int | None
+    target: str | None
+    inputs: tuple[Operand, ...]
+    output: Operand
+
+    @property
+    def op(self) -> str:
+        """The name of the node's op."""
+        return "leaf" if self.node.op is None else str(self.node.op.name)
+
+    @property
+    def name(self) -> str:
+        """What reports call the node."""
+        return label(self.node)
+
+    @property
+    def source(self) -> str | None:
+        """The user's file and line that built the node; None unless `lazygrad.trace_sources` was on."""
+        return self.node.source
+
+    def __repr__(self) -> str:
+        return f"<NonFinite: {str(self).splitlines()[0]}>"
+
+    def __str__(self) -> str:
+        named = self.name if self.node.op is None or self.node.name is None else f"{self.name} (op {self.op})"
+        what, goes_to = self.output.what, self.node if self.input is None else self.input
+        adjoint = f"d{self.target}/d{label(goes_to)}"
+        head = {
+            "value": f"the value of {named} is {what}, and its inputs are finite",
+            "contribution": f"the contribution of {named} to {adjoint} is {what}, and what its rule reads is finite",
+            "sum": f"the sum of the contributions to {adjoint} is {what}, and each of them is finite",
+            "leaf": f"the leaf {named} holds {what}",
+        }[self.kind]
+        built = f"\n  built at {self.source}" if self.source else ""
+        return head + built + "".join([f"\n  from {one}" for one in self.inputs]) + f"\n  gives {self.output}"
+
+
+# -- one node ---------------------------------------------------------------------------------------
+
+
+def born(i: Node) -> NonFinite | None:
+    """What is born in a node whose value has been computed; None if it is finite or follows from others."""
+    if finite(i._value):
+        return None
+    if isinstance(i, AdjointNode):
+        return _in_adjoint(i)
+    if all(finite(j._value) for j in i.inputs):
+        inputs = tuple([Operand.of(_called(j), j._value) for j in i.inputs])
+        return NonFinite("value", shown(i), None, None, None, inputs, Operand.of(label(shown(i)), i._value))
+    return _nan_leaf(i.inputs)
+
+
+def leaf_record(leaf: Node) -> NonFinite:
+    """The record of a leaf that holds nan or inf."""
+    return NonFinite("leaf", leaf, None, None, None, (), Operand.of(label(leaf), leaf._value))
+
+
+def _nan_leaf(inputs: Sequence[Node]) -> NonFinite | None:
+    for j in inputs:
+        if j.op is None and j.dtype.kind in INEXACT and np.isnan(j._value).any():
+            return leaf_record(j)
+    return None
+
+
+def _called(j: Node) -> str:
+    """What a value that is read is called."""
+    if isinstance(j, AdjointNode):
+        return title(j)
+    return label(j if j.op is None else shown(j))
+
+
+def _in_adjoint(a: AdjointNode) -> NonFinite | None:
+    """The contribution, or the sum of them, in which nan or inf is born; the rules of this one node run again."""
+    values = [j._value for j in a.inputs]
+    terms = a.contributions(values)
+    target = a.op.target()
+    parts: list[Operand] = []
+    for rule, consumer, argnum, start, stop in a.each_edge():
+        term = fitted(next(terms)[2], a.shape, a.dtype, rule)
+        c = shown(consumer)
+        parts.append(Operand.of(f"the contribution of {label(c)}", term))
+        if not parts[-1].finite and all(finite(v) for v in values[start:stop]):
+            adjoint = Operand.of(f"d{target}/d{label(c)}", values[start])
+            reads = [Operand.of(_called(j), j._value) for j in a.inputs[start + 1 : stop]]
+            output = attrs.evolve(parts[-1], name=f"its contribution to {title(a)}")
+            return NonFinite("contribution", c, a.of, argnum, target, (adjoint, *reads), output)
+    if all(part.finite for part in parts):
+        output = Operand.of(title(a), a._value)
+        return NonFinite("sum", a.of, None, None, target, tuple(parts), output)
+    return _nan_leaf(a.inputs)
+
+
+# -- as nodes are computed ------------------------------------------------------------------------------
+
+
+class _Guard(Watcher):
+    """Looks at every node when it has been computed."""
+
+    def __init__(self, raises: bool) -> None:
+        self._raises = raises
+        self._quiet: list[Any] = []
+
+    def begin(self, node: Node, asked: bool) -> None:
+        self._quiet.append(quiet())
+        self._quiet[-1].__enter__()
+
+    def end(self) -> None:
+        self._quiet.pop().__exit__(None, None, None)
+
+    def after(self, node: Node) -> None:
+        if node.op.mirrors is not None:  # a mirror shows what its original gave
+            return
+        found = born(node)
+        if found is None:
+            return
+        if self._raises:
+            node._value = None  # else the next question would not see it born again
+            raise NonFiniteError(found)
+        warnings.warn(NonFiniteWarning(str(found)), stacklevel=user_frame()[1])
+
+
+def errstate(nonfinite: Mode = "raise") -> AbstractContextManager[None]:
+    """Check what is computed for nan and inf, in this thread and while the block runs.
+
+    Parameters
+    ----------
+    nonfinite
+        ``"raise"`` (a `NonFiniteError`), ``"warn"`` (a `NonFiniteWarning`) or ``"ignore"``, where a value or a
+        contribution to an adjoint is not finite though all that it was computed from is. A leaf that
+        holds nan counts where a computation lets it through. What is found so is not warned of by NumPy, too.
+
+    Returns
+    -------
+    Context manager. Blocks may nest; the innermost counts.
+
+    Raises
+    ------
+    ValueError
+        If `nonfinite` is none of these.
+
+    See Also
+    --------
+    lazygrad.inspect.find_nonfinite : looks also at what is in the memo already.
+
+    Notes
+    -----
+    What has been computed before is not looked at. A node that raised is not kept in the memo. Engines without a memo
+    (`lazygrad.engines`) are not watched.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> x = lg.parameter([1.0, 0.0], name="x")
+    >>> with lg.errstate(nonfinite="raise"):
+    ...     np.log(x).sum().value
+    Traceback (most recent call last):
+        ...
+    lazygrad._errors.NonFiniteError: the value of log#... is inf, and its inputs are finite
+      from x: shape (2,), float64, finite, 0 to 1
+      gives log#...: shape (2,), float64, 1 inf, first at (1,), others 0 to 0
+    """
+    if nonfinite not in ("raise", "warn", "ignore"):
+        raise ValueError(f"nonfinite must be 'raise', 'warn' or 'ignore', not {nonfinite!r}")
+    return _guarded(nonfinite)
+
+
+@contextmanager
+def _guarded(nonfinite: Mode) -> Iterator[None]:
+    others = tuple([watcher for watcher in _open.get() if not isinstance(watcher, _Guard)])
+    # First, so that what it discards was never reported as computed.
+    token = _open.set(others if nonfinite == "ignore" else (_Guard(nonfinite == "raise"), *others))
+    try:
+        yield
+    finally:
+        _open.reset(token)

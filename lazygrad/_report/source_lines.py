@@ -1,0 +1,119 @@
+"""Source lines: where in the user's program a node was built.
+
+While lines are traced, a node notes the first frame outside lazygrad and NumPy as it is made. It is the
+constructor of `Node` that is exchanged, so where lines are not traced, nothing is looked up and nothing is run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.adjoint_node import AdjointNode
+from .._derivatives.tangents import Tangents
+from .._derivatives.target_memo import copy
+from .._graph.node import Node, install
+
+__all__ = ["trace_sources", "user_frame"]
+
+# Files whose lines are not the user's; attrs writes constructors into files that do not exist.
+_PACKAGES = (
+    os.path.dirname(os.path.dirname(__file__)),
+    *map(os.path.dirname, (np.__file__, attrs.evolve.__code__.co_filename)),
+)
+OURS = (*[folder + os.sep for folder in _PACKAGES], "<attrs generated")
+
+# Where a node is built on behalf of another one, and what that is called there: what a rule builds belongs to the
+# node whose rule it is.
+_BEHALF: dict[CodeType, str] = {
+    AdjointNode.contributions.__code__: "consumer",
+    Tangents._term.__code__: "i",
+    copy.__code__: "node",
+}
+_plain_init = Node.__init__
+
+
+def user_frame() -> tuple[FrameType | None, int]:
+    """The first frame that is the user's, and its `stacklevel` for a warning of the caller."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
+        frame, level = frame.f_back, level + 1
+    return frame, level
+
+
+def _init(self: Node, *args: Any, **kwargs: Any) -> None:
+    """What makes nodes while lines are traced."""
+    _plain_init(self, *args, **kwargs)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (code := frame.f_code).co_filename.startswith(OURS):
+        if code in _BEHALF and (place := _place(frame.f_locals[_BEHALF[code]])) is not None:
+            self._source = place
+            return
+        frame = frame.f_back
+    self._source = None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
+
+
+def _place(node: Node) -> tuple[str, int] | None:
+    """File and line of a node; those of an adjoint are those of the node it is the adjoint of."""
+    while isinstance(node, AdjointNode):
+        node = node.of
+    return getattr(node, "_source", None)
+
+
+def _source(self: Node) -> str | None:
+    """Where the node was built, as ``file.py:12``; None unless `lazygrad.trace_sources` was on.
+
+    The file is named as seen from the current directory. An adjoint has the line of the node it is the adjoint of.
+    """
+    place = _place(self)
+    return None if place is None else f"{place[0].removeprefix(os.getcwd() + os.sep)}:{place[1]}"
+
+
+class trace_sources:
+    """Let nodes remember the file and line where they are built: from now on, or within a ``with`` block.
+
+    Parameters
+    ----------
+    on
+        Whether to remember, for all threads. It is off at the start, unless the environment variable
+        ``LAZYGRAD_SOURCES`` is set to 1; while it is off, it costs nothing.
+
+    Notes
+    -----
+    The line is that of the first frame outside lazygrad and NumPy. ``node.source`` tells it, errors name it, and
+    so do `lazygrad.inspect`'s reports and pictures.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> with lg.trace_sources():
+    ...     x = lg.parameter(2.0)
+    ...     y = x * x
+    >>> y.source
+    '<doctest ...>:3'
+    >>> (y * y).source is None
+    True
+    """
+
+    def __init__(self, on: bool = True) -> None:
+        self._before = Node.__init__
+        Node.__init__ = _init if on else _plain_init  # type: ignore[method-assign]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        Node.__init__ = self._before  # type: ignore[method-assign]
+
+
+install({"source": property(_source)})
+if os.environ.get("LAZYGRAD_SOURCES", "0") not in ("", "0"):
+    trace_sources()

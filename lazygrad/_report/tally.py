@@ -1,0 +1,179 @@
+"""What the events of a report add up to: requests, hits and misses; bytes; what each op did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import attrs
+
+from .._graph.node import Node, label
+from .trace import title
+
+__all__ = ["ASKED", "Asked", "Note", "OpTally", "Tally", "by_op", "memory", "tally"]
+
+NAMED = 4  # nodes in the text of a question
+
+
+class Asked(NamedTuple):
+    """A question: a gradient (of a target by some nodes), or a value."""
+
+    kind: str  # "gradient" or "value"
+    target: Node | None
+    nodes: tuple[Node, ...]
+
+    def __str__(self) -> str:
+        if self.target is None:
+            names = [title(i) if i.op.is_adjoint else f"{label(i)}.value" for i in self.nodes]
+        else:
+            target = self.target.name or "L"
+            names = [f"d{target}/d{label(i)}" for i in self.nodes[:NAMED]]
+        more = len(self.nodes) - NAMED
+        return ", ".join(names) + (f" and {more} more" if more > 0 else "")
+
+
+@attrs.frozen
+class Tally:
+    """How often values, or adjoints, were needed and what became of it.
+
+    A *request* is one need, by a computation or by the caller; a *hit* found the memo fresh, a *miss* had
+    to compute. Leaves are always fresh; structural zeros and the seed dL/dL = 1 do not count. An engine without
+    a memo (`lazygrad.engines`) asks once for each adjoint or tangent that it computes.
+
+    Attributes
+    ----------
+    requests
+        How many there were.
+    computed
+        The nodes whose value, or adjoint, was computed, in that order.
+    stale
+        Those of them that had been in the memo before, until a leaf was set.
+    reused
+        The nodes whose value, or adjoint, was needed and not computed: it was there before. No leaves.
+    """
+
+    requests: int
+    computed: tuple[Node, ...]
+    stale: tuple[Node, ...] = ()
+    reused: tuple[Node, ...] = ()
+
+    @property
+    def misses(self) -> int:
+        """Requests that had to compute: as many as nodes computed."""
+        return len(self.computed)
+
+    @property
+    def hits(self) -> int:
+        """Requests that the memo answered."""
+        return self.requests - self.misses
+
+    @property
+    def hit_rate(self) -> float:
+        """Hits per request; 0 where there was none."""
+        return self.hits / self.requests if self.requests else 0.0
+
+
+class Note(NamedTuple):
+    """What is known of a computation."""
+
+    nbytes: int
+    stale: bool  # whether the value had been there before
+    seconds: float
+
+
+ASKED = Note(0, False, 0.0)
+
+Events = Iterable[tuple[tuple[Node, bool], Note]]  # ((node, asked for | computed), what is known of that)
+
+
+def tally(events: Events, visits: Sequence[tuple[Node, int]], adjoints: bool) -> Tally:
+    """Requests and what became of them: of adjoints, or of values."""
+    requests = 0
+    computed: list[Any] = []
+    stale: list[Any] = []
+    needed: dict[int, Any] = {}
+    for (node, asked), note in events:
+        if asked:
+            needs: Iterable[Node] = (node,)
+        else:  # x * x needs x once
+            needs = {id(j): j for j in node.inputs}.values()
+            if adjoints == node.op.is_adjoint:
+                computed.append(node)
+                if note.stale:
+                    stale.append(node)
+        for j in needs:
+            if j.op is None:
+                requests += not adjoints and j.static["leaf"] != "seed"
+            elif adjoints == j.op.is_adjoint:
+                requests += 1
+                original = j.op.mirrors
+                j = j if original is None else original
+                needed.setdefault(j.serial, j)
+    for node in computed:
+        needed.pop(node.serial, None)
+    lists = [computed, stale, list(needed.values())]
+    if adjoints:
+        lists = [[node.of for node in nodes] for nodes in lists]
+        requests += len(visits)
+        lists[0] += [node for node, _ in visits]
+    return Tally(requests, *map(tuple, lists))
+
+
+def memory(events: Sequence[tuple[tuple[Node, bool], Note]], forgotten: Sequence[tuple[int, Node]]) -> tuple[int, int]:
+    """The bytes held at the end by what was computed, and at most; `forgotten` tells before which event."""
+    held: dict[int, int] = {}
+    now = peak = passed = 0
+    for position, stale in [*forgotten, (len(events), None)]:
+        for (node, asked), note in events[passed:position]:
+            if not asked:
+                now += note.nbytes - held.get(node.serial, 0)
+                held[node.serial] = note.nbytes
+                peak = max(peak, now)
+        passed = position
+        if stale is not None:
+            now -= held.pop(stale.serial, 0)
+    return now, peak
+
+
+@attrs.define
+class OpTally:
+    """What one op did, or the rules of one op.
+
+    Attributes
+    ----------
+    op
+        The op's name; ``vjp of`` it for the rules that make an adjoint, of all its consumers' ops.
+    runs
+        How many values, or adjoints.
+    nbytes
+        Their bytes.
+    seconds
+        The time they took; 0 unless it was asked for.
+    """
+
+    op: str
+    runs: int = 0
+    nbytes: int = 0
+    seconds: float = 0.0
+
+
+def by_op(events: Events) -> tuple[OpTally, ...]:
+    """Runs, bytes and seconds of each op, most expensive first."""
+    found: dict[str, OpTally] = {}
+    for (node, asked), note in events:
+        if not asked:
+            name = op_title(node)
+            one = found.setdefault(name, OpTally(name))
+            one.runs += 1
+            one.nbytes += note.nbytes
+            one.seconds += note.seconds
+    return tuple(sorted(found.values(), key=lambda one: (-one.seconds, -one.runs, one.op)))
+
+
+def op_title(node: Node) -> str:
+    """What computed a node: its op, or the rules of its consumers' ops."""
+    name: str = node.op.name
+    if not node.op.is_adjoint:
+        return name
+    rules = dict.fromkeys([consumer.op.name for consumer, _ in node.edge_adjoints()])  # type: ignore[attr-defined]
+    return f"vjp of {', '.join(sorted(rules))}" if rules else name

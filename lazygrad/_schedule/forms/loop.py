@@ -1,0 +1,140 @@
+"""Long programs: the same steps as in generated source, prebound, in one loop.
+
+Compiling source takes longer than a step of it, so it pays only for what is short or runs very often.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..guards import NotANumber, checks
+from ..kernels import Kernel
+from ..program import Program, Shape
+from .statements import BY_KEYWORD, Writer
+
+__all__ = ["Steps", "stepped"]
+
+Statement = tuple[Any, tuple[str, ...], str, bool]  # function, arguments, where to, whether by keyword
+
+
+@attrs.define(eq=False, repr=False)
+class Steps:
+    """Statements by name, and the arrays that the names mean."""
+
+    statements: list[Statement]
+    buffers: list[tuple[str, Shape, np.dtype[Any]]]
+    views: list[tuple[str, str, Callable[[Any], Any]]]
+    space: dict[str, Any]
+    params: list[str]
+    outputs: list[str]
+    source: str = ""
+
+    @property
+    def steps(self) -> int:
+        """How many statements there are."""
+        return len(self.statements)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that lie ready."""
+        return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function, with arrays of its own: one call at a time."""
+        space = dict(self.space)
+        for name, shape, dtype in self.buffers:
+            space[name] = np.empty(shape, dtype)
+        for name, of, view in self.views:
+            space[name] = view(space[of])
+        steps: list[tuple[Any, tuple[Any, ...]]] = []
+        for function, args, out, by_keyword in self.statements:
+            given = tuple([space[a] for a in args])
+            if by_keyword:
+                steps.append((partial(function, out=space[out]), given))
+            else:
+                steps.append((function, (*given, space[out])))
+        params = [space[name] for name in self.params]
+        outputs = [space[name] for name in self.outputs]
+
+        def schedule(*values: Any) -> tuple[Any, ...]:
+            for array, value in zip(params, values, strict=True):
+                array[...] = value
+            for function, args in steps:
+                function(*args)
+            return tuple([array.copy() if array.shape else array[()] for array in outputs])
+
+        return schedule
+
+
+def _copied(function: Callable[..., Any]) -> Callable[..., None]:
+    def into(*args: Any) -> None:
+        *given, out = args
+        np.copyto(out, function(*given))
+
+    return into
+
+
+def _numbers_only(flat: Any, _: Any) -> None:
+    flat = flat.reshape(-1)
+    found = np.dot(flat, flat)
+    if found != found:
+        raise NotANumber
+
+
+@attrs.define(eq=False, repr=False)
+class _Stepper(Writer):
+    """Writes statements for a loop instead of lines; every row has an array that lies ready."""
+
+    statements: list[Statement] = attrs.field(factory=list)
+
+    def constant(self, value: Any) -> str:
+        name = self.constant_object(np.asarray(value))
+        self.static.add(name)
+        self.samples[name] = self.space[name]
+        return name
+
+    def row(self, row: int, kernel: Kernel, wanted: bool) -> None:
+        program = self.program
+        shape, dtype = program.shapes[row], program.dtypes[row]
+        given = tuple([self.names[a] for a in program.args[row]])
+        if kernel.kind == "view" and self.made_once(f"w{row}", given[0], kernel.function):
+            self.names[row] = f"w{row}"
+            return
+        out = self.names[row] = self.place(row, kernel, shape, dtype, False)
+        function = kernel.function
+        by_keyword = False
+        if kernel.kind == "ufunc":
+            by_keyword = function in BY_KEYWORD
+        elif kernel.kind == "matmul" and (shape or function is np.matmul):
+            function = np.matmul
+        elif kernel.kind == "sum":
+            function, by_keyword = partial(function.reduce, **kernel.static), True
+        elif kernel.kind == "view":  # which is a copy
+            function = _copied(function)
+            del self.owner[row]  # what it shows may be read until later
+        else:
+            function = _copied(partial(function, **kernel.static))
+        self.statements.append((function, given, out, by_keyword))
+
+    def check(self, row: int) -> None:
+        name = self.names[row]
+        self.statements.append((_numbers_only, (name,), name, False))
+
+
+def stepped(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Steps:
+    """The statements of a program; its outputs are never written over."""
+    writer = _Stepper(program, True, list(live), dict(params), checked=checks(program, live))
+    for row, name in params:
+        writer.buffers.append((name, program.shapes[row], program.dtypes[row]))
+        writer.static.add(name)
+        writer.samples[name] = np.empty(program.shapes[row], program.dtypes[row])
+    writer.write()
+    outputs = [writer.names[row] for row in program.outputs]
+    names = [name for _, name in params]
+    return Steps(writer.statements, writer.buffers, writer.views, writer.space, names, outputs)

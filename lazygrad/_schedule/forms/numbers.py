@@ -1,0 +1,186 @@
+"""Programs of single numbers: Python floats in generated source, one statement a row.
+
+A NumPy scalar costs several times what a Python float does. Where Python raises and NumPy goes on (a division by zero,
+an overflow), the schedule made for guards answers instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from operator import add, mul, sub, truediv
+from types import CodeType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..guards import NotANumber, checks
+from ..kernels import Kernel
+from ..program import Program
+from .expressions import SPACE, expression
+from .straight import compiled, function_of, kept_in_tracebacks, text_of
+
+__all__ = ["Numbers", "Tape", "numbers", "only_numbers", "taped"]
+
+LONG = 200  # characters of an expression within another
+
+
+def only_numbers(program: Program, live: list[int]) -> bool:
+    """Whether every row is one real number of double precision, or the outcome of a comparison."""
+    kinds = {program.dtypes[row] for row in live} <= {np.dtype(float), np.dtype(bool)}
+    return kinds and all(not program.shapes[row] for row in live)
+
+
+@attrs.define(eq=False, repr=False)
+class Numbers:
+    """Generated source on Python floats."""
+
+    source: str
+    steps: int
+    code: CodeType
+    space: dict[str, Any]
+    nbytes: int = 0
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function; it has no arrays."""
+        return function_of(self.code, dict(self.space))
+
+
+def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], title: str) -> Numbers:
+    """Write a program of single numbers."""
+    names = dict(params)
+    space: dict[str, Any] = {"NotANumber": NotANumber, **SPACE}
+    taken = [name for _, name in params]
+    lines = [f"    {', '.join(taken)}, = map(float, ({', '.join(taken)},))"] if taken else []
+    checked = checks(program, live)
+    expressions: dict[int, str] = {}
+    uses = [0] * len(program)
+    for row in live:
+        for a in program.args[row]:
+            uses[a] += 1
+    for row in program.outputs:
+        uses[row] += 2
+    for row in live:
+        kernel = program.kernels[row]
+        if kernel is None:
+            if row in program.literals:
+                names[row] = _written(program.literals[row])
+            continue
+        text = expressions.get(id(kernel))
+        if text is None:
+            found = expression(kernel)
+            if not isinstance(found, str):
+                name = f"f{len(space)}_{re.sub(chr(92) + 'W+', '_', kernel.name)}"
+                space[name] = found
+                found = f"{name}({', '.join(['{}'] * len(program.args[row]))})"
+            text = expressions[id(kernel)] = found
+        given = [names[a] for a in program.args[row]]
+        if "{0}" in text and text.count("{0}") > 1:  # it is written twice, so it must not be computed twice
+            for k, name in enumerate(given):
+                if name[0] == "(" and name[1:-1].count(" ") > 0:
+                    lines.append(f"    t{k} = {name}")
+                    given[k] = f"t{k}"
+        written = text.format(*given)
+        if uses[row] == 1 and len(written) < LONG and row not in checked:  # its only reader takes it as it is
+            names[row] = f"({written})"
+            continue
+        names[row] = name = f"v{row}"
+        lines.append(f"    {name} = {written}")
+        if row in checked:
+            lines.append(f"    if {name} != {name}: raise NotANumber")
+    source = text_of(taken, title, lines, [names[row] for row in program.outputs])
+    made = Numbers(source, len(lines), compiled(source), space)
+    kept_in_tracebacks(made)
+    return made
+
+
+def _written(value: Any) -> str:
+    if value.dtype.kind == "b":
+        return str(bool(value))
+    return f"({float(value)!r})" if np.isfinite(value) else {"inf": "inf", "-inf": "(-inf)"}.get(str(value), "nan")
+
+
+# -- where compiling the source would take too long ---------------------------------------------------
+
+
+@attrs.define(eq=False, repr=False)
+class Tape:
+    """The same rows one after another in a loop: slower than source, but there at once."""
+
+    rows: list[tuple[Any, int, int | None]]  # function, places of its arguments
+    leaves: int
+    start: list[Any]  # literals, after the leaves
+    outputs: list[int]
+    checked: list[int]
+    nbytes: int = 0
+
+    @property
+    def steps(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
+
+    @property
+    def source(self) -> str:
+        """What each row does, a line each."""
+        base = self.leaves + len(self.start)
+        return "\n".join([f"v{base + k} = {f.__name__}(v{i}, v{j})" for k, (f, i, j) in enumerate(self.rows)])
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function; it has no arrays."""
+
+        def schedule(*values: Any) -> tuple[Any, ...]:
+            v = [*map(float, values), *self.start]
+            append = v.append
+            for f, i, j in self.rows:
+                append(f(v[i]) if j is None else f(v[i], v[j]))
+            for k in self.checked:
+                if v[k] != v[k]:
+                    raise NotANumber
+            return tuple([v[k] for k in self.outputs])
+
+        return schedule
+
+
+DIRECT = {f"{{}} {sign} {{}}": f for sign, f in (("+", add), ("-", sub), ("*", mul), ("/", truediv))}
+
+
+def _function(kernel: Kernel) -> Callable[..., Any]:
+    """What computes a row from one or two floats."""
+    text = expression(kernel)
+    if not isinstance(text, str):
+        return text
+    if text in DIRECT:
+        return DIRECT[text]
+    if text.endswith("({})"):
+        found: Callable[..., Any] = {"abs": abs, **SPACE}[text[:-4]]
+        return found
+    names = "abc"[: 1 + max(text.count("{}") - 1, *[k for k in range(3) if f"{{{k}}}" in text], 0)]
+    function: Callable[..., Any] = eval(f"lambda {', '.join(names)}: {text.format(*names)}", dict(SPACE))
+    return function
+
+
+def taped(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Tape | None:
+    """The rows for a loop; None if one takes more than two numbers."""
+    place = {row: k for k, (row, _) in enumerate(params)}
+    start: list[Any] = []
+    for row in live:
+        if row in program.literals:
+            place[row] = len(params) + len(start)
+            start.append(program.literals[row].item())
+    functions: dict[int, Callable[..., Any]] = {}
+    rows: list[tuple[Any, int, int | None]] = []
+    base = len(params) + len(start)
+    for row in live:
+        kernel, args = program.kernels[row], program.args[row]
+        if kernel is None:
+            continue
+        if not 1 <= len(args) <= 2:
+            return None
+        function = functions.get(id(kernel))
+        if function is None:
+            function = functions[id(kernel)] = _function(kernel)
+        place[row] = base + len(rows)
+        rows.append((function, place[args[0]], place[args[1]] if len(args) == 2 else None))
+    outputs = [place[row] for row in program.outputs]
+    return Tape(rows, len(params), start, outputs, [place[row] for row in checks(program, live)])

@@ -1,0 +1,182 @@
+"""A program as Python source: one statement a row, each writing where an array lies ready."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import keyword
+import linecache
+import math
+import re
+import unicodedata
+import weakref
+from collections.abc import Callable, Sequence
+from sys import getrefcount
+from types import CodeType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..._graph.node import Node
+from ..guards import checks
+from ..program import Program, Shape
+from .blocks import blocked
+from .order import out_of_order
+from .statements import Writer
+
+__all__ = [
+    "Straight",
+    "compiled",
+    "function_of",
+    "kept_in_tracebacks",
+    "leaf_names",
+    "straight",
+    "supplier",
+    "text_of",
+]
+
+# What a leaf must not be called in the source.
+TAKEN = frozenset([*dir(builtins), *dir(math), *keyword.kwlist, "schedule"])
+RESERVED = re.compile(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*")
+
+_numbers = itertools.count(1).__next__
+
+
+def leaf_names(leaves: Sequence[Node]) -> list[str]:
+    """A Python name for each leaf, its own as far as that goes."""
+    taken: set[str] = set()
+    names = []
+    for leaf in leaves:
+        stem = unicodedata.normalize("NFKC", re.sub(r"\W+", "_", leaf.name or f"leaf{leaf.serial}")).strip("_")
+        if not stem.isidentifier() or not leaf.name:
+            stem = f"leaf{leaf.serial}"
+        elif RESERVED.fullmatch(stem) or stem in TAKEN or hasattr(np, stem):
+            stem = f"leaf_{stem}"
+        name, k = stem, 1
+        while name in taken:
+            k += 1
+            name = f"{stem}_{k}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+@attrs.define(eq=False, repr=False)
+class Straight:
+    """Generated source, and what it takes to bind it to arrays of its own."""
+
+    source: str
+    steps: int
+    code: CodeType
+    constants: dict[str, Any]
+    buffers: list[tuple[str, Shape, np.dtype[Any]]]
+    views: list[tuple[str, str, Callable[[Any], Any]]]  # name, of what, how
+    outputs: list[tuple[str, Shape, np.dtype[Any]]]  # whose memory is new for each call
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that lie ready."""
+        return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
+
+    def bound(self) -> Callable[..., tuple[Any, ...]]:
+        """The function, with arrays of its own: one call at a time."""
+        space = dict(self.constants)
+        for name, shape, dtype in self.buffers:
+            space[name] = np.empty(shape, dtype)
+        for name, of, view in self.views:
+            space[name] = view(space[of])
+        for name, shape, dtype in self.outputs:
+            space[f"new_{name}"] = supplier(shape, dtype)
+        return function_of(self.code, space)
+
+
+def _alone() -> int:
+    """The references to an array of a list that nobody else has, as a loop over the list sees them."""
+    kept = [np.empty(0)]
+    for array in kept:
+        return getrefcount(array)
+    raise AssertionError
+
+
+ALONE = _alone()
+
+
+def supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
+    """Where arrays for a result come from: large ones again from those that nobody holds any more."""
+    kept: list[Any] = []
+
+    def supply() -> Any:
+        for array in kept:
+            if getrefcount(array) == ALONE:  # no view refers to it
+                array.flags.writeable = True
+                return array
+        array = np.empty(shape, dtype)
+        if len(kept) < 2:
+            kept.append(array)
+        return array
+
+    return supply
+
+
+def straight(
+    program: Program, params: Sequence[tuple[int, str]], exact: bool, title: str, keep: bool = False
+) -> Straight:
+    """Write a program; `params` are the rows of the leaves that come with each call, and their names.
+
+    With `keep` results may share memory with each other and with what was given, as all is read-only then.
+    """
+    live = program.live()
+    program.checked = checks(program, live)
+    program.odd = out_of_order(program, live) if exact else set()
+    chains = blocked(program, live, exact, program.checked)
+    if chains is not None:
+        leaves = {id(node): row for row, node in chains.leaves.items()}
+        params = [(leaves[id(program.leaves[row])], name) for row, name in params]
+        program, live = chains, list(range(len(chains)))
+    writer = Writer(program, exact, live, dict(params), checked=program.checked)
+    writer.floats = not (exact or keep or program.guarded)
+    writer.write()
+    copied: dict[int, str] = {}
+    for row in program.outputs:
+        if row not in copied:
+            copied[row] = writer.kept(row) if keep else writer.given_away(row)
+    returned = [copied[row] for row in program.outputs]
+    source = text_of([name for _, name in params], title, [*writer.constants, *writer.lines], returned)
+    made = Straight(
+        source,
+        len(writer.lines),
+        compiled(source),
+        writer.space,
+        writer.buffers,
+        writer.views,
+        writer.outputs,
+    )
+    kept_in_tracebacks(made)
+    return made
+
+
+def text_of(params: Sequence[str], title: str, lines: Sequence[str], returned: Sequence[str]) -> str:
+    """The source of a function."""
+    head = f"def schedule({', '.join(params)}):"
+    end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
+    return "\n".join([head, f'    """{title}"""', *lines, end]) + "\n"
+
+
+def function_of(code: CodeType, space: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
+    """The function of compiled source, with `space` as its globals."""
+    exec(code, space)
+    function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
+    return function
+
+
+def compiled(source: str) -> CodeType:
+    """The code of generated source, under a name of its own."""
+    return compile(source, f"<lazygrad schedule {_numbers()}>", "exec")
+
+
+def kept_in_tracebacks(made: Any) -> None:
+    """Let tracebacks show the lines of ``made.source`` as long as it is there."""
+    filename = made.code.co_filename
+    linecache.cache[filename] = len(made.source), None, made.source.splitlines(keepends=True), filename
+    weakref.finalize(made, linecache.cache.pop, filename, None)

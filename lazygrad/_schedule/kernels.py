@@ -1,0 +1,186 @@
+"""What the rows of a program are computed by: the few kinds of step that a schedule knows how to place.
+
+An op is one of them by what it is on arrays: a ufunc, which can write into an array that is there; a view, which costs
+nothing; a sum, a product of matrices, a choice; or any other function, which is called as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Hashable, Mapping
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._graph.node import NO_STATIC
+from ..ops import arithmetic, bounds, indexing, linear, reduce
+from ..ops import shape as shape_ops
+from ..ops._op import OPS, Op
+from ..ops.linalg import matmul
+
+__all__ = ["Kernel", "kernel_of", "typed"]
+
+
+@attrs.frozen(eq=False, repr=False)
+class Kernel:
+    """One kind of step.
+
+    Attributes
+    ----------
+    kind
+        ``"ufunc"``, ``"view"``, ``"sum"``, ``"matmul"``, ``"where"`` or ``"call"``.
+    name
+        The op's, for the generated source.
+    function
+        What to call; a view's of the array alone.
+    static
+        Keyword arguments; of a sum ``axis`` and ``keepdims``.
+    guarded
+        The op that a plain product or quotient stands for as long as no nan comes of it.
+    pure
+        Whether the same arguments always give the same value: such rows are shared.
+    text
+        How it is written where that is no call, with ``{}`` for the arrays.
+    """
+
+    kind: str
+    name: str
+    function: Any
+    static: Mapping[str, Any] = attrs.field(factory=dict)
+    guarded: Op | None = None
+    pure: bool = True
+    text: str = ""
+    pointwise: bool = False  # each element of the result depends on one element of each argument
+    number: Any = None  # a number that follows the arrays as the last argument
+    alone: bool = False  # of a single number NumPy's operator may give other last bits than its function of arrays
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}>"
+
+
+OPERATORS: dict[Any, np.ufunc] = {
+    operator.add: np.add,
+    operator.sub: np.subtract,
+    operator.mul: np.multiply,
+    operator.truediv: np.true_divide,
+    operator.floordiv: np.floor_divide,
+    operator.mod: np.remainder,
+    operator.pow: np.power,
+    operator.neg: np.negative,
+    operator.abs: np.absolute,
+    abs: np.absolute,
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+}
+# As long as no nan comes of it, a guarded product is the plain one, bit for bit.
+GUARDED = {
+    arithmetic.guarded_multiply: np.multiply,
+    arithmetic.strong_multiply: np.multiply,
+    arithmetic.guarded_divide: np.true_divide,
+}
+POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}  # as `array ** number` takes them
+EXTREMA = {bounds.at_least: np.maximum, bounds.at_most: np.minimum}
+
+
+def kernel_of(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool, known: dict[Hashable, Kernel]) -> Kernel:
+    """The kernel of an op with these keyword arguments: one for each kind of step, among those that are known.
+
+    `guarded` where products are to keep their guards; `scalar` where the result is a single number.
+    """
+    key = (op, scalar, typed(static)) if static else (op, scalar)
+    try:
+        found = known.get(key)
+    except TypeError:  # an array among the statics
+        return _made(op, static, guarded, scalar)
+    if found is None:
+        found = known[key] = _made(op, static, guarded, scalar)
+    return found
+
+
+def typed(static: Any) -> Any:
+    """Keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
+    if static is NO_STATIC:
+        return ()
+    if isinstance(static, Mapping):
+        return tuple([(name, typed(value)) for name, value in static.items()])
+    if static.__class__ is tuple:
+        return tuple([typed(value) for value in static])
+    return static.__class__, static, str(static) if isinstance(static, (float, complex)) else None
+
+
+def _made(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Kernel:
+    if op in GUARDED and not guarded:
+        return Kernel("ufunc", op.name, GUARDED[op], guarded=op)
+    function = OPERATORS.get(op.function, op.function)
+    if scalar and (op is arithmetic.pow or function is np.power):  # of numbers alone NumPy has another function
+        return _power(op, static)
+    if isinstance(function, np.ufunc) and function.signature is None and not static:
+        return Kernel("ufunc", op.name, function)
+    if (
+        op is arithmetic.pow
+        and (ufunc := POWERS.get(static["n"])) is not None
+        and not isinstance(static["n"], np.generic)
+    ):
+        return Kernel("ufunc", op.name, ufunc)
+    if op in EXTREMA:
+        return Kernel("ufunc", op.name, EXTREMA[op], number=static["bound"])
+    if op is arithmetic.where:
+        return Kernel("call" if scalar else "where", op.name, np.where, pointwise=True)
+    if op is matmul:
+        return Kernel("matmul", op.name, np.matmul)
+    if op is linear.sum or op is reduce.max or op is reduce.min:
+        fold = {linear.sum: np.add, reduce.max: np.maximum, reduce.min: np.minimum}[op]
+        return Kernel("sum", op.name, fold, static)
+    if (view := _view(op, static)) is not None:
+        return view
+    if op is indexing.getitem:
+        places = iter(range(1, len(static["key"]) + 1))
+        key = ", ".join([_item(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
+        return Kernel("call", op.name, op.function, static, text=f"{{0}}[{key}]")
+    return Kernel("call", op.name, op.function, static, pure=OPS.get(op.name) is op, pointwise=op.pointwise)
+
+
+def _power(op: Op, static: Mapping[str, Any]) -> Kernel:
+    """A power of one number."""
+    if op is not arithmetic.pow:
+        return Kernel("ufunc", op.name, np.power, text="{} ** {}", alone=True)
+    n = static["n"]
+    if n.__class__ not in (int, float) or not math.isfinite(n):
+        return Kernel("call", op.name, op.function, static, pointwise=True)
+    text = f"{{}} ** {n!r}"
+    if n in POWERS:
+        return Kernel("ufunc", op.name, POWERS[n], static, text=text, alone=True)
+    return Kernel("call", op.name, op.function, static, text=text, pointwise=True, alone=True)
+
+
+def _item(k: Any) -> str:
+    """One item of a key as it is written."""
+    if isinstance(k, slice):
+        return ":".join(["" if n is None else str(n) for n in (k.start, k.stop, k.step)])
+    return "..." if k is ... else str(k)
+
+
+def _view(op: Op, static: Mapping[str, Any]) -> Kernel | None:
+    if op is linear.transpose:
+        axes = static["axes"]
+        text = "{}.T" if axes is None else f"{{}}.transpose({tuple(axes)})"
+        return Kernel("view", op.name, lambda x: x.transpose(axes), static, text=text)
+    if op is linear.reshape:
+        shape = static["shape"]
+        return Kernel("view", op.name, lambda x: x.reshape(shape), static, text=f"{{}}.reshape({shape})")
+    if op is linear.broadcast_to:
+        shape = static["shape"]
+        return Kernel("view", op.name, lambda x: np.broadcast_to(x, shape), static, text=f"broadcast_to({{}}, {shape})")
+    if op is shape_ops.expand_dims or op is shape_ops.squeeze:
+        return Kernel("view", op.name, partial(op.function, **static), static)
+    if op is indexing.getitem and all(isinstance(k, (slice, int, type(None), type(...))) for k in static["key"]):
+        key = static["key"]
+        return Kernel("view", op.name, lambda x: x[key], static)
+    return None

@@ -1,0 +1,220 @@
+"""Nodes become rows: values as they are, adjoints written out into ops.
+
+Rules, and ops that are made of others, are read once on stand-ins for each combination of shapes, and then copied.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Hashable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.adjoint_node import AdjointNode, fitted, fitted_node, summed
+from .._derivatives.target_memo import MirrorOp
+from .._graph.demand import demand
+from .._graph.node import NO_STATIC, Node
+from .._graph.traverse import inputs_first
+from ..ops import linear
+from ..ops._op import Op
+from ..ops._rule import Rule
+from .kernels import Kernel, typed
+from .program import Dtype, Program, Shape
+
+__all__ = ["lowered"]
+
+STAND = {"leaf": "stand-in"}
+
+
+@attrs.frozen(eq=False)
+class Template:
+    """What a rule does, as rows: op, statics, arguments, shape, dtype.
+
+    An argument is a row of the template, or ``-1 - k`` for what is given at place k; a literal is a row without op.
+    """
+
+    rows: tuple[tuple[Any, Any, tuple[int, ...], Shape, Dtype], ...]
+    result: int
+
+
+def _template(stands: Sequence[Node], result: Node) -> Template:
+    places = {s.serial: -1 - k for k, s in enumerate(stands)}
+    rows: list[Any] = []
+    for i in inputs_first(result, lambda j: j.inputs):
+        if i.serial in places:
+            continue
+        places[i.serial] = len(rows)
+        if i.op is None:
+            rows.append((None, i._value, (), i.shape, i.dtype))
+        else:
+            rows.append((i.op, i.static, tuple([places[j.serial] for j in i.inputs]), i.shape, i.dtype))
+    return Template(tuple(rows), places[result.serial])
+
+
+@attrs.define(eq=False, repr=False)
+class _Lowering:
+    """Nodes become rows."""
+
+    program: Program
+    rows: dict[int, int] = attrs.field(factory=dict)  # serial of a node -> its row
+    templates: dict[Hashable, Template | None] = attrs.field(factory=dict)
+    settled: float = math.inf  # nodes from that serial on are not taken from the memo
+    moving: set[int] | None = None  # serials of what depends on the inputs; None if all is to be computed
+
+    def lower(self, i: Node) -> None:
+        """Give a node its row; its inputs have theirs."""
+        program = self.program
+        moving = self.moving
+        if moving is not None:
+            if i.serial in program.given or any(j.serial in moving for j in i.inputs):
+                moving.add(i.serial)
+            elif (
+                i.op is not None
+                and i.serial < self.settled
+                and any(self.rows[j.serial] not in program.literals for j in i.inputs)
+            ):
+                self.rows[i.serial] = program.leaf(i)  # it stays the same, so the memo has it
+                return
+        if i.op is None:
+            row = program.leaf(i)
+        elif i.__class__ is AdjointNode:
+            row = self._adjoint(i)
+        else:
+            op = i.op.base if i.op.__class__ is MirrorOp else i.op
+            args = tuple([self.rows[j.serial] for j in i.inputs])
+            row = self._read(op, i, args) if op.composite else program.apply(op, i.static, args, i.shape, i.dtype)
+        if program.origins[row] is None:
+            program.origins[row] = i
+        self.rows[i.serial] = row
+
+    def _adjoint(self, i: AdjointNode) -> int:
+        """Its contributions, oldest first, added up."""
+        of = i.of
+        edges = list(i.each_edge())
+        if len(edges) > 2 and any(rule.into is not None for rule, *_ in edges):
+            return self._accumulated(i)
+        total: int | None = None
+        for rule, consumer, argnum, start, stop in edges:
+            args = tuple([self.rows[j.serial] for j in i.inputs[start:stop]])
+            term = self._term(rule, consumer, argnum, args, of)
+            total = (
+                term if total is None else self.program.apply(linear.add, NO_STATIC, (total, term), of.shape, of.dtype)
+            )
+        if total is None:
+            return self.program.literal(np.zeros(of.shape, of.dtype)[()])
+        return total
+
+    def _term(self, rule: Rule, consumer: Node, argnum: int, args: tuple[int, ...], of: Node) -> int:
+        shapes, dtypes = self.program.shapes, self.program.dtypes
+        meta = rule.meta(consumer, argnum) if rule.metas else NO_STATIC
+        key: Hashable = (rule, *[(shapes[a], dtypes[a]) for a in args], of.shape, of.dtype, typed(meta))
+        try:
+            known = key in self.templates
+        except TypeError:
+            known, key = False, object()
+        if not known:
+            read = (
+                None
+                if self._apart(args)
+                else self._stand_in(lambda *stands: fitted_node(rule.function(*stands, **meta), of), args)
+            )
+            self.templates[key] = read
+        template = self.templates[key]
+        if template is None:  # a rule for arrays alone
+
+            def term(*values: Any) -> Any:
+                return fitted(rule.function(*values, **meta), of.shape, of.dtype, rule)
+
+            return self.program.add(Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype)
+        return self._copied(template, args)
+
+    def _read(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
+        """An op whose function is read on nodes as its rules are."""
+        shapes, dtypes = self.program.shapes, self.program.dtypes
+        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], typed(i.static))
+        if key not in self.templates:
+            read = None if self._apart(args) else self._stand_in(lambda *stands: op.function(*stands, **i.static), args)
+            self.templates[key] = read
+        template = self.templates[key]
+        if template is None:
+            return self.program.apply(op, i.static, args, i.shape, i.dtype)
+        return self._copied(template, args)
+
+    def _apart(self, args: tuple[int, ...]) -> bool:
+        """Whether NumPy's own functions may give other last bits than the ops that stand for them: of complex."""
+        return self.program.exact and any(self.program.dtypes[a].kind == "c" for a in args)
+
+    def _stand_in(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
+        stands = [Node(None, (), STAND, self.program.shapes[a], self.program.dtypes[a]) for a in args]
+        try:
+            return _template(stands, build(*stands))
+        except (TypeError, AttributeError, ValueError):
+            return None
+
+    def _copied(self, template: Template, args: tuple[int, ...]) -> int:
+        program = self.program
+        made: list[int] = []
+        for op, static, places, shape, dtype in template.rows:
+            if op is None:
+                made.append(program.literal(static))
+                continue
+            given = tuple([made[p] if p >= 0 else args[-1 - p] for p in places])
+            if op.composite:
+                made.append(self._composite(op, static, given, shape, dtype))
+            else:
+                made.append(program.apply(op, static, given, shape, dtype))
+        return made[template.result] if template.result >= 0 else args[-1 - template.result]
+
+    def _composite(self, op: Op, static: Any, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        return self._read(op, Node(op, (), static, shape, dtype), args)
+
+    def _accumulated(self, i: AdjointNode) -> int:
+        """A sum of many contributions that are zero but for a part, added in place as the memo does."""
+        args = tuple([self.rows[j.serial] for j in i.inputs])
+        edges, of, consumer, inputs = i.edges, i.of, i.op.consumer, i.inputs
+
+        def total(*values: Any) -> Any:
+            held = [_Held(value, j) for value, j in zip(values, inputs, strict=True)]
+            return summed(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
+
+        return self.program.add(Kernel("call", "contributions", total, pure=False), args, of.shape, of.dtype)
+
+
+class _Held:
+    """A value in place of the node that has it."""
+
+    __slots__ = ("_value", "node")
+
+    def __init__(self, value: Any, node: Node) -> None:
+        self._value = value
+        self.node = node
+
+
+def lowered(
+    roots: Sequence[Node],
+    guarded: bool = False,
+    boundary: Sequence[Node] = (),
+    exact: bool = True,
+    given: Container[int] = (),
+    settled: float = 0,
+) -> Program:
+    """The program that computes these nodes, all that they need, and nothing else.
+
+    The values of the nodes of the boundary are there already; so are those of all nodes before the serial `settled`
+    that do not depend on what is given. Time and memory are linear in the nodes below the roots.
+    """
+    program = Program(guarded, exact, given=given)
+    lowering = _Lowering(program, settled=settled, moving=set() if settled else None)
+    rows = lowering.rows
+    for i in boundary:
+        rows[i.serial] = program.leaf(i)
+
+    def missing(i: Node) -> Sequence[Node] | None:
+        return None if i.serial in rows else [j for j in i.inputs if j.serial not in rows]
+
+    for root in roots:
+        demand(root, missing, lowering.lower)
+    program.outputs = [rows[root.serial] for root in roots]
+    return program

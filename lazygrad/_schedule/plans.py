@@ -1,0 +1,158 @@
+"""Plans: what a question computes when it is asked again after the same leaves have changed, as straight-line code.
+
+The walk of the memo decides node by node what is missing. A question that finds the same nodes stale for the third time
+gets a plan: a schedule that computes just these from those that are fresh, and leaves every value in the memo as the
+walk would. Whether the very same nodes are stale is checked each time; where they are not, or anything goes wrong,
+the walk answers.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.adjoint_node import AdjointNode, Counts
+from .._graph.demand import demand
+from .._graph.log import logger
+from .._graph.node import Node
+from ..ops._op import frozen
+from .schedule import Schedule
+
+__all__ = ["Plans"]
+
+ASKED = 3  # the time at which a question that finds the same nodes stale gets a plan; and failures that end one
+KEPT = 256  # questions
+VARIANTS = 4  # sets of stale nodes for each
+LONGEST = 2000  # nodes; beyond that the walk costs less than making a plan
+
+
+@attrs.define(eq=False)
+class _Plan:
+    """One set of stale nodes, and how to compute them."""
+
+    stale: list[Callable[[], Node | None]]  # weakly, as one may be the target that keeps this plan
+    fresh: list[Node]
+    schedule: Schedule
+    counts: list[tuple[Counts, int, int]]  # requests and misses of the adjoints among them
+    failures: int = 0
+
+    def fits(self) -> bool:
+        """Whether just these nodes are stale."""
+        if not self.schedule.current():  # a number in an expression was given a value of its own
+            self.failures = ASKED
+            return False
+        for ref in self.stale:
+            i = ref()
+            if i is None or i._value is not None:
+                return False
+        for i in self.fresh:  # noqa: SIM110 - twice as quick as `all`
+            if i._value is None:
+                return False
+        return True
+
+    def run(self) -> bool:
+        """Compute them; False where the walk has to."""
+        try:
+            values = self.schedule(())
+        except Exception:  # a guard, or an error, which the walk finds again and tells better
+            self.failures += 1
+            return False
+        for value in values:
+            if value.__class__ is np.ndarray and value.base is None:
+                value.flags.writeable = False
+        for ref, value in zip(self.stale, values, strict=True):
+            i = ref()
+            if i is not None:
+                i._value = value if value.__class__ is not np.ndarray or value.base is None else frozen(value)
+        for counts, requests, misses in self.counts:
+            counts.requests += requests
+            counts.misses += misses
+        return True
+
+
+@attrs.define(eq=False)
+class _Question:
+    asked: int = 0
+    too_long: bool = False
+    plans: list[_Plan] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
+class Plans:
+    """The plans of one target's questions."""
+
+    mirror: Node  # that stands for the target
+    known: dict[tuple[int, ...], _Question] = attrs.field(factory=dict)  # the last asked one last
+
+    def compute(self, roots: Sequence[Node]) -> None:
+        """Compute what is missing of these adjoints, if there is a plan for it; else leave it to the walk."""
+        stale = [i for i in roots if i._value is None]
+        if not stale:
+            return
+        original = self.mirror.op.mirrors
+        if original is not None and original._value is not None:  # what the mirror would show
+            self.mirror._value = original._value
+        key = tuple([i.serial for i in stale])
+        question = self.known.pop(key, None)
+        if question is None:
+            question = _Question()
+            if len(self.known) >= KEPT:
+                del self.known[next(iter(self.known))]
+        self.known[key] = question
+        for plan in question.plans:
+            if plan.failures < ASKED and plan.fits():
+                plan.run()
+                return
+        question.asked += 1
+        if question.asked >= ASKED and len(question.plans) < VARIANTS and not question.too_long:
+            made = _made(stale)
+            if made is None:
+                question.too_long = True
+            else:
+                question.plans.append(made)
+                made.run()
+
+
+def _made(roots: Sequence[Node]) -> _Plan | None:
+    stale: dict[int, Node] = {}
+    fresh: dict[int, Node] = {}
+
+    def missing(i: Node) -> Sequence[Node] | None:
+        if i.serial in stale:
+            return None
+        if i._value is not None:
+            fresh[i.serial] = i
+            return None
+        return [j for j in i.inputs if j.serial not in stale and j.serial not in fresh]
+
+    for root in roots:
+        demand(root, missing, lambda i: stale.__setitem__(i.serial, i))
+    if len(stale) > LONGEST:
+        return None
+    nodes: list[Node] = []
+    for i in stale.values():
+        original = i.op.mirrors
+        if original is not None and original._value is None and original.serial not in stale:
+            nodes.append(original)  # whose value a mirror shows
+        nodes.append(i)
+    logger.debug("a plan for %d nodes below %r", len(nodes), roots[0])
+    schedule = Schedule(nodes, (), exact=True, backend="numpy", boundary=list(fresh.values()), keep=True)
+    schedule.roots = ()
+    return _Plan([weakref.ref(i) for i in nodes], list(fresh.values()), schedule, _requests(nodes))
+
+
+def _requests(nodes: Sequence[Node]) -> list[tuple[Counts, int, int]]:
+    """What computing these nodes adds to the counts of adjoints: each input that is one is a request."""
+    found: dict[int, list[Any]] = {}
+    for i in nodes:
+        if i.op.mirrors is not None:
+            continue
+        for j in {id(j): j for j in i.inputs if isinstance(j, AdjointNode)}.values():
+            found.setdefault(id(j.op.counts), [j.op.counts, 0, 0])[1] += 1
+        if isinstance(i, AdjointNode):
+            found.setdefault(id(i.op.counts), [i.op.counts, 0, 0])[2] += 1
+    return [(counts, requests, misses) for counts, requests, misses in found.values()]

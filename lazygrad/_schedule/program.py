@@ -1,0 +1,264 @@
+"""A question as a straight line: rows of ops, each on rows above it, leaves first.
+
+Values and adjoints are one graph (an adjoint is just another node), so one order serves both. An adjoint is written out
+into ops: each rule is read once on stand-ins for each combination of shapes, and then only copied. What two
+rows have in common is one row; what is known beforehand is a literal; what multiplies by one, or repeats an array that
+would be repeated anyway, is left out.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Container, Hashable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._graph.guards import Look
+from .._graph.node import NO_STATIC, Node
+from .._graph.shapes import broadcast
+from ..ops import arithmetic, linear, reduce
+from ..ops._op import Op, frozen
+from .kernels import Kernel, kernel_of
+
+__all__ = ["Program", "run"]
+
+Shape = tuple[int, ...]
+Dtype = np.dtype[Any]
+
+SMALL = 4096  # elements of a literal that is worked out beforehand
+PRODUCTS = (arithmetic.multiply, arithmetic.guarded_multiply, arithmetic.strong_multiply)
+QUOTIENTS = (arithmetic.divide, arithmetic.guarded_divide)
+
+
+@attrs.define(eq=False, repr=False)
+class Program:
+    """Rows by number: what each is computed by, from which rows, in which shape and dtype.
+
+    A leaf has no kernel; its value is a literal, or comes with each call.
+    """
+
+    guarded: bool  # whether products keep their guards
+    exact: bool  # whether nothing may differ from the memo's walk in the last bits
+    kernels: list[Kernel | None] = attrs.field(factory=list)
+    args: list[tuple[int, ...]] = attrs.field(factory=list)
+    shapes: list[Shape] = attrs.field(factory=list)
+    dtypes: list[Dtype] = attrs.field(factory=list)
+    origins: list[Node | None] = attrs.field(factory=list)  # the node that a row is the value or adjoint of
+    leaves: dict[int, Node] = attrs.field(factory=dict)  # row -> the leaf whose value it is
+    numbers: list[Node] = attrs.field(factory=list)  # leaves that became literals
+    literals: dict[int, Any] = attrs.field(factory=dict)
+    outputs: list[int] = attrs.field(factory=list)
+    given: Container[int] = ()  # serials of leaves that are no literals, whatever they are
+    odd: set[int] = attrs.field(factory=set)  # rows that NumPy has to place in memory
+    looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
+    checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
+    _known: dict[Hashable, int] = attrs.field(factory=dict)
+    _kinds: dict[Hashable, Kernel] = attrs.field(factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.kernels)
+
+    def row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        """A new row."""
+        self.kernels.append(kernel)
+        self.args.append(args)
+        self.shapes.append(shape)
+        self.dtypes.append(dtype)
+        self.origins.append(None)
+        return len(self.kernels) - 1
+
+    def leaf(self, node: Node) -> int:
+        """The row of a leaf: a literal if it is a number in an expression or the seed, else its value at each call."""
+        fixed = node.op is None and node.serial not in self.given
+        if fixed and ("number" in node.static or node.static["leaf"] == "seed"):
+            self.numbers.append(node)
+            return self.literal(node._value)
+        row = self.row(None, (), node.shape, node.dtype)
+        self.leaves[row] = node
+        self.origins[row] = node
+        return row
+
+    def literal(self, value: Any) -> int:
+        """The row of what is known beforehand."""
+        if value.size > 1 and value.dtype.kind == "f" and value.tobytes() == value.flat[0].tobytes() * value.size:
+            repeated = {"shape": value.shape}  # one number, as in the seed of an array
+            return self.apply(linear.broadcast_to, repeated, (self.literal(value.flat[0]),), value.shape, value.dtype)
+        key = (value.shape, value.dtype, value.tobytes()) if value.size <= SMALL else (id(value),)
+        row = self._known.get(key)
+        if row is None:
+            row = self._known[key] = self.row(None, (), value.shape, value.dtype)
+            self.literals[row] = value
+        return row
+
+    def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        """The row of an op, after what can be left out of it."""
+        if shape and op.pointwise:
+            args = tuple([self._unrepeated(a, shape, args) for a in args])
+        row = self._without(op, static, args, shape, dtype)
+        if row is not None:
+            return row
+        if op is linear.add and (kernel := self.kernels[args[1]]) is not None and kernel.name == "negative":
+            (source,) = self.args[args[1]]
+            if dtype.kind == "f" and self.dtypes[source] is dtype:  # x + (-y) is x - y
+                return self.apply(linear.subtract, static, (args[0], source), shape, dtype)
+        if not self.exact and op in PRODUCTS and (args[0] in self.literals or args[1] in self.literals):
+            args = self._scaled_once(args, shape, dtype)
+        if (
+            op is arithmetic.chosen
+            and shape
+            and shape == self.shapes[args[0]] == self.shapes[args[1]]
+            and dtype in arithmetic.BITS
+        ):
+            return self._chosen(*args)
+        if op is linear.sum_to:
+            return self._summed_to(args[0], shape, dtype)
+        if op is reduce.mean and dtype in (np.float32, np.float64):
+            count = reduce.count_of(self.shapes[args[0]], static["axis"])
+            if count and self.dtypes[args[0]] == dtype:  # as NumPy does it
+                total = self.apply(linear.sum, static, args, shape, dtype)
+                return self.apply(arithmetic.divide, NO_STATIC, (total, self.literal(dtype.type(count))), shape, dtype)
+        kernel = kernel_of(op, static, self.guarded, not shape, self._kinds)
+        if kernel.number is not None:
+            number = kernel.number
+            args = (*args, self.literal(number if isinstance(number, np.generic) else dtype.type(number)))
+        return self.add(kernel, args, shape, dtype)
+
+    def add(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        """The row of a kernel on rows; one that is there already, if there is."""
+        if kernel.kind == "view" and kernel.name != "broadcast_to":
+            of = self.kernels[args[0]]
+            if of is not None and of.name == "broadcast_to" and not self.shapes[source := self.args[args[0]][0]]:
+                return self.apply(linear.broadcast_to, {"shape": shape}, (source,), shape, dtype)
+        key = (kernel, args)
+        row = self._known.get(key) if kernel.pure else None
+        if row is not None:
+            return row
+        literals = self.literals
+        known = literals and kernel.pure and kernel.name != "broadcast_to" and all(a in literals for a in args)
+        if known and math.prod(shape) <= SMALL:
+            value = _worked_out(kernel, [literals[a] for a in args])
+            if value is not None and value.shape == shape and value.dtype == dtype:
+                row = self._known[key] = self.literal(value)
+                return row
+        row = self.row(kernel, args, shape, dtype)
+        self._known[key] = row
+        return row
+
+    def _scaled_once(self, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> tuple[int, ...]:
+        """Two scalings by numbers as one, where it rounds alike: one of them is a power of two."""
+        for a, x in (args, args[::-1]):
+            kernel, c = self.kernels[x], self.literals.get(a)
+            if (
+                c is None
+                or c.shape
+                or kernel is None
+                or kernel.function is not np.multiply
+                or self.dtypes[x] is not dtype
+            ):
+                continue
+            for b, y in (self.args[x], self.args[x][::-1]):
+                d = self.literals.get(b)
+                if d is None or d.shape or dtype.kind != "f" or not self.shapes[y] == self.shapes[x] == shape:
+                    continue
+                if abs(math.frexp(c)[0]) == 0.5 or abs(math.frexp(d)[0]) == 0.5:
+                    return self.literal(dtype.type(c * d)), y
+        return args
+
+    def _chosen(self, x: int, condition: int) -> int:
+        """As `arithmetic.chosen` does it, bit by bit."""
+        shape, dtype = self.shapes[x], self.dtypes[x]
+        bits = np.dtype(arithmetic.BITS[dtype])
+        keep = self.add(seen_as(np.dtype(np.int8)), (condition,), shape, np.dtype(np.int8))
+        keep = self.add(NEGATIVE, (keep,), shape, np.dtype(np.int8))
+        x = self.add(seen_as(bits), (x,), shape, bits)
+        return self.add(seen_as(dtype), (self.add(AND, (x, keep), shape, bits),), shape, dtype)
+
+    def _summed_to(self, x: int, shape: Shape, dtype: Dtype) -> int:
+        """As `linear.unbroadcast` does it."""
+        full = self.shapes[x]
+        extra = len(full) - len(shape)
+        if extra and full[extra:] == shape:
+            axis: Any = 0 if extra == 1 else tuple(range(extra))
+            return self.apply(linear.sum, {"axis": axis, "keepdims": False}, (x,), shape, dtype)
+        axes = tuple([k for k, n in enumerate(full) if k < extra or (n != 1 and shape[k - extra] == 1)])
+        kept = tuple([1 if k in axes else n for k, n in enumerate(full)])
+        total = self.apply(linear.sum, {"axis": axes, "keepdims": True}, (x,), kept, dtype)
+        return self.apply(linear.reshape, {"shape": shape}, (total,), shape, dtype)
+
+    def _unrepeated(self, a: int, shape: Shape, args: tuple[int, ...]) -> int:
+        """What a repeated array repeats, where the others have the shape that comes of it anyway."""
+        kernel = self.kernels[a]
+        while kernel is not None and kernel.name == "broadcast_to":
+            (source,) = self.args[a]
+            rest: Shape = self.shapes[source]
+            for b in args:
+                if b != a:
+                    rest = broadcast(rest, self.shapes[b])
+            if rest != shape:
+                break
+            a, kernel = source, self.kernels[source]
+        return a
+
+    def _without(
+        self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype
+    ) -> int | None:
+        """A row that has the value already, bit for bit."""
+        if not args:
+            return None
+        x = args[0]
+        alike = self.shapes[x] == shape and self.dtypes[x] is dtype
+        if alike and (op in SAME or (op is arithmetic.pow and static["n"] == 1)):
+            return x
+        if op in PRODUCTS or op in QUOTIENTS:
+            one = self.literals.get(args[1])
+            if alike and one is not None and not one.shape and one == 1:
+                return x
+            one = self.literals.get(x)
+            y = args[1]
+            if op in PRODUCTS and one is not None and not one.shape and one == 1:
+                return y if self.shapes[y] == shape and self.dtypes[y] is dtype else None
+        return None
+
+    def live(self) -> list[int]:
+        """The rows that the outputs need, in order."""
+        needed = bytearray(len(self))
+        for row in [*self.outputs, *[row for row, _ in self.looks]]:
+            needed[row] = 1
+        for row in range(len(self) - 1, -1, -1):
+            if needed[row]:
+                for a in self.args[row]:
+                    needed[a] = 1
+        return [row for row in range(len(self)) if needed[row]]
+
+
+NEGATIVE = Kernel("ufunc", "negative", np.negative)
+AND = Kernel("ufunc", "bitwise_and", np.bitwise_and)
+
+
+@functools.cache
+def seen_as(dtype: Dtype) -> Kernel:
+    """The same bytes as another dtype."""
+    return Kernel("view", "view as", lambda x: x.view(dtype))
+
+
+SAME = (linear.identity, linear.astype, linear.reshape, linear.broadcast_to, linear.sum_to, linear.real)
+
+
+def _worked_out(kernel: Kernel, values: Sequence[Any]) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return frozen(run(kernel, values))
+    except Exception:  # then it is raised when it is asked for
+        return None
+
+
+def run(kernel: Kernel, values: Sequence[Any]) -> Any:
+    """What a kernel makes of values, in no prepared place."""
+    if kernel.kind == "sum":
+        return kernel.function.reduce(values[0], **kernel.static)
+    if kernel.kind == "view":
+        return kernel.function(values[0])
+    return kernel.function(*values, **kernel.static)

@@ -1,0 +1,220 @@
+"""A program bound to where its leaves come from, ready to run."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.target_memo import collector_paused
+from .._graph.guards import Look
+from .._graph.leaf import changes
+from .._graph.node import Node
+from .._graph.value import forward_rec
+from .forms.batches import Levels, levelled
+from .forms.buffers import told
+from .forms.loop import Steps, stepped
+from .forms.numbers import Numbers, Tape, numbers, only_numbers, taped
+from .forms.order import out_of_order
+from .forms.straight import Straight, leaf_names, straight
+from .guards import Branched, NotANumber
+from .lowering import lowered
+from .program import Program
+
+__all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule", "with_numba"]
+
+Form = Straight | Numbers | Tape | Levels | Steps
+BACKENDS = ("auto", "numpy", "numba")
+NO_TWINS: Mapping[int, Node] = MappingProxyType({})
+
+
+@attrs.define(eq=False, repr=False)
+class Schedule:
+    """Straight-line code for the values of some nodes.
+
+    Attributes
+    ----------
+    source
+        The generated Python source; it stands in tracebacks.
+    steps
+        How many statements it has.
+    nbytes
+        The bytes of the arrays it keeps for intermediate results.
+    """
+
+    roots: Sequence[Node]
+    inputs: Sequence[Node]
+    exact: bool = False
+    backend: str = "auto"
+    looks: Sequence[Look] = ()  # of the traced function
+    twins: Mapping[int, Node] = NO_TWINS  # leaves of a copied graph -> those whose values are meant
+    guarded: bool = False
+    boundary: Sequence[Node] = ()  # nodes whose values are there already
+    before: float = math.inf  # serial of the first node that no leaf knows of, so that its memo is not told of changes
+    keep: bool = False  # whether the results go into a memo, which keeps them as they are
+    used: list[int] = attrs.field(init=False)  # which inputs it reads
+    held: list[Node] = attrs.field(init=False)  # the other leaves it reads
+    _direct: bool = attrs.field(init=False)  # whether it takes the values as they are given
+    _unguarded: bool = attrs.field(init=False)  # whether a product of arrays lacks its guard
+    _made_for: list[tuple[Node, Any, Any, Any]] = attrs.field(init=False)  # leaves, and what they were
+    _version: int = attrs.field(init=False)
+    _written: Form = attrs.field(init=False)
+    _ready: deque[Callable[..., tuple[Any, ...]]] = attrs.field(factory=deque, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        with collector_paused():
+            self._make()
+
+    def _make(self) -> None:
+        own = {i.serial for i in self.inputs}
+        roots = [*[i for i, _, _ in self.looks], *self.roots]
+        settled = 0 if self.keep or self.twins else self.before  # (the memo of a copy would not follow its original)
+        program = lowered(roots, self.guarded, self.boundary, self.exact, own, settled)
+        program.looks = list(zip(program.outputs[: len(self.looks)], self.looks, strict=True))
+        del program.outputs[: len(self.looks)]
+        live = set(program.live())
+        rows = {node.serial: row for row, node in program.leaves.items() if row in live}
+        self.used = [k for k, i in enumerate(self.inputs) if i.serial in rows]
+        self.held = [i for row, i in program.leaves.items() if row in live and i.serial not in own]
+        leaves = [*[self.inputs[k] for k in self.used], *self.held]
+        params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
+        self.held = [self.twins.get(i.serial, i) for i in self.held]
+        self._direct = not self.held and self.used == list(range(len(self.inputs)))
+        given = own if self.twins else ()  # what stands for an input of another shape
+        read = [i for i in (*program.leaves.values(), *program.numbers) if i.serial not in given]
+        self._made_for = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
+        self._version = changes()
+        self._written = written(program, params, self.exact, self.keep, self.backend)
+        arrays = isinstance(self._written, (Straight, Levels, Steps))
+        self._unguarded = arrays and any(k is not None and k.guarded for k in map(program.kernels.__getitem__, live))
+
+    def current(self) -> bool:
+        """Whether what was written into the source is still so."""
+        if self._version != changes():
+            if not self.fits():
+                return False
+            self._version = changes()
+        return True
+
+    def fits(self) -> bool:
+        """Whether every leaf it reads has still the shape and dtype it had, and no number has become a leaf."""
+        return all(
+            i.shape == shape and i.dtype == dtype and i.static is static for i, shape, dtype, static in self._made_for
+        )
+
+    @property
+    def source(self) -> str:
+        """The generated source."""
+        return self._written.source
+
+    @property
+    def steps(self) -> int:
+        """How many statements there are."""
+        return self._written.steps
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the arrays that are kept for intermediate results."""
+        return self._written.nbytes
+
+    def __repr__(self) -> str:
+        return f"<schedule of {self.steps} steps, {self.nbytes} bytes of arrays>"
+
+    def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The values of the roots; those of its inputs are given, the other leaves tell theirs."""
+        return self._watched(values) if self._unguarded else self._run(values)
+
+    def _run(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        ready = self._ready
+        try:
+            function = ready.pop()  # several threads, or a call within a call, have one each
+        except IndexError:
+            function = self._written.bound()
+        try:
+            if self._direct:
+                return function(*values)
+            held = [forward_rec(i, asked=False) if i._value is None else i._value for i in self.held]
+            return function(*[values[k] for k in self.used], *held)
+        except (ZeroDivisionError, OverflowError, ValueError):  # Python's floats raise where NumPy's go on
+            if self.exact or self.guarded:
+                raise
+            raise NotANumber from None
+        finally:
+            ready.append(function)
+
+    def _watched(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The same where a guard is left out, of whose absence nobody must be warned."""
+        try:
+            with np.errstate(over="raise", invalid="raise"):
+                return self._run(values)
+        except FloatingPointError:
+            raise NotANumber from None
+
+
+WORTH_NUMBA = 2000  # rows, from which on its import and the reading of what it has compiled pay by themselves
+NUMBER_COST = 3.5e-8  # seconds, roughly, that a row takes on Python floats
+STEP_COST = 6e-7  # and on NumPy's
+
+
+def with_numba(backend: str) -> Any:
+    """The module that makes use of numba; None where it is not wanted, or not installed and not asked for by name."""
+    if backend == "numpy" or (backend == "auto" and find_spec("numba") is None):
+        return None
+    try:
+        return import_module("lazygrad.plugins.numba")
+    except ModuleNotFoundError as error:
+        raise ImportError("backend='numba' needs numba: python -m pip install 'lazygrad[jit]'") from error
+
+
+def _as_placed(program: Program, live: Sequence[int]) -> bool:
+    """Whether some bits depend on whether a number is alone, or on where an array lies."""
+    kernels, shapes, dtypes = program.kernels, program.shapes, program.dtypes
+    for row in live:
+        kernel = kernels[row]
+        if kernel is not None and not shapes[row] and (kernel.alone or dtypes[row].kind == "c"):
+            return True
+    return bool(out_of_order(program, live))
+
+
+def _title(program: Program) -> str:
+    """What it computes, as a sentence."""
+    found = [program.origins[row] for row in dict.fromkeys(program.outputs)]
+    named = [told(i) for i in found[:3] if i is not None]
+    more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
+    title = f"Compute {', '.join(named) or 'what is known'}{more}."
+    return title.replace("\\", "/").replace('"', "'")  # it goes into a docstring
+
+
+def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:
+    """The program in the form that runs fastest."""
+    title = _title(program)
+    if keep:
+        return straight(program, params, exact, title, keep)
+    live = program.live()
+    rows = sum(program.kernels[row] is not None for row in live)
+    if backend == "numba" or rows >= WORTH_NUMBA:
+        numba = with_numba(backend)
+        machine = numba and numba.machine_for(program, live, params, exact)
+        if machine:
+            return machine
+    floats = not exact and not program.guarded and not program.looks and only_numbers(program, live)
+    if exact and _as_placed(program, live):
+        return straight(program, params, exact, title)
+    if rows > 1000 and all(math.prod(program.shapes[row]) <= 256 for row in live):
+        levels = levelled(program, live, params)
+        if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
+            return levels
+    if floats and rows > 500_000 and (tape := taped(program, live, params)) is not None:
+        return tape
+    if rows > 3_000 and not floats and not program.looks:
+        return stepped(program, live, params)
+    if floats:
+        return numbers(program, live, params, title)
+    return straight(program, params, exact, title)

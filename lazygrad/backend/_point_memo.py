@@ -1,0 +1,121 @@
+"""The point memo of a graph: what was computed at the last points comes back when they do.
+
+A graph holds the values of one point. Before its leaves move on, references to all that is fresh are kept; when a leaf
+gets bytes that it had before, whatever was computed from just those values is put back. One rule decides it: a value
+is right where each input of its node holds the very object that it was computed from.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._graph.bits import same_bytes
+from .._graph.invalidate import update
+from .._graph.node import Node, by_serial, lock
+from .._graph.traverse import dependents
+
+__all__ = ["Kept"]
+
+_NOTHING = object()
+
+
+@attrs.frozen(eq=False)
+class _Point:
+    """The values of a graph at one point, by the nodes' serials; nodes that nobody else holds are not kept alive."""
+
+    values: dict[int, Any]
+    nodes: list[weakref.ref[Node]]  # inputs first
+
+
+@attrs.define(eq=False)
+class Kept:
+    """The values of a graph at the points its leaves have lately been at.
+
+    Parameters
+    ----------
+    leaves
+        Those that move.
+    points
+        How many points are remembered, with the present one.
+    """
+
+    leaves: Sequence[Node]
+    points: int
+    _kept: deque[_Point] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._kept = deque(maxlen=self.points - 1)
+
+    def load(self, values: Sequence[np.ndarray[Any, Any]]) -> None:
+        """Give the leaves these values; nothing is computed."""
+        with lock:
+            changes = {
+                leaf: new for leaf, new in zip(self.leaves, values, strict=True) if not same_bytes(leaf._value, new)
+            }
+            if not changes:
+                return
+            back = self._back_at(values)
+            if self.points > 1:
+                self._kept.append(self._present())
+            update(changes)
+            again = [leaf for leaf in changes if self._took_again(leaf, back)]
+            if again:
+                for point in back:
+                    _put_back(point)
+
+    def forget(self) -> None:
+        """Keep nothing but the present point."""
+        self._kept.clear()
+
+    def _back_at(self, values: Sequence[np.ndarray[Any, Any]]) -> list[_Point]:
+        """The points that are kept, latest first; the one that the graph returns to is no longer among them."""
+        found = list(reversed(self._kept))
+        for point in found:
+            if all(same_bytes(point.values[i.serial], new) for i, new in zip(self.leaves, values, strict=True)):
+                self._kept.remove(point)
+                break
+        return found
+
+    def _took_again(self, leaf: Node, points: list[_Point]) -> bool:
+        """Let a leaf hold the very object that it held at a point with the same bytes, if there is one."""
+        for point in points:
+            old = point.values[leaf.serial]
+            if same_bytes(old, leaf._value):
+                leaf._value = old
+                return True
+        return False
+
+    def _present(self) -> _Point:
+        """What is fresh now and depends on the leaves, and what that was computed from."""
+        values = {leaf.serial: leaf._value for leaf in self.leaves}
+        nodes = []
+        for i in sorted(dependents(list(self.leaves)), key=by_serial):
+            if i.op is None or i._value is None:
+                continue
+            nodes.append(weakref.ref(i))
+            values[i.serial] = i._value
+            for j in i.inputs:
+                values[j.serial] = j._value
+        return _Point(values, nodes)
+
+
+def _put_back(point: _Point) -> None:
+    values = point.values
+    for ref in point.nodes:
+        i = ref()
+        if i is None or i._value is not None:
+            continue
+        value = values[i.serial]
+        if value.shape != i.shape or value.dtype != i.dtype:  # a leaf that is not ours has another shape now
+            continue
+        for j in i.inputs:
+            if j._value is None or j._value is not values.get(j.serial, _NOTHING):
+                break
+        else:
+            i._value = value

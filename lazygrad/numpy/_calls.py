@@ -1,0 +1,196 @@
+"""A call of a NumPy function, brought to what the function means on nodes.
+
+A meaning may name its arguments otherwise, take fewer of them, or take them in another order. So a call is read by
+NumPy's signature: an argument that the meaning lacks may only have the value that it has by default.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._graph.node import Node
+from ..ops._declare import MEANINGS
+from ..ops._op import Op
+
+__all__ = ["called", "caller_in_numpy", "is_default", "named", "public_name", "refusal"]
+
+# Arguments that say what is done, and so must be known when a node is built.
+_SETTINGS = {
+    *("axis", "axis1", "axis2", "axes", "copy", "ddof", "decimals", "dtype", "endpoint", "hermitian", "increasing"),
+    *("k", "keepdims", "kind", "mode", "n", "norm", "num", "offset", "order", "rcond", "rtol", "side", "stable", "tol"),
+}
+_OF_ARRAYS = ("astype", "dtype", "ndim", "reshape", "shape", "size", "T")
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+HINTS = {
+    "out": "cannot write into an array from a node: assign the result instead",
+    "where": "choose by `np.where` before or after",
+    "dtype": "use `.astype` before or after",
+}
+
+
+def public_name(function: Callable[..., Any]) -> str:
+    """What users call a NumPy function, such as ``np.linalg.norm``."""
+    name = getattr(function, "__name__", str(function))
+    module = getattr(function, "__module__", None) or ("numpy" if hasattr(np, name) else "")
+    if module == "numpy" or module.startswith("numpy."):
+        module = "np" + module[len("numpy") :]
+    return f"{module}.{name}" if module else name
+
+
+def refusal(name: str, keyword: str) -> TypeError:
+    """The error for an argument that a function does not take on nodes."""
+    hint = HINTS.get(keyword)
+    if keyword == "out":
+        return TypeError(f"{name} {hint}")
+    return TypeError(f"{name} on nodes does not take {keyword}=" + (f": {hint}" if hint else ""))
+
+
+def caller_in_numpy() -> str | None:
+    """The public name of the NumPy function that runs now and asked for this, if it is known."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _package(frame) == "lazygrad":
+        frame = frame.f_back
+    found = None
+    while frame is not None and _package(frame) == "numpy":
+        found, frame = frame, frame.f_back
+    if found is None:
+        return None
+    name = found.f_code.co_qualname.split(".")[0]
+    for prefix, module in (("np.linalg.", np.linalg), ("np.fft.", np.fft), ("np.", np)):
+        if hasattr(module, name) and (prefix == "np." or prefix[3:-1] in found.f_globals["__name__"]):
+            return prefix + name
+    return None
+
+
+def _package(frame: FrameType) -> str:
+    return frame.f_globals.get("__name__", "").split(".")[0]
+
+
+def named(error: TypeError | AttributeError, function: Callable[..., Any]) -> TypeError | AttributeError:
+    """The error, which says what function was called."""
+    if isinstance(error, AttributeError):
+        if error.obj is None or isinstance(error.obj, Node) or error.name not in _OF_ARRAYS:
+            return error
+        error = TypeError(f"an array or a node is needed where {error.obj!r} is given")
+    if error.__class__ is not TypeError:
+        return error
+    text = str(error)
+    for name in (public_name(function), caller_in_numpy()):
+        if name is not None and name not in text:
+            text = f"{name}: {text}"
+    return error if text == str(error) else TypeError(text).with_traceback(error.__traceback__)
+
+
+def is_default(value: Any, default: Any) -> bool:
+    """Whether an argument is what it would be if it were left out."""
+    if value is default:
+        return True
+    return isinstance(value, (bool, int, float, str)) and value.__class__ is default.__class__ and value == default
+
+
+@attrs.frozen
+class _Reading:
+    """How the arguments of a NumPy function become those of its meaning."""
+
+    names: tuple[str, ...]  # of NumPy's positional arguments
+    defaults: Mapping[str, Any]
+    renamed: Mapping[str, str]  # what stands in the same place by another name
+    known: frozenset[str]  # the names that the meaning takes
+    free: bool  # ... or any
+    aligned: int  # how many arguments may stand as they are
+    direct: frozenset[str]  # ... and may be called so
+    settings: frozenset[str]  # what must be known when a node is built
+    places: tuple[tuple[int, str], ...]  # where that stands among positional arguments
+
+
+@functools.cache
+def _reading(function: Callable[..., Any], meaning: Callable[..., Any]) -> _Reading:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:  # written in C, in an older NumPy
+        parameters = []
+    names = tuple([p.name for p in parameters if p.kind in _POSITIONAL])
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    if isinstance(meaning, Op):
+        own: tuple[str, ...] = (*meaning.inputs, *meaning.statics)
+        known = direct = frozenset(own)
+        starred, free = meaning.inputs[-1][0] == "*", False
+    else:
+        mine = list(inspect.signature(meaning).parameters.values())
+        own = tuple([p.name for p in mine if p.kind in _POSITIONAL])
+        direct = frozenset([p.name for p in mine if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)])
+        known = direct | frozenset(own)
+        starred = any(p.kind is p.VAR_POSITIONAL for p in mine)
+        free = any(p.kind is p.VAR_KEYWORD for p in mine)
+    pairs = list(zip(names, own, strict=False))
+    theirs = {*names, *defaults}
+    renamed = {a: b for a, b in pairs if a not in known and b not in theirs}
+    aligned = next((k for k, (a, b) in enumerate(pairs) if b not in (a, renamed.get(a))), len(pairs))
+    settings = theirs & _SETTINGS - ({"k"} if defaults.get("k", 0) is None else set())  # polyint's are no setting
+    if starred or not names:
+        aligned = sys.maxsize
+    places = tuple([(k, name) for k, name in enumerate(names) if name in settings])
+    return _Reading(names, defaults, renamed, known, free, aligned, direct, frozenset(settings), places)
+
+
+def _unknown(name: str, value: Node) -> TypeError:
+    return TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
+
+
+def _adapted(
+    function: Callable[..., Any], meaning: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    reading = _reading(function, meaning)
+    names = reading.names
+    as_it_is = len(args) <= reading.aligned
+    for k, name in reading.places:
+        if k < len(args) and isinstance(args[k], Node):
+            raise _unknown(name, args[k])
+    for name, value in kwargs.items():
+        if value is np._NoValue or name not in reading.direct:
+            as_it_is = False
+        if isinstance(value, Node) and name in reading.settings:
+            raise _unknown(name, value)
+    if as_it_is:
+        return args, kwargs
+    if len(args) <= reading.aligned:
+        by_keyword = dict(kwargs)
+    else:  # from there on the order differs
+        by_keyword = dict(zip(names[reading.aligned :], args[reading.aligned :], strict=False)) | dict(kwargs)
+        args = args[: reading.aligned]
+    for name in names[len(args) : reading.aligned]:  # the first ones by position, as they may be called otherwise
+        if name not in by_keyword:
+            break
+        args = (*args, by_keyword.pop(name))
+    static = {}
+    for name, value in by_keyword.items():
+        if value is np._NoValue:
+            continue
+        ours = reading.renamed.get(name, name)
+        if ours in reading.known or reading.free:
+            static[ours] = value
+        elif value is not None and not is_default(value, reading.defaults.get(name, inspect.Parameter.empty)):
+            raise refusal(public_name(function), name)
+    return args, static
+
+
+def called(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """What a NumPy function is on nodes, called with its arguments."""
+    meaning = MEANINGS.get(function)
+    if meaning is None:
+        error = TypeError(f"{public_name(function)} is not defined on nodes; for the array behind a node use `.value`")
+        raise named(error, function)
+    try:
+        if kwargs or len(args) > 1:
+            args, kwargs = _adapted(function, meaning, args, kwargs)
+        return meaning(*args, **kwargs)
+    except (TypeError, AttributeError) as error:
+        raise named(error, function) from error.__cause__

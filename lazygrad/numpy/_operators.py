@@ -1,0 +1,205 @@
+"""How Python's operators call ops on nodes: one table of them; and what Python must not do with a node."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .._graph.guards import evaluating
+from .._graph.node import INEXACT, Node, install
+from .._graph.value import looked_at
+from ..ops import arithmetic, indexing, linalg, linear, rounding
+from ..ops._op import Op, as_node, as_nodes
+from ..ops.arithmetic import NUMBERS
+from ._calls import caller_in_numpy
+
+__all__ = ["COMPARISONS", "OPERATORS"]
+
+
+_OPERANDS = (Node, np.ndarray, np.generic, *NUMBERS, list, tuple)
+
+
+def _binary(op: Op, x: Any, y: Any) -> Any:
+    """One operator: node with node, array or number; whatever else is left to the other operand."""
+    if (y.__class__ is float or y.__class__ is int) and isinstance(x, Node):
+        return op.pair(x, as_node(y, x.dtype))
+    if (x.__class__ is float or x.__class__ is int) and isinstance(y, Node):
+        return op.pair(as_node(x, y.dtype), y)
+    if (x.__class__ is tuple and not y.shape) or (y.__class__ is tuple and not x.shape):
+        return NotImplemented  # a tuple times a number is a longer tuple
+    if not isinstance(x, _OPERANDS) or not isinstance(y, _OPERANDS):
+        return NotImplemented
+    return op.pair(*as_nodes((x, y)))
+
+
+def _power(x: Any, y: Any) -> Any:
+    """x ** y; a number as exponent is Stratos' pow, whose derivative reads x alone."""
+    if isinstance(x, Node) and isinstance(y, NUMBERS):
+        return arithmetic.pow.on_nodes((x,), {"n": y})
+    return _binary(arithmetic.power, x, y)
+
+
+def _divmod(x: Any, y: Any) -> Any:
+    """The quotient rounded down, and the remainder."""
+    quotient = _binary(rounding.floor_divide, x, y)
+    return quotient if quotient is NotImplemented else (quotient, _binary(rounding.remainder, x, y))
+
+
+OPERATORS: dict[str, Op | Callable[[Any, Any], Any]] = {
+    "add": linear.add,
+    "sub": linear.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "pow": _power,
+    "matmul": linalg.matmul,
+    "floordiv": rounding.floor_divide,
+    "mod": rounding.remainder,
+    "divmod": _divmod,
+    "and": rounding.bitwise_and,
+    "or": rounding.bitwise_or,
+    "xor": rounding.bitwise_xor,
+    "lshift": rounding.left_shift,
+    "rshift": rounding.right_shift,
+}
+COMPARISONS: dict[str, Op | Callable[[Any, Any], Any]] = {
+    "lt": arithmetic.less,
+    "le": arithmetic.less_equal,
+    "gt": arithmetic.greater,
+    "ge": arithmetic.greater_equal,
+    "eq": arithmetic.equal,
+    "ne": arithmetic.not_equal,
+}
+
+
+def _install_operators() -> None:
+    def forward(op: Any) -> Callable[[Node, Any], Any]:
+        if isinstance(op, Op):
+            pair = op.pair
+
+            def fast(self: Node, other: Any) -> Any:
+                return pair(self, other) if isinstance(other, Node) else _binary(op, self, other)
+
+            return fast
+        return lambda self, other: op(self, other)
+
+    def reflected(op: Any) -> Callable[[Node, Any], Any]:
+        call = (lambda x, y: _binary(op, x, y)) if isinstance(op, Op) else op
+        return lambda self, other: call(other, self)
+
+    install({f"__{name}__": forward(op) for name, op in (OPERATORS | COMPARISONS).items()})
+    install({f"__r{name}__": reflected(op) for name, op in OPERATORS.items()})
+    install({"__neg__": lambda self: linear.negative.single(self)})
+    install({"__invert__": lambda self: rounding.invert.single(self)})
+    install({"__abs__": lambda self: arithmetic.absolute.single(self)})
+    install({"__pos__": lambda self: self, "__getitem__": indexing.index})
+
+
+# -- refused, with a hint, rather than silently cut off from the graph ------------------------------
+
+
+def _cut_off(what: str, node: Node, hint: str) -> TypeError:
+    caller = caller_in_numpy()
+    where = "" if caller is None else f"{caller} does not take a node here: "
+    return TypeError(f"{where}{what} of {node!r} would cut it off from its graph: {hint}")
+
+
+def _refuse(what: str, hint: str) -> Callable[..., NoReturn]:
+    def refuse(self: Node, *args: Any, **kwargs: Any) -> NoReturn:
+        raise _cut_off(what, self, hint)
+
+    return refuse
+
+
+REFUSED = {
+    "__float__": ("float()", "use `.item()` for the number"),
+    "__complex__": ("complex()", "use `.item()` for the number"),
+    "__setitem__": ("assignment to a part", "nodes do not change; build a new one, or `set` a leaf"),
+}
+JOINS = "to join nodes use `np.concatenate` or `np.stack`, or `lazygrad.numpy.array`"
+INDEXES = "to index an array by it make the array a node, `lazygrad.constant(array)[node]`"
+IN_PLACE = {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "truediv": "/",
+    "floordiv": "//",
+    "mod": "%",
+    "pow": "**",
+    "matmul": "@",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "lshift": "<<",
+    "rshift": ">>",
+}
+
+
+def _in_place(sign: str) -> Callable[[Node, Any], Any]:
+    def refuse(self: Node, other: Any) -> Any:
+        if not self.shape:  # NumPy's scalars do not change either: `total += x` is `total = total + x`
+            return NotImplemented
+        raise TypeError(f"{self!r} cannot be changed by `{sign}=`, as nodes do not change: write `x = x {sign} y`")
+
+    return refuse
+
+
+def _whole(self: Node) -> bool:
+    """Whether a node may be looked at as `bool` may: integers have no derivative that could be lost by it."""
+    return evaluating() and self.dtype.kind in "biu"
+
+
+def _int(self: Node) -> int:
+    if _whole(self):
+        return looked_at(self, int)
+    raise _cut_off("int()", self, "use `.item()` for the number")
+
+
+def _index(self: Node) -> int:
+    if _whole(self):
+        return looked_at(self, operator.index)
+    raise _cut_off("use as an index", self, "use `.item()` for the number, or index a node with it")
+
+
+def _array(self: Node, dtype: Any = None, copy: bool | None = None) -> Any:
+    if _whole(self):
+        return np.array(looked_at(self), dtype=dtype, copy=copy)
+    hint = JOINS if self.dtype.kind in INEXACT else INDEXES
+    raise _cut_off("a NumPy array", self, f"use `.value`; {hint}")
+
+
+def _bool(self: Node) -> bool:
+    if evaluating():
+        return looked_at(self, bool)
+    raise _cut_off("the truth value", self, "use `.value` to look at it, or `np.where` to choose by it")
+
+
+def _format(self: Node, spec: str) -> str:
+    if spec:
+        raise TypeError(f"{self!r} is no number, to be formatted by {spec!r}: use `.item()` or `.value`")
+    return str(self)
+
+
+def _len(self: Node) -> int:
+    if not self.shape:
+        raise TypeError(f"{self!r} is 0-d and has no length")
+    return self.shape[0]
+
+
+def _iter(self: Node) -> Iterator[Node]:
+    if not self.shape:
+        raise TypeError(f"{self!r} is 0-d and cannot be iterated over")
+    return (self[k] for k in range(self.shape[0]))
+
+
+def _contains(self: Node, item: Any) -> NoReturn:
+    raise TypeError(f"`in` would compare by value: use `any(n is node for n in ...)`, or `.value` of {self!r}")
+
+
+_install_operators()
+install({name: _refuse(*reason) for name, reason in REFUSED.items()})
+install({f"__i{name}__": _in_place(sign) for name, sign in IN_PLACE.items()})
+install({"__array__": _array, "__bool__": _bool, "__int__": _int, "__index__": _index, "__format__": _format})
+install({"__len__": _len, "__iter__": _iter, "__contains__": _contains})

@@ -1,0 +1,230 @@
+"""How an op is declared: one statement, in one place.
+
+It holds everything about an op: its value on arrays, the shape and dtype it gives, and a vjp and a jvp rule for
+each input (`_rule` says what a rule may read). The families carry the boilerplate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+
+from .._graph.node import Node
+from .._graph.shapes import broadcast
+from ._op import OPS, Op, Signature
+from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
+
+__all__ = ["MEANINGS", "bilinear", "elementwise", "function", "linear", "op", "result_dtype"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# NumPy's function -> the op or function that it is on nodes; filled by the declarations at import.
+MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def function(*numpy: Callable[..., Any]) -> Callable[[F], F]:
+    """Declare what NumPy functions are on nodes, in terms of ops: a function of the same arguments.
+
+    For instance::
+
+        @function(np.ptp)
+        def ptp(a, axis=None):
+            return np.max(a, axis=axis) - np.min(a, axis=axis)
+    """
+
+    def enter(meaning: F) -> F:
+        _mean(numpy, meaning)
+        return meaning
+
+    return enter
+
+
+def _mean(numpy: tuple[Callable[..., Any], ...], meaning: Callable[..., Any]) -> None:
+    for f in numpy:
+        if f in MEANINGS:
+            raise ValueError(f"np.{f.__name__} is declared twice")
+        MEANINGS[f] = meaning
+
+
+def op(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    shape: Callable[..., Signature],
+    vjp: Mapping[str, Callable[..., Any] | Rule | None],
+    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    inputs: str = "x",
+    statics: Mapping[str, Any] | None = None,
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+    pointwise: bool = False,
+    composite: bool = False,
+    register: bool = True,
+) -> Op:
+    """Declare an op of any kind.
+
+    Parameters
+    ----------
+    name
+        The field's standard term.
+    function
+        The value from the inputs' values, with the statics as keywords.
+    shape
+        ``shape(*input_nodes, **statics) -> (shape, dtype)``.
+    vjp, jvp
+        Input name -> rule, or `BLOCKED` or `ZERO`. An input that is left out is `UNDEFINED`.
+    inputs
+        The inputs' names, apart by blanks; a last one with a star stands for any number.
+    statics
+        Keyword arguments and their defaults.
+    numpy
+        The NumPy functions that mean this op when called on a node with the same arguments.
+    pointwise
+        Whether each element of the output depends on one element of each input: the Jacobian is diagonal.
+    composite
+        Whether `function` can be read on nodes, as rules can: schedules write it out into the ops it is made of.
+    register
+        Whether the op is known, and pickled, by its name.
+    """
+    names = tuple(inputs.split())
+    statics = statics or {}
+
+    def labelled(n: str, r: Callable[..., Any]) -> Rule:
+        return attrs.evolve(read_rule(name, r, names, statics), label=f"the rule of {name!r} by {n!r}")
+
+    def rules(given: Mapping[str, Callable[..., Any] | Rule | None]) -> tuple[Rule | None, ...]:
+        if unknown := [key for key in given if key not in [n.lstrip("*") for n in names]]:
+            raise TypeError(f"op {name!r} has a rule for {unknown[0]!r}, but its inputs are {', '.join(names)}")
+        found = [given.get(n.lstrip("*"), UNDEFINED) for n in names]
+        pairs = zip(names, found, strict=True)
+        return tuple([r if r is None or isinstance(r, Rule) else labelled(n, r) for n, r in pairs])
+
+    made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), inspect.cleandoc(doc), numpy)
+    made.pointwise, made.composite = pointwise, composite
+    made.plain = len(names) if not statics and names[-1][0] != "*" else -1
+    made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
+    made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
+    if register:
+        if name in OPS:
+            raise ValueError(f"op {name!r} is declared twice")
+        OPS[name] = made
+        _mean(numpy, made)
+    return made
+
+
+@functools.cache
+def result_dtype(function: Callable[..., Any], *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype NumPy gives the result: asked of NumPy itself, once for each combination."""
+    with np.errstate(all="ignore"):
+        result: np.dtype[Any] = function(*[np.ones(1, d) for d in dtypes]).dtype
+    return result
+
+
+def elementwise(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    inputs: str = "x",
+    partial: Mapping[str, Callable[..., Any]] | None = None,
+    vjp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+    composite: bool = False,
+    register: bool = True,
+) -> Op:
+    """Declare an op that acts element by element, with broadcasting.
+
+    `partial` maps an input to its local derivative, from which both rules follow: g times it, t times it
+    (the Jacobian is diagonal, Stratos H.2). Where that is not the best form, give `vjp` and `jvp`.
+    """
+
+    def infer(*nodes: Node) -> Signature:
+        shape = nodes[0].shape
+        for n in nodes[1:]:
+            if n.shape != shape:
+                shape = broadcast(shape, n.shape)
+        return shape, result_dtype(function, *[n.dtype for n in nodes])
+
+    def times(key: str, derivative: Callable[..., Any]) -> Rule:
+        parameters = list(inspect.signature(derivative).parameters)
+        unary: Callable[..., Any] = lambda g, *reads: g * derivative(*reads)  # noqa: E731
+        names = inputs.split()
+        return Rule(unary, tuple(OUT if p == "out" else names.index(p) for p in parameters))
+
+    rules = {key: times(key, d) for key, d in (partial or {}).items()}
+    made = op(
+        name,
+        function,
+        shape=infer,
+        vjp={**rules, **(vjp or {})},
+        jvp={**rules, **(jvp or {})},
+        inputs=inputs,
+        doc=doc,
+        numpy=numpy,
+        pointwise=True,
+        composite=composite,
+        register=register,
+    )
+    with np.errstate(all="ignore"), contextlib.suppress(TypeError):  # which functions of integers raise
+        made.keeps_float = function(*[np.ones(1)] * len(made.inputs)).dtype == np.float64
+    return made
+
+
+def linear(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    shape: Callable[..., Signature],
+    transpose: Callable[..., Any],
+    into: Callable[..., None] | None = None,
+    inputs: str = "x",
+    statics: Mapping[str, Any] | None = None,
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+) -> Op:
+    """Declare an op that is linear in its first input: the jvp is the op itself, the vjp its transpose.
+
+    The other inputs, such as indices, are blocked. A transpose that gives zeros but for a part can also be told
+    by ``into(total, ...)``, which adds it to an array at the cost of that part (`Rule.into`).
+    """
+    first, *others = inputs.split()
+    rules = {o.lstrip("*"): BLOCKED for o in others}
+    by_first = attrs.evolve(read_rule(name, transpose, inputs.split(), statics or {}), into=into)
+    made = op(
+        name,
+        function,
+        shape=shape,
+        vjp={first: by_first, **rules},
+        inputs=inputs,
+        statics=statics,
+        doc=doc,
+        numpy=numpy,
+    )
+    # The jvp reads the other inputs and all statics, and calls the op.
+    metas = tuple([(name, look_up) for name in made.statics if (look_up := meta_look_up(name, (), made.statics))])
+    starred = bool(others) and others[-1][0] == "*"
+    own = Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas)
+    made.jvp = (own, *[BLOCKED for _ in others])
+    return made
+
+
+def bilinear(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    shape: Callable[..., Signature],
+    vjp: Mapping[str, Callable[..., Any]],
+    doc: str = "",
+    numpy: tuple[Callable[..., Any], ...] = (),
+) -> Op:
+    """Declare an op linear in each of its inputs ``x`` and ``y``: the jvp replaces one by its tangent."""
+    made = op(name, function, shape=shape, vjp=vjp, inputs="x y", doc=doc, numpy=numpy)
+    made.jvp = (Rule(lambda t, y: made(t, y), (1,)), Rule(lambda t, x: made(x, t), (0,)))
+    return made

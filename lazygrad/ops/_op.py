@@ -1,0 +1,306 @@
+"""The op of a node: value, shape and rules; what it builds when called, and what a node asks of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from sys import getrefcount
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+
+from .._errors import NotDifferentiableError, ShapeError
+from .._graph.leaf import CONSTANT, kept, leaf, leaf_array
+from .._graph.node import NO_STATIC, Node, build, label
+from .._graph.shapes import broadcast
+from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
+
+__all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "frozen", "op_named"]
+
+Signature = tuple[tuple[int, ...], np.dtype[Any]]
+
+
+class OfEachOp:
+    """An attribute that each op has for itself, and the class of ops another or none: for `help` and editors."""
+
+    def __init__(self, of_op: Callable[[Op], Any], of_class: str | None = None) -> None:
+        self.of_op, self.of_class = of_op, of_class
+
+    def __get__(self, op: Op | None, owner: type) -> Any:
+        if op is not None:
+            return self.of_op(op)
+        if self.of_class is None:
+            raise AttributeError
+        return self.of_class
+
+
+def _call_of(op: Op) -> inspect.Signature:
+    """The parameters of a call: the inputs, then the statics with their defaults."""
+    starred = op.inputs[-1][0] == "*"
+    named: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    inputs = [inspect.Parameter(name, named) for name in op.inputs[: -1 if starred else None]]
+    if starred:
+        inputs.append(inspect.Parameter(op.inputs[-1][1:], inspect.Parameter.VAR_POSITIONAL))
+        named = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([*inputs, *[inspect.Parameter(k, named, default=v) for k, v in op.statics.items()]])
+
+
+@attrs.define(eq=False, repr=False)
+class Op:
+    """A function that nodes are computed by, with its derivatives; calling it builds a node.
+
+    Called on arrays alone it computes at once, so that a rule written with ops serves both readings.
+    """
+
+    __doc__ = OfEachOp(lambda op: op.doc, __doc__)
+    __signature__ = OfEachOp(_call_of)
+
+    name: str
+    function: Callable[..., Any]  # on arrays and NumPy scalars
+    infer_from: Callable[..., Signature]  # on nodes: the output's shape and dtype
+    inputs: tuple[str, ...]
+    statics: Mapping[str, Any]  # name -> default
+    vjp: tuple[Rule | None, ...]
+    jvp: tuple[Rule | None, ...]
+    doc: str = ""
+    numpy: tuple[Callable[..., Any], ...] = ()  # the NumPy functions that become this op on nodes
+    is_adjoint: ClassVar[bool] = False
+    mirrors: ClassVar[Node | None] = None
+    composite: bool = False  # its function can be read on nodes, as rules can
+    pointwise: bool = False  # each element of the output depends on one element of each input
+    keeps_float: bool = False  # two floats of one dtype in, that dtype out
+    fully_open: bool = False  # every input has a rule: spares discovery a look
+    plain: int = -1  # how many inputs it takes, if it takes nothing else
+    pairs: tuple[tuple[Any, int], ...] = ()  # (rule, argnum) of each input, shared by all nodes of the op
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> Any:
+        if OPS.get(self.name) is self:
+            return op_named, (self.name,)
+        return super().__reduce__()
+
+    def __deepcopy__(self, memo: object) -> Op:
+        return self
+
+    # -- building ---------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == self.plain:
+            inputs, static = args, NO_STATIC
+        else:
+            inputs, static = self.bind(args, kwargs)
+        for value in inputs:
+            if isinstance(value, Node):
+                return self.on_nodes(inputs, static)
+        return self.function(*inputs, **static)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split the arguments of a call into inputs and statics."""
+        count = len(args) if self.inputs[-1][0] == "*" else len(self.inputs)
+        inputs = list(args[:count])
+        inputs += [kwargs.pop(name) for name in self.inputs[len(inputs) :] if name in kwargs]
+        static = {**self.statics, **dict(zip(self.statics, args[count:], strict=False)), **kwargs}
+        static = {
+            k: tuple(v) if isinstance(v, (list, np.ndarray)) else v for k, v in static.items()
+        }  # not the caller's
+        if len(static) > len(self.statics) or len(args) > count + len(self.statics):
+            unknown = [f"`{name}`" for name in static if name not in self.statics] or ["so many arguments"]
+            raise TypeError(f"{self.name} does not take {', '.join(unknown)} on a node; it takes {self.signature()}")
+        if len(inputs) < len(self.inputs) and self.inputs[-1][0] != "*":
+            raise TypeError(f"{self.name} takes {self.signature()}, but got only {len(inputs)} inputs")
+        return tuple(inputs), static
+
+    def signature(self) -> str:
+        """The call, as text."""
+        return str(self.__signature__)
+
+    def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
+        """Build the node for these inputs, at least one of which is a node."""
+        nodes = as_nodes(inputs)
+        shape, dtype = self.checked(nodes, static)
+        return build(self, nodes, static or NO_STATIC, shape, dtype)
+
+    def single(self, x: Node) -> Node:
+        """Build the node of one node without statics: the shortest way, for ufuncs."""
+        if self.keeps_float and x.dtype.kind == "f":
+            return build(self, (x,), NO_STATIC, x.shape, x.dtype)
+        return self.on_nodes((x,), NO_STATIC)
+
+    def pair(self, x: Node, y: Node) -> Node:
+        """Build the node of two nodes without statics: the shortest way, for the operators."""
+        dtype = x.dtype
+        if dtype is y.dtype and self.keeps_float and dtype.kind == "f":
+            shape = x.shape
+            if shape == y.shape or not y.shape:
+                return build(self, (x, y), NO_STATIC, shape, dtype)
+            return build(self, (x, y), NO_STATIC, self.joined(x, y), dtype)
+        shape, dtype = self.checked((x, y), NO_STATIC)
+        return build(self, (x, y), NO_STATIC, shape, dtype)
+
+    def joined(self, x: Node, y: Node) -> tuple[int, ...]:
+        """The shape two operands broadcast to; an error of ours names op, inputs and shapes."""
+        try:
+            return broadcast(x.shape, y.shape)
+        except ValueError:
+            return self.checked((x, y), NO_STATIC)[0]
+
+    def checked(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Signature:
+        """Shape and dtype of the output; an error of ours names op, inputs and shapes."""
+        try:
+            return self.infer_from(*nodes, **static)
+        except (ValueError, IndexError) as error:
+            shown = ", ".join(f"{label(n)} {n.shape}" for n in nodes)
+            extra = "".join(f", {k}={v!r}" for k, v in static.items() if v is not None)
+            kind = ShapeError if isinstance(error, ValueError) else IndexError
+            raise kind(f"{self.name}({shown}{extra}): {error}") from None
+
+    # -- what a node asks of its op ---------------------------------------------------------------
+
+    def infer(self, node: Node) -> Signature:
+        """Shape and dtype of `node` from its inputs as they are now."""
+        return self.checked(node.inputs, node.static)
+
+    def numbers(self, node: Node) -> list[tuple[Node, Any]]:
+        """The plain numbers among the inputs, and their values in the dtype that the other inputs give them."""
+        plain = [j for j in node.inputs if j.op is None and "number" in j.static]
+        others = [j.dtype for j in node.inputs if j.op is not None or "number" not in j.static]
+        like = np.result_type(*others) if others else None
+        return [(j, as_node(j.static["number"], like)._value) for j in plain]
+
+    def run(self, node: Node) -> Any:
+        """The value of `node` from the values of its inputs: a^i = f^i(a^j, j in pa(i))."""
+        inputs = node.inputs
+        for j in inputs:
+            if j.__class__ is not Node:  # an adjoint, whose memo counts its requests
+                count_requests(inputs)
+                break
+        if node.static is not NO_STATIC:
+            value = self.function(*[j._value for j in inputs], **node.static)
+        elif len(inputs) == 2:
+            value = self.function(inputs[0]._value, inputs[1]._value)
+        else:
+            value = self.function(*[j._value for j in inputs])
+        return frozen(value)
+
+    def rule(self, argnum: int) -> Rule | None:
+        """The vjp rule of one input; the last one serves all inputs of a starred name."""
+        rules = self.vjp
+        return rules[argnum] if argnum < len(rules) else rules[-1]
+
+    def jvp_rule(self, argnum: int) -> Rule | None:
+        """The jvp rule of one input, likewise."""
+        rules = self.jvp
+        return rules[argnum] if argnum < len(rules) else rules[-1]
+
+    def opens(self, node: Node, argnum: int) -> bool:
+        """Whether a derivative flows from `node` to that input."""
+        rule = self.rule(argnum)
+        return rule is not BLOCKED and rule is not ZERO
+
+    def blocks(self, node: Node, argnum: int) -> bool:
+        """Whether that input is one that nothing should flow to, such as labels."""
+        return self.rule(argnum) is BLOCKED
+
+    def requested(self) -> None:
+        """Count a request by the caller (adjoints do)."""
+
+    def reshaped(self, node: Node) -> None:
+        """Called when a node changes shape (adjoints drop what holds shapes)."""
+
+    def contribution(
+        self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]
+    ) -> tuple[Rule, int]:
+        """The edge from `node` to that input as (rule, argnum); what the rule is called on goes into `inputs`."""
+        pairs = self.pairs
+        rule, _ = pair = pairs[argnum] if argnum < len(pairs) else (pairs[-1][0], argnum)
+        if rule is UNDEFINED or rule is None:
+            name = input_name(node, argnum)
+            raise NotDifferentiableError(
+                f"op {self.name!r} has no derivative by its input {name!r} ({node.inputs[argnum]!r}), "
+                f"which the gradient needs at {node!r}: declare a rule for it, or `ZERO` if it is constant"
+            )
+        inputs.append(adjoint)
+        for k in rule.reads:  # (a comprehension costs more for the one or two there are)
+            inputs.append(node if k < 0 else node.inputs[k])  # noqa: PERF401
+        if rule.rest is not None:
+            inputs += node.inputs[rule.rest :]
+        return pair
+
+
+def count_requests(inputs: Sequence[Node]) -> None:
+    """Let each adjoint among the inputs of a computation count one request."""
+    first = None
+    for j in inputs:
+        if j.__class__ is not Node and j is not first:
+            if first is not None:  # several: each once
+                for other in {id(k): k for k in inputs if k.__class__ is not Node and k is not first}.values():
+                    other.op.requested()
+                return
+            first = j
+            j.op.requested()
+
+
+def frozen(value: Any) -> Any:
+    """The value as the memo keeps it: a read-only array, or for 0-d a NumPy scalar."""
+    if value.__class__ is np.ndarray:
+        if not value.shape:
+            return value[()]
+        if value.base is not None:
+            value = _sealed(value)
+        value.flags.writeable = False
+        return value
+    if isinstance(value, np.generic):
+        return value
+    return frozen(np.array(value, subok=False))
+
+
+def _sealed(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A view that nobody can write to through what it is a view of; a copy where somebody else holds that."""
+    base: Any = value.base
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            if getrefcount(base) > 3:  # the view, this variable and the call itself make three
+                return value.copy()
+            base.flags.writeable = False
+        base = base.base
+    return value if base is None else value.copy()
+
+
+OPS: dict[str, Op] = {}  # name -> op, filled by the declarations at import and only read afterwards
+
+
+def op_named(name: str) -> Op:
+    """The op declared under that name; SciPy's are declared when their module is imported."""
+    if name.startswith("scipy.") and name not in OPS:
+        import_module(f"lazygrad.{name.rpartition('.')[0]}")
+    return OPS[name]
+
+
+def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
+    """The node itself, or a constant around an array or number.
+
+    A plain number takes the dtype `like`, as in NumPy's promotion, and remembers that it is one: should the
+    other operand change its dtype, so will the constant.
+    """
+    if isinstance(value, Node):
+        return value
+    if like is not None and value.__class__ in (int, float, complex):
+        if like.kind != "f" or value.__class__ is complex:
+            like = np.result_type(like, value)
+        return Node(None, (), {"leaf": "constant", "number": value}, (), like, value=like.type(value))
+    return leaf(kept(leaf_array(value, "constant")), CONSTANT)
+
+
+def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
+    """Nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
+    dtypes = [v.dtype for v in values if not isinstance(v, (int, float, complex, list, tuple)) and hasattr(v, "dtype")]
+    like = dtypes[0] if dtypes else None
+    for dtype in dtypes:
+        if dtype is not like:
+            like = np.result_type(*dtypes)
+            break
+    return tuple([v if v.__class__ is Node else as_node(v, like) for v in values])

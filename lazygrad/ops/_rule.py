@@ -1,0 +1,131 @@
+"""Rules, and how the names of their parameters declare what they read.
+
+A *vjp rule* maps the adjoint of the output to one input's contribution (J^T g, Stratos I.2); a *jvp rule*
+maps one input's tangent to the output's. A rule is a small pure function whose first parameter is
+that `g` or `t`; the *names* of the others declare what it reads:
+
+=====================  ====================================================================
+``out``                the op's own output value
+an input's name        that input's value (``*rest`` for the inputs of a starred name)
+``x_shape``            the shape of input ``x``; ``x_dtype`` its dtype (free: nothing computed)
+``shapes``, ``argnum`` all inputs' shapes, and which of them is meant (for starred inputs)
+a static's name        that keyword argument of the op, such as ``axis``
+=====================  ====================================================================
+
+The names are read once, here; so the graph knows which forward values a derivative needs before
+any is computed. Called on arrays a rule is plain NumPy; called on nodes it builds nodes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from .._graph.node import Node
+
+__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "input_name", "meta_look_up", "pass_on", "read_rule"]
+
+OUT = -1  # a rule reads the op's own output
+
+
+@attrs.frozen(eq=False, repr=False)
+class Rule:
+    """A rule and what it reads."""
+
+    function: Callable[..., Any]
+    reads: tuple[int, ...] = ()  # positions of the inputs whose values it takes after `g`; OUT
+    rest: int | None = None  # ... and all inputs from this position on
+    metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
+
+    label: str = ""  # the op and input it is for, as errors name it
+    passes: Any = None  # a node whose derivative was found otherwise; the rule passes it on
+    # Adds the term to an array in place, bit for bit, where the term is zero but for a part. Then the term of
+    # `function` is an array of its own without -0.0, in the shape and dtype of the input.
+    into: Callable[..., None] | None = None
+    simple: int = attrs.field(init=False)  # how many values it takes, if that is 1 or 2 and nothing else
+
+    def __attrs_post_init__(self) -> None:
+        plain = self.rest is None and not self.metas and len(self.reads) < 2
+        object.__setattr__(self, "simple", 1 + len(self.reads) if plain else 0)
+
+    def __repr__(self) -> str:
+        return self.label or f"the rule {self.function.__name__}"
+
+    def width(self, node: Node) -> int:
+        """How many values it takes on that node, the adjoint included."""
+        return 1 + len(self.reads) + (0 if self.rest is None else len(node.inputs) - self.rest)
+
+    def meta(self, node: Node, argnum: int) -> dict[str, Any]:
+        """The keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
+        return {name: look_up(node, argnum) for name, look_up in self.metas}
+
+
+def pass_on(g: Any) -> Any:
+    """The rule of an identity: what comes in goes on."""
+    return g
+
+
+# What can stand in the place of a rule. None of the three is ever run.
+BLOCKED = None  # nothing flows and nothing should: labels, indices, masks (Collins 1.4.4)
+ZERO = Rule(lambda g: None)  # the derivative is zero wherever it exists: a structural zero
+UNDEFINED = Rule(lambda g: None)  # nobody gave a rule: an error as soon as the edge is needed
+
+
+def input_name(c: Node, argnum: int) -> str:
+    """What the op of `c` calls that input."""
+    names: tuple[str, ...] = c.op.inputs
+    return names[min(argnum, len(names) - 1)].lstrip("*")
+
+
+def read_rule(name: str, function: Callable[..., Any], inputs: Sequence[str], statics: Mapping[str, Any]) -> Rule:
+    """Turn a function into a `Rule` by the names of its parameters.
+
+    Raises
+    ------
+    TypeError
+        If a parameter names nothing that a rule of this op can read.
+    """
+    plain = [i.lstrip("*") for i in inputs]
+    _, *parameters = inspect.signature(function).parameters.values()
+    reads: list[int] = []
+    rest: int | None = None
+    metas: list[tuple[str, Callable[[Node, int], Any]]] = []
+    in_order = True
+    for p in parameters:
+        if p.kind is p.VAR_POSITIONAL and f"*{p.name}" in inputs:
+            rest = plain.index(p.name)
+        elif p.name == "out" or p.name in inputs:
+            in_order &= not metas
+            reads.append(OUT if p.name == "out" else plain.index(p.name))
+        elif (look_up := meta_look_up(p.name, plain, statics)) is not None:
+            metas.append((p.name, look_up))
+        else:
+            known = ["out", *inputs, *(f"{i}_shape" for i in plain), *(f"{i}_dtype" for i in plain), *statics]
+            raise TypeError(
+                f"a rule of op {name!r} reads {p.name!r}, which is none of {', '.join(known)}, shapes, argnum"
+            )
+    if not in_order:  # values come by position before the keywords, whatever the order of writing
+        names = [p.name for p in parameters if p.name == "out" or p.name in inputs]
+        written = function
+
+        def function(g: Any, *values: Any, **meta: Any) -> Any:
+            return written(g, **dict(zip(names, values, strict=True)), **meta)
+
+    return Rule(function, tuple(reads), rest, tuple(metas))
+
+
+def meta_look_up(name: str, inputs: Sequence[str], statics: Mapping[str, Any]) -> Callable[[Node, int], Any] | None:
+    if name in statics:
+        return lambda node, argnum: node.static[name]
+    if name == "shapes":
+        return lambda node, argnum: tuple([j.shape for j in node.inputs])
+    if name == "argnum":
+        return lambda node, argnum: argnum
+    stem, _, what = name.rpartition("_")
+    if what in ("shape", "dtype") and stem in inputs:
+        k = inputs.index(stem)
+        return lambda node, argnum: getattr(node.inputs[k], what)
+    return None

@@ -1,0 +1,196 @@
+"""The search for the paths that contribute most: a dynamic programme for numbers, a branch and bound for arrays.
+
+The norm of a path's contribution is at most the norm of dL/dL times the product of the local Jacobians' operator norms,
+and equal to it where all of them are numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._derivatives.edges import Edge
+from .._graph.node import Node
+from .._jacobian.local import factors
+from .._jacobian.structured import Matrix
+from ._k_best import k_best, times
+from ._semirings import Memo, Semiring, counting, sum_over_paths
+
+__all__ = ["Link", "Search", "edges_of", "operator_norm"]
+
+LARGEST = 1_000_000  # entries of a local Jacobian that are computed to bound its norm ...
+WIDEST = 512  # ... and rules run for it
+ISOMETRIES = {"transpose", "concatenate", "identity", "negative"}  # what flows back is rearranged, or a part of it
+
+Link = tuple[Edge, Any] | None  # the edges of a path from some node up to L, nearest first
+
+
+def _norm(g: Any) -> float:
+    """The Euclidean norm; inf for what is not a number, so that it comes first and is seen."""
+    norm = float(np.linalg.norm(np.ravel(g)))
+    return math.inf if math.isnan(norm) else norm
+
+
+def _spectral(matrix: Matrix) -> float:
+    """The operator norm of a structured matrix: the largest of its blocks'."""
+    blocks = np.asarray(matrix.blocks, float)
+    if not blocks.size:
+        return 0.0
+    if not np.all(np.isfinite(blocks)):
+        return math.inf
+    return float(np.linalg.norm(blocks.transpose(0, 3, 1, 2), 2, axis=(-2, -1)).max())
+
+
+def operator_norm(edge: Edge) -> float:
+    """The operator norm of an edge's local Jacobian, or an upper bound; inf if that takes too much."""
+    c, i = edge.consumer, edge.input
+    if c.size == 1:
+        return edge.slope()
+    if c.op.name in ISOMETRIES:
+        return 1.0
+    if c.op.name == "broadcast_to":
+        return math.sqrt(c.size / max(i.size, 1))
+    parts = factors(c, edge.argnum)
+    if any(form.entries > LARGEST or form.p > WIDEST for form, _ in parts):
+        return math.inf
+    return functools.reduce(times, [_spectral(entries()) for _, entries in parts])
+
+
+@attrs.define(eq=False)
+class Search:
+    """The paths between `W` and `L`, and the best of them."""
+
+    W: Node
+    L: Node
+    k: int
+    seed: Any
+    up: dict[int, list[Edge]]
+    best: list[tuple[float, int, Link, Any]] = attrs.field(factory=list)  # a heap, the smallest norm first
+    steps: int = 0
+    order: int = 0
+
+    def enter(self, norm: float, link: Link, contribution: Any) -> None:
+        """Keep a path if it is among the k best so far; of equals the first stays."""
+        self.order -= 1
+        heapq.heappush(self.best, (norm, self.order, link, contribution))
+        if len(self.best) > self.k:
+            heapq.heappop(self.best)
+
+    def hopeless(self, bound: float) -> bool:
+        """Whether a path of that norm would not be kept."""
+        return len(self.best) == self.k and bound <= self.best[0][0]
+
+    def counts(self) -> Memo:
+        """How many paths lead to L, from each node between."""
+        memo = Memo()
+        sum_over_paths(self.W.serial, self.L.serial, lambda s: _ends(self.up[s], "consumer"), counting, None, memo)
+        return memo
+
+    def enter_heaviest(self, weight: Callable[[Edge], float]) -> None:
+        """Enter the k paths of the largest product of weights, with what they really contribute."""
+        arcs = {s: [(e.consumer.serial, weight(e)) for e in edges] for s, edges in self.up.items()}
+        for numbers in k_best(self.W.serial, self.L.serial, arcs, self.k):
+            path, s = [], self.W.serial
+            for number in numbers:
+                path.append(self.up[s][number])
+                s = path[-1].consumer.serial
+            g: Any = self.seed
+            link: Link = None
+            for edge in reversed(path):
+                g, link = edge.pull(g), (edge, link)
+            self.enter(_norm(g), link, g)
+
+    def enter_likely(self, down: dict[int, list[Edge]]) -> None:
+        """Enter good paths: at each node, from L down, only the k largest of what arrives there are taken on."""
+        held: dict[int, list[tuple[float, int, Any, Link]]] = {self.L.serial: [(_norm(self.seed), 0, self.seed, None)]}
+        order = itertools.count(0, -1)
+        for s in sorted(down, reverse=True):  # consumers first
+            arrived = sorted(held.pop(s), reverse=True)
+            for edge in reversed(down[s]):
+                there = held.setdefault(edge.input.serial, [])
+                for _, _, above, link in arrived:
+                    g = edge.pull(above)
+                    heapq.heappush(there, (_norm(g), next(order), g, (edge, link)))
+                    if len(there) > self.k:
+                        heapq.heappop(there)
+        for norm, _, g, link in sorted(held[self.W.serial], reverse=True):
+            self.enter(norm, link, g)
+
+    def downwards(self) -> dict[int, list[Edge]]:
+        """The edges of each node between to its inputs between, the last input first."""
+        down: dict[int, list[Edge]] = {}
+        for edge in sorted(itertools.chain(*self.up.values()), key=lambda edge: edge.argnum, reverse=True):
+            down.setdefault(edge.consumer.serial, []).append(edge)
+        return down
+
+    def branch_and_bound(self, down: dict[int, list[Edge]], norm_of: Callable[[Edge], float], budget: float) -> float:
+        """Go down from L, the most promising edge first, leaving out what cannot be among the best.
+
+        Returns a bound on the norms of the paths that the budget did not reach, 0 if it reached all.
+        """
+        rest = Memo()  # from each node, the largest product of norms along a path to W
+        heaviest = Semiring(max, times, 0.0, 1.0)
+        sum_over_paths(
+            self.L.serial,
+            self.W.serial,
+            lambda s: _ends(down[s], "input"),
+            heaviest,
+            lambda i, c, number: norm_of(down[c][number]),
+            rest,
+        )
+        known = {edges_of(link) for _, _, link, _ in self.best}
+        stack: list[tuple[float, Edge | None, Any, Link]] = [(math.inf, None, self.seed, None)]
+        while stack:
+            bound, edge, g, link = stack.pop()
+            if self.hopeless(bound):
+                continue
+            node = self.L
+            if edge is not None:
+                if self.steps >= budget:
+                    return max(bound, max((b for b, *_ in stack), default=0.0))
+                self.steps += 1
+                g, link, node = edge.pull(g), (edge, link), edge.input
+            norm = _norm(g)
+            if node is self.W:
+                if not known or edges_of(link) not in known:
+                    self.enter(norm, link, g)
+                continue
+            below = [(times(norm, times(rest.sums[e.input.serial], norm_of(e))), e, g, link) for e in down[node.serial]]
+            below.sort(key=lambda item: item[0])  # (stable: of equals the first input comes off the stack first)
+            stack.extend(item for item in below if not self.hopeless(item[0]))
+        return 0.0
+
+    def run(self, prefixes: int, budget: int) -> float:
+        """Find the best paths; returns a bound on those that were not looked at.
+
+        `prefixes` is the number of steps to walk all paths, what they share at L's end only once.
+        """
+        edges = [edge for edges in self.up.values() for edge in edges]
+        if all(edge.consumer.size == 1 for edge in edges):  # products of numbers: the weights are the norms
+            self.enter_heaviest(Edge.slope)
+            return 0.0
+        down = self.downwards()
+        if prefixes <= max(budget, self.k * len(edges)):
+            return self.branch_and_bound(down, lambda edge: math.inf, math.inf)
+        self.enter_likely(down)
+        norms = {edge: operator_norm(edge) for edge in edges}
+        return self.branch_and_bound(down, norms.__getitem__, budget)
+
+
+def _ends(edges: list[Edge], end: str) -> list[tuple[int, int]]:
+    return [(getattr(edge, end).serial, number) for number, edge in enumerate(edges)]
+
+
+def edges_of(link: Link) -> tuple[Edge, ...]:
+    found = []
+    while link is not None:
+        found.append(link[0])
+        link = link[1]
+    return tuple(found)

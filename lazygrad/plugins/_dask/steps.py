@@ -1,0 +1,173 @@
+"""The tasks of a question: a node without its neighbours, as a function of the values of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+import attrs
+import numpy as np
+from dask._task_spec import DataNode, GraphNode, Task, TaskRef
+from dask.tokenize import tokenize
+
+from ..._derivatives.adjoint_node import AdjointNode, shown, summed
+from ..._derivatives.target_memo import MirrorOp
+from ..._graph.leaf import CONSTANT
+from ..._graph.node import Node
+from ..._graph.value import pending
+from ...ops._op import OPS, frozen
+from ...ops._rule import Rule, pass_on
+from .pickle import by_value, made
+
+__all__ = ["Graph", "Step"]
+
+
+@attrs.frozen(eq=False)
+class _Like:
+    """What rules and ops ask of a node and of its inputs, besides values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    static: Mapping[str, Any] = attrs.field(factory=dict)
+    inputs: tuple[_Like, ...] = ()
+
+    @classmethod
+    def of(cls, i: Node) -> _Like:
+        """That of a node; of its inputs without theirs."""
+        return cls(i.shape, i.dtype, dict(i.static), tuple([cls(j.shape, j.dtype) for j in i.inputs]))
+
+    def node(self, op: Any, inputs: tuple[Node, ...] | None = None) -> Node:
+        """A node like that: on these inputs, or on some without values."""
+        if inputs is None:
+            inputs = tuple([Node(None, (), CONSTANT, j.shape, j.dtype) for j in self.inputs])
+        return Node(op, inputs, self.static, self.shape, self.dtype)
+
+    def __dask_tokenize__(self) -> Any:
+        return self.shape, self.dtype, dict(self.static), self.inputs
+
+
+@attrs.frozen
+class _Edge:
+    """One contribution: whose rule it is, for which input, and what the rule asks of that consumer."""
+
+    op: Any  # None where a derivative that was found otherwise is passed on
+    argnum: int = 0
+    consumer: _Like | None = None
+
+    @classmethod
+    def of(cls, rule: Rule, consumer: Node, argnum: int) -> _Edge:
+        """That of an edge of an adjoint."""
+        if rule.passes is not None:
+            return cls(None)
+        return cls(_plain(consumer.op), argnum, None if rule.simple else _Like.of(consumer))
+
+    @property
+    def rule(self) -> Rule:
+        """The rule as it is here, be it another process."""
+        found: Rule = PASS_ON if self.op is None else self.op.rule(self.argnum)
+        return found
+
+
+PASS_ON = Rule(pass_on)
+
+
+def _plain(op: Any) -> Any:
+    """The op itself, where a mirror's computes what its target is gone for."""
+    return op.base if isinstance(op, MirrorOp) else op
+
+
+@attrs.frozen(eq=False)
+class Step:
+    """The function of a task: from the values of a node's inputs to its own."""
+
+    title: str  # the node, as errors call it
+    like: _Like
+    op: Any = None  # of a forward value
+    edges: tuple[_Edge, ...] = ()  # of an adjoint
+
+    @classmethod
+    def of(cls, i: Node) -> Step:
+        """That of a node."""
+        if not isinstance(i, AdjointNode):
+            built = "" if i.source is None else f", built at {i.source}"
+            return cls(f"{i!r}{built}", _Like.of(i), _plain(i.op))
+        edges = tuple([_Edge.of(rule, consumer, argnum) for rule, consumer, argnum, _, _ in i.each_edge()])
+        return cls(f"the adjoint of {i.of!r}", _Like(i.shape, i.dtype), None, edges)
+
+    def __call__(self, *values: Any) -> Any:
+        inputs = tuple([Node(None, (), CONSTANT, v.shape, v.dtype, value=_guarded(v)) for v in values])
+        try:
+            if self.op is not None:
+                return self.op.run(self.like.node(self.op, inputs))
+            flat = [part for edge in self.edges for part in (edge.rule, edge.argnum)]
+            consumers = (edge.consumer.node(edge.op) for edge in self.edges if edge.consumer is not None)
+            return frozen(summed(inputs, tuple(flat), self.like.node(None), lambda rule, adjoint: next(consumers)))
+        except Exception as error:
+            error.add_note(f"while computing {self.title} in a task of Dask")
+            raise
+
+    def __reduce__(self) -> Any:
+        return _step, (by_value((self.title, self.like, self.op, self.edges)),)
+
+    def __dask_tokenize__(self) -> Any:
+        edges = [(_identity(edge.op), edge.argnum, edge.consumer) for edge in self.edges]
+        return "lazygrad", _identity(self.op), edges, self.like
+
+
+def _step(fields: bytes) -> Step:
+    return Step(*made(fields))
+
+
+def _guarded(value: Any) -> Any:
+    """A value that an op cannot write to."""
+    if value.__class__ is np.ndarray:
+        value.flags.writeable = False
+    return value
+
+
+_own_ops: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def _identity(op: Any) -> str | None:
+    """What tells an op from all others, in any process: users' own may share a name."""
+    if op is None or OPS.get(op.name) is op:
+        return None if op is None else op.name
+    return _own_ops.setdefault(op, uuid4().hex)
+
+
+@attrs.define(eq=False)
+class Graph:
+    """The tasks of some nodes, at the present values of the leaves; keys are made of content alone."""
+
+    tasks: dict[str, GraphNode] = attrs.field(factory=dict)
+    _keys: dict[int, str] = attrs.field(factory=dict)  # by the serial of the node
+    _done: dict[int, Node] = attrs.field(factory=dict)
+
+    def key(self, root: Node) -> str:
+        """The key of a node, after tasks for all that the memo does not hold."""
+        for i in pending(root, self._done):
+            step = Step.of(i)
+            inputs = [self._known(j) for j in i.inputs]
+            name = "adjoint" if step.op is None else step.op.name
+            key = self._keys[i.serial] = f"{name}-{tokenize(step, inputs)}"
+            self.tasks[key] = Task(key, step, *[TaskRef(j) for j in inputs])
+        return self._known(root)
+
+    def _known(self, j: Node) -> str:
+        """The key of a node that has a task, or is in the memo."""
+        i = j if j.op is None else shown(j)
+        if i.serial not in self._keys:
+            value = j._value if i._value is None else i._value
+            key = self._keys[i.serial] = f"memo-{_fingerprint(value)}"
+            self.tasks[key] = DataNode(key, value)
+        return self._keys[i.serial]
+
+
+def _fingerprint(value: Any) -> str:
+    """A digest of shape, dtype and bytes: -0.0 differs from 0.0, and nan equals itself."""
+    found = blake2b(f"{value.dtype.str}{value.shape}".encode(), digest_size=16)
+    found.update(value.tobytes())
+    return found.hexdigest()

@@ -1,0 +1,153 @@
+"""Rows of `lazygrad.scipy.special`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+
+from lazygrad.scipy import special
+from tests.helpers.op_checks import Point
+from tests.helpers.op_rows import FLOATS, INF, Domain, Row, calls, complexes, nonzero, positive, real, spaced
+
+SHAPES = (((),), ((2, 3),), ((0,),))
+PAIRS = (((), ()), ((3,), ()), ((2, 1), (1, 3)), ((0,), (1,)))
+TRIPLES = (((), (), ()), ((3,), (2, 1), (1,)), ((0,), (1,), ()))
+DTYPES = (bool, np.int32, np.float32)
+
+
+def within(low: float, high: float) -> Domain:
+    return lambda rng, shape: rng.uniform(low, high, size=shape)
+
+
+def orders(rng: np.random.Generator, shape: Any) -> Any:
+    return rng.integers(1, 4, size=shape)
+
+
+def one(f: Any, domain: Domain = real, *points: Point, **fields: Any) -> Row:
+    fields = {"shapes": SHAPES, "dtypes": DTYPES, **fields}
+    return Row(f"scipy.special.{f.__name__}", f, (domain,), points=points, **fields)
+
+
+def several(f: Any, *domains: Domain, points: tuple[Point, ...] = (), **fields: Any) -> Row:
+    fields = {"shapes": PAIRS if len(domains) == 2 else TRIPLES, "dtypes": FLOATS, **fields}
+    return Row(f"scipy.special.{f.__name__}", f, domains, points=points, broadcasts=True, **fields)
+
+
+def ours(function: Any, scipys: Any, *domains: Domain, **fields: Any) -> Row:
+    """A row of a function of ours against SciPy's; float32 stays float32, even where SciPy's does not."""
+
+    def reference(*inputs: Any, **static: Any) -> Any:
+        out = np.asarray(scipys(*inputs, **static))
+        dtypes = {np.asarray(x).dtype for x in inputs}
+        return out.astype(np.float32) if dtypes == {np.dtype(np.float32)} else out
+
+    fields["label"] = f"of SciPy {fields.get('label', '')}"
+    return calls(function, *domains, reference=reference, **{"covers": (scipys,), "dtypes": FLOATS, **fields})
+
+
+def of_complex(f: Any, *domains: Domain, order: int = 2) -> Row:
+    shapes = (((2, 3),),) if len(domains) == 1 else (((3,), ()),)
+    name = f"scipy.special.{f.__name__}"
+    return Row(name, f, domains, shapes, label="of complex", dtypes=FLOATS, order=order, broadcasts=len(domains) > 1)
+
+
+away = spaced(0.1, step=0.3)
+part = within(0.1, 0.9)
+probability = within(0.2, 0.8)
+
+ROWS = (
+    # error functions, logistic, exponentials
+    one(sc.logit, probability, Point([[0, 0.5, 1]], ([INF, 4, INF],))),
+    one(sc.log_expit, real, Point([[-1000, 0, 1000]], ([1, 0.5, 0],))),
+    one(sc.erf),
+    one(sc.erfc),
+    one(sc.erfcx),
+    one(sc.erfi),
+    one(sc.dawsn),
+    one(sc.erfinv, part, Point([[-1, 1]], ([INF, INF],))),
+    one(sc.erfcinv, part, Point([[0, 2]], ([-INF, -INF],))),
+    one(sc.ndtr),
+    one(sc.ndtri, probability),
+    one(sc.log_ndtr, real, Point([[1000]], ([0],))),
+    one(sc.expm1),
+    one(sc.log1p, positive),
+    one(sc.exp2),
+    one(sc.cbrt, nonzero),
+    one(sc.exp10),
+    one(sc.exprel, real, Point([[0]], ([0.5],))),
+    one(sc.exprel, within(-0.1, 0.1), label="near 0", dtypes=FLOATS),
+    one(sc.expi, positive),
+    one(sc.exp1, positive),
+    one(sc.spence, positive, Point([[1]], ([-1],))),
+    one(sc.spence, within(0.98, 1.02), label="near 1", dtypes=FLOATS),
+    several(sc.xlogy, nonzero, positive, points=(Point([[0, 0], [0, 2]], ([-INF, np.log(2)], [0, 0])),)),
+    several(sc.xlog1py, nonzero, positive, points=(Point([[0, 0], [-1, 0]], ([-INF, 0], [0, 0])),)),
+    several(sc.boxcox, positive, nonzero),
+    several(sc.boxcox, positive, within(-2e-4, 2e-4), label="near 0"),
+    several(sc.boxcox1p, positive, nonzero),
+    one(sc.entr, positive, Point([[0, 1]], ([INF, -1],))),
+    several(sc.rel_entr, positive, positive),
+    several(sc.kl_div, positive, positive),
+    several(sc.huber, within(0.4, 0.6), spaced(0.15)),
+    several(sc.pseudo_huber, positive, real),
+    *[of_complex(f, complexes) for f in (sc.erf, sc.erfc, sc.erfcx, sc.erfi, sc.dawsn, sc.ndtr, sc.expm1, sc.log1p)],
+    *[of_complex(f, complexes) for f in (sc.expi, sc.exp1, sc.spence, sc.log_ndtr)],
+    of_complex(sc.xlogy, complexes, complexes),
+    # gamma and its kin
+    several(sc.polygamma, orders, positive),
+    one(sc.psi, positive),
+    one(sc.gamma, positive),
+    one(sc.gammaln, positive),
+    one(sc.loggamma, positive),
+    one(sc.rgamma, away, Point([[0, -1]], ([1, -1],))),
+    one(sc.gammasgn, away, order=0),
+    *[of_complex(f, complexes, order=0) for f in (sc.psi, sc.gamma, sc.loggamma)],
+    of_complex(sc.rgamma, complexes, order=0),
+    ours(special.multigammaln, sc.multigammaln, within(3, 5), shapes=SHAPES, statics=({"d": 1}, {"d": 3})),
+    several(sc.beta, positive, positive),
+    several(sc.betaln, positive, positive),
+    several(sc.zeta, within(1.5, 3), positive),
+    several(sc.gammainc, positive, positive),
+    several(sc.gammaincc, positive, positive),
+    several(sc.gammaincinv, positive, probability),
+    several(sc.gammainccinv, positive, probability),
+    several(sc.betainc, positive, positive, part),
+    several(sc.betaincc, positive, positive, part),
+    several(sc.betaincinv, positive, positive, probability),
+    several(sc.stdtr, positive, real),
+    several(sc.binom, within(4, 6), positive),
+    several(sc.poch, positive, positive),
+    # Bessel functions
+    *[one(f) for f in (sc.j0, sc.j1, sc.i0, sc.i1)],
+    *[one(f, nonzero) for f in (sc.i0e, sc.i1e)],
+    *[one(f, positive) for f in (sc.y0, sc.y1, sc.k0, sc.k1, sc.k0e, sc.k1e)],
+    *[several(f, orders, positive) for f in (sc.jv, sc.jve, sc.iv, sc.ive, sc.yn, sc.yv, sc.kn, sc.kv, sc.kve)],
+    *[of_complex(f, positive, complexes) for f in (sc.jv, sc.jve, sc.iv, sc.ive, sc.yv, sc.kv, sc.kve)],
+    # sums of exponentials
+    ours(special.logsumexp, sc.logsumexp, shapes=SHAPES[:2]),
+    *[
+        Row(
+            f"scipy.special.{op}",
+            lambda a, b, k=k, **static: sc.logsumexp(a, b=b, **static, return_sign=True)[k],
+            (real, positive),
+            (((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 1), (2, 3))),
+            ({"axis": None}, {"axis": -1, "keepdims": True}),
+            FLOATS,
+            order=order,
+        )
+        for k, (op, order) in enumerate((("logsumexp", 2), ("logsumexp_sign", 0)))
+    ],
+    ours(
+        lambda a, b, **static: special.logsumexp(a, b=b, **static),
+        lambda a, b, **static: sc.logsumexp(a, b=b, **static),
+        real,
+        positive,
+        label="logsumexp with weights",
+        shapes=(((2, 3), (3,)),),
+        statics=({"axis": (0, 1)},),
+    ),
+    ours(special.softmax, sc.softmax, shapes=SHAPES[:2], statics=({}, {"axis": -1})),
+    ours(special.log_softmax, sc.log_softmax, shapes=SHAPES[:2], statics=({}, {"axis": -1})),
+)

@@ -1,0 +1,77 @@
+"""What tests of ops share: the public battery of checks (`lazygrad.testing`), and NumPy's dtypes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+from lazygrad.testing._battery import (
+    CHECKS,
+    Case,
+    Point,
+    check_inference,
+    check_jvp,
+    check_point,
+    check_second_order,
+    check_value,
+    check_vjp,
+    direction,
+    has_rule,
+    inner,
+    seeded,
+    slope,
+)
+
+__all__ = [
+    "CHECKS",
+    "Case",
+    "Point",
+    "check_dtype",
+    "check_jvp",
+    "check_point",
+    "check_second_order",
+    "check_vjp",
+    "close",
+    "direction",
+    "has_rule",
+    "inner",
+    "is_numpys",
+    "same",
+    "seeded",
+    "slope",
+]
+
+
+def is_numpys(function: Any) -> bool:
+    """Whether a function is of NumPy's own public namespace; SciPy's have meanings, too."""
+    return any(getattr(m, getattr(function, "__name__", ""), None) is function for m in (np, np.linalg, np.fft))
+
+
+def close(actual: Any, expected: Any, rtol: float = 1e-7, atol: float = 1e-8) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
+
+
+def same(node: Any, expected: Any) -> None:
+    """A node, of NumPy's value, shape and dtype."""
+    assert type(node) is lg.Node
+    expected = np.asarray(expected)
+    assert (node.shape, node.dtype) == (expected.shape, expected.dtype)
+    assert node.value.dtype == expected.dtype
+    np.testing.assert_array_equal(node.value, expected)
+
+
+def check_dtype(case: Case, dtype: Any) -> None:
+    """Value, shape and dtype are NumPy's for inputs of that dtype; or both refuse."""
+    cast = case.cast(dtype)
+    with np.errstate(all="ignore"):
+        try:
+            cast.reference(*cast.inputs, **cast.static)
+        except TypeError:
+            with pytest.raises(TypeError):
+                cast.build()
+        else:
+            check_value(cast)
+            check_inference(cast)

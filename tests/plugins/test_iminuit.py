@@ -1,0 +1,96 @@
+"""iminuit asks lazygrad for gradients and Hessians."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+pytest.importorskip("iminuit")
+
+from iminuit import Minuit
+
+import lazygrad as lg
+from lazygrad._graph.traverse import ancestors
+from lazygrad.plugins.flat import Objective
+from lazygrad.plugins.iminuit import minuit
+
+T = np.linspace(0, 1, 20)
+DATA = 2 * np.exp(-3 * T) + 0.1 * np.cos(20 * T)
+
+
+def chi2(p):
+    return np.sum(((p["a"] * np.exp(-p["k"] * T) - DATA) / 0.1) ** 2)
+
+
+START = {"a": 1.0, "k": 1.0}
+
+
+@pytest.mark.parametrize("hessian", [False, True])
+def test_migrad_and_hesse_agree_with_iminuit_alone(hessian):
+    expected = Minuit(lambda a, k: chi2({"a": a, "k": k}), **START)
+    expected.migrad()
+    expected.hesse()
+    objective = Objective.of(chi2, START)
+    found = minuit(objective, hessian=hessian)
+    found.migrad()
+    found.hesse()
+    assert found.valid
+    assert found.parameters == ("a", "k")
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-3)
+    np.testing.assert_allclose(found.errors, expected.errors, rtol=1e-2)
+    assert found.ngrad > 0
+    assert found.nfcn < expected.nfcn
+    assert bool(objective.statistics.calls.get("hvp")) == hessian
+    minos = found.minos()
+    assert minos.valid
+
+
+def test_each_forward_node_runs_once_a_point():
+    leaves = {name: lg.parameter(value) for name, value in START.items()}
+    L = chi2(leaves)
+    objective = Objective(L, leaves)
+    seen, calls = set(), []
+
+    def watched(f):
+        def ask(x):
+            seen.add(np.array(x).tobytes())
+            calls.append(f)
+            return f(x)
+
+        return ask
+
+    m = Minuit(*(watched(objective.fun), objective.x), grad=watched(objective.jac), hessian=watched(objective.hess))
+    with lg.record() as report:
+        m.migrad()
+        m.hesse()
+    nodes = {i.serial for i in ancestors(L) if i.op is not None}
+    runs = Counter(i.serial for i in report.values.computed if i.serial in nodes)
+    assert set(runs.values()) == {len(seen)}
+    assert len(calls) > 1.5 * len(seen)
+
+
+def test_names_limits_and_fixed_parameters():
+    m = minuit(lambda p: np.sum((p["W"] - 2) ** 2) + (p["v"][0] - 1) ** 2, {"W": np.zeros((1, 2)), "v": [0.0]})
+    assert m.parameters == ("W[0,0]", "W[0,1]", "v[0]")
+    m.limits["W[0,0]"] = (None, 1.5)
+    m.fixed["v[0]"] = True
+    m.migrad()
+    np.testing.assert_allclose(m.values, [1.5, 2, 0], atol=1e-3)
+    x = lg.parameter([1.0, 2.0])
+    assert minuit(np.sum(x**2), wrt=x).parameters == ("x[0]", "x[1]")
+    assert minuit(np.sum(x**2), wrt=x, name=["p", "q"], errordef=0.5).errordef == 0.5
+
+
+def test_errors():
+    with pytest.raises(TypeError, match="2 elements where one is needed"):
+        minuit(lambda x: x, np.ones(2)).migrad()
+
+    @lg.primitive(vjp=lambda g, x: g, shape="elementwise")
+    def picky(x):
+        if np.any(x > 1.5):
+            raise ZeroDivisionError("mine")
+        return x * 1.0
+
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        minuit(lambda x: np.sum((picky(x) - 2) ** 2), np.zeros(2)).migrad()
+    assert any("picky" in note for note in caught.value.__notes__)

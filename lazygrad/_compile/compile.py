@@ -27,7 +27,7 @@ from .._graph.trees import Tree, flatten, leaves, map_tree
 from .._query.checks import check_node, check_target, check_wrt, each, resolved
 from .._query.differentiator import differentiator
 from .._schedule.schedule import BACKENDS, Branched, with_numba
-from .specialised import FLOAT, Compiled, Special, as_input, given_out
+from .specialised import FLOAT, Compiled, Specialization, as_input, given_out
 
 __all__ = ["compile"]
 
@@ -114,7 +114,7 @@ class CompiledNodes(Compiled):
             values[k] = value
         return tuple(values)
 
-    def _special(self, kinds: list[Any], values: Sequence[Any]) -> Special:
+    def _special(self, kinds: list[Any], values: Sequence[Any]) -> Specialization:
         """The specialisation for these shapes and dtypes."""
         with self._guard, lock:
             key = tuple(kinds)
@@ -135,11 +135,11 @@ class CompiledNodes(Compiled):
                 roots += leaves(each(wrt, adjoint))
         return roots
 
-    def _own(self) -> Special:
+    def _own(self) -> Specialization:
         roots = self._roots(self.targets.leaves, self.wrt)
-        return Special(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
+        return Specialization(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
 
-    def _copy(self, values: Sequence[Any]) -> Special:
+    def _copy(self, values: Sequence[Any]) -> Specialization:
         """The same for arguments of other shapes or dtypes: on a copy of the graph, whose leaves take them."""
         memo: dict[int, Any] = {}
         originals = self.targets.leaves
@@ -154,7 +154,7 @@ class CompiledNodes(Compiled):
         below = [i for target in originals for i in ancestors(target) if i.op is None]
         twins = {memo[id(i)].serial: i for i in below}
         kinds = [(i.shape, i.dtype) for i in inputs]
-        return Special(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
+        return Specialization(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
 
 
 @attrs.define(eq=False, repr=False)
@@ -214,7 +214,7 @@ class CompiledFunction(Compiled):
         chosen, _ = positions(self.function, self.argnums, len(args))
         return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
 
-    def _values(self, special: Special, given: list[Any]) -> list[Any]:
+    def _values(self, special: Specialization, given: list[Any]) -> list[Any]:
         assert special.trace is not None
         stands = special.trace.leaves
         return [as_input(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
@@ -226,7 +226,7 @@ class CompiledFunction(Compiled):
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
-    ) -> Special:
+    ) -> Specialization:
         with self._guard, lock:
             before = _next_serial()
             trace = traced(self.function, argnums, args, kwargs)
@@ -240,22 +240,22 @@ class CompiledFunction(Compiled):
             kinds: Any = [_kind(a) for a in args]
             if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
                 kinds = None
-            special = Special(
+            special = Specialization(
                 roots,
                 inputs,
                 kinds,
                 options,
-                looks=trace.looks,
+                guards=trace.guards,
                 before=before,
                 trace=trace,
                 statics=self._statics(args),
             )
-            _let_go([*roots, *[i for i, _, _ in trace.looks]], before)
+            _let_go([*roots, *[i for i, _, _ in trace.guards]], before)
             self._kept(key, special)
             self._last = special
             return special
 
-    def _answer(self, special: Special, results: Sequence[Any]) -> Any:
+    def _answer(self, special: Specialization, results: Sequence[Any]) -> Any:
         trace = special.trace
         assert trace is not None
         found = iter([given_out(r) for r in results])

@@ -17,7 +17,7 @@ from .._graph.node import Node
 from .._schedule.forms.buffers import LARGE
 from .._schedule.schedule import NotANumber, Schedule
 
-__all__ = ["FLOAT", "CompileStatistics", "Compiled", "Special", "as_input", "given_out"]
+__all__ = ["FLOAT", "CompileStatistics", "Compiled", "Specialization", "as_input", "given_out"]
 
 
 @attrs.define
@@ -52,14 +52,14 @@ class CompileStatistics:
 
 
 @attrs.define(eq=False)
-class Special:
+class Specialization:
     """One specialisation: nodes for arguments of certain shapes and dtypes, and their schedules."""
 
     roots: Sequence[Node]
     inputs: Sequence[Node]
     kinds: Any  # shape and dtype of each of the arguments it takes; None where these do not tell all
     options: Mapping[str, Any]
-    looks: Sequence[Any] = ()
+    guards: Sequence[Any] = ()
     before: float = math.inf  # serial of the first node of a trace
     twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
     trace: Traced | None = None  # of a function
@@ -78,7 +78,7 @@ class Special:
 
     def schedule(self, guarded: bool) -> Schedule:
         """A schedule; with guards on request."""
-        special = {"looks": self.looks, "before": self.before, "twins": self.twins, **self.options}
+        special = {"guards": self.guards, "before": self.before, "twins": self.twins, **self.options}
         return Schedule(self.roots, self.inputs, guarded=guarded, **special)
 
     def run(self, values: Sequence[Any], statistics: CompileStatistics) -> tuple[Any, ...]:
@@ -125,8 +125,8 @@ class Compiled:
     options: Mapping[str, Any]
     limit: int
     statistics: CompileStatistics = attrs.field(factory=CompileStatistics, init=False)
-    _made: dict[Hashable, list[Special]] = attrs.field(factory=dict, init=False)  # oldest signature first
-    _last: Special | None = attrs.field(default=None, init=False)
+    _made: dict[Hashable, list[Specialization]] = attrs.field(factory=dict, init=False)  # oldest signature first
+    _last: Specialization | None = attrs.field(default=None, init=False)
     _version: int = attrs.field(factory=changes, init=False)
     _guard: threading.RLock = attrs.field(factory=threading.RLock, init=False)
 
@@ -151,7 +151,7 @@ class Compiled:
             if not any(self._last is special for made in self._made.values() for special in made):
                 self._last = None
 
-    def _kept(self, key: Hashable, made: Special) -> Special:
+    def _kept(self, key: Hashable, made: Specialization) -> Specialization:
         """Enter a specialisation, in place of the oldest if there are too many."""
         self.statistics.specialisations += 1
         while sum(map(len, self._made.values())) >= self.limit:

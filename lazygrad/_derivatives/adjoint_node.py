@@ -15,11 +15,20 @@ import numpy as np
 from .._errors import LazygradError
 from .._graph.node import NO_STATIC, Node, enlist, in_order
 from .._graph.shapes import broadcast
-from ..ops._op import as_node, count_requests, frozen
+from ..ops._op import as_node, count_requests, freeze
 from ..ops._rule import Rule
 from ..ops.linear import astype, broadcast_to, expanded, identity, real, sum_to, unbroadcast
 
-__all__ = ["AdjointNode", "ContributionSum", "Counts", "fitted", "fitted_node", "follow", "shown", "summed"]
+__all__ = [
+    "AdjointNode",
+    "ContributionSum",
+    "Counts",
+    "follow",
+    "summed",
+    "unbroadcast_node",
+    "unbroadcast_to",
+    "unmirrored",
+]
 
 
 @attrs.define(eq=False)
@@ -70,7 +79,7 @@ class AdjointNode(Node):
 
     def edge_adjoints(self) -> list[tuple[Node, Node]]:
         """The consumer of each edge, as users know it, and that consumer's adjoint."""
-        return [(shown(consumer), self.inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
+        return [(unmirrored(consumer), self.inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
 
 
 def follow(adjoint: Node) -> Node:
@@ -86,7 +95,7 @@ def follow(adjoint: Node) -> Node:
     return adjoint
 
 
-def shown(consumer: Node) -> Node:
+def unmirrored(consumer: Node) -> Node:
     """The consumer as users know it: the target where a mirror stands for it."""
     original: Node | None = consumer.op.mirrors
     return consumer if original is None else original
@@ -136,7 +145,7 @@ class ContributionSum:
         total = summed(node.inputs, node.edges, node.of, self.consumer)
         count_requests(node.inputs)
         self.counts.misses += 1
-        return frozen(total)
+        return freeze(total)
 
     # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
 
@@ -150,7 +159,7 @@ class ContributionSum:
             stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
             total: Any = None
             for _, _, term in node.contributions(stands):
-                term = fitted_node(term, node.of)
+                term = unbroadcast_node(term, node.of)
                 total = term if total is None else total + term
             node.unfolded = total, stands
         return node.unfolded
@@ -198,9 +207,9 @@ def summed(inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of:
             term = rule.function(*values, **meta)
         if term.__class__ is not np.ndarray:
             if shape or term.__class__ is not dtype.type:
-                term = fitted(term, shape, dtype, rule)
+                term = unbroadcast_to(term, shape, dtype, rule)
         elif term.shape != shape or term.dtype is not dtype:
-            term = fitted(term, shape, dtype, rule)
+            term = unbroadcast_to(term, shape, dtype, rule)
         if total is None:
             total = term
         elif owned:
@@ -211,7 +220,7 @@ def summed(inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of:
     return np.zeros(shape, dtype) if total is None else total  # no path leads to the target
 
 
-def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: object) -> Any:
+def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: object) -> Any:
     """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
     term = np.asarray(term)
     if term.shape != shape:
@@ -232,7 +241,7 @@ def fitted(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: obje
     return term if shape else term[()]
 
 
-def fitted_node(term: Any, like: Node) -> Node:
+def unbroadcast_node(term: Any, like: Node) -> Node:
     """The same for a contribution, or a tangent, that is a node."""
     term = as_node(term)
     if term.shape != like.shape:

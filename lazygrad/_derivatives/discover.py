@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 import attrs
 
 from .._graph.node import INEXACT, Node, consumer_refs, in_order
-from .._graph.watch import recorders
+from .._graph.watch import watchers
 
 __all__ = ["WIDE", "Discovery", "Places", "flows", "flows_or_blocked"]
 
@@ -25,7 +25,7 @@ def flows(c: Node, i: Node) -> bool:
     if c.dtype.kind not in INEXACT or i.dtype.kind not in INEXACT:
         return False
     op = c.op
-    return op.fully_open or any(j is i and op.opens(c, k) for k, j in enumerate(c.inputs))
+    return op.fully_open or any(j is i and op.passes_derivative(c, k) for k, j in enumerate(c.inputs))
 
 
 def flows_or_blocked(c: Node, i: Node) -> bool:
@@ -91,7 +91,7 @@ class Discovery:
         if i.serial < self._floor:
             for _ in zip(self._from_below(i), self._from_target(i.serial), strict=False):
                 touched += 2
-        for report in recorders():
+        for report in watchers():
             report.nodes_touched += touched
         return self.leading.setdefault(i.serial, ())
 

@@ -12,7 +12,7 @@ from .._graph.leaf import CONSTANT
 from .._graph.node import Node
 from .._graph.value import forward_rec
 from ..ops._rule import Rule
-from .adjoint_node import fitted
+from .adjoint_node import unbroadcast_to
 from .discover import Discovery, flows
 
 __all__ = ["Edge", "edges_between", "open_arcs", "rule_and_reads"]
@@ -31,7 +31,7 @@ def open_arcs(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[
             (c, k)
             for c in search.find(i)
             for k, j in enumerate(c.inputs)
-            if j is i and (everything or c.op.fully_open or c.op.opens(c, k))
+            if j is i and (everything or c.op.fully_open or c.op.passes_derivative(c, k))
         ]
 
     return arcs
@@ -66,7 +66,7 @@ class Edge:
         nodes: list[Node] = []
         rule, _ = c.op.contribution(c, self.argnum, given, _Inner(), nodes)
         values = [forward_rec(j, asked=False) for j in nodes]
-        return fitted(rule.function(*values, **rule.meta(c, self.argnum)), i.shape, i.dtype, c.op)
+        return unbroadcast_to(rule.function(*values, **rule.meta(c, self.argnum)), i.shape, i.dtype, c.op)
 
     def slope(self) -> float:
         """The norm of J where the consumer has one element."""

@@ -17,7 +17,7 @@ from .._graph.leaf import constant
 from .._graph.node import Node, _next_serial, build, by_serial
 from .._graph.traverse import ancestors, inputs_first
 from ..ops.arithmetic import divide, guarded_divide, guarded_multiply
-from .adjoint_node import fitted_node
+from .adjoint_node import unbroadcast_node
 from .tangents import Tangents
 
 __all__ = ["Derivation"]
@@ -67,7 +67,7 @@ class Derivation(Tangents):
         if by_y is not None:
             by_y = -guarded_multiply(by_y, q)
         numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y
-        return None if numerator is None else self._shared(fitted_node(guarded_divide(numerator, y), q), before)
+        return None if numerator is None else self._shared(unbroadcast_node(guarded_divide(numerator, y), q), before)
 
     def _term(self, i: Node, argnum: int, tangent: Any) -> Node:
         """The term of one input, in which nodes that are there already take the place of equal new ones."""

@@ -15,15 +15,15 @@ from typing import Any
 
 from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
-from ..ops._op import frozen
+from ..ops._op import freeze
 from ..ops._rule import Rule
 from .adjoint_node import AdjointNode, summed
 from .discover import WIDE, Places, flows
 
-__all__ = ["pulled"]
+__all__ = ["gradients_in_one_pass"]
 
 
-class _Held:
+class _ValueHolder:
     """The adjoint of a node, while it is needed."""
 
     __slots__ = ("_value", "of")
@@ -37,7 +37,7 @@ def _consumer(rule: Rule, adjoint: Any) -> Node:
     return adjoint.of
 
 
-def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
+def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
     """Serial -> dL/di for the wanted nodes that lead to `L`, from dL/dL.
 
     None where an adjoint is part of the graph: then its unfolded form is needed, which the memo of `L` holds.
@@ -70,7 +70,7 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
                 if serial not in consumers:
                     consumers[serial] = []
     wide = Places()
-    held = {L.serial: _Held(L, seed)}
+    held = {L.serial: _ValueHolder(L, seed)}
     for serial in reversed(order):
         found = consumers.get(serial)
         if not found:
@@ -84,7 +84,7 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
                 continue
             op = c.op
             for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.places(c, i):
-                if j is i and (op.fully_open or op.opens(c, argnum)):
+                if j is i and (op.fully_open or op.passes_derivative(c, argnum)):
                     pairs.append(op.contribution(c, argnum, adjoint, None, inputs))
         if pairs:
             for j in inputs:
@@ -92,10 +92,10 @@ def pulled(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
                     forward_rec(j, asked=False)
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
             total = summed(inputs, edges, i, _consumer)
-            held[serial] = _Held(i, total if i.shape else total[()])
+            held[serial] = _ValueHolder(i, total if i.shape else total[()])
         inputs.clear()
         for c in found:
             readers[c.serial] -= 1
             if not readers[c.serial]:
                 held.pop(c.serial, None)
-    return {i.serial: frozen(held[i.serial]._value) for i in wanted if i.serial in held}
+    return {i.serial: freeze(held[i.serial]._value) for i in wanted if i.serial in held}

@@ -18,7 +18,7 @@ from .._graph.demand import demand
 from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name
-from .adjoint_node import AdjointNode, fitted, fitted_node
+from .adjoint_node import AdjointNode, unbroadcast_node, unbroadcast_to
 from .target_memo import collector_paused
 
 __all__ = ["TangentValues", "Tangents"]
@@ -35,7 +35,7 @@ class Tangents:
 
     def __init__(self, seeds: Mapping[Node, Node]) -> None:
         self._oldest = min((i.serial for i in seeds), default=0)
-        self._found: dict[int, Any] = {i.serial: fitted_node(t, i) for i, t in seeds.items()}
+        self._found: dict[int, Any] = {i.serial: unbroadcast_node(t, i) for i, t in seeds.items()}
 
     def of(self, i: Node) -> Node | None:
         """The tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
@@ -70,7 +70,7 @@ class Tangents:
     def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
         """What one input's tangent adds to that of `i`."""
         rule, reads = _rule_and_reads(i, argnum)
-        return fitted_node(rule.function(tangent, *reads, **rule.meta(i, argnum)), i)
+        return unbroadcast_node(rule.function(tangent, *reads, **rule.meta(i, argnum)), i)
 
     def _sum(self, first: Any, second: Any) -> Any:
         return first + second
@@ -92,7 +92,7 @@ class TangentValues(Tangents):
     def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
         rule, reads = _rule_and_reads(i, argnum)
         values = [forward_rec(j, asked=False) if j._value is None else j._value for j in reads]
-        return fitted(rule.function(tangent, *values, **rule.meta(i, argnum)), i.shape, i.dtype, rule)
+        return unbroadcast_to(rule.function(tangent, *values, **rule.meta(i, argnum)), i.shape, i.dtype, rule)
 
 
 def _rule_and_reads(i: Node, argnum: int) -> tuple[Rule, list[Node]]:

@@ -25,7 +25,7 @@ from .._graph.demand import demand
 from .._graph.leaf import constant
 from .._graph.node import NO_STATIC, Node, _next_serial, enlist, in_order
 from .._graph.value import forward_rec
-from ..ops._op import frozen
+from ..ops._op import freeze
 from ..ops._rule import Rule, pass_on
 from .adjoint_node import AdjointNode, ContributionSum, Counts, follow
 from .discover import WIDE, Discovery, Places
@@ -40,7 +40,7 @@ BUILT: Any = (None,)  # in place of the consumers that lead to the target, once 
 class AdjointOp(ContributionSum):
     """The op of all adjoints of one target: how they are differentiated, through what they unfold into."""
 
-    def opens(self, node: AdjointNode, argnum: int) -> bool:
+    def passes_derivative(self, node: AdjointNode, argnum: int) -> bool:
         """Whether the adjoint depends differentiably on that input."""
         root, stands = self.unfold(node)
         return target_memo(root).leads(stands[argnum])
@@ -182,7 +182,7 @@ class TargetMemo:
             adjoint = seed if c is mirror else adjoints[c.serial]
             local = c.op
             for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else self.wide.places(c, i):
-                if j is i and (local.fully_open or local.opens(c, argnum)):
+                if j is i and (local.fully_open or local.passes_derivative(c, argnum)):
                     pairs.append(local.contribution(c, argnum, adjoint, self, inputs))
         # Most edges are alone; then the pair that all nodes of the op share will do.
         edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
@@ -216,7 +216,7 @@ class TargetMemo:
 
 
 def _one(target: Node) -> Node:
-    return Node(None, (), SEED, target.shape, target.dtype, value=frozen(np.ones(target.shape, target.dtype)))
+    return Node(None, (), SEED, target.shape, target.dtype, value=freeze(np.ones(target.shape, target.dtype)))
 
 
 def target_memo(target: Node) -> TargetMemo:

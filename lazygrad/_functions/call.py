@@ -16,7 +16,7 @@ from .._graph.guards import running
 from .._graph.leaf import constant, parameter
 from .._graph.node import INEXACT, NO_STATIC, Node
 from .._graph.trees import Tree, flatten, leaves, map_tree, places
-from .._graph.value import forward_rec, handed_out
+from .._graph.value import forward_rec, readonly_view
 from ..ops.linear import identity
 
 __all__ = ["Argnums", "Call", "called", "check_number", "positions", "title"]
@@ -74,7 +74,7 @@ class Call:
 
     def answer(self, found: Any) -> Any:
         """A node as the caller gets it: as it is among nodes, else its value, read-only."""
-        return handed_out(forward_rec(found)) if isinstance(found, Node) and not self.lazy else found
+        return readonly_view(forward_rec(found)) if isinstance(found, Node) and not self.lazy else found
 
     def answers(self, found: Any) -> Any:
         """The same for every leaf of a structure."""

@@ -9,10 +9,10 @@ from .._derivatives.tangents import Tangents, TangentValues
 from .._graph.leaf import constant
 from .._graph.node import Node
 from .._graph.trees import aligned, map_tree
-from .._graph.value import handed_out, zeros
-from .._graph.watch import recorders
+from .._graph.value import readonly_view, zeros
+from .._graph.watch import watchers
 from .._query.checks import as_cotangent
-from ..ops._op import frozen
+from ..ops._op import freeze
 from .call import called
 from .reverse import grad
 
@@ -72,7 +72,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
     }
     if any(isinstance(t, Node) for t in given):
         call.lazy = True
-    at_once = not (call.lazy or recorders())
+    at_once = not (call.lazy or watchers())
     tangents_of = (TangentValues if at_once else Tangents)(seeds)
 
     def tangent(out: Any) -> Any:
@@ -80,7 +80,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
         found = tangents_of.of(out)
         if found is None:
             return zeros(out) if at_once else call.answer(constant(zeros(out)))
-        return handed_out(frozen(found)) if at_once else call.answer(found)
+        return readonly_view(freeze(found)) if at_once else call.answer(found)
 
     pushed = map_tree(tangent, call.out)
     value = map_tree(lambda out: call.answer(call.as_target(out)), call.out)

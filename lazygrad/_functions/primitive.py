@@ -15,14 +15,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import fitted_node
+from .._derivatives.adjoint_node import unbroadcast_node
 from .._errors import LazygradError, ShapeError
-from .._graph.leaf import constant, kept
+from .._graph.leaf import constant, copy_frozen
 from .._graph.node import INEXACT, Node, build, lock
-from .._graph.value import forward_rec, handed_out
+from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator
 from ..ops._declare import op, result_dtype
-from ..ops._op import OfEachOp, Op, Signature, as_node, as_nodes, frozen
+from ..ops._op import OfEachOp, Op, Signature, as_node, as_nodes, freeze
 from ..ops._rule import UNDEFINED, ZERO, Rule
 
 __all__ = ["Primitive", "primitive"]
@@ -54,7 +54,7 @@ class Primitive(Op):
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into inputs and statics; an array among these stays one."""
-        arrays = {name: kept(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
+        arrays = {name: copy_frozen(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
         inputs, static = super().bind(args, dict(kwargs))
         static.update({name: array for name, array in arrays.items() if name in static})
         if missing := [name for name, value in static.items() if value is REQUIRED]:
@@ -67,7 +67,7 @@ class Primitive(Op):
             return super().on_nodes(inputs, static)
         nodes = as_nodes(inputs)
         with lock:
-            value = frozen(self.function(*[handed_out(forward_rec(j)) for j in nodes], **static))
+            value = freeze(self.function(*[readonly_view(forward_rec(j)) for j in nodes], **static))
             if value.dtype.kind not in "biufc":
                 raise TypeError(f"{self.name} returned dtype {value.dtype}, but a node holds numbers")
             node = build(self, nodes, static, value.shape, value.dtype)
@@ -184,7 +184,7 @@ def _transposed(rule: Rule, to_output: bool) -> Rule:
     def transposed(w: Any, *values: Any, _to_shape: Any, _to_dtype: Any, **meta: Any) -> Any:
         z = constant(np.zeros(_to_shape, _to_dtype))
         given = as_node(w)
-        image = fitted_node(as_node(rule.function(z, *[as_node(v) for v in values], **meta)), given)
+        image = unbroadcast_node(as_node(rule.function(z, *[as_node(v) for v in values], **meta)), given)
         found = Differentiator(image, cotangent=given).adjoint(z)
         return found if any(isinstance(v, Node) for v in (w, *values)) else forward_rec(found)
 
@@ -295,7 +295,7 @@ def primitive(
     fields = {a.name: getattr(made, a.name) for a in attrs.fields(Op)}
     fields["vjp"] = completed(made.vjp, made.jvp, to_output=False)
     fields["jvp"] = completed(made.jvp, made.vjp, to_output=True)
-    fields["pairs"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
+    fields["edge_rules"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
     home = (str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", name)))
     return Primitive(**fields, home=home, eager=shape is None)
 

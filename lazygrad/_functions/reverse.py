@@ -10,15 +10,15 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import fitted_node
+from .._derivatives.adjoint_node import unbroadcast_node
 from .._derivatives.nth import Derivation
-from .._derivatives.one_pass import pulled
+from .._derivatives.one_pass import gradients_in_one_pass
 from .._graph.leaf import constant, parameter
 from .._graph.log import logger
 from .._graph.node import Node, lock
 from .._graph.trees import aligned, flatten
-from .._graph.value import handed_out, zeros
-from .._graph.watch import recorders
+from .._graph.value import readonly_view, zeros
+from .._graph.watch import watchers
 from .._query.checks import as_cotangent
 from .._query.differentiator import Differentiator, differentiator
 from .call import Argnums, Call, called, check_number, title
@@ -36,14 +36,14 @@ def _asked(call: Call, d: Differentiator) -> Any:
 
 def _gradients(call: Call, L: Node, seeded: bool = False) -> Any:
     """The same for a target that is asked once; `seeded` if its adjoint is given as one, whatever it is."""
-    if call.nodes and not (call.lazy or recorders()):  # whose events are those of the recursion
+    if call.nodes and not (call.lazy or watchers()):  # whose events are those of the recursion
         with lock:
-            found = pulled(L, call.nodes, np.ones(L.shape, L.dtype)[()])
+            found = gradients_in_one_pass(L, call.nodes, np.ones(L.shape, L.dtype)[()])
         if found is not None:
             if missing := [i for i in call.nodes if i.serial not in found]:
                 _differentiator(L, seeded).gradient(missing, unconnected="none")  # an error if what leads on is blocked
             return call.like_arguments(
-                [handed_out(found[i.serial]) if i.serial in found else zeros(i) for i in call.nodes]
+                [readonly_view(found[i.serial]) if i.serial in found else zeros(i) for i in call.nodes]
             )
         logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", title(call.function))
     return _asked(call, _differentiator(L, seeded))
@@ -191,7 +191,7 @@ def _nth_derivative(call: Call, n: int) -> Any:
     L = call.target()
     check_number(call, L, False)
     found = Derivation(x).nth(L, n)
-    return call.answer(constant(zeros(x)) if found is None else fitted_node(found, x))
+    return call.answer(constant(zeros(x)) if found is None else unbroadcast_node(found, x))
 
 
 def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:

@@ -14,7 +14,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._graph.guards import Look, noting, same
+from .._graph.bits import same_static
+from .._graph.guards import Guard, record_guards
 from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, _next_serial
@@ -41,7 +42,7 @@ class Traced:
         The parameters, in the structure of `argnums`; None for what is static there.
     out
         What the function returned.
-    looks
+    guards
         The guards: a node, what was made of its value, and what came of it; in the order of looking.
     """
 
@@ -51,7 +52,7 @@ class Traced:
     names: list[str]
     wrt: Tree
     out: Any
-    looks: list[Look]
+    guards: list[Guard]
 
     def load(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Take other values of the arguments, which match; what depends on a changed one becomes stale."""
@@ -67,7 +68,7 @@ class Traced:
 
     def holds(self) -> bool:
         """Whether the function, called with the present values, would take the same way."""
-        return all(same(made(forward_rec(i, asked=False)), seen) for i, made, seen in self.looks)
+        return all(same_static(made(forward_rec(i, asked=False)), seen) for i, made, seen in self.guards)
 
 
 def signature(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
@@ -129,14 +130,14 @@ def traced(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
                 raise TypeError(f"{title(f)} cannot be differentiated by argument {name}: {error}") from None
     filled, filled_kwargs = tree.like([s if n is None else n for n, s in zip(stands, tree.leaves, strict=True)])
     before = _next_serial()
-    with noting() as looks:
+    with record_guards() as guards:
         out = f(*filled, **filled_kwargs)
     depending = {i.serial for i in dependents([node for node in stands if node is not None])}
-    looks = [look for look in looks if look[0].serial in depending or _reads_older(look[0], before)]
+    guards = [look for look in guards if look[0].serial in depending or _reads_older(look[0], before)]
     counts = [len(leaves(a)) for a in args]
     each = [flatten(a).like(stands[sum(counts[:k]) : sum(counts[: k + 1])]) for k, a in enumerate(args)]
     wrt = flatten(each[chosen[0]] if single else tuple([each[k] for k in chosen]))
-    return Traced(f, key, stands, names, wrt, out, looks)
+    return Traced(f, key, stands, names, wrt, out, guards)
 
 
 def _reads_older(i: Node, before: int) -> bool:

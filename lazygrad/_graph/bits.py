@@ -1,4 +1,4 @@
-"""Compare arrays bit for bit: -0.0 differs from 0.0, and nan equals itself."""
+"""Compare values bit for bit: -0.0 differs from 0.0, and nan equals itself."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["same_bytes"]
+__all__ = ["same_bits", "same_static"]
 
-SMALL = 1 << 14  # bytes, up to which a copy costs less than to look at them in place
+SMALL = 1 << 14  # bytes, up to which a copy costs less than a comparison in place
 
 
-def same_bytes(old: Any, new: np.ndarray[Any, Any]) -> bool:
-    """Whether two values are the same bytes: -0.0 differs from 0.0, and nan equals itself."""
+def same_bits(old: Any, new: Any) -> bool:
+    """Return whether two arrays, or NumPy scalars, have the same shape, dtype and bytes."""
     if old.shape != new.shape or old.dtype != new.dtype:
         return False
     if not old.size:
@@ -23,3 +23,12 @@ def same_bytes(old: Any, new: np.ndarray[Any, Any]) -> bool:
     if old.nbytes <= SMALL:
         return bool(old.tobytes() == new.tobytes())
     return np.array_equal(old.reshape(-1).view(np.uint8), np.ascontiguousarray(new).reshape(-1).view(np.uint8))
+
+
+def same_static(a: Any, b: Any) -> bool:
+    """Return whether two values are the same: bit for bit if they are arrays or numbers, by ``==`` if not."""
+    if isinstance(a, (np.ndarray, np.generic)):
+        return same_bits(a, b)
+    if isinstance(a, (float, complex)) and a.__class__ is b.__class__:
+        return repr(a) == repr(b)  # nan is the same, 0.0 and -0.0 are not
+    return bool(a == b)

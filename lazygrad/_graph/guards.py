@@ -11,16 +11,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
-
-__all__ = ["Look", "evaluating", "looks", "noting", "running", "same"]
+__all__ = ["Guard", "evaluating", "guards", "record_guards", "running"]
 
 _running: ContextVar[bool] = ContextVar("lazygrad_transform", default=False)
 evaluating = _running.get  # whether nodes may be evaluated on demand
 
-Look = tuple[Any, Callable[[Any], Any], Any]  # a node, what was made of its value, and what came of it
-_looks: ContextVar[list[Look] | None] = ContextVar("lazygrad_looks", default=None)
-looks = _looks.get  # where looks at values are noted, if they are
+Guard = tuple[Any, Callable[[Any], Any], Any]  # a node, what was made of its value, and what came of it
+_guards: ContextVar[list[Guard] | None] = ContextVar("lazygrad_guards", default=None)
+guards = _guards.get  # the list that reads of values are noted in, or None
 
 
 @contextmanager
@@ -34,21 +32,12 @@ def running() -> Iterator[None]:
 
 
 @contextmanager
-def noting() -> Iterator[list[Look]]:
+def record_guards() -> Iterator[list[Guard]]:
     """A user's function is called once for good, as a transform would: what it looks at is noted."""
-    found: list[Look] = []
-    token = _looks.set(found)
+    found: list[Guard] = []
+    token = _guards.set(found)
     try:
         with running():
             yield found
     finally:
-        _looks.reset(token)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two looks saw the same, bit for bit where they are arrays."""
-    if isinstance(a, (np.ndarray, np.generic)):
-        return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
-    if isinstance(a, (float, complex)) and a.__class__ is b.__class__:
-        return repr(a) == repr(b)  # nan is the same, 0.0 and -0.0 are not
-    return bool(a == b)
+        _guards.reset(token)

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from .._errors import LazygradError
-from .bits import same_bytes
-from .leaf import kept, leaf_array, leaf_reformed, number_becomes_leaf
+from .bits import same_bits
+from .leaf import copy_frozen, leaf_array, leaf_reformed, number_becomes_leaf
 from .log import logger
 from .node import Node, by_serial, consumer_refs, install, lock
 from .traverse import dependents
-from .watch import recorders
+from .watch import watchers
 
 __all__ = ["invalidate", "update"]
 
@@ -41,13 +41,13 @@ def invalidate(i: Node) -> None:
             if c.__class__ is Node or not c.only_follows(j):  # type: ignore[attr-defined]
                 reached[c.serial] = c
                 todo.append(c)
-    watchers = recorders()
+    listening = watchers()
     for serial in sorted(reached, reverse=True):  # consumers are younger than their inputs
         node = reached[serial]
         if node.op is not None:
             node._value = None
             node._stale = True
-        for watcher in watchers:
+        for watcher in listening:
             watcher.forgot(node)
 
 
@@ -98,7 +98,7 @@ def _set(self: Node, value: Any) -> None:
     """
     new = _acceptable(self, value)
     with lock:
-        if not same_bytes(self._value, new):
+        if not same_bits(self._value, new):
             _change([(self, new)])
 
 
@@ -131,7 +131,7 @@ def update(values: Mapping[Node, Any]) -> None:
         raise TypeError("update takes a mapping from leaves to their new values")
     changes = [(leaf, _acceptable(leaf, value)) for leaf, value in values.items()]
     with lock:
-        _change([(leaf, new) for leaf, new in changes if not same_bytes(leaf._value, new)])
+        _change([(leaf, new) for leaf, new in changes if not same_bits(leaf._value, new)])
 
 
 def _acceptable(self: Node, value: Any) -> np.ndarray[Any, Any]:
@@ -151,12 +151,12 @@ def _change(changes: Sequence[tuple[Node, np.ndarray[Any, Any]]]) -> None:
             number_becomes_leaf(leaf)
         if new.shape != leaf.shape or new.dtype != leaf.dtype:
             leaf_reformed()
-            _refit([(leaf, kept(new)) for leaf, new in changes])
+            _refit([(leaf, copy_frozen(new)) for leaf, new in changes])
             return
     for leaf, new in changes:
         invalidate(leaf)
         if not _overwritten(leaf, new):
-            leaf._value = kept(new)
+            leaf._value = copy_frozen(new)
 
 
 def _refit(changes: Sequence[tuple[Node, Any]]) -> None:

@@ -66,7 +66,7 @@ def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.n
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def kept(array: np.ndarray[Any, Any]) -> Any:
+def copy_frozen(array: np.ndarray[Any, Any]) -> Any:
     """A private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
     if array.ndim == 0:
         return array[()]
@@ -76,7 +76,7 @@ def kept(array: np.ndarray[Any, Any]) -> Any:
 
 
 def leaf(value: Any, static: Mapping[str, Any], name: str | None = None) -> Node:
-    """A leaf around what `kept` made."""
+    """A leaf around what `copy_frozen` made."""
     if name is not None and not isinstance(name, str):
         raise TypeError(f"the name of a leaf must be a string, not {name!r}")
     return Node(None, (), static, value.shape, value.dtype, name, value=value)
@@ -120,7 +120,7 @@ def parameter(value: Any, name: str | None = None) -> Node:
     TypeError: a parameter must be floating point to have a gradient, not int64: cast it with \
 `.astype(float)`, or use `constant` if no gradient is asked
     """
-    return leaf(kept(leaf_array(value, "parameter")), PARAMETER, name)
+    return leaf(copy_frozen(leaf_array(value, "parameter")), PARAMETER, name)
 
 
 def constant(value: Any, name: str | None = None) -> Node:
@@ -152,4 +152,4 @@ def constant(value: Any, name: str | None = None) -> Node:
     >>> constant([2, 0, 1], name="labels")
     <constant 'labels' #..., shape (3,), int64>
     """
-    return leaf(kept(leaf_array(value, "constant")), CONSTANT, name)
+    return leaf(copy_frozen(leaf_array(value, "constant")), CONSTANT, name)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from .demand import demand
-from .guards import looks
+from .guards import guards
 from .node import Node, install, lock
-from .watch import Watcher, recorders
+from .watch import Watcher, watchers
 
-__all__ = ["forward_rec", "handed_out", "looked_at", "pending", "zeros"]
+__all__ = ["forward_rec", "pending", "read_guarded", "readonly_view", "zeros"]
 
 
 def _missing(i: Node) -> Sequence[Node] | None:
@@ -49,16 +49,16 @@ def forward_rec(i: Node, *, asked: bool = True) -> Any:
         Whether this is a request of its own, or on behalf of one that was counted already.
     """
     with lock:
-        watchers = recorders()
+        listening = watchers()
         if asked and i.op is not None:
             i.op.requested()
-        if not watchers:
+        if not listening:
             if i._value is None and asked and i._memo is not None and i._memo.plans is not None:
                 i._memo.plans.compute((i,))  # as it is asked for again and again
             if i._value is None:
                 demand(i, _missing, _compute)
         else:
-            _recorded(i, asked, watchers)
+            _recorded(i, asked, listening)
         return i._value
 
 
@@ -66,30 +66,30 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def looked_at(i: Node, made: Callable[[Any], Any] = _itself) -> Any:
+def read_guarded(i: Node, made: Callable[[Any], Any] = _itself) -> Any:
     """What the user's program learns of a value: `made` of it; noted where the graph is kept for other values."""
     seen = made(forward_rec(i))
-    noted = looks()
+    noted = guards()
     if noted is not None:
         noted.append((i, made, seen))
     return seen
 
 
-def _recorded(i: Node, asked: bool, watchers: Sequence[Watcher]) -> None:
+def _recorded(i: Node, asked: bool, listening: Sequence[Watcher]) -> None:
     def compute_and_tell(node: Node) -> None:
-        for watcher in watchers:
+        for watcher in listening:
             watcher.before(node)
         _compute(node)
-        for watcher in watchers:
+        for watcher in listening:
             watcher.after(node)
 
-    for watcher in watchers:
+    for watcher in listening:
         watcher.begin(i, asked)
     try:
         if i._value is None:
             demand(i, _missing, compute_and_tell)
     finally:
-        for watcher in watchers:
+        for watcher in listening:
             watcher.end()
 
 
@@ -115,7 +115,7 @@ def pending(i: Node, done: dict[int, Node]) -> list[Node]:
     return found
 
 
-def handed_out(value: Any) -> np.ndarray[Any, Any]:
+def readonly_view(value: Any) -> np.ndarray[Any, Any]:
     """A read-only array for the caller; the memo's own stays out of reach."""
     array = value.view() if value.__class__ is np.ndarray else np.asarray(value)
     array.flags.writeable = False
@@ -124,7 +124,7 @@ def handed_out(value: Any) -> np.ndarray[Any, Any]:
 
 def zeros(like: Node) -> np.ndarray[Any, Any]:
     """What a derivative is where there is no path: zeros of the shape and dtype of a node, read-only."""
-    return handed_out(np.zeros(like.shape, like.dtype))
+    return readonly_view(np.zeros(like.shape, like.dtype))
 
 
 def _value(self: Node) -> np.ndarray[Any, Any]:
@@ -141,12 +141,12 @@ def _value(self: Node) -> np.ndarray[Any, Any]:
     >>> y.value
     array([3., 6.])
     """
-    return handed_out(looked_at(self))
+    return readonly_view(read_guarded(self))
 
 
 def _item(self: Node) -> Any:
     """The value of a node of one element, as a Python number."""
-    return looked_at(self).item()
+    return read_guarded(self).item()
 
 
 def _set_value(self: Node, value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .node import Node
 
-__all__ = ["Watcher", "recorders", "unwatched", "watching"]
+__all__ = ["Watcher", "unwatched", "watchers", "watching"]
 
 
 class Watcher:
@@ -17,13 +17,13 @@ class Watcher:
 
     nodes_touched: int = 0  # nodes examined by discovery, which adds to it
 
-    def opens(self) -> None:
+    def question_begins(self) -> None:
         """A question begins, which may ask for several nodes."""
 
-    def asks(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
+    def describe_question(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
         """What the question is."""
 
-    def closes(self) -> None:
+    def question_ends(self) -> None:
         """A question ends."""
 
     def begin(self, node: Node, asked: bool) -> None:
@@ -46,7 +46,7 @@ class Watcher:
 
 
 _open: ContextVar[tuple[Watcher, ...]] = ContextVar("lazygrad_watchers", default=())
-recorders = _open.get
+watchers = _open.get
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, fitted
+from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to
 from .._derivatives.edges import rule_and_reads
 from .._derivatives.target_memo import TargetMemo
 from .._errors import NotDifferentiableError
 from .._graph.leaf import constant
 from .._graph.node import Node, label, lock
-from .._graph.value import forward_rec, handed_out
+from .._graph.value import forward_rec, readonly_view
 from ..ops._rule import ZERO, Rule, pass_on
 from .structured import Form, Matrix, identity, product
 
@@ -96,7 +96,7 @@ def _coloured(c: Node, argnum: int, form: Form) -> Matrix:
     for p in range(form.p):
         g = np.zeros((form.a, form.p, form.b), c.dtype)
         g[:, p] = 1
-        term = fitted(_apply(c, argnum, rule, reads, g.reshape(c.shape)[()]), i.shape, i.dtype, c.op)
+        term = unbroadcast_to(_apply(c, argnum, rule, reads, g.reshape(c.shape)[()]), i.shape, i.dtype, c.op)
         rows = np.reshape(term, (form.a, form.q, form.b))
         blocks[:, p] = rows[: blocks.shape[0], :, : blocks.shape[3]]
     return Matrix(form, blocks)
@@ -203,4 +203,4 @@ def local_jacobian(consumer: Node, input: Node) -> np.ndarray[Any, Any]:
             if input.dtype.kind != "f":
                 raise NotDifferentiableError(f"there is no derivative by {input!r}: its dtype is {input.dtype}")
             total = total + product([entries() for _, entries in factors(consumer, argnum)]).dense()
-    return handed_out(total)
+    return readonly_view(total)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._derivatives.edges import edges_between
 from .._graph.node import Node, lock
-from .._graph.value import handed_out
+from .._graph.value import readonly_view
 from .local import Factor, factors
 from .structured import Form, Matrix, added, form_of_product, form_of_sum, identity, multiplied
 
@@ -231,11 +231,11 @@ def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> np.ndarray[Any, Any]
         if Y is X:
             found = identity(X.size, X.dtype)
         elif not (edges := _edges(Y, X)):
-            return handed_out(np.zeros(Y.shape + X.shape, X.dtype))
+            return readonly_view(np.zeros(Y.shape + X.shape, X.dtype))
         else:
             plan = _planned(edges, Y, X, order)
             if plan.order == "optimal":
                 found = _multiply_out(_chain(edges) or [], plan.tree)
             else:
                 found = ACCUMULATE[plan.order](edges, Y, X, _Matrices())
-    return handed_out(found.dense().reshape(Y.shape + X.shape).astype(X.dtype, copy=False))
+    return readonly_view(found.dense().reshape(Y.shape + X.shape).astype(X.dtype, copy=False))

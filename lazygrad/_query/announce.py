@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .._graph.node import Node
-from .._graph.watch import recorders
+from .._graph.watch import watchers
 from .checks import each
 
 __all__ = ["announce", "question"]
@@ -20,25 +20,25 @@ def question(method: Method) -> Method:
 
     @functools.wraps(method)
     def ask(*args: Any, **kwargs: Any) -> Any:
-        watchers = recorders()
-        if not watchers:
+        listening = watchers()
+        if not listening:
             return method(*args, **kwargs)
-        for watcher in watchers:
-            watcher.opens()
+        for watcher in listening:
+            watcher.question_begins()
         try:
             return method(*args, **kwargs)
         finally:
-            for watcher in watchers:
-                watcher.closes()
+            for watcher in listening:
+                watcher.question_ends()
 
     return ask  # type: ignore[return-value]
 
 
 def announce(differentiator: Any, wrt: Any, lazily: bool) -> None:
     """Tell what the question is: the gradients of a differentiator's target by a structure of nodes."""
-    watchers = recorders()
-    if watchers:
+    listening = watchers()
+    if listening:
         nodes: list[Node] = []
         each(wrt, nodes.append)
-        for watcher in watchers:
-            watcher.asks(differentiator, tuple(nodes), lazily)
+        for watcher in listening:
+            watcher.describe_question(differentiator, tuple(nodes), lazily)

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, fitted, follow, shown
+from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
 from .._derivatives.defined import defined_leaves, first_blocked, naming
 from .._derivatives.target_memo import TargetMemo, target_memo
 from .._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
@@ -17,8 +17,8 @@ from .._graph.log import logger
 from .._graph.node import INEXACT, Node, label, lock
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
-from .._graph.value import forward_rec, handed_out, looked_at, zeros
-from .._graph.watch import recorders
+from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
+from .._graph.watch import watchers
 from .._report.source_lines import user_frame
 from .._report.table import Table, row
 from .._schedule.plans import Plans
@@ -137,14 +137,14 @@ class Differentiator:
                     missing.append(i)
                     return None if unconnected == "none" else zeros(i)
                 found += 1
-                return handed_out(looked_at(adjoint) if lazy else adjoint)
+                return readonly_view(read_guarded(adjoint) if lazy else adjoint)
 
             if unconnected == "raise":  # before anything is computed, if the engine is lazy
                 each(nodes, lambda i: None if connected(i) is not None else missing.append(i))
                 if missing:
                     names = ", ".join(label(i) for i in missing)
                     raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
-            if lazy and not recorders():
+            if lazy and not watchers():
                 self._planned(nodes)
             gradients = each(nodes, one)
             if missing and not found and unconnected == "zero":
@@ -195,7 +195,7 @@ class Differentiator:
             for j in found.inputs:
                 forward_rec(j)
             return [
-                Contribution(shown(c), argnum, handed_out(fitted(term, found.shape, found.dtype, c.op)))
+                Contribution(unmirrored(c), argnum, readonly_view(unbroadcast_to(term, found.shape, found.dtype, c.op)))
                 for c, argnum, term in found.contributions([j._value for j in found.inputs])
             ]
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import LazygradError, ShapeError
-from .._graph.leaf import kept
+from .._graph.leaf import copy_frozen
 from .._graph.node import Node
 
 __all__ = ["LAZY", "Engine", "add", "answers", "named_engine", "names"]
@@ -79,4 +79,4 @@ def answers(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None)
 def _checked(name: str, answer: np.ndarray[Any, Any], i: Node) -> Any:
     if answer.shape != i.shape:
         raise ShapeError(f"engine {name!r} gave an answer of shape {answer.shape} for {i!r}")
-    return kept(answer.astype(i.dtype, copy=False))
+    return copy_frozen(answer.astype(i.dtype, copy=False))

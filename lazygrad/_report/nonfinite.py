@@ -15,7 +15,7 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, fitted, shown
+from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to, unmirrored
 from .._errors import NonFiniteError, NonFiniteWarning
 from .._graph.node import INEXACT, Node, label
 from .._graph.watch import Watcher, _open
@@ -179,7 +179,7 @@ def born(i: Node) -> NonFinite | None:
         return _in_adjoint(i)
     if all(finite(j._value) for j in i.inputs):
         inputs = tuple([Operand.of(_called(j), j._value) for j in i.inputs])
-        return NonFinite("value", shown(i), None, None, None, inputs, Operand.of(label(shown(i)), i._value))
+        return NonFinite("value", unmirrored(i), None, None, None, inputs, Operand.of(label(unmirrored(i)), i._value))
     return _nan_leaf(i.inputs)
 
 
@@ -199,7 +199,7 @@ def _called(j: Node) -> str:
     """What a value that is read is called."""
     if isinstance(j, AdjointNode):
         return title(j)
-    return label(j if j.op is None else shown(j))
+    return label(j if j.op is None else unmirrored(j))
 
 
 def _in_adjoint(a: AdjointNode) -> NonFinite | None:
@@ -209,8 +209,8 @@ def _in_adjoint(a: AdjointNode) -> NonFinite | None:
     target = a.op.target()
     parts: list[Operand] = []
     for rule, consumer, argnum, start, stop in a.each_edge():
-        term = fitted(next(terms)[2], a.shape, a.dtype, rule)
-        c = shown(consumer)
+        term = unbroadcast_to(next(terms)[2], a.shape, a.dtype, rule)
+        c = unmirrored(consumer)
         parts.append(Operand.of(f"the contribution of {label(c)}", term))
         if not parts[-1].finite and all(finite(v) for v in values[start:stop]):
             adjoint = Operand.of(f"d{target}/d{label(c)}", values[start])

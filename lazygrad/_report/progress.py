@@ -42,11 +42,11 @@ class Progress(Watcher):
         self._depth = 0
         self._counted: dict[int, Node] = {}  # what the running question needs, met so far
 
-    def opens(self) -> None:
+    def question_begins(self) -> None:
         """A question begins."""
         self._depth += 1
 
-    def asks(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
+    def describe_question(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
         """Build all adjoints of the question, as it is about to do itself, to know what is needed in all."""
         if lazily:
             for i in wrt:
@@ -54,7 +54,7 @@ class Progress(Watcher):
                 if adjoint is not None:
                     self._plan(adjoint)
 
-    def closes(self) -> None:
+    def question_ends(self) -> None:
         """A question ends; what it planned and did not do is forgotten."""
         self._depth -= 1
         if not self._depth:
@@ -63,12 +63,12 @@ class Progress(Watcher):
 
     def begin(self, node: Node, asked: bool) -> None:
         """A node is needed."""
-        self.opens()
+        self.question_begins()
         self._plan(node)
 
     def end(self) -> None:
         """That need is met."""
-        self.closes()
+        self.question_ends()
 
     def after(self, node: Node) -> None:
         """One more is done; a mirror shows what its original computed."""

@@ -16,7 +16,7 @@ import attrs
 from .._graph.node import Node
 from .._graph.watch import Watcher, watching
 from .grid import Grid, Shown
-from .tally import ASKED, Asked, Note, OpTally, Tally, by_op, memory, tally
+from .tally import ASKED, Note, OpTally, Question, Tally, by_op, memory, tally
 from .trace import trace
 from .views import Difference, difference, grids, summary, to_dict, to_json
 
@@ -27,7 +27,7 @@ __all__ = ["Report", "record"]
 class _Span:
     """A question, and where its events start and stop."""
 
-    asked: Asked
+    asked: Question
     start: tuple[int, int, int]  # in the events, in the visits, in the count of nodes touched
     stop: tuple[int, int, int] | None = None  # None while it is being answered
 
@@ -55,7 +55,7 @@ class Report(Watcher, Shown):
 
     nodes_touched: int = 0  # nodes examined by discovery
     timing: bool = False
-    asked: Asked | None = None
+    asked: Question | None = None
     _events: list[tuple[Node, bool]] = attrs.field(factory=list)  # (node, asked for | computed)
     _notes: list[Note] = attrs.field(factory=list)  # of each event
     _visits: list[tuple[Node, int]] = attrs.field(factory=list)  # by engines without a memo: (node, rules run)
@@ -69,19 +69,19 @@ class Report(Watcher, Shown):
     def _now(self) -> tuple[int, int, int]:
         return len(self._events), len(self._visits), self.nodes_touched
 
-    def opens(self) -> None:
+    def question_begins(self) -> None:
         """A question begins; one inside another is part of that."""
         self._depth += 1
 
-    def asks(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
+    def describe_question(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
         """What the question is."""
-        self._asks(Asked("gradient", differentiator.target, wrt))
+        self._asks(Question("gradient", differentiator.target, wrt))
 
-    def _asks(self, asked: Asked) -> None:
+    def _asks(self, asked: Question) -> None:
         if self._depth == 1:
             self._spans.append(_Span(asked, self._now()))
 
-    def closes(self) -> None:
+    def question_ends(self) -> None:
         """A question ends."""
         self._depth -= 1
         if not self._depth and self._spans and self._spans[-1].stop is None:
@@ -89,16 +89,16 @@ class Report(Watcher, Shown):
 
     def begin(self, node: Node, asked: bool) -> None:
         """Note that somebody needs `node`."""
-        self.opens()
+        self.question_begins()
         if asked or (self._depth == 1 and node._value is None):  # then no computation has told of it
             if node.op is not None:
-                self._asks(Asked("value", None, (node,)))
+                self._asks(Question("value", None, (node,)))
             self._events.append((node, True))
             self._notes.append(ASKED)
 
     def end(self) -> None:
         """Note that the need is met."""
-        self.closes()
+        self.question_ends()
 
     def before(self, node: Node) -> None:
         """Start the clock."""

@@ -10,12 +10,12 @@ import attrs
 from .._graph.node import Node, label
 from .trace import title
 
-__all__ = ["ASKED", "Asked", "Note", "OpTally", "Tally", "by_op", "memory", "tally"]
+__all__ = ["ASKED", "Note", "OpTally", "Question", "Tally", "by_op", "memory", "tally"]
 
 NAMED = 4  # nodes in the text of a question
 
 
-class Asked(NamedTuple):
+class Question(NamedTuple):
     """A question: a gradient (of a target by some nodes), or a value."""
 
     kind: str  # "gradient" or "value"

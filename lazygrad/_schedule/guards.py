@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._graph.guards import Look, same
+from .._graph.bits import same_static
+from .._graph.guards import Guard
 from .program import Program
 
 __all__ = ["Branched", "NotANumber", "checks", "differs"]
@@ -20,10 +21,10 @@ class NotANumber(ArithmeticError):
     """A product without its guard gave nan: the guarded schedule has to answer."""
 
 
-def differs(look: Look) -> Callable[[Any], bool]:
+def differs(look: Guard) -> Callable[[Any], bool]:
     """What sees whether a function would have seen something else in a value."""
     _, made, seen = look
-    return lambda value: not same(made(value), seen)
+    return lambda value: not same_static(made(value), seen)
 
 
 # -- products without their guard: as long as no nan comes of one ------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, fitted, fitted_node, summed
+from .._derivatives.adjoint_node import AdjointNode, summed, unbroadcast_node, unbroadcast_to
 from .._derivatives.target_memo import MirrorOp
 from .._graph.demand import demand
 from .._graph.node import NO_STATIC, Node
@@ -118,14 +118,14 @@ class _Lowering:
             read = (
                 None
                 if self._apart(args)
-                else self._stand_in(lambda *stands: fitted_node(rule.function(*stands, **meta), of), args)
+                else self._stand_in(lambda *stands: unbroadcast_node(rule.function(*stands, **meta), of), args)
             )
             self.templates[key] = read
         template = self.templates[key]
         if template is None:  # a rule for arrays alone
 
             def term(*values: Any) -> Any:
-                return fitted(rule.function(*values, **meta), of.shape, of.dtype, rule)
+                return unbroadcast_to(rule.function(*values, **meta), of.shape, of.dtype, rule)
 
             return self.program.add(Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype)
         return self._copied(template, args)
@@ -176,13 +176,13 @@ class _Lowering:
         edges, of, consumer, inputs = i.edges, i.of, i.op.consumer, i.inputs
 
         def total(*values: Any) -> Any:
-            held = [_Held(value, j) for value, j in zip(values, inputs, strict=True)]
+            held = [_ValueHolder(value, j) for value, j in zip(values, inputs, strict=True)]
             return summed(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
 
         return self.program.add(Kernel("call", "contributions", total, pure=False), args, of.shape, of.dtype)
 
 
-class _Held:
+class _ValueHolder:
     """A value in place of the node that has it."""
 
     __slots__ = ("_value", "node")

@@ -19,7 +19,7 @@ from .._derivatives.adjoint_node import AdjointNode, Counts
 from .._graph.demand import demand
 from .._graph.log import logger
 from .._graph.node import Node
-from ..ops._op import frozen
+from ..ops._op import freeze
 from .schedule import Schedule
 
 __all__ = ["Plans"]
@@ -67,7 +67,7 @@ class _Plan:
         for ref, value in zip(self.stale, values, strict=True):
             i = ref()
             if i is not None:
-                i._value = value if value.__class__ is not np.ndarray or value.base is None else frozen(value)
+                i._value = value if value.__class__ is not np.ndarray or value.base is None else freeze(value)
         for counts, requests, misses in self.counts:
             counts.requests += requests
             counts.misses += misses

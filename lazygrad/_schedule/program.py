@@ -16,11 +16,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._graph.guards import Look
+from .._graph.guards import Guard
 from .._graph.node import NO_STATIC, Node
 from .._graph.shapes import broadcast
 from ..ops import arithmetic, linear, reduce
-from ..ops._op import Op, frozen
+from ..ops._op import Op, freeze
 from .kernels import Kernel, kernel_of
 
 __all__ = ["Program", "run"]
@@ -53,7 +53,7 @@ class Program:
     outputs: list[int] = attrs.field(factory=list)
     given: Container[int] = ()  # serials of leaves that are no literals, whatever they are
     odd: set[int] = attrs.field(factory=set)  # rows that NumPy has to place in memory
-    looks: list[tuple[int, Look]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
+    guards: list[tuple[int, Guard]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)
     _kinds: dict[Hashable, Kernel] = attrs.field(factory=dict)
@@ -225,7 +225,7 @@ class Program:
     def live(self) -> list[int]:
         """The rows that the outputs need, in order."""
         needed = bytearray(len(self))
-        for row in [*self.outputs, *[row for row, _ in self.looks]]:
+        for row in [*self.outputs, *[row for row, _ in self.guards]]:
             needed[row] = 1
         for row in range(len(self) - 1, -1, -1):
             if needed[row]:
@@ -250,7 +250,7 @@ SAME = (linear.identity, linear.astype, linear.reshape, linear.broadcast_to, lin
 def _worked_out(kernel: Kernel, values: Sequence[Any]) -> Any:
     try:
         with np.errstate(all="ignore"):
-            return frozen(run(kernel, values))
+            return freeze(run(kernel, values))
     except Exception:  # then it is raised when it is asked for
         return None
 

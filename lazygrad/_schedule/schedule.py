@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from .._derivatives.target_memo import collector_paused
-from .._graph.guards import Look
+from .._graph.guards import Guard
 from .._graph.leaf import changes
 from .._graph.node import Node
 from .._graph.value import forward_rec
@@ -53,7 +53,7 @@ class Schedule:
     inputs: Sequence[Node]
     exact: bool = False
     backend: str = "auto"
-    looks: Sequence[Look] = ()  # of the traced function
+    guards: Sequence[Guard] = ()  # of the traced function
     twins: Mapping[int, Node] = NO_TWINS  # leaves of a copied graph -> those whose values are meant
     guarded: bool = False
     boundary: Sequence[Node] = ()  # nodes whose values are there already
@@ -74,11 +74,11 @@ class Schedule:
 
     def _make(self) -> None:
         own = {i.serial for i in self.inputs}
-        roots = [*[i for i, _, _ in self.looks], *self.roots]
+        roots = [*[i for i, _, _ in self.guards], *self.roots]
         settled = 0 if self.keep or self.twins else self.before  # (the memo of a copy would not follow its original)
         program = lowered(roots, self.guarded, self.boundary, self.exact, own, settled)
-        program.looks = list(zip(program.outputs[: len(self.looks)], self.looks, strict=True))
-        del program.outputs[: len(self.looks)]
+        program.guards = list(zip(program.outputs[: len(self.guards)], self.guards, strict=True))
+        del program.outputs[: len(self.guards)]
         live = set(program.live())
         rows = {node.serial: row for row, node in program.leaves.items() if row in live}
         self.used = [k for k, i in enumerate(self.inputs) if i.serial in rows]
@@ -204,7 +204,7 @@ def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, ke
         machine = numba and numba.machine_for(program, live, params, exact)
         if machine:
             return machine
-    floats = not exact and not program.guarded and not program.looks and only_numbers(program, live)
+    floats = not exact and not program.guarded and not program.guards and only_numbers(program, live)
     if exact and _as_placed(program, live):
         return straight(program, params, exact, title)
     if rows > 1000 and all(math.prod(program.shapes[row]) <= 256 for row in live):
@@ -213,7 +213,7 @@ def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, ke
             return levels
     if floats and rows > 500_000 and (tape := taped(program, live, params)) is not None:
         return tape
-    if rows > 3_000 and not floats and not program.looks:
+    if rows > 3_000 and not floats and not program.guards:
         return stepped(program, live, params)
     if floats:
         return numbers(program, live, params, title)

@@ -9,12 +9,12 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._functions.call import Argnums
-from .._graph.leaf import kept
+from .._graph.leaf import copy_frozen
 from .._graph.trees import Tree, flatten, places
-from .._graph.value import handed_out
+from .._graph.value import readonly_view
 from ._point import Flat, Point
 from ._prepared import Prepared
-from ._signature import Given, Signature, Slot
+from ._signature import Arguments, Signature, Slot
 
 if TYPE_CHECKING:
     from ._backend import Backend
@@ -139,7 +139,7 @@ def _fitted(name: str, answer: Any, like: Any) -> Any:
 
 def _owned(answer: Any) -> Any:
     """An answer as a read-only array that nobody else can write to."""
-    return handed_out(kept(np.asarray(answer)))
+    return readonly_view(copy_frozen(np.asarray(answer)))
 
 
 class PreparedCalls(Prepared):
@@ -167,7 +167,7 @@ class PreparedCalls(Prepared):
         arguments = self.signature.arguments(self._present.leaves)
         return PreparedCalls, (self._backend, self._function, arguments, self._kwargs, self._wrt, self._points)
 
-    def _at(self, given: Given | None) -> Any:
+    def _at(self, given: Arguments | None) -> Any:
         given = self._present if given is None else given
         for known, at in self._recent:
             if known.same(given):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._graph.leaf import constant
-from .._graph.value import handed_out, zeros
+from .._graph.value import readonly_view, zeros
 from .._query.differentiator import Differentiator, differentiator
 from .._query.engine import named_engine
 from ._lazy import Graph, LazyBackend
@@ -57,7 +57,7 @@ class EngineGraph(Graph):
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
         """The tangents of the outputs, row by row."""
-        return [handed_out(t) for t in push_by_rows(self.pull, self.values(), tangents)]
+        return [readonly_view(t) for t in push_by_rows(self.pull, self.values(), tangents)]
 
     def hessian_times(
         self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
@@ -72,7 +72,7 @@ class EngineGraph(Graph):
 
     def _rows(self, wanted: Sequence[int]) -> list[list[Any]]:
         rows = jacobian_by_rows(self.pull, self.values(), [self.nodes[k] for k in wanted], wanted)
-        return [[handed_out(matrix) for matrix in row] for row in rows]
+        return [[readonly_view(matrix) for matrix in row] for row in rows]
 
 
 class EngineBackend(LazyBackend):

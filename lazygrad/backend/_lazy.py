@@ -20,14 +20,14 @@ from .._functions.trace import Traced, traced
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
 from .._graph.trees import Tree, flatten, places
-from .._graph.value import forward_rec, handed_out, zeros
+from .._graph.value import forward_rec, readonly_view, zeros
 from .._jacobian.of_functions import Passes, cheaper
 from .._query.differentiator import Differentiator, differentiator
 from ._backend import Backend
 from ._point import Flat, Pull
-from ._point_memo import Kept
+from ._point_memo import PointMemo
 from ._prepared import At, Prepared
-from ._signature import Given, Signature, Slot
+from ._signature import Arguments, Signature, Slot
 from ._statistics import Statistics
 
 __all__ = ["Graph", "LazyBackend"]
@@ -37,7 +37,7 @@ Answers = list[tuple[list[Any], dict[int, Any]]]  # of some points: their values
 TRACES = 8  # ways through a function that are kept
 
 
-class _Kept(Passes):
+class CachedPasses(Passes):
     """Passes that are built once, and made again at every point."""
 
     def __init__(self) -> None:
@@ -81,11 +81,11 @@ class Graph:
         self.outs = [_as_node(leaf) for leaf in self.out.leaves]
         self.reshaped = False  # whether some leaf has another shape now, so that it must be built again
         self._statistics = statistics
-        self._kept = Kept(moving, points)
+        self._kept = PointMemo(moving, points)
         self._call = Call(function, list(nodes), flatten(nodes), out, None, False)
         self._jacobians: Answers = []
         self._points = points
-        self._passes: Passes = _Kept()
+        self._passes: Passes = CachedPasses()
         for i in self.outs:
             if isinstance(i, Node):  # told, as the memos of other cotangents are, that shapes change
                 target_memo(i).others.add(self)  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ class Graph:
         self.reshaped = True
         self._kept.forget()
         self._jacobians.clear()
-        self._passes = _Kept()
+        self._passes = CachedPasses()
         for name in ("_slots", "_seeds", "_pairing", "_directions", "_tangents"):
             self.__dict__.pop(name, None)
 
@@ -142,7 +142,7 @@ class Graph:
     def _answers(self, kind: str, nodes: Sequence[Any]) -> list[Any]:
         if any(isinstance(i, Node) and i._value is None for i in nodes):
             self._statistics.evaluated(kind)
-        return [handed_out(forward_rec(i)) if isinstance(i, Node) else i for i in nodes]
+        return [readonly_view(forward_rec(i)) if isinstance(i, Node) else i for i in nodes]
 
     def gradients(self, wanted: Sequence[int]) -> list[Any]:
         """From the memo that the output itself keeps."""
@@ -237,7 +237,7 @@ class PreparedFunction(Prepared):
         arguments = self.signature.arguments(self._present.leaves)
         return PreparedFunction, (self._made, self._function, arguments, self._kwargs, self._wrt, self._points)
 
-    def _at(self, given: Given | None) -> At:
+    def _at(self, given: Arguments | None) -> At:
         given = self._present if given is None else given
         graph = self._graph(given)
         arrays = iter([i._value for i in graph.moving])
@@ -245,10 +245,10 @@ class PreparedFunction(Prepared):
             leaf if slot.dtype is None else next(arrays)
             for slot, leaf in zip(self.signature.slots, given.leaves, strict=True)
         ]
-        self._present = Given(leaves, given.statics)
+        self._present = Arguments(leaves, given.statics)
         return self._remember(self._present, graph)
 
-    def _graph(self, given: Given) -> Graph:
+    def _graph(self, given: Arguments) -> Graph:
         """The graph of the way that the function takes there, at that point."""
         values = [leaf for leaf, slot in zip(given.leaves, self.signature.slots, strict=True) if slot.dtype is not None]
         self._graphs = [one for one in self._graphs if not one[2].reshaped]
@@ -283,16 +283,16 @@ class PreparedNode(Prepared):
         nodes = list(self.signature.nodes)
         return self._made(_node, nodes, nodes, self._target, self._points, self.statistics)
 
-    def _given(self, args: tuple[Any, ...]) -> Given | None:
+    def _given(self, args: tuple[Any, ...]) -> Arguments | None:
         if self._graph.reshaped:
             self.signature = Signature.of_nodes(self._target, self._wrt)
             self._graph = self._new_graph()
         return super()._given(args)
 
-    def _at(self, given: Given | None) -> At:
+    def _at(self, given: Arguments | None) -> At:
         if given is not None:
             self._graph.load(given.leaves)
-        return self._remember(Given([i._value for i in self._graph.moving], ()), self._graph)
+        return self._remember(Arguments([i._value for i in self._graph.moving], ()), self._graph)
 
 
 def _node() -> None:

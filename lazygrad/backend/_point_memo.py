@@ -15,12 +15,12 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._graph.bits import same_bytes
+from .._graph.bits import same_bits
 from .._graph.invalidate import update
 from .._graph.node import Node, by_serial, lock
 from .._graph.traverse import dependents
 
-__all__ = ["Kept"]
+__all__ = ["PointMemo"]
 
 _NOTHING = object()
 
@@ -34,7 +34,7 @@ class _Point:
 
 
 @attrs.define(eq=False)
-class Kept:
+class PointMemo:
     """The values of a graph at the points its leaves have lately been at.
 
     Parameters
@@ -56,7 +56,7 @@ class Kept:
         """Give the leaves these values; nothing is computed."""
         with lock:
             changes = {
-                leaf: new for leaf, new in zip(self.leaves, values, strict=True) if not same_bytes(leaf._value, new)
+                leaf: new for leaf, new in zip(self.leaves, values, strict=True) if not same_bits(leaf._value, new)
             }
             if not changes:
                 return
@@ -77,7 +77,7 @@ class Kept:
         """The points that are kept, latest first; the one that the graph returns to is no longer among them."""
         found = list(reversed(self._kept))
         for point in found:
-            if all(same_bytes(point.values[i.serial], new) for i, new in zip(self.leaves, values, strict=True)):
+            if all(same_bits(point.values[i.serial], new) for i, new in zip(self.leaves, values, strict=True)):
                 self._kept.remove(point)
                 break
         return found
@@ -86,7 +86,7 @@ class Kept:
         """Let a leaf hold the very object that it held at a point with the same bytes, if there is one."""
         for point in points:
             old = point.values[leaf.serial]
-            if same_bytes(old, leaf._value):
+            if same_bits(old, leaf._value):
                 leaf._value = old
                 return True
         return False

@@ -13,7 +13,7 @@ import numpy as np
 from .._graph.node import INEXACT
 from .._graph.trees import Tree
 from ._selection import Selection
-from ._signature import Given, Signature, Slot, fitting
+from ._signature import Arguments, Signature, Slot, fitting
 from ._statistics import Statistics
 
 __all__ = ["At", "Prepared"]
@@ -85,7 +85,7 @@ class Prepared(ABC):
         self.signature = signature
         self.statistics = Statistics()
         self._points = int(points)
-        self._recent: deque[tuple[Given, At]] = deque(maxlen=self._points)  # the present point comes last
+        self._recent: deque[tuple[Arguments, At]] = deque(maxlen=self._points)  # the present point comes last
         self._all: tuple[Signature, Selection] | None = None  # the selection of everything
         self._lock = threading.RLock() if lock is None else lock
 
@@ -94,7 +94,7 @@ class Prepared(ABC):
         return f"<{type(self).__name__} of {self.signature.function} by {by}: {self.statistics}>"
 
     @abstractmethod
-    def _at(self, given: Given | None) -> At:
+    def _at(self, given: Arguments | None) -> At:
         """Go to a point, the present one for None."""
 
     def _selection(self, select: Any) -> Selection:
@@ -110,7 +110,7 @@ class Prepared(ABC):
             self.statistics.called(kind)
         return self._at(given)
 
-    def _remember(self, given: Given, at: At) -> At:
+    def _remember(self, given: Arguments, at: At) -> At:
         """Count a question at a point, which is the present one from now on."""
         known = next((one for one in self._recent if one[0].same(given)), None)
         if known is None:
@@ -121,7 +121,7 @@ class Prepared(ABC):
         self._recent.append((given, at))
         return at
 
-    def _given(self, args: tuple[Any, ...]) -> Given | None:
+    def _given(self, args: tuple[Any, ...]) -> Arguments | None:
         return self.signature.given(args) if args else None
 
     # -- questions ---------------------------------------------------------------------------------

@@ -11,13 +11,13 @@ import numpy as np
 from .._errors import ShapeError
 from .._functions.call import Argnums, positions, title
 from .._functions.trace import names_of
-from .._graph.bits import same_bytes
-from .._graph.leaf import kept, leaf_array
+from .._graph.bits import same_bits
+from .._graph.leaf import copy_frozen, leaf_array
 from .._graph.node import Node, label
 from .._graph.trees import aligned, as_key, flatten, leaves, structure
 from .._query.checks import check_wrt, each, resolved
 
-__all__ = ["Given", "Place", "Signature", "Slot", "fitting"]
+__all__ = ["Arguments", "Place", "Signature", "Slot", "fitting"]
 
 
 @attrs.frozen(eq=False)
@@ -116,20 +116,22 @@ class Place:
 
 
 @attrs.frozen(eq=False)
-class Given:
+class Arguments:
     """The leaves of the arguments at one point: arrays, private copies once they are kept, and statics."""
 
     leaves: list[Any]
     statics: tuple[Hashable, ...]
 
-    def copied(self) -> Given:
+    def copied(self) -> Arguments:
         """The same with copies of the arrays, that the caller cannot change."""
-        return Given([kept(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in self.leaves], self.statics)
+        return Arguments(
+            [copy_frozen(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in self.leaves], self.statics
+        )
 
-    def same(self, other: Given) -> bool:
+    def same(self, other: Arguments) -> bool:
         """Whether it is the same point: the same bytes in all arrays, the same statics."""
         return self.statics == other.statics and all(
-            same_bytes(a, np.asarray(b))
+            same_bits(a, np.asarray(b))
             for a, b in zip(self.leaves, other.leaves, strict=True)
             if isinstance(b, (np.ndarray, np.generic))
         )
@@ -197,7 +199,7 @@ class Signature:
         slots = [Slot(label(i), i.shape, i.dtype, True) for i in nodes]
         return cls(label(L), (places,), [structure(places)], slots, places, list(range(len(nodes))), tuple(nodes))
 
-    def given(self, args: tuple[Any, ...]) -> Given:
+    def given(self, args: tuple[Any, ...]) -> Arguments:
         """The leaves of other arguments, checked.
 
         Raises
@@ -219,7 +221,7 @@ class Signature:
             for slot, leaf in zip(self.slots, found, strict=True)
         ]
         statics = [_static(leaf) for slot, leaf in zip(self.slots, arrays, strict=True) if slot.dtype is None]
-        return Given(arrays, tuple(statics))
+        return Arguments(arrays, tuple(statics))
 
     def _leaves(self, k: int, argument: Any) -> list[Any]:
         if self.structures[k] is None:  # a list may stand for an array

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, fitted
+from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to
 from .._derivatives.edges import rule_and_reads
 from .._errors import NotDifferentiableError
 from .._graph.node import INEXACT, Node
 from .._graph.traverse import inputs_first
 from .._graph.value import forward_rec
-from .._graph.watch import recorders
+from .._graph.watch import watchers
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
 
 __all__ = ["Edge", "Graph", "Step", "added", "directions", "needs", "pulled", "push_rule", "read", "seed", "visited"]
@@ -52,7 +52,7 @@ def _open_inputs(c: Node) -> list[tuple[int, Node]]:
         return []
     if isinstance(c, AdjointNode):
         return [(0, needs(c)[0])]
-    return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind in INEXACT and c.op.opens(c, k)]
+    return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind in INEXACT and c.op.passes_derivative(c, k)]
 
 
 def _edge(c: Node, argnum: int, j: Node) -> Edge:
@@ -135,7 +135,7 @@ def read(nodes: Sequence[Node]) -> list[Any]:
 def pulled(edge: Edge, g: Any) -> Any:
     """The contribution of an edge: its vjp rule applied to the adjoint of the consumer, g J^{j->i}."""
     c, argnum, j, rule, reads = edge
-    return fitted(rule.function(g, *read(reads), **rule.meta(c, argnum)), j.shape, j.dtype, rule)
+    return unbroadcast_to(rule.function(g, *read(reads), **rule.meta(c, argnum)), j.shape, j.dtype, rule)
 
 
 def push_rule(edge: Edge) -> Edge | None:
@@ -168,5 +168,5 @@ def directions(w: Node) -> tuple[tuple[complex, complex], ...]:
 
 def visited(i: Node, rules: int) -> None:
     """Tell open reports that the adjoint or tangent of `i` was computed, by that many rules."""
-    for report in recorders():
+    for report in watchers():
         report.visited(i, rules)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives.adjoint_node import fitted
+from .._derivatives.adjoint_node import unbroadcast_to
 from .._graph.node import Node
 from ._graph import Graph, Step, added, directions, push_rule, read, seed, visited
 
@@ -58,7 +58,7 @@ def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
             total = None
             for function, j, values, meta in terms:
                 term = function(tangents[j.serial], *values, **meta)
-                total = added(total, fitted(term, c.shape, c.dtype, c.op))
+                total = added(total, unbroadcast_to(term, c.shape, c.dtype, c.op))
             tangents[c.serial] = np.zeros(c.shape, c.dtype)[()] if total is None else total
             for serial in used_up:
                 del tangents[serial]

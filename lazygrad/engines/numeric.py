@@ -21,7 +21,7 @@ import numpy as np
 from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.target_memo import MirrorOp
 from .._graph.node import NO_STATIC, Node
-from ..ops._op import OPS, frozen
+from ..ops._op import OPS, freeze
 from ._graph import Graph, Step, directions, needs, seed, visited
 
 __all__ = ["numeric"]
@@ -76,7 +76,7 @@ def _differences(L: Node, w: Node, steps: Sequence[Step], still: dict[int, Node]
     def target(k: tuple[int, ...], by: complex) -> Any:
         value = np.array(at)
         value[k] += by
-        place._value = frozen(value)
+        place._value = freeze(value)
         for i in computed:
             i._value = i.op.run(i)
         return moved[L.serial]._value

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from .._derivatives.adjoint_node import AdjointNode, shown
+from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.target_memo import TargetMemo
 from .._graph.node import Node, by_serial, delist, lock
 from .._graph.value import pending
@@ -22,7 +22,7 @@ from .._query.checks import as_cotangent, check_target, each, resolved
 from .._query.differentiator import Differentiator, differentiator
 from .._query.gradient import gradient
 from .._report.report import Report, record
-from .._report.tally import Asked
+from .._report.tally import Question
 from ..paths import sum_product
 from ..paths._semirings import Memo, Semiring
 from ._explanation import Explanation, Read, Step
@@ -150,7 +150,7 @@ def _planned(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
                         steps.append(j)
         counted = Memo()
         return Explanation(
-            asked=Asked("gradient", L, wanted),
+            asked=Question("gradient", L, wanted),
             paths=tuple([(i, sum_product(L, i, PATHS, memo=counted)) for i in {i.serial: i for i in wanted}.values()]),
             steps=tuple([Step.of(i) for i in steps]),
             values=will.values,
@@ -179,7 +179,7 @@ def _reads(steps: Iterable[Node]) -> tuple[Read, ...]:
 
 def _original(i: Node) -> Node:
     """The node itself, or the target that a mirror stands for."""
-    return i if i.op is None else shown(i)
+    return i if i.op is None else unmirrored(i)
 
 
 # -- a memo to build in ---------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node, label
 from .._report.grid import Grid, Shown, cut, size
 from .._report.report import Report
-from .._report.tally import Asked, Tally, op_title
+from .._report.tally import Question, Tally, op_title
 from ._cost import multiplications, nbytes
 
 __all__ = ["Explanation", "Read", "Step"]
@@ -128,7 +128,7 @@ class Explanation(Shown):
     (1, ((<parameter 'x' #..., shape (), float64>, 2),))
     """
 
-    asked: Asked
+    asked: Question
     paths: tuple[tuple[Node, float], ...]
     steps: tuple[Step, ...]
     values: Tally

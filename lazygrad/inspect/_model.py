@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .._derivatives.adjoint_node import AdjointNode, shown
+from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.discover import flows
 from .._derivatives.target_memo import collector_paused
 from .._graph.node import Node, by_serial, label, lock
@@ -146,7 +146,7 @@ def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
 
 def _inputs(i: Node) -> list[Node]:
     """The inputs of a node, with targets where mirrors stand for them."""
-    return [j if j.op is None else shown(j) for j in i.inputs]
+    return [j if j.op is None else unmirrored(j) for j in i.inputs]
 
 
 def _edges(
@@ -157,7 +157,7 @@ def _edges(
     edges: dict[tuple[int, int], bool] = {}
     for k, c in enumerate(nodes):
         for j in c.inputs:
-            a = place.get(j.serial if j.op is None else shown(j).serial)
+            a = place.get(j.serial if j.op is None else unmirrored(j).serial)
             if a is None:  # `c` is no part of the target
                 continue
             on_path = a in reached and flows(c, j)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import attrs
 
-from .._derivatives.adjoint_node import AdjointNode, shown
+from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._graph.node import Node
 from .._report.report import Report
 
@@ -95,7 +95,7 @@ def _need(j: Node, unpaid: set[int], touches: list[Touch]) -> None:
     if j.op is None:
         if j.static["leaf"] != "seed":
             touches.append(Touch(HIT, j))
-    elif (original := shown(j)).serial in unpaid:
+    elif (original := unmirrored(j)).serial in unpaid:
         unpaid.remove(original.serial)
     else:
         touches.append(touch_of(HIT, original))

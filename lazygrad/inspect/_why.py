@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
-from .._derivatives.adjoint_node import AdjointNode, shown
+from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._graph.demand import demand
 from .._graph.node import Node, by_serial, label, living_consumers, lock
 from .._query.checks import check_node
 from .._report.grid import Grid, Shown
 from .._report.report import Report
-from .._report.tally import Asked
+from .._report.tally import Question
 from .._report.trace import title
 
 __all__ = ["Link", "Why", "why"]
@@ -84,7 +84,7 @@ class Why(Shown):
 
     name: str
     state: str
-    asked: Asked | None
+    asked: Question | None
     chain: tuple[Link, ...]
 
     @property
@@ -170,7 +170,7 @@ def why(node: Node, report: Report | None = None) -> Why:
 class _Request:
     """One need of the question, and what was computed for it."""
 
-    asked: Asked | None
+    asked: Question | None
     root: Node | None = None  # None if an engine computed in an order of its own
     computed: dict[int, Node] = attrs.field(factory=dict)
     stale: set[int] = attrs.field(factory=set)
@@ -216,7 +216,7 @@ def _from_report(node: Node, report: Report) -> Why:
 
 def _original(i: Node) -> Node:
     """The node itself, or the target that a mirror stands for."""
-    return i if i.op is None else shown(i)
+    return i if i.op is None else unmirrored(i)
 
 
 def _chain(i: Node, request: _Request) -> tuple[Link, ...]:
@@ -250,9 +250,9 @@ def _reason(i: Node, c: Node) -> str:
         return f"an input of {label(c)}"
     for _, consumer, _, start, stop in c.each_edge():
         if _original(c.inputs[start]) is i:
-            return f"multiplied by the rule of {label(shown(consumer))}"
+            return f"multiplied by the rule of {label(unmirrored(consumer))}"
         if any(_original(j) is i for j in c.inputs[start + 1 : stop]):
-            return f"read by the rule of {label(shown(consumer))}"
+            return f"read by the rule of {label(unmirrored(consumer))}"
     return "an input"
 
 

@@ -12,7 +12,7 @@ import numpy
 
 from .._graph.guards import evaluating
 from .._graph.node import Node
-from .._graph.value import looked_at
+from .._graph.value import read_guarded
 from ..ops import concatenate
 from ..ops._op import as_node
 from ..ops.constructors import full_like as _full_like
@@ -185,7 +185,7 @@ def arange(*args: Any, **kwargs: Any) -> Any:
         return numpy.arange(*args, **kwargs)
     if not evaluating():
         raise TypeError("np.arange of nodes has as many elements as their values say: pass their `.item()`")
-    values = [looked_at(x) if isinstance(x, Node) else x for x in given]
+    values = [read_guarded(x) if isinstance(x, Node) else x for x in given]
     known = numpy.arange(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
     names = ("start", "stop", "step") if len(args) > 1 or "stop" in kwargs else ("stop",)
     ends = dict(zip(names, args, strict=False)) | kwargs

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._graph.guards import evaluating
 from .._graph.node import INEXACT, Node, install
-from .._graph.value import looked_at
+from .._graph.value import read_guarded
 from ..ops import arithmetic, indexing, linalg, linear, rounding
 from ..ops._op import Op, as_node, as_nodes
 from ..ops.arithmetic import NUMBERS
@@ -25,14 +25,14 @@ _OPERANDS = (Node, np.ndarray, np.generic, *NUMBERS, list, tuple)
 def _binary(op: Op, x: Any, y: Any) -> Any:
     """One operator: node with node, array or number; whatever else is left to the other operand."""
     if (y.__class__ is float or y.__class__ is int) and isinstance(x, Node):
-        return op.pair(x, as_node(y, x.dtype))
+        return op.build_binary(x, as_node(y, x.dtype))
     if (x.__class__ is float or x.__class__ is int) and isinstance(y, Node):
-        return op.pair(as_node(x, y.dtype), y)
+        return op.build_binary(as_node(x, y.dtype), y)
     if (x.__class__ is tuple and not y.shape) or (y.__class__ is tuple and not x.shape):
         return NotImplemented  # a tuple times a number is a longer tuple
     if not isinstance(x, _OPERANDS) or not isinstance(y, _OPERANDS):
         return NotImplemented
-    return op.pair(*as_nodes((x, y)))
+    return op.build_binary(*as_nodes((x, y)))
 
 
 def _power(x: Any, y: Any) -> Any:
@@ -77,7 +77,7 @@ COMPARISONS: dict[str, Op | Callable[[Any, Any], Any]] = {
 def _install_operators() -> None:
     def forward(op: Any) -> Callable[[Node, Any], Any]:
         if isinstance(op, Op):
-            pair = op.pair
+            pair = op.build_binary
 
             def fast(self: Node, other: Any) -> Any:
                 return pair(self, other) if isinstance(other, Node) else _binary(op, self, other)
@@ -153,26 +153,26 @@ def _whole(self: Node) -> bool:
 
 def _int(self: Node) -> int:
     if _whole(self):
-        return looked_at(self, int)
+        return read_guarded(self, int)
     raise _cut_off("int()", self, "use `.item()` for the number")
 
 
 def _index(self: Node) -> int:
     if _whole(self):
-        return looked_at(self, operator.index)
+        return read_guarded(self, operator.index)
     raise _cut_off("use as an index", self, "use `.item()` for the number, or index a node with it")
 
 
 def _array(self: Node, dtype: Any = None, copy: bool | None = None) -> Any:
     if _whole(self):
-        return np.array(looked_at(self), dtype=dtype, copy=copy)
+        return np.array(read_guarded(self), dtype=dtype, copy=copy)
     hint = JOINS if self.dtype.kind in INEXACT else INDEXES
     raise _cut_off("a NumPy array", self, f"use `.value`; {hint}")
 
 
 def _bool(self: Node) -> bool:
     if evaluating():
-        return looked_at(self, bool)
+        return read_guarded(self, bool)
     raise _cut_off("the truth value", self, "use `.value` to look at it, or `np.where` to choose by it")
 
 

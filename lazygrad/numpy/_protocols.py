@@ -106,7 +106,7 @@ def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
         if call.__class__ is Op and not call.statics:
             if len(inputs) == 1:
                 return call.single(self)
-            return call.pair(*as_nodes(inputs)) if len(inputs) == 2 else call.on_nodes(inputs, NO_STATIC)
+            return call.build_binary(*as_nodes(inputs)) if len(inputs) == 2 else call.on_nodes(inputs, NO_STATIC)
         return call(*inputs)
     except (TypeError, AttributeError) as error:
         raise named(error, ufunc) from error.__cause__

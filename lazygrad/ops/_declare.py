@@ -108,7 +108,7 @@ def op(
     made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), inspect.cleandoc(doc), numpy)
     made.pointwise, made.composite = pointwise, composite
     made.plain = len(names) if not statics and names[-1][0] != "*" else -1
-    made.pairs = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
+    made.edge_rules = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
     made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
     if register:
         if name in OPS:

@@ -12,12 +12,12 @@ import attrs
 import numpy as np
 
 from .._errors import NotDifferentiableError, ShapeError
-from .._graph.leaf import CONSTANT, kept, leaf, leaf_array
+from .._graph.leaf import CONSTANT, copy_frozen, leaf, leaf_array
 from .._graph.node import NO_STATIC, Node, build, label
 from .._graph.shapes import broadcast
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
 
-__all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "frozen", "op_named"]
+__all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "freeze", "op_named"]
 
 Signature = tuple[tuple[int, ...], np.dtype[Any]]
 
@@ -73,7 +73,7 @@ class Op:
     keeps_float: bool = False  # two floats of one dtype in, that dtype out
     fully_open: bool = False  # every input has a rule: spares discovery a look
     plain: int = -1  # how many inputs it takes, if it takes nothing else
-    pairs: tuple[tuple[Any, int], ...] = ()  # (rule, argnum) of each input, shared by all nodes of the op
+    edge_rules: tuple[tuple[Any, int], ...] = ()  # (rule, argnum) of each input, shared by all nodes of the op
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -130,7 +130,7 @@ class Op:
             return build(self, (x,), NO_STATIC, x.shape, x.dtype)
         return self.on_nodes((x,), NO_STATIC)
 
-    def pair(self, x: Node, y: Node) -> Node:
+    def build_binary(self, x: Node, y: Node) -> Node:
         """Build the node of two nodes without statics: the shortest way, for the operators."""
         dtype = x.dtype
         if dtype is y.dtype and self.keeps_float and dtype.kind == "f":
@@ -184,7 +184,7 @@ class Op:
             value = self.function(inputs[0]._value, inputs[1]._value)
         else:
             value = self.function(*[j._value for j in inputs])
-        return frozen(value)
+        return freeze(value)
 
     def rule(self, argnum: int) -> Rule | None:
         """The vjp rule of one input; the last one serves all inputs of a starred name."""
@@ -196,7 +196,7 @@ class Op:
         rules = self.jvp
         return rules[argnum] if argnum < len(rules) else rules[-1]
 
-    def opens(self, node: Node, argnum: int) -> bool:
+    def passes_derivative(self, node: Node, argnum: int) -> bool:
         """Whether a derivative flows from `node` to that input."""
         rule = self.rule(argnum)
         return rule is not BLOCKED and rule is not ZERO
@@ -215,7 +215,7 @@ class Op:
         self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]
     ) -> tuple[Rule, int]:
         """The edge from `node` to that input as (rule, argnum); what the rule is called on goes into `inputs`."""
-        pairs = self.pairs
+        pairs = self.edge_rules
         rule, _ = pair = pairs[argnum] if argnum < len(pairs) else (pairs[-1][0], argnum)
         if rule is UNDEFINED or rule is None:
             name = input_name(node, argnum)
@@ -244,7 +244,7 @@ def count_requests(inputs: Sequence[Node]) -> None:
             j.op.requested()
 
 
-def frozen(value: Any) -> Any:
+def freeze(value: Any) -> Any:
     """The value as the memo keeps it: a read-only array, or for 0-d a NumPy scalar."""
     if value.__class__ is np.ndarray:
         if not value.shape:
@@ -255,7 +255,7 @@ def frozen(value: Any) -> Any:
         return value
     if isinstance(value, np.generic):
         return value
-    return frozen(np.array(value, subok=False))
+    return freeze(np.array(value, subok=False))
 
 
 def _sealed(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -292,7 +292,7 @@ def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
         if like.kind != "f" or value.__class__ is complex:
             like = np.result_type(like, value)
         return Node(None, (), {"leaf": "constant", "number": value}, (), like, value=like.type(value))
-    return leaf(kept(leaf_array(value, "constant")), CONSTANT)
+    return leaf(copy_frozen(leaf_array(value, "constant")), CONSTANT)
 
 
 def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._graph.guards import evaluating
 from .._graph.node import Node
-from .._graph.value import looked_at
+from .._graph.value import read_guarded
 from ._declare import elementwise, function, linear, result_dtype
 from .linear import real
 
@@ -71,4 +71,4 @@ def real_if_close(a: Node, tol: float = 100) -> Node:
         raise TypeError(
             f"the dtype of np.real_if_close depends on the values of {a!r}: take `.value`, or `np.real` of the node"
         )
-    return a if looked_at(a, lambda z: np.iscomplexobj(np.real_if_close(z, tol))) else real(a)
+    return a if read_guarded(a, lambda z: np.iscomplexobj(np.real_if_close(z, tol))) else real(a)

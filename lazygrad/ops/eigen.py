@@ -17,7 +17,7 @@ import numpy as np
 
 from .._graph.guards import evaluating
 from .._graph.node import Node
-from .._graph.value import looked_at
+from .._graph.value import read_guarded
 from ._declare import function, op
 from ._op import Signature, as_node
 from .matrices import (
@@ -214,7 +214,7 @@ def _as_numpy_would(result: Any, a: Any, eigenvalues: int) -> Any:
     """Of a real matrix NumPy before 2.5 gives real results if they can be: known where nodes may be evaluated."""
     if _ALWAYS_COMPLEX or a.dtype.kind == "c" or not evaluating():
         return result
-    is_complex = looked_at(result, lambda z: bool(np.any(z[..., :eigenvalues].imag)))
+    is_complex = read_guarded(result, lambda z: bool(np.any(z[..., :eigenvalues].imag)))
     return result if is_complex else real(result)
 
 

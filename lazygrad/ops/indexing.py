@@ -12,7 +12,7 @@ import numpy as np
 
 from .._graph.guards import evaluating
 from .._graph.node import Node
-from .._graph.value import looked_at
+from .._graph.value import read_guarded
 from ._declare import linear, op
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, pass_on
@@ -310,7 +310,7 @@ def evaluated(what: str, node: Any) -> Any:
             f"{what} depends on the values of {node!r}, and on them the shape of the result: pass its `.value`, "
             f"which does not follow later changes, or choose by `np.where`"
         )
-    return np.asarray(looked_at(node))
+    return np.asarray(read_guarded(node))
 
 
 def _is_flag(item: Any) -> bool:

@@ -95,9 +95,9 @@ def dot(x: Any, y: Any) -> Any:
     """
     x, y = operand(x), operand(y)
     if not x.shape or not y.shape:
-        return multiply.pair(x, y)
+        return multiply.build_binary(x, y)
     if y.ndim <= 2:
-        return matmul.pair(x, y)
+        return matmul.build_binary(x, y)
     axes = (y.ndim - 2, *range(y.ndim - 2), y.ndim - 1)
     columns = reshape(transpose(y, axes=axes), shape=(y.shape[-2], math.prod(y.shape[:-2]) * y.shape[-1]))
     return reshape(matmul(x, columns), shape=(*x.shape[:-1], *y.shape[:-2], y.shape[-1]))

@@ -12,7 +12,7 @@ from .arithmetic import guarded_divide
 from .counting import index_of
 from .linear import spread
 from .reduce import counted, extremum, prepared, reduce_by
-from .statistics import lost, medians, quantiles, root, spread_around
+from .statistics import degrees_of_freedom, medians, quantiles, root, spread_around
 
 __all__ = ["nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
 
@@ -99,7 +99,7 @@ def _nanvar(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool,
     if mean is None:
         mean = nanmean(node, axis, keepdims=True, where=seen)
     total, count = spread_around(node, axis, keepdims, seen, mean)
-    return _quotient(total, count - lost(name, ddof, correction))
+    return _quotient(total, count - degrees_of_freedom(name, ddof, correction))
 
 
 @function(np.nanvar)

@@ -16,7 +16,7 @@ import numpy as np
 from .._errors import ShapeError
 from .._graph.guards import evaluating
 from .._graph.node import Node
-from .._graph.value import looked_at
+from .._graph.value import read_guarded
 from ._declare import function, op
 from ._op import Op, Signature, as_node, as_nodes
 from ._rule import ZERO
@@ -304,7 +304,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, An
     x = _lstsq(a, columns, rcond=rcond)
     rank = astype(matrix_rank(a, rtol=_cutoff(rcond, a)), dtype=np.dtype(np.int32))
     m, n = a.shape
-    if m <= n or (evaluating() and looked_at(rank, lambda found: bool(found != n))):
+    if m <= n or (evaluating() and read_guarded(rank, lambda found: bool(found != n))):
         residuals = as_node(np.zeros(0, np.finfo(x.dtype).dtype))
     else:
         error = columns - a @ x

@@ -21,7 +21,7 @@ __all__ = [
     "average",
     "corrcoef",
     "cov",
-    "lost",
+    "degrees_of_freedom",
     "median",
     "medians",
     "quantile",
@@ -83,7 +83,7 @@ def spread_around(a: Any, axis: Any, keepdims: bool, where: Any, mean: Any) -> t
     return total, counted(where, a.shape, axis, keepdims).astype(total.dtype)
 
 
-def lost(name: str, ddof: float, correction: float | None) -> float:
+def degrees_of_freedom(name: str, ddof: float, correction: float | None) -> float:
     """The degrees of freedom that the mean takes, under either of their names."""
     if correction is not None and ddof != 0:
         raise ValueError(f"np.{name}: `ddof` and `correction` are two names of one number: give one of them")
@@ -92,7 +92,7 @@ def lost(name: str, ddof: float, correction: float | None) -> float:
 
 def _variance(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, more: Any) -> Any:
     where, mean, correction = more
-    ddof = lost(name, ddof, correction)
+    ddof = degrees_of_freedom(name, ddof, correction)
     node = prepared(name, a, dtype)
     if where is True and mean is None:
         return reduce_by(var, node, axis, keepdims, ddof=ddof)
@@ -335,8 +335,8 @@ def cov(
     else:
         w = given[0] if len(given) == 1 else given[0] * given[1]
         total = np.sum(w)
-        lost = 0 if ddof == 0 else ddof if aweights is None else ddof * np.sum(w * given[-1]) / total
-        free = total - lost
+        degrees_of_freedom = 0 if ddof == 0 else ddof if aweights is None else ddof * np.sum(w * given[-1]) / total
+        free = total - degrees_of_freedom
         centred = x - (np.sum(x * w, axis=1) / total)[:, None]
         weighted = centred * w
     other = np.transpose(np.conj(weighted) if weighted.dtype.kind == "c" else weighted)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._derivatives.edges import Edge, edges_between
 from .._graph.node import Node, label, lock
-from .._graph.value import forward_rec, handed_out
+from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator, differentiator
 from ..ops._rule import input_name
 from ._search import Search, edges_of
@@ -196,7 +196,7 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
         d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
         gradient = d.gradient(W, unconnected="none")  # with whatever forward values rules read
         found = TopPaths()
-        found.gradient = handed_out(np.zeros(W.shape, W.dtype)) if gradient is None else gradient
+        found.gradient = readonly_view(np.zeros(W.shape, W.dtype)) if gradient is None else gradient
         found.number, found.exact, found.bound, found.steps = 0, True, 0.0, 0
         if gradient is None:
             return found
@@ -219,7 +219,7 @@ def _path(W: Node, edges: tuple[Edge, ...], contribution: Any, gradient: Any) ->
     return Path(
         (W, *[edge.consumer for edge in edges]),
         tuple([edge.argnum for edge in edges]),
-        handed_out(contribution),
+        readonly_view(contribution),
         float(np.linalg.norm(c)),
         float(np.vdot(c, g) / total) if total else math.nan,
     )

@@ -17,7 +17,7 @@ import numpy as np
 from .._derivatives.tangents import Tangents
 from .._functions.reverse import pairing
 from .._functions.trace import Traced, signature, traced
-from .._graph.guards import same
+from .._graph.bits import same_bits
 from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, lock
@@ -89,7 +89,7 @@ class Point:
 
     def holds_values(self, given: Sequence[Any]) -> bool:
         """Whether the leaves of the arguments have these values, bit for bit."""
-        return all(i is None or same(i._value, array) for i, array in zip(self.trace.leaves, given, strict=True))
+        return all(i is None or same_bits(i._value, array) for i, array in zip(self.trace.leaves, given, strict=True))
 
     def graph(self, steps: Steps) -> tuple[list[Node], list[Node]]:
         """The inputs and outputs of a derivative; nothing is computed."""

@@ -18,7 +18,7 @@ from .._graph.trees import aligned, leaves, map_tree, places
 from ..backend import Prepared
 from ..backend._signature import Place
 
-__all__ = ["Layout", "Shared", "Some", "Vector"]
+__all__ = ["Layout", "Partial", "Shared", "Vector"]
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -239,7 +239,7 @@ def _within(place: str, step: str) -> bool:
     return place == step or place.startswith((step + "[", step + "."))
 
 
-class Some:
+class Partial:
     """A function of some of its arguments, with copies of the others that nobody can change.
 
     They are constants of the graph, so a question at another point need not look at them.

@@ -32,7 +32,7 @@ from dask.tokenize import tokenize
 
 from .._graph.node import Node, lock
 from .._graph.trees import map_tree
-from .._graph.value import handed_out
+from .._graph.value import readonly_view
 from .._query.checks import as_cotangent, check_node, check_target, each, resolved
 from .._query.differentiator import Differentiator, Unconnected, differentiator
 from ._dask.parallel import DataParallel, data_parallel
@@ -100,9 +100,9 @@ def _answer(results: Sequence[Any], structure: Any, absent: tuple[Any, ...]) -> 
 
     def one(k: int) -> Any:
         if k < len(results):
-            return handed_out(results[k])
+            return readonly_view(results[k])
         like = absent[k - len(results)]
-        return None if like is None else handed_out(np.zeros(*like))
+        return None if like is None else readonly_view(np.zeros(*like))
 
     return map_tree(one, structure)
 

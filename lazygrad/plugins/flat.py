@@ -19,7 +19,7 @@ from .._graph.node import Node
 from .._graph.trees import flatten, leaves
 from .._query.checks import check_target
 from ..backend import Statistics, prepare
-from ._vector import Layout, Shared, Some, Vector
+from ._vector import Layout, Partial, Shared, Vector
 
 __all__ = ["POINTS", "Objective"]
 
@@ -113,7 +113,7 @@ class Objective:
             raise TypeError(f"{f!r} is a node: Objective(L, wrt) takes it with its leaves")
         chosen, single = positions(f, wrt, len(example))
         if kwargs or chosen != list(range(len(example))):
-            f = Some(f, example, chosen, kwargs)
+            f = Partial(f, example, chosen, kwargs)
         moving = tuple([example[k] for k in chosen])
         prepared = prepare(f, *moving, wrt=0 if single else tuple(range(len(moving))), points=points, backend=backend)
         present = prepared.signature.given(moving).leaves

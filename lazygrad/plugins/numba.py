@@ -26,7 +26,7 @@ import numpy as np
 from numba.extending import get_cython_function_address
 
 from .._schedule.forms.buffers import LARGE
-from .._schedule.forms.straight import straight, supplier
+from .._schedule.forms.straight import buffer_pool, straight
 from .._schedule.guards import Branched, NotANumber, checks, differs
 from .._schedule.program import Program, Shape
 from ._numba import machine as machine
@@ -55,7 +55,7 @@ class Numbers:
     outputs: Any
     booleans: list[int]  # which of the outputs are
     checked: Any
-    looks: list[tuple[int, np.dtype[Any], Callable[[Any], bool]]]
+    guards: list[tuple[int, np.dtype[Any], Callable[[Any], bool]]]
 
     @property
     def steps(self) -> int:
@@ -84,13 +84,13 @@ class Numbers:
         given = v[:leaves]
         scratch = np.zeros((4, machine.CHUNK))
         run, runs, code, checked = machine.run_numbers, self.runs, self.code, self.checked
-        outputs, booleans, looks = self.outputs, self.booleans, self.looks
+        outputs, booleans, guards = self.outputs, self.booleans, self.guards
 
         def schedule(*values: Any) -> tuple[Any, ...]:
             given[...] = values
             if run(v, runs, code, base, checked, scratch):
                 raise NotANumber
-            for place, dtype, branched in looks:
+            for place, dtype, branched in guards:
                 if branched(dtype.type(v[place])):
                     raise Branched
             found = v[outputs]
@@ -113,9 +113,9 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
     made = instructions(program, live, {row: k for k, (row, _) in enumerate(params)}, FLOAT)
     if made is None or (exact and not made.exact):
         return None
-    looks = [row for row, _ in program.looks]
+    guards = [row for row, _ in program.guards]
     try:
-        rows = [list(map(made.place, rows)) for rows in (program.outputs, looks, sorted(checks(program, live)))]
+        rows = [list(map(made.place, rows)) for rows in (program.outputs, guards, sorted(checks(program, live)))]
     except NotForNumba:
         return None
     base = made.base  # now that all literals are known
@@ -132,7 +132,7 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         checked,
         [
             (int(place), program.dtypes[row], differs(look))
-            for place, (row, look) in zip(looked, program.looks, strict=True)
+            for place, (row, look) in zip(looked, program.guards, strict=True)
         ],
     )
 
@@ -172,7 +172,7 @@ class Arrays:
 
     layout: Layout
     outputs: list[tuple[int, Shape]]  # which of leaves, results and literals, and in which shape
-    looks: list[tuple[int, Callable[[Any], bool]]]
+    guards: list[tuple[int, Callable[[Any], bool]]]
     literals: tuple[Any, ...]
     careful: Callable[[], Callable[..., tuple[Any, ...]]]
 
@@ -207,7 +207,7 @@ class Arrays:
 
     def bound(self) -> Callable[..., tuple[Any, ...]]:
         """The function, with arrays of its own: one call at a time."""
-        layout, outputs, looks, literals = self.layout, self.outputs, self.looks, self.literals
+        layout, outputs, guards, literals = self.layout, self.outputs, self.guards, self.literals
         dtype, block = layout.dtype, self.block
         kept: list[Any] = []
         slots = np.zeros(len(layout.kinds), np.int64)
@@ -243,7 +243,7 @@ class Arrays:
                 raise NotANumber
             if wrong:  # NumPy tells what
                 return careful()(*values)
-            for k, branched in looks:
+            for k, branched in guards:
                 if branched(arrays[k][()]):
                     raise Branched
             if simple:
@@ -263,7 +263,7 @@ def _plain(value: Any) -> Any:
 
 def _made(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
     """Where arrays for a result come from."""
-    return partial(np.empty, shape, dtype) if math.prod(shape) * dtype.itemsize < LARGE else supplier(shape, dtype)
+    return partial(np.empty, shape, dtype) if math.prod(shape) * dtype.itemsize < LARGE else buffer_pool(shape, dtype)
 
 
 def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Arrays | None:
@@ -273,9 +273,9 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
     """
     if not KNOWN or not all(map(math.prod, [program.shapes[row] for row in live])):
         return None
-    looks = [row for row, _ in program.looks]
+    guards = [row for row, _ in program.guards]
     leaves = [row for row, _ in params]
-    layout = laid_out(program, live, leaves, [*looks, *program.outputs], checks(program, live))
+    layout = laid_out(program, live, leaves, [*guards, *program.outputs], checks(program, live))
     if layout is None or (exact and not layout.exact):
         return None
     if layout.products > (LARGE_PRODUCT if blas(layout.dtype) else SMALL_PRODUCT):
@@ -295,7 +295,7 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
     return Arrays(
         layout,
         [(which(row), program.shapes[row]) for row in program.outputs],
-        [(which(row), differs(look)) for row, look in program.looks],
+        [(which(row), differs(look)) for row, look in program.guards],
         tuple(literals),
         lambda: straight(program, params, exact, "").bound(),
     )

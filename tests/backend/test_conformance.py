@@ -14,7 +14,7 @@ import lazygrad as lg
 from lazygrad._graph.trees import leaves
 from lazygrad.backend import Backend, Point, available, prepare
 from lazygrad.backend._lazy import Graph, LazyBackend, PreparedFunction
-from lazygrad.backend._signature import Given
+from lazygrad.backend._signature import Arguments
 from lazygrad.testing import check_backend
 from lazygrad.testing._backends import CHECKS
 from tests.helpers.collector import no_collector
@@ -145,7 +145,7 @@ class Slow(Graph):
 class Unlocked(PreparedFunction):
     """Mistakes one thread's point for another's."""
 
-    def _at(self, given: Given | None) -> Any:
+    def _at(self, given: Arguments | None) -> Any:
         self._lock = nullcontext()
         return super()._at(given)
 
@@ -153,10 +153,10 @@ class Unlocked(PreparedFunction):
 class Trusting(PreparedFunction):
     """Makes what it is given fit."""
 
-    def _given(self, args: tuple[Any, ...]) -> Given | None:
+    def _given(self, args: tuple[Any, ...]) -> Arguments | None:
         example = leaves(self.signature.example)
         found = zip(leaves(args), example, self.signature.slots, strict=False)
-        return Given([np.resize(np.asarray(a, slot.dtype), slot.shape) for a, _, slot in found], ())
+        return Arguments([np.resize(np.asarray(a, slot.dtype), slot.shape) for a, _, slot in found], ())
 
 
 class Preparing(LazyBackend):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
-from lazygrad._derivatives.adjoint_node import AdjointNode, shown
+from lazygrad._derivatives.adjoint_node import AdjointNode, unmirrored
 from lazygrad.inspect import Why, why
 from tests.helpers.random_graphs import build, random_dag
 from tests.helpers.small_network import two_layers
@@ -15,7 +15,7 @@ from tests.inspect.test_explain import question
 
 def inputs(i: lg.Node) -> list[int]:
     """The serials of a node's inputs; a target in place of its stand-in."""
-    return [(j if j.op is None else shown(j)).serial for j in i.inputs]
+    return [(j if j.op is None else unmirrored(j)).serial for j in i.inputs]
 
 
 def check_chain(found: Why, node: lg.Node) -> None:

@@ -105,7 +105,7 @@ def test_starred_inputs() -> None:
         return g * sum(xs[:argnum] + xs[argnum + 1 :]) if len(xs) > 1 else 0 * g
 
     made = op(
-        "pairs",
+        "edge_rules",
         lambda *xs: sum(a * b for a, b in itertools.combinations(xs, 2)),
         shape=like,
         inputs="*xs",

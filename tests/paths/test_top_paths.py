@@ -42,7 +42,7 @@ def brute_force(L, W, seed=1.0):
             found.append((tuple(n.serial for n in (W, *nodes)), argnums, g))
             return
         for k, j in enumerate(i.inputs):
-            if i.dtype.kind == j.dtype.kind == "f" and i.op.opens(i, k) and paths.count(j, W):
+            if i.dtype.kind == j.dtype.kind == "f" and i.op.passes_derivative(i, k) and paths.count(j, W):
                 rule = i.op.rule(k)
                 reads = [(i if r == OUT else i.inputs[r]).value[()] for r in rule.reads]
                 if rule.rest is not None:

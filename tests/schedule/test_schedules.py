@@ -271,7 +271,7 @@ def as_straight(program: Program, params: Any, exact: bool) -> Any:
 
 def as_steps(program: Program, params: Any, exact: bool) -> Any:
     live = program.live()
-    return stepped(program, live, params) if not program.looks else None
+    return stepped(program, live, params) if not program.guards else None
 
 
 def as_levels(program: Program, params: Any, exact: bool) -> Any:

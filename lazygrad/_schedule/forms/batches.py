@@ -210,7 +210,7 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
 
     Time is linear in the rows.
     """
-    if program.looks or not all(_can_batch(program, row) for row in live):
+    if program.guards or not all(_can_batch(program, row) for row in live):
         return None
     kinds, args, kernels = list(zip(program.shapes, program.dtypes, strict=True)), list(program.args), program.kernels
     nans = checks(program, live)

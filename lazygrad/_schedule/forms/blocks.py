@@ -94,7 +94,7 @@ def _joined(
 ) -> Program:
     made = Program(program.guarded, program.exact)
     new: dict[int, int] = {}
-    outside = set(program.outputs) | {row for row, _ in program.looks}
+    outside = set(program.outputs) | {row for row, _ in program.guards}
     for row in live:
         for a in program.args[row]:
             if a in chain_of and chain_of.get(row) != chain_of[a]:
@@ -134,7 +134,7 @@ def _joined(
         for k, row in enumerate(sums):
             put(row, Kernel("total", "sum", k), (whole,))
     made.outputs = [new[row] for row in program.outputs]
-    made.looks = [(new[row], look) for row, look in program.looks]
+    made.guards = [(new[row], look) for row, look in program.guards]
     return made
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._graph.guards import Look
+from ..._graph.guards import Guard
 from ..guards import Branched, NotANumber, differs
 from ..kernels import Kernel
 from .blocks import Chain
@@ -38,26 +38,26 @@ class Writer(Memory):
             if not others and program.kernels[root] is not None and program.shapes[root]:
                 wanted.add(root)
         self.given = wanted
-        looks: dict[int, list[Look]] = {}
-        for row, look in program.looks:
-            looks.setdefault(row, []).append(look)
+        guards: dict[int, list[Guard]] = {}
+        for row, look in program.guards:
+            guards.setdefault(row, []).append(look)
         dying = self.dying()
         for row in self.live:
             kernel = program.kernels[row]
             if kernel is None:
                 if row in program.literals:
                     self.names[row] = self.constant(program.literals[row])
-                for look in looks.get(row, ()):
+                for look in guards.get(row, ()):
                     self.look(row, look)
                 continue
             self.row(row, kernel, row in wanted)
             if row in self.checked:
                 self.check(row)
-            for look in looks.get(row, ()):
+            for look in guards.get(row, ()):
                 self.look(row, look)
             self.release(dying.get(row, ()))
 
-    def look(self, row: int, look: Look) -> None:
+    def look(self, row: int, look: Guard) -> None:
         """A statement that sees whether the function would have gone the same way."""
         _, made, seen = look
         branched = self.named(Branched, "Branched")

@@ -27,12 +27,12 @@ from .statements import Writer
 
 __all__ = [
     "Straight",
+    "buffer_pool",
     "compiled",
     "function_of",
     "kept_in_tracebacks",
     "leaf_names",
     "straight",
-    "supplier",
     "text_of",
 ]
 
@@ -87,7 +87,7 @@ class Straight:
         for name, of, view in self.views:
             space[name] = view(space[of])
         for name, shape, dtype in self.outputs:
-            space[f"new_{name}"] = supplier(shape, dtype)
+            space[f"new_{name}"] = buffer_pool(shape, dtype)
         return function_of(self.code, space)
 
 
@@ -102,7 +102,7 @@ def _alone() -> int:
 ALONE = _alone()
 
 
-def supplier(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
+def buffer_pool(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
     """Where arrays for a result come from: large ones again from those that nobody holds any more."""
     kept: list[Any] = []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._derivatives.adjoint_node import fitted, fitted_node
+from ..._derivatives.adjoint_node import unbroadcast_node, unbroadcast_to
 from ..._functions.reverse import derivative_of, known_as
 from ..._graph.node import Node
 from ..._graph.trees import aligned, leaves, map_tree
@@ -41,8 +41,8 @@ def as_floats(x: Any) -> Any:
 
 def _fitted(given: Any, example: Any) -> Any:
     if isinstance(given, Node):
-        return fitted_node(given, example)
-    return fitted(given, np.shape(example), np.result_type(example), "a vector-Jacobian product")
+        return unbroadcast_node(given, example)
+    return unbroadcast_to(given, np.shape(example), np.result_type(example), "a vector-Jacobian product")
 
 
 def like(given: Any, example: Any) -> Any:

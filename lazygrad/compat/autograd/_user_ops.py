@@ -16,7 +16,7 @@ import numpy as np
 from ..._functions.primitive import Primitive, completed
 from ..._graph.guards import running
 from ..._graph.node import Node
-from ...ops._op import frozen
+from ...ops._op import freeze
 from ...ops._rule import OUT, UNDEFINED, ZERO, Rule
 from ._containers import HOLE, Packing, alone, hole, mapped, nodes_in, part
 from ._structures import plain
@@ -125,13 +125,13 @@ class _UserOp:
         pushes = tuple([self.known(r, "JVP", p) for r, p in zip(completed(jvps, vjps, True), places, strict=True)])
         return Primitive(
             name=self.name,
-            function=lambda *values, call: frozen(call.run(*values)),
+            function=lambda *values, call: freeze(call.run(*values)),
             infer_from=lambda *nodes, call: ((), np.dtype(float)),  # never asked: it is evaluated when built
             inputs=("*inputs",),
             statics={"call": None},
             vjp=pulls,
             jvp=pushes,
-            pairs=tuple([(rule, k) for k, rule in enumerate(pulls)]),
+            edge_rules=tuple([(rule, k) for k, rule in enumerate(pulls)]),
             eager=True,
         )
 

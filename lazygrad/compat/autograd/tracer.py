@@ -8,7 +8,7 @@ from typing import Any
 
 from ..._graph.node import Node
 from ..._graph.trees import map_tree
-from ..._graph.value import looked_at
+from ..._graph.value import read_guarded
 from ._structures import plain
 from ._user_ops import primitive as primitive
 
@@ -29,7 +29,7 @@ def isbox(x: Any) -> bool:
 
 
 def _getval(x: Any) -> Any:
-    return plain(looked_at(x)) if isinstance(x, Node) else x
+    return plain(read_guarded(x)) if isinstance(x, Node) else x
 
 
 def getval(x: Any) -> Any:

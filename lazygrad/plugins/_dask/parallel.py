@@ -18,12 +18,12 @@ import numpy as np
 from distributed import Client, Future, get_client
 
 from ..._errors import LazygradError
-from ..._graph.bits import same_bytes
-from ..._graph.leaf import kept
+from ..._graph.bits import same_bits
+from ..._graph.leaf import copy_frozen
 from ..._graph.trees import flatten
-from ..._graph.value import handed_out
+from ..._graph.value import readonly_view
 from ...backend import Prepared
-from ...backend._signature import Given, Signature, Slot
+from ...backend._signature import Arguments, Signature, Slot
 from .pickle import by_value
 from .workers import Cluster, Failed, Group, Here, Questions, Traffic, nbytes
 
@@ -83,7 +83,7 @@ class _Sum:
         total = functools.reduce(
             lambda one, other: [a + b for a, b in zip(one, other, strict=True)], [tree.leaves for tree in trees]
         )
-        summed: list[Any] = trees[0].like(map(handed_out, total))
+        summed: list[Any] = trees[0].like(map(readonly_view, total))
         return summed
 
 
@@ -142,10 +142,10 @@ class DataParallel(Prepared):
         at.value_too = "value" in kinds
         return at
 
-    def _at(self, given: Given | None) -> Any:
+    def _at(self, given: Arguments | None) -> Any:
         if given is not None:
             self._present, self._statics = self._kept(self._present, given.leaves), given.statics
-        point = Given(self._present, self._statics)
+        point = Arguments(self._present, self._statics)
         known = next((at for one, at in self._recent if one.same(point)), None)
         at: Any = _Sum(self, self._present) if known is None else known
         return self._remember(point, at)
@@ -153,7 +153,7 @@ class DataParallel(Prepared):
     def _kept(self, old: list[Any], new: list[Any]) -> list[Any]:
         """Private copies of the leaves; the very objects that there were where the bytes are the same."""
         return [
-            b if not isinstance(b, np.ndarray) else a if a is not None and same_bytes(a, b) else kept(b)
+            b if not isinstance(b, np.ndarray) else a if a is not None and same_bits(a, b) else copy_frozen(b)
             for a, b in zip(old, new, strict=True)
         ]
 

@@ -13,12 +13,12 @@ import numpy as np
 from dask._task_spec import DataNode, GraphNode, Task, TaskRef
 from dask.tokenize import tokenize
 
-from ..._derivatives.adjoint_node import AdjointNode, shown, summed
+from ..._derivatives.adjoint_node import AdjointNode, summed, unmirrored
 from ..._derivatives.target_memo import MirrorOp
 from ..._graph.leaf import CONSTANT
 from ..._graph.node import Node
 from ..._graph.value import pending
-from ...ops._op import OPS, frozen
+from ...ops._op import OPS, freeze
 from ...ops._rule import Rule, pass_on
 from .pickle import by_value, made
 
@@ -104,7 +104,7 @@ class Step:
                 return self.op.run(self.like.node(self.op, inputs))
             flat = [part for edge in self.edges for part in (edge.rule, edge.argnum)]
             consumers = (edge.consumer.node(edge.op) for edge in self.edges if edge.consumer is not None)
-            return frozen(summed(inputs, tuple(flat), self.like.node(None), lambda rule, adjoint: next(consumers)))
+            return freeze(summed(inputs, tuple(flat), self.like.node(None), lambda rule, adjoint: next(consumers)))
         except Exception as error:
             error.add_note(f"while computing {self.title} in a task of Dask")
             raise
@@ -158,7 +158,7 @@ class Graph:
 
     def _known(self, j: Node) -> str:
         """The key of a node that has a task, or is in the memo."""
-        i = j if j.op is None else shown(j)
+        i = j if j.op is None else unmirrored(j)
         if i.serial not in self._keys:
             value = j._value if i._value is None else i._value
             key = self._keys[i.serial] = f"memo-{_fingerprint(value)}"

@@ -24,7 +24,8 @@ from .schedule import Schedule
 
 __all__ = ["Plans"]
 
-ASKED = 3  # the time at which a question that finds the same nodes stale gets a plan; and failures that end one
+PLAN_AFTER = 3  # the time a question finds the same nodes stale at which it gets a plan
+MAX_FAILURES = 3  # failures that end a plan
 KEPT = 256  # questions
 VARIANTS = 4  # sets of stale nodes for each
 LONGEST = 2000  # nodes; beyond that the walk costs less than making a plan
@@ -43,7 +44,7 @@ class _Plan:
     def fits(self) -> bool:
         """Whether just these nodes are stale."""
         if not self.schedule.current():  # a number in an expression was given a value of its own
-            self.failures = ASKED
+            self.failures = MAX_FAILURES
             return False
         for ref in self.stale:
             i = ref()
@@ -104,11 +105,11 @@ class Plans:
                 del self.known[next(iter(self.known))]
         self.known[key] = question
         for plan in question.plans:
-            if plan.failures < ASKED and plan.fits():
+            if plan.failures < MAX_FAILURES and plan.fits():
                 plan.run()
                 return
         question.asked += 1
-        if question.asked >= ASKED and len(question.plans) < VARIANTS and not question.too_long:
+        if question.asked >= PLAN_AFTER and len(question.plans) < VARIANTS and not question.too_long:
             made = _made(stale)
             if made is None:
                 question.too_long = True

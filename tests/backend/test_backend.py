@@ -31,7 +31,7 @@ def two_blocks(w: Any) -> Any:
 
 
 def bits(tree: Any) -> list[bytes]:
-    return [np.asarray(leaf).tobytes() for leaf in lg._tree.leaves(tree)]
+    return [np.asarray(leaf).tobytes() for leaf in lg._graph.trees.leaves(tree)]
 
 
 def computed(report: lg.Report) -> tuple[int, int]:
@@ -121,7 +121,7 @@ def test_hvp_reuses_the_values_and_adjoints_of_the_gradient() -> None:
     p.value_and_gradient(X)
     with lg.record() as report:
         p.hvp(X, vectors=Z)
-    known = {id(i) for i in lg._table.ancestors(p._graphs[0][2].outs[0])}
+    known = {id(i) for i in lg._graph.traverse.ancestors(p._graphs[0][2].outs[0])}
     assert report.adjoints.misses == 0
     assert not [i for i in report.values.computed if id(i) in known]
     with lg.record() as report:
@@ -134,7 +134,7 @@ def test_another_vector_computes_tangents_alone() -> None:
     p.hvp(X, vectors=Y)
     with lg.record() as report:
         p.hvp(X, vectors=Z)
-    below = {id(i) for i in lg._table.ancestors(p._graphs[0][2].outs[0])}
+    below = {id(i) for i in lg._graph.traverse.ancestors(p._graphs[0][2].outs[0])}
     assert report.adjoints.misses == 0
     assert report.values.misses > 0
     assert not [i for i in report.values.computed if id(i) in below]
@@ -339,7 +339,7 @@ def test_selection() -> None:
     ]:
         found = prepare(f, w).gradient(select=select)
         assert bits(found) == bits(expected)
-        assert lg._tree.structure(found) == lg._tree.structure(expected)
+        assert lg._graph.trees.structure(found) == lg._graph.trees.structure(expected)
     with pytest.raises(KeyError) as caught:
         p.gradient(select="W")
     assert caught.value.args[0] == (
@@ -370,7 +370,7 @@ def test_keys_in_another_order_and_what_is_no_number() -> None:
 
 def test_outputs_in_a_structure() -> None:
     p = prepare(lambda x: {"y": [np.sin(x), x[0] * 2], "n": np.float64(3.0)}, X)
-    assert lg._tree.places(p.value(X)) == ["['y'][0]", "['y'][1]", "['n']"]
+    assert lg._graph.trees.places(p.value(X)) == ["['y'][0]", "['y'][1]", "['n']"]
     pulled = p.vjp(X, cotangent={"n": 1.0, "y": [np.array([1.0, 0.0, 2.0]), 1.0]})
     np.testing.assert_allclose(pulled, np.cos(X) * [1, 0, 2] + [2, 0, 0])
     _, tangent = p.jvp(X, tangents=Y)
@@ -707,7 +707,10 @@ def test_thousands_of_points_leave_nothing_behind() -> None:
             for kind in ASKING:
                 ASKING[kind](p, X + k)
             q.value_and_gradient([X + k, 1.0]), q.jacobian()
-            size = len(p._graphs[0][2]._kept._kept), sum(len(i.consumers) for i in lg._table.ancestors(leaves[0]))
+            size = (
+                len(p._graphs[0][2]._kept._kept),
+                sum(len(i.consumers) for i in lg._graph.traverse.ancestors(leaves[0])),
+            )
             assert held in (None, size)
             held = size if k > 2 else None
         del p, q, leaves, W, b

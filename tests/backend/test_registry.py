@@ -130,14 +130,14 @@ def test_entry_points_are_loaded_when_asked_for(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_engine_of_ones_own_is_a_backend() -> None:
-    engines = lg._engine._ENGINES.copy()
+    engines = lg._query.engine._ENGINES.copy()
     try:
         lg.engines.register("own", lambda L, wrt, cotangent: lg.engines.sweep(L, wrt, cotangent))
         assert "own" in available()
         assert prepare(lambda x: x**3, 1.0, backend="own").hvp(2.0, vectors=1.0) == 12
     finally:
-        lg._engine._ENGINES.clear()
-        lg._engine._ENGINES.update(engines)
+        lg._query.engine._ENGINES.clear()
+        lg._query.engine._ENGINES.update(engines)
 
 
 def test_only_what_is_selected_is_asked_of_a_backend() -> None:

@@ -191,7 +191,7 @@ def test_plans_keep_nothing_alive() -> None:
 def test_random_lives_with_a_plan_for_every_question(
     first: int, adjoints: bool, refits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plans, "ASKED", 1)
+    monkeypatch.setattr(plans, "PLAN_AFTER", 1)
     for seed in range(first, first + 10):
         live(seed, adjoints, refits)
 

@@ -1,10 +1,14 @@
-"""Broadcasting of shapes, at the cost of a comparison where they are equal or one is the other's tail."""
+"""Broadcast shapes, at the cost of a comparison where they are equal or one is the other's tail; build unit arrays."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = ["broadcast"]
+from .types import Array
+
+__all__ = ["broadcast", "unit_array"]
 
 Shape = tuple[int, ...]
 
@@ -27,3 +31,10 @@ def broadcast(a: Shape, b: Shape) -> Shape:
         elif n not in (1, joined[k]):
             return np.broadcast_shapes(a, b)  # raises
     return tuple(joined)
+
+
+def unit_array(shape: Shape, dtype: Any, k: int, size: complex = 1) -> Array:
+    """Return the array that is `size` at its k-th element, in C order, and zero elsewhere."""
+    unit = np.zeros(shape, dtype)
+    unit.reshape(-1)[k] = size
+    return unit

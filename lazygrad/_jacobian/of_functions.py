@@ -13,7 +13,9 @@ from .._functions.call import Argnums, Call, called, title
 from .._functions.reverse import grad
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node
+from .._graph.shapes import unit_array
 from .._graph.trees import flatten
+from .._graph.types import Array
 from .._graph.value import zeros
 from .._query.differentiator import Differentiator
 from .of_nodes import Order
@@ -24,12 +26,10 @@ __all__ = ["Passes", "cheaper", "hessian", "jacfwd", "jacobian", "jacrev"]
 Rows = list[list[Any]]  # for each output, for each argument node: the Jacobian
 
 
-def _units(like: Node) -> Iterator[Any]:
-    """The unit arrays of the space of a node."""
+def _iterate_units(like: Node) -> Iterator[Array]:
+    """Yield the unit arrays of the space of a node."""
     for k in range(like.size):
-        unit = np.zeros(like.size, like.dtype)
-        unit[k] = 1
-        yield unit.reshape(like.shape)
+        yield unit_array(like.shape, like.dtype, k)
 
 
 def _stacked(call: Call, passes: Sequence[Any], shape: tuple[int, ...], dtype: Any, axis: int) -> Any:
@@ -68,7 +68,7 @@ def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
         seed, d = passes.reverse(out)
         rows: list[list[Any]] = [[] for _ in nodes]
         halves = (1, -1j) if out.dtype.kind == "c" and any(n.dtype.kind != "c" for n in nodes) else (1,)
-        for unit in _units(out):
+        for unit in _iterate_units(out):
             parts = []
             for half in halves:  # by real arguments, a cotangent 1 gives the real part of a row, -i the imaginary one
                 if call.lazy:
@@ -93,7 +93,7 @@ def _forward(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
     for node in nodes:
         seed, shared = passes.forward(node)
         columns: list[list[Any]] = [[] for _ in outs]
-        for unit in _units(node):
+        for unit in _iterate_units(node):
             tangents = Tangents({node: constant(unit)}) if call.lazy else shared
             if not call.lazy:
                 seed.set(unit)
@@ -131,7 +131,7 @@ def _jacobian_by(
 
 
 @overload
-def jacobian(f: Node, argnums: Node, *, order: Order = "auto") -> np.ndarray[Any, Any]: ...
+def jacobian(f: Node, argnums: Node, *, order: Order = "auto") -> Array: ...
 
 
 @overload

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .._graph.shapes import unit_array
+
 __all__ = ["Flat", "Point", "Pull", "jacobian_by_rows", "push_by_rows"]
 
 Flat = Callable[..., list[Any]]  # of arrays to a list of arrays, of the backend's own kind
@@ -66,20 +68,18 @@ class Point:
         return [np.asarray(g) for g in self._linear[1](cotangents, wanted)]
 
 
-def _units(shape: tuple[int, ...], dtype: Any) -> Iterator[tuple[int, Any]]:
-    """Position and cotangent of each element; of a complex one also that of its imaginary part, at the position ~k."""
+def _unit_cotangents(shape: tuple[int, ...], dtype: Any) -> Iterator[tuple[int, Any]]:
+    """Yield position and cotangent of each element; for the imaginary part of a complex one the position is ~k."""
     for k in range(int(np.prod(shape))):
         for position, size in ((k, 1), (~k, -1j)) if dtype.kind == "c" else ((k, 1),):
-            unit = np.zeros(shape, dtype)
-            unit.reshape(-1)[k] = size
-            yield position, unit
+            yield position, unit_array(shape, dtype, k, size)
 
 
 def _rows(pull: Pull, outs: Sequence[Any], wanted: Sequence[int]) -> Iterator[tuple[int, int, list[Any]]]:
     """Output, position in it, and what a unit cotangent there pulls back."""
     zeros = [np.zeros(out.shape, out.dtype) for out in outs]
     for n, out in enumerate(outs):
-        for position, unit in _units(out.shape, out.dtype):
+        for position, unit in _unit_cotangents(out.shape, out.dtype):
             yield n, position, pull([*zeros[:n], unit, *zeros[n + 1 :]], wanted)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,6 +12,7 @@ from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.tangents import Tangents
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node
+from .._graph.shapes import unit_array
 from .._query.differentiator import Differentiator
 from .._query.gradient import gradient
 from ..ops._op import Op
@@ -30,6 +31,7 @@ __all__ = [
     "direction",
     "has_rule",
     "inner",
+    "sample_units",
     "seeded",
     "slope",
 ]
@@ -125,6 +127,14 @@ def direction(rng: np.random.Generator, like: Any) -> Any:
     """A random direction in the space of that array or node."""
     d = rng.normal(size=like.shape)
     return d + 1j * rng.normal(size=like.shape) if like.dtype.kind == "c" else d
+
+
+def sample_units(x: Any, rng: np.random.Generator, most: int = 50) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """Yield index and unit array of all elements, or of `most` drawn ones; of complex ones in both directions."""
+    for k in rng.permutation(x.size)[:most] if x.size > most else range(x.size):
+        index = tuple(int(n) for n in np.unravel_index(k, x.shape))
+        for size in (1, 1j) if x.dtype.kind == "c" else (1,):
+            yield index, unit_array(x.shape, x.dtype, k, size)
 
 
 # -- value, shape and dtype ------------------------------------------------------------------------

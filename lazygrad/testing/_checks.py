@@ -6,7 +6,7 @@ raises AssertionError. Derivatives are compared with central differences along s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -20,7 +20,7 @@ from .._graph.trees import leaves as leaves_of
 from ..ops._op import Op
 from ..ops._rule import UNDEFINED
 from ._backends import check_backend
-from ._battery import CHECKS, Case, Point, check_point, direction, inner, seeded, slope
+from ._battery import CHECKS, Case, Point, check_point, direction, inner, sample_units, seeded, slope
 
 __all__ = ["CHECKS", "Case", "Point", "check_backend", "check_grads", "check_op", "check_point"]
 
@@ -186,7 +186,7 @@ def _check_order(f: Any, args: Any, order: int, last: int, modes: Sequence[str],
     given = flatten(args)
     for k, (place, x) in enumerate(zip(places(args, "args"), given.leaves, strict=True)):
         x = np.asarray(x)
-        for index, unit in _units(x, rng):
+        for index, unit in sample_units(x, rng):
             step = tolerance.eps * max(1.0, float(np.abs(x[index])))
             numeric = slope(lambda *at: paired(*given.like(at)), given.leaves, k, unit, step)
             where = f"by {place}{list(index) if index else ''}"
@@ -206,12 +206,3 @@ def _check_order(f: Any, args: Any, order: int, last: int, modes: Sequence[str],
             _check_order(lambda *moved: jvp(f, moved, t)[1], args, order + 1, last, modes, tolerance)
 
 
-def _units(x: Any, rng: np.random.Generator, most: int = 50) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """The unit arrays of some elements, for complex ones in both directions."""
-    places_in = rng.permutation(x.size)[:most] if x.size > most else range(x.size)
-    for place in places_in:
-        index = tuple(int(n) for n in np.unravel_index(place, x.shape))
-        for size in (1, 1j) if x.dtype.kind == "c" else (1,):
-            unit = np.zeros_like(x)
-            unit[index] = size
-            yield index, unit

@@ -11,8 +11,7 @@ import numpy as np
 from .._graph.node import Node
 from .._graph.value import forward_rec
 from .._report.grid import Grid
-from ._battery import inner, seeded, slope
-from ._checks import _units
+from ._battery import inner, sample_units, seeded, slope
 
 __all__ = ["LeafCheck", "as_grid", "check_leaf"]
 
@@ -91,7 +90,7 @@ def check_leaf(
     worst = LeafCheck(leaf)
     checked = 0
     try:
-        for index, unit in _units(x, seeded(), most):
+        for index, unit in sample_units(x, seeded(), most):
             step = eps * max(1.0, float(np.abs(x[index])))
             numeric = float(slope(at, [x], 0, unit, step).item())
             analytic = float(inner(gradient, unit))

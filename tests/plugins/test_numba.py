@@ -466,7 +466,7 @@ import lazygrad as lg, numpy as np
 x = lg.parameter(1.0)
 step = lg.compile(np.sin(x), wrt=x, inputs=[x], backend="numba")
 assert step(0.0)[1] == 1.0
-from lazygrad.plugins import _numba_machine as machine
+from lazygrad.plugins._numba import machine
 stats = machine.run_numbers.stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()), machine.__file__)
 """
@@ -476,7 +476,7 @@ def test_the_next_process_does_not_compile_again(tmp_path):
     """Even where nothing can be written beside the package: then numba keeps it in the user's cache."""
     package = tmp_path / "site" / "lazygrad"
     shutil.copytree(Path(lg.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "plugins" / "__pycache__").write_text("no directory can be made here")
+    (package / "plugins" / "_numba" / "__pycache__").write_text("no directory can be made here")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
     environment |= {"PYTHONPATH": str(package.parent), "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
     found = []

@@ -14,6 +14,7 @@ from .. import Node, Report, differentiator, errstate, inspect, progress, record
 from .._errors import LazygradError
 from .._graph.node import label
 from .._graph.traverse import ancestors
+from .._graph.types import Array
 from ..testing._leaves import as_grid, check_leaf
 from .script import Names, ScriptError, UsageError
 
@@ -93,7 +94,7 @@ def answered(options: argparse.Namespace, names: Names, timing: bool = False) ->
 # -- as text -----------------------------------------------------------------------------------------
 
 
-def summary(gradient: np.ndarray[Any, Any]) -> str:
+def summary(gradient: Array) -> str:
     """Norm, and smallest, mean and largest element."""
     if not gradient.size:
         return f"{'empty':>12}"

@@ -15,6 +15,7 @@ import numpy as np
 from .._errors import LazygradError
 from .._graph.node import NO_STATIC, Node, enlist, in_order
 from .._graph.shapes import broadcast
+from .._graph.types import DType
 from ..ops._op import as_node, count_requests, freeze
 from ..ops._rule import Rule
 from ..ops.linear import astype, broadcast_to, expanded, identity, real, sum_to, unbroadcast
@@ -136,7 +137,7 @@ class ContributionSum:
         """Count a request by the caller."""
         self.counts.requests += 1
 
-    def infer(self, node: AdjointNode) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    def infer(self, node: AdjointNode) -> tuple[tuple[int, ...], DType]:
         """An adjoint has the shape and dtype of the node it is the adjoint of."""
         return node.of.shape, node.of.dtype
 
@@ -220,7 +221,7 @@ def summed(inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of:
     return np.zeros(shape, dtype) if total is None else total  # no path leads to the target
 
 
-def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: np.dtype[Any], source: object) -> Any:
+def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: DType, source: object) -> Any:
     """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
     term = np.asarray(term)
     if term.shape != shape:

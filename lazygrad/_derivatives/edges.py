@@ -65,7 +65,7 @@ class Edge:
         given = Node(None, (), CONSTANT, c.shape, c.dtype, value=g)
         nodes: list[Node] = []
         rule, _ = c.op.contribution(c, self.argnum, given, _Inner(), nodes)
-        values = [forward_rec(j, asked=False) for j in nodes]
+        values = [forward_rec(j, was_requested=False) for j in nodes]
         return unbroadcast_to(rule.function(*values, **rule.meta(c, self.argnum)), i.shape, i.dtype, c.op)
 
     def slope(self) -> float:

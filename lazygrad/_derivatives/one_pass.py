@@ -89,7 +89,7 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Any) -> dict[in
         if pairs:
             for j in inputs:
                 if j._value is None:
-                    forward_rec(j, asked=False)
+                    forward_rec(j, was_requested=False)
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
             total = summed(inputs, edges, i, _consumer)
             held[serial] = _ValueHolder(i, total if i.shape else total[()])

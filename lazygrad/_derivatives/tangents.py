@@ -91,7 +91,7 @@ class TangentValues(Tangents):
 
     def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
         rule, reads = _rule_and_reads(i, argnum)
-        values = [forward_rec(j, asked=False) if j._value is None else j._value for j in reads]
+        values = [forward_rec(j, was_requested=False) if j._value is None else j._value for j in reads]
         return unbroadcast_to(rule.function(tangent, *values, **rule.meta(i, argnum)), i.shape, i.dtype, rule)
 
 

@@ -81,7 +81,7 @@ class MirrorOp:
     def run(self, node: Node) -> Any:
         """The target's value, computed there; or here if it is gone."""
         original = self.original()
-        return self.base.run(node) if original is None else forward_rec(original, asked=False)
+        return self.base.run(node) if original is None else forward_rec(original, was_requested=False)
 
 
 @contextmanager

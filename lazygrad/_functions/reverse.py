@@ -182,7 +182,8 @@ def _is_real_number(args: tuple[Any, ...], argnum: Any) -> bool:
     if not -len(args) <= argnum < len(args):
         return False
     x = args[argnum]
-    return isinstance(x, (Node, float, np.floating, np.ndarray)) and not np.ndim(x) and not np.iscomplexobj(x)
+    known = isinstance(x, (Node, float, np.floating, np.ndarray))
+    return known and not np.ndim(x) and not np.iscomplexobj(x)
 
 
 def _nth_derivative(call: Call, n: int) -> Any:

@@ -68,7 +68,7 @@ class Traced:
 
     def holds(self) -> bool:
         """Whether the function, called with the present values, would take the same way."""
-        return all(same_static(made(forward_rec(i, asked=False)), seen) for i, made, seen in self.guards)
+        return all(same_static(made(forward_rec(i, was_requested=False)), seen) for i, made, seen in self.guards)
 
 
 def signature(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:

@@ -15,14 +15,13 @@ from collections.abc import Mapping, Sequence
 from sys import getrefcount
 from typing import Any
 
-import numpy as np
-
 from .._errors import LazygradError
 from .bits import same_bits
 from .leaf import copy_frozen, leaf_array, leaf_reformed, number_becomes_leaf
 from .log import logger
 from .node import Node, by_serial, consumer_refs, install, lock
 from .traverse import dependents
+from .types import Array, DType
 from .watch import watchers
 
 __all__ = ["invalidate", "update"]
@@ -48,10 +47,10 @@ def invalidate(i: Node) -> None:
             node._value = None
             node._stale = True
         for watcher in listening:
-            watcher.forgot(node)
+            watcher.note_stale(node)
 
 
-def _overwritten(self: Node, new: np.ndarray[Any, Any]) -> bool:
+def _overwritten(self: Node, new: Array) -> bool:
     """Whether the new value could be written into the old array, as nobody else has a reference to it.
 
     That spares the page faults of a fresh array, which cost more than the copy.
@@ -134,7 +133,7 @@ def update(values: Mapping[Node, Any]) -> None:
         _change([(leaf, new) for leaf, new in changes if not same_bits(leaf._value, new)])
 
 
-def _acceptable(self: Node, value: Any) -> np.ndarray[Any, Any]:
+def _acceptable(self: Node, value: Any) -> Array:
     """The value as an array the leaf can hold; not yet a copy."""
     if self.op is not None:
         raise TypeError(f"only leaves can be set; {self!r} is computed from its inputs")
@@ -144,7 +143,7 @@ def _acceptable(self: Node, value: Any) -> np.ndarray[Any, Any]:
     return leaf_array(value, kind, like=self.dtype)
 
 
-def _change(changes: Sequence[tuple[Node, np.ndarray[Any, Any]]]) -> None:
+def _change(changes: Sequence[tuple[Node, Array]]) -> None:
     """Give leaves values that differ from their own."""
     for leaf, new in changes:
         if "number" in leaf.static:
@@ -166,7 +165,7 @@ def _refit(changes: Sequence[tuple[Node, Any]]) -> None:
     wanted = {leaf.serial: value for leaf, value in changes}
     _drop_adjoints(dependents(leaves))  # but for those that somebody holds: they follow their nodes
     numbers = [j for i in dependents(leaves) for j in i.inputs if j.op is None and "number" in j.static]
-    before: list[tuple[Node, Any, tuple[int, ...], np.dtype[Any]]] = []
+    before: list[tuple[Node, Any, tuple[int, ...], DType]] = []
     i = last
     try:
         nodes = sorted(dependents([*leaves, *numbers]), key=by_serial)

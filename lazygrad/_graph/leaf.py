@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .node import INEXACT, Node
+from .types import Array, DType
 
 __all__ = ["changes", "constant", "leaf_reformed", "number_becomes_leaf", "parameter"]
 
@@ -38,7 +39,7 @@ def number_becomes_leaf(number: Node) -> None:
     _Changes.count += 1
 
 
-def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.ndarray[Any, Any]:
+def leaf_array(value: Any, kind: str, like: DType | None = None) -> Array:
     """`value` as an array that a leaf of that kind can hold; not yet a copy.
 
     Python numbers and lists have no dtype of their own, so they take `like` where that loses
@@ -66,7 +67,7 @@ def leaf_array(value: Any, kind: str, like: np.dtype[Any] | None = None) -> np.n
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def copy_frozen(array: np.ndarray[Any, Any]) -> Any:
+def copy_frozen(array: Array) -> Any:
     """A private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
     if array.ndim == 0:
         return array[()]

@@ -14,17 +14,18 @@ import threading
 import weakref
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
-import numpy as np
+
+from .types import Array, DType, Shape, Signature, Statics
 
 if TYPE_CHECKING:
     from .node_methods import NodeMethods
 else:
     NodeMethods = object
 
-__all__ = ["Node"]
+__all__ = ["Node", "Operand"]
 
 # One lock for all graphs, because two graphs can meet in any new node. A query or a `set` takes it
 # once as a whole, building a node does not; so threads take turns and a node is still computed once.
@@ -45,9 +46,9 @@ class Runnable(Protocol):
 
     name: str
 
-    def run(self, node: Node) -> Any: ...
+    def run(self, node: Node) -> Array: ...
 
-    def infer(self, node: Node) -> tuple[tuple[int, ...], np.dtype[Any]]: ...
+    def infer(self, node: Node) -> Signature: ...
 
 
 @attrs.define(eq=False, repr=False)
@@ -90,7 +91,7 @@ class Node(NodeMethods):
     inputs: tuple[Node, ...]
     static: Mapping[str, Any]
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: DType
     name: str | None = None
     serial: int = attrs.field(factory=_next_serial)
     _value: Any = None  # the memo of forward-rec: None is "not there"
@@ -130,7 +131,11 @@ class Node(NodeMethods):
         return f"<{kind}{name} #{self.serial}, shape {self.shape}, {self.dtype}{state}>"
 
 
-def install(members: Mapping[str, Any]) -> None:
+# What NumPy's functions and Python's operators take where a node is among the operands.
+Operand: TypeAlias = Node | Array
+
+
+def install(members: Mapping[str, object]) -> None:
     """Give `Node` methods that are written below this module (`node_methods.pyi` lists them all)."""
     for name, member in members.items():
         setattr(Node, name, member)
@@ -159,9 +164,9 @@ def label(node: Node) -> str:
 def build(
     op: Runnable,
     inputs: tuple[Node, ...],
-    static: Mapping[str, Any],
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
+    static: Statics,
+    shape: Shape,
+    dtype: DType,
 ) -> Node:
     """Make a node and tell its inputs of their new consumer."""
     node = Node(op, inputs, static, shape, dtype)

@@ -17,19 +17,21 @@ import numpy as np
 from .demand import demand
 from .guards import guards
 from .node import Node, install, lock
+from .types import Array
 from .watch import Watcher, watchers
 
 __all__ = ["forward_rec", "pending", "read_guarded", "readonly_view", "zeros"]
 
 
-def _missing(i: Node) -> Sequence[Node] | None:
+def _list_missing(i: Node) -> Sequence[Node] | None:
+    """Return the inputs of `i` without a value; None if it has one itself."""
     if i._value is not None:
         return None
     return [j for j in i.inputs if j._value is None]
 
 
 def _compute(i: Node) -> None:
-    """Run the op of a node whose inputs are there."""
+    """Run the op of a node whose inputs have values."""
     try:
         i._value = i.op.run(i)
     except Exception as error:
@@ -38,63 +40,72 @@ def _compute(i: Node) -> None:
         raise
 
 
-def forward_rec(i: Node, *, asked: bool = True) -> Any:
-    """Return the value of node `i` as the memo keeps it, computing what is missing.
+def forward_rec(i: Node, *, was_requested: bool = True) -> Any:
+    """Return the value of node `i` as the memo keeps it, computing first what is missing.
 
     Parameters
     ----------
     i
         The node.
-    asked
-        Whether this is a request of its own, or on behalf of one that was counted already.
+    was_requested
+        Whether the caller asks for this very node, which counts as a request; else a computation that was counted
+        already needs it.
     """
     with lock:
         listening = watchers()
-        if asked and i.op is not None:
+        if was_requested and i.op is not None:
             i.op.requested()
         if not listening:
-            if i._value is None and asked and i._memo is not None and i._memo.plans is not None:
+            if i._value is None and was_requested and i._memo is not None and i._memo.plans is not None:
                 i._memo.plans.compute((i,))  # as it is asked for again and again
             if i._value is None:
-                demand(i, _missing, _compute)
+                demand(i, _list_missing, _compute)
         else:
-            _recorded(i, asked, listening)
+            _demand_watched(i, was_requested, listening)
         return i._value
 
 
-def _itself(value: Any) -> Any:
+def _pass_on(value: Any) -> Any:
     return value
 
 
-def read_guarded(i: Node, made: Callable[[Any], Any] = _itself) -> Any:
-    """What the user's program learns of a value: `made` of it; noted where the graph is kept for other values."""
-    seen = made(forward_rec(i))
+def read_guarded(i: Node, interpret: Callable[[Any], Any] = _pass_on) -> Any:
+    """Return what the user's program learns from the value of `i`, and note it where the graph serves other values.
+
+    `interpret` turns the value into what the program sees of it, such as `bool`.
+    """
+    answer = interpret(forward_rec(i))
     noted = guards()
     if noted is not None:
-        noted.append((i, made, seen))
-    return seen
+        noted.append((i, interpret, answer))
+    return answer
 
 
-def _recorded(i: Node, asked: bool, listening: Sequence[Watcher]) -> None:
+def _demand_watched(i: Node, was_requested: bool, listening: Sequence[Watcher]) -> None:
+    """Compute the value of `i` if it is missing, and tell the watchers of each step."""
+
     def compute_and_tell(node: Node) -> None:
         for watcher in listening:
-            watcher.before(node)
+            watcher.computation_begins(node)
         _compute(node)
         for watcher in listening:
-            watcher.after(node)
+            watcher.computation_ends(node)
 
     for watcher in listening:
-        watcher.begin(i, asked)
+        watcher.need_begins(i, was_requested)
     try:
         if i._value is None:
-            demand(i, _missing, compute_and_tell)
+            demand(i, _list_missing, compute_and_tell)
     finally:
         for watcher in listening:
-            watcher.end()
+            watcher.need_ends()
 
 
 def pending(i: Node, done: dict[int, Node]) -> list[Node]:
-    """What `forward_rec` of a node would compute, in that order, but for what is `done`; it is done, then, too."""
+    """Return what `forward_rec` of a node would compute, in that order.
+
+    Nodes in `done` are left out, and the nodes found are added to it, so that several calls share what they need.
+    """
     found: list[Node] = []
 
     def missing(j: Node) -> Sequence[Node] | None:
@@ -115,20 +126,20 @@ def pending(i: Node, done: dict[int, Node]) -> list[Node]:
     return found
 
 
-def readonly_view(value: Any) -> np.ndarray[Any, Any]:
-    """A read-only array for the caller; the memo's own stays out of reach."""
+def readonly_view(value: Any) -> Array:
+    """Return a read-only array for the caller, who cannot reach the memo's own flags through it."""
     array = value.view() if value.__class__ is np.ndarray else np.asarray(value)
     array.flags.writeable = False
     return array
 
 
-def zeros(like: Node) -> np.ndarray[Any, Any]:
-    """What a derivative is where there is no path: zeros of the shape and dtype of a node, read-only."""
+def zeros(like: Node) -> Array:
+    """Return read-only zeros of the shape and dtype of a node, the derivative where there is no path."""
     return readonly_view(np.zeros(like.shape, like.dtype))
 
 
-def _value(self: Node) -> np.ndarray[Any, Any]:
-    """The value as a read-only array, computed now if it is not in the memo.
+def _value(self: Node) -> Array:
+    """Return the value as a read-only array, computed now if it is not in the memo.
 
     Raises whatever an op raises, with a note that names the node; the graph stays usable.
 
@@ -145,7 +156,7 @@ def _value(self: Node) -> np.ndarray[Any, Any]:
 
 
 def _item(self: Node) -> Any:
-    """The value of a node of one element, as a Python number."""
+    """Return the value of a node of one element as a Python number."""
     return read_guarded(self).item()
 
 

@@ -26,22 +26,22 @@ class Watcher:
     def question_ends(self) -> None:
         """A question ends."""
 
-    def begin(self, node: Node, asked: bool) -> None:
+    def need_begins(self, node: Node, asked: bool) -> None:
         """Somebody needs `node`: the caller, or else a computation that was told of already."""
 
-    def end(self) -> None:
+    def need_ends(self) -> None:
         """That need is met, or failed."""
 
-    def before(self, node: Node) -> None:
+    def computation_begins(self, node: Node) -> None:
         """The inputs of `node` are there, and its op is run."""
 
-    def after(self, node: Node) -> None:
+    def computation_ends(self, node: Node) -> None:
         """The value of `node` is in the memo."""
 
-    def forgot(self, node: Node) -> None:
+    def note_stale(self, node: Node) -> None:
         """A leaf below `node` was set, so it is stale."""
 
-    def visited(self, node: Node, rules: int) -> None:
+    def note_visit(self, node: Node, rules: int) -> None:
         """An engine without a memo computed the adjoint or tangent of `node`, by so many rules."""
 
 

@@ -19,6 +19,7 @@ from .._derivatives.target_memo import TargetMemo
 from .._errors import NotDifferentiableError
 from .._graph.leaf import constant
 from .._graph.node import Node, label, lock
+from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view
 from ..ops._rule import ZERO, Rule, pass_on
 from .structured import Form, Matrix, identity, product
@@ -154,7 +155,7 @@ def factors(c: Node, argnum: int) -> list[Factor]:
     return found or [(Form.identity(c.size), lambda: identity(c.size, i.dtype))]
 
 
-def local_jacobian(consumer: Node, input: Node) -> np.ndarray[Any, Any]:
+def local_jacobian(consumer: Node, input: Node) -> Array:
     """Return the local Jacobian of a node by one of its inputs, as a dense matrix.
 
     Parameters

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._derivatives.edges import edges_between
 from .._graph.node import Node, lock
+from .._graph.types import Array
 from .._graph.value import readonly_view
 from .local import Factor, factors
 from .structured import Form, Matrix, added, form_of_product, form_of_sum, identity, multiplied
@@ -224,7 +225,7 @@ def jacobian_plan(Y: Node, X: Node, order: Order = "auto") -> Plan:
         return _planned(edges, Y, X, order) if edges else Plan("reverse", 0, 0, 0)
 
 
-def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> np.ndarray[Any, Any]:
+def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> Array:
     """Return dY/dX for nodes of any shape; `lazygrad.jacobian` tells more."""
     _checked(Y, X, order)
     with lock:

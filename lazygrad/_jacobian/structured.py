@@ -18,6 +18,8 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .._graph.types import Array
+
 __all__ = ["Form", "Matrix", "added", "form_of_product", "form_of_sum", "identity", "multiplied", "product"]
 
 
@@ -74,14 +76,14 @@ class Matrix:
     """A form and its blocks, an array of shape (a or 1, p, q, b or 1)."""
 
     form: Form
-    blocks: np.ndarray[Any, Any]
+    blocks: Array
 
-    def full(self) -> np.ndarray[Any, Any]:
+    def full(self) -> Array:
         """The blocks for every a and b."""
         f = self.form
         return np.broadcast_to(self.blocks, (f.a, f.p, f.q, f.b))
 
-    def dense(self) -> np.ndarray[Any, Any]:
+    def dense(self) -> Array:
         """The matrix, rows by columns."""
         f = self.form
         out = np.zeros((f.a, f.p, f.b, f.a, f.q, f.b), self.blocks.dtype)

@@ -7,8 +7,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
 from .._derivatives.defined import defined_leaves, first_blocked, naming
 from .._derivatives.target_memo import TargetMemo, target_memo
@@ -17,6 +15,7 @@ from .._graph.log import logger
 from .._graph.node import INEXACT, Node, label, lock
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
+from .._graph.types import Array
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
 from .._report.source_lines import user_frame
@@ -64,7 +63,7 @@ class Contribution(NamedTuple):
 
     consumer: Node
     argnum: int
-    value: np.ndarray[Any, Any]
+    value: Array
 
 
 class Differentiator:

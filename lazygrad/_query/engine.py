@@ -20,6 +20,7 @@ import numpy as np
 from .._errors import LazygradError, ShapeError
 from .._graph.leaf import copy_frozen
 from .._graph.node import Node
+from .._graph.types import Array
 
 __all__ = ["LAZY", "Engine", "add", "answers", "named_engine", "names"]
 
@@ -76,7 +77,7 @@ def answers(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None)
     }
 
 
-def _checked(name: str, answer: np.ndarray[Any, Any], i: Node) -> Any:
+def _checked(name: str, answer: Array, i: Node) -> Any:
     if answer.shape != i.shape:
         raise ShapeError(f"engine {name!r} gave an answer of shape {answer.shape} for {i!r}")
     return copy_frozen(answer.astype(i.dtype, copy=False))

@@ -18,6 +18,7 @@ import numpy as np
 from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to, unmirrored
 from .._errors import NonFiniteError, NonFiniteWarning
 from .._graph.node import INEXACT, Node, label
+from .._graph.types import DType
 from .._graph.watch import Watcher, _open
 from .source_lines import user_frame
 from .trace import title
@@ -57,7 +58,7 @@ class Operand:
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: DType
     min: float | None
     max: float | None
     nans: int
@@ -233,14 +234,14 @@ class _Guard(Watcher):
         self._raises = raises
         self._quiet: list[Any] = []
 
-    def begin(self, node: Node, asked: bool) -> None:
+    def need_begins(self, node: Node, asked: bool) -> None:
         self._quiet.append(quiet())
         self._quiet[-1].__enter__()
 
-    def end(self) -> None:
+    def need_ends(self) -> None:
         self._quiet.pop().__exit__(None, None, None)
 
-    def after(self, node: Node) -> None:
+    def computation_ends(self, node: Node) -> None:
         if node.op.mirrors is not None:  # a mirror shows what its original gave
             return
         found = born(node)

@@ -61,21 +61,21 @@ class Progress(Watcher):
             self._counted.clear()
             self._show(self.done)
 
-    def begin(self, node: Node, asked: bool) -> None:
+    def need_begins(self, node: Node, asked: bool) -> None:
         """A node is needed."""
         self.question_begins()
         self._plan(node)
 
-    def end(self) -> None:
+    def need_ends(self) -> None:
         """That need is met."""
         self.question_ends()
 
-    def after(self, node: Node) -> None:
+    def computation_ends(self, node: Node) -> None:
         """One more is done; a mirror shows what its original computed."""
         if node.op.mirrors is None:
             self._count(1)
 
-    def visited(self, node: Node, rules: int) -> None:
+    def note_visit(self, node: Node, rules: int) -> None:
         """One more that could not be planned."""
         self._show(self.planned + 1)
         self._count(1)

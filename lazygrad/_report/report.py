@@ -87,7 +87,7 @@ class Report(Watcher, Shown):
         if not self._depth and self._spans and self._spans[-1].stop is None:
             self._spans[-1].stop = self._now()
 
-    def begin(self, node: Node, asked: bool) -> None:
+    def need_begins(self, node: Node, asked: bool) -> None:
         """Note that somebody needs `node`."""
         self.question_begins()
         if asked or (self._depth == 1 and node._value is None):  # then no computation has told of it
@@ -96,16 +96,16 @@ class Report(Watcher, Shown):
             self._events.append((node, True))
             self._notes.append(ASKED)
 
-    def end(self) -> None:
+    def need_ends(self) -> None:
         """Note that the need is met."""
         self.question_ends()
 
-    def before(self, node: Node) -> None:
+    def computation_begins(self, node: Node) -> None:
         """Start the clock."""
         if self.timing:
             self._running.append([node, perf_counter(), 0.0])
 
-    def after(self, node: Node) -> None:
+    def computation_ends(self, node: Node) -> None:
         """Note what was computed."""
         seconds = self._stopped(node) if self.timing else 0.0
         if node.op.mirrors is None:  # a mirror shows what its original computed
@@ -130,11 +130,11 @@ class Report(Watcher, Shown):
         self._events.append((node, asked))
         self._notes.append(ASKED if asked else Note(node.size * node.dtype.itemsize, node._stale, 0.0))
 
-    def forgot(self, node: Node) -> None:
+    def note_stale(self, node: Node) -> None:
         """Note what became stale."""
         self._forgotten.append((len(self._events), node))
 
-    def visited(self, node: Node, rules: int) -> None:
+    def note_visit(self, node: Node, rules: int) -> None:
         """Note that an engine without a memo computed the adjoint or tangent of `node`, by so many rules."""
         self._visits.append((node, rules))
 

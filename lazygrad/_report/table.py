@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import attrs
-import numpy as np
 
 from .._graph.node import Node, label
+from .._graph.types import DType
 from .grid import Grid, Shown, optional
 
 __all__ = ["Row", "Table", "row"]
@@ -26,7 +26,7 @@ class Row:
     kind: str  # "value" or "adjoint"
     op: str
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: DType
     nbytes: int
     state: str  # "fresh", "stale" or "not computed"
 

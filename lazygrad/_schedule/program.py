@@ -19,6 +19,7 @@ import numpy as np
 from .._graph.guards import Guard
 from .._graph.node import NO_STATIC, Node
 from .._graph.shapes import broadcast
+from .._graph.types import DType
 from ..ops import arithmetic, linear, reduce
 from ..ops._op import Op, freeze
 from .kernels import Kernel, kernel_of
@@ -26,7 +27,7 @@ from .kernels import Kernel, kernel_of
 __all__ = ["Program", "run"]
 
 Shape = tuple[int, ...]
-Dtype = np.dtype[Any]
+Dtype = DType
 
 SMALL = 4096  # elements of a literal that is worked out beforehand
 PRODUCTS = (arithmetic.multiply, arithmetic.guarded_multiply, arithmetic.strong_multiply)

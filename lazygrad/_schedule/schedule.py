@@ -140,7 +140,7 @@ class Schedule:
         try:
             if self._direct:
                 return function(*values)
-            held = [forward_rec(i, asked=False) if i._value is None else i._value for i in self.held]
+            held = [forward_rec(i, was_requested=False) if i._value is None else i._value for i in self.held]
             return function(*[values[k] for k in self.used], *held)
         except (ZeroDivisionError, OverflowError, ValueError):  # Python's floats raise where NumPy's go on
             if self.exact or self.guarded:

@@ -169,4 +169,4 @@ def directions(w: Node) -> tuple[tuple[complex, complex], ...]:
 def visited(i: Node, rules: int) -> None:
     """Tell open reports that the adjoint or tangent of `i` was computed, by that many rules."""
     for report in watchers():
-        report.visited(i, rules)
+        report.note_visit(i, rules)

@@ -58,7 +58,7 @@ def _evaluate_graph(nodes: Sequence[Node], L: Node) -> None:
                 continue
             missing[child.serial] -= 1
             if not missing[child.serial]:
-                forward_rec(child, asked=child is L)
+                forward_rec(child, was_requested=child is L)
                 branches.append(iter(children[child.serial]))
 
 

@@ -34,7 +34,7 @@ def sweep(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[A
     """
     graph = Graph.of(L, wrt)
     for i in graph.order:
-        forward_rec(i, asked=i is L)
+        forward_rec(i, was_requested=i is L)
     wanted = {i.serial for i in wrt}
     answers: dict[int, Any] = {}
     P: dict[int, tuple[Any, int]] = {L.serial: (seed(L, cotangent), 0)}  # the sum so far, and of how many terms

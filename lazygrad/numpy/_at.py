@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
-import numpy as np
 
 from .._graph.node import Node, install
+from .._graph.types import both as np
 from ..ops._op import as_node
 from ..ops.indexing import add_at, evaluated, parsed, put, repeated
 

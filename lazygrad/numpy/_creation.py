@@ -12,6 +12,7 @@ import numpy
 
 from .._graph.guards import evaluating
 from .._graph.node import Node
+from .._graph.types import both
 from .._graph.value import read_guarded
 from ..ops import concatenate
 from ..ops._op import as_node
@@ -154,7 +155,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwa
     array(4.)
     """
     if _has_node(fill_value):
-        return numpy.broadcast_to(_joined(fill_value, dtype), shape)
+        return both.broadcast_to(_joined(fill_value, dtype), shape)
     return numpy.full(shape, fill_value, dtype, order, **kwargs)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from .._graph.node import Node
 from .._graph.shapes import broadcast
+from .._graph.types import DType
 from ._op import OPS, Op, Signature
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
@@ -119,10 +120,10 @@ def op(
 
 
 @functools.cache
-def result_dtype(function: Callable[..., Any], *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+def result_dtype(function: Callable[..., Any], *dtypes: DType) -> DType:
     """The dtype NumPy gives the result: asked of NumPy itself, once for each combination."""
     with np.errstate(all="ignore"):
-        result: np.dtype[Any] = function(*[np.ones(1, d) for d in dtypes]).dtype
+        result: DType = function(*[np.ones(1, d) for d in dtypes]).dtype
     return result
 
 

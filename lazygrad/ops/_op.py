@@ -15,11 +15,12 @@ from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import CONSTANT, copy_frozen, leaf, leaf_array
 from .._graph.node import NO_STATIC, Node, build, label
 from .._graph.shapes import broadcast
+from .._graph.types import Array, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
 
 __all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "freeze", "op_named"]
 
-Signature = tuple[tuple[int, ...], np.dtype[Any]]
+Signature = tuple[tuple[int, ...], DType]
 
 
 class OfEachOp:
@@ -258,7 +259,7 @@ def freeze(value: Any) -> Any:
     return freeze(np.array(value, subok=False))
 
 
-def _sealed(value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _sealed(value: Array) -> Array:
     """A view that nobody can write to through what it is a view of; a copy where somebody else holds that."""
     base: Any = value.base
     while isinstance(base, np.ndarray):
@@ -280,7 +281,7 @@ def op_named(name: str) -> Op:
     return OPS[name]
 
 
-def as_node(value: Any, like: np.dtype[Any] | None = None) -> Node:
+def as_node(value: Any, like: DType | None = None) -> Node:
     """The node itself, or a constant around an array or number.
 
     A plain number takes the dtype `like`, as in NumPy's promotion, and remembers that it is one: should the

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._graph.node import Node
+from .._graph.types import DType
 from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature
 from .arithmetic import NUMBERS, chosen, where
@@ -170,7 +171,7 @@ within = op(
 )
 
 
-def _needed(bound: Any, dtype: np.dtype[Any], kind: str) -> Any:
+def _needed(bound: Any, dtype: DType, kind: str) -> Any:
     """The bound, or None if no value of that dtype is beyond it (NumPy takes any integer as a bound of integers)."""
     if dtype.kind in "iu" and bound.__class__ is int:
         end = int(getattr(np.iinfo(dtype), kind))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .._graph.node import Node
+from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Op, as_node
 from ._rule import BLOCKED

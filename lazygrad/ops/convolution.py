@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._graph.node import Node
+from .._graph.types import DType
 from ._declare import linear, op, result_dtype
 from ._op import Op, Signature
 
@@ -108,7 +109,7 @@ def _filter(x: Any, y: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation
     return np.add.reduce(products, axis=0).reshape(filters, x.shape[1] // groups, *size)
 
 
-def _dtype(a: Node, b: Node) -> np.dtype[Any]:
+def _dtype(a: Node, b: Node) -> DType:
     return a.dtype if a.dtype is b.dtype and a.dtype.kind == "f" else result_dtype(np.multiply, a.dtype, b.dtype)
 
 

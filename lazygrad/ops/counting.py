@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import Node
+from .._graph.types import both as np
 from ._declare import function, linear, op
 from ._op import Op, Signature, as_node
 from ._rule import ZERO

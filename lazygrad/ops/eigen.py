@@ -17,6 +17,7 @@ import numpy as np
 
 from .._graph.guards import evaluating
 from .._graph.node import Node
+from .._graph.types import DType
 from .._graph.value import read_guarded
 from ._declare import function, op
 from ._op import Signature, as_node
@@ -136,7 +137,7 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Any:
 # -- eigenvalues of general matrices ---------------------------------------------------------------
 
 
-def _complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def _complex_dtype(dtype: DType) -> DType:
     return np.result_type(lapack_dtype(dtype), np.complex64)
 
 

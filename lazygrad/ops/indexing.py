@@ -12,6 +12,7 @@ import numpy as np
 
 from .._graph.guards import evaluating
 from .._graph.node import Node
+from .._graph.types import Array
 from .._graph.value import read_guarded
 from ._declare import linear, op
 from ._op import Op, Signature, as_node
@@ -43,7 +44,7 @@ def _filled(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
     return tuple([next(arrays) if item is SLOT else item for item in key])
 
 
-def shadow(shape: tuple[int, ...], dtype: Any = bool) -> np.ndarray[Any, Any]:
+def shadow(shape: tuple[int, ...], dtype: Any = bool) -> Array:
     """Zeros of that shape without memory of their own, to ask NumPy for shapes and errors."""
     return np.ndarray(shape, dtype, b"\0" * 8, 0, (0,) * len(shape))
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._graph.node import Node
+from .._graph.types import DType
 from ._declare import elementwise, linear, op, result_dtype
 from ._op import Signature
 from ._rule import Rule, pass_on
@@ -226,7 +227,7 @@ sum = linear(
 # -- joining ---------------------------------------------------------------------------------------
 
 
-def common_dtype(xs: Sequence[Node]) -> np.dtype[Any]:
+def common_dtype(xs: Sequence[Node]) -> DType:
     """The dtype that NumPy gives arrays joined."""
     dtypes = {x.dtype for x in xs}
     return xs[0].dtype if len(dtypes) == 1 else np.result_type(*dtypes)

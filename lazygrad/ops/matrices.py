@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._graph.node import Node
+from .._graph.types import Array, DType
 from ._op import Signature
 
 __all__ = [
@@ -38,13 +39,13 @@ __all__ = [
 
 
 @functools.cache
-def lapack_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+def lapack_dtype(*dtypes: DType) -> DType:
     """The dtype NumPy's linear algebra works in for these; a TypeError for what it does not take."""
     matrices = [np.ones((1, 1), d) for d in dtypes]
     return np.linalg.solve(matrices[0], matrices[-1]).dtype
 
 
-def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+def real_dtype(dtype: DType) -> DType:
     """The dtype of absolute values: float64 of complex128."""
     return np.finfo(dtype).dtype
 
@@ -106,13 +107,13 @@ def reciprocal(x: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=32)
-def _mask(n: int, kind: str) -> np.ndarray[Any, Any]:
+def _mask(n: int, kind: str) -> Array:
     mask = np.eye(n, dtype=bool) if kind == "diagonal" else ~np.tri(n, dtype=bool)
     mask.flags.writeable = False
     return mask
 
 
-def identities(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def identities(shape: tuple[int, ...], dtype: DType) -> Array:
     """A stack of identity matrices of that shape."""
     return np.broadcast_to(np.eye(shape[-1], dtype=dtype), shape)
 

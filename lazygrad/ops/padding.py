@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import INEXACT, Node
+from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Signature, as_node
 from .indexing import SLOT, scatter_add
@@ -33,7 +32,7 @@ STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.m
 
 
 def _padded(x: Any, pad_width: Pairs, mode: str, options: tuple[tuple[str, Any], ...]) -> Any:
-    return np.pad(x, pad_width, mode, **dict(options)) if pad_width else x  # type: ignore[call-overload]
+    return np.pad(x, pad_width, mode, **dict(options)) if pad_width else x
 
 
 def _padded_shape(x: Node, pad_width: Pairs, mode: str, options: Any) -> Signature:
@@ -54,7 +53,7 @@ def _sources(n: int, widths: tuple[int, int], mode: str, odd: bool) -> tuple[Any
         weights = np.concatenate([np.arange(before) / max(before, 1), np.arange(after)[::-1] / max(after, 1)])
         used = weights != 0
         return (border + before)[used], np.where(border < 0, 0, n - 1)[used], weights[used]
-    read = np.pad(np.arange(n), widths, mode)[border + before]  # type: ignore[call-overload]
+    read = np.pad(np.arange(n), widths, mode)[border + before]
     if not odd or n == 1:
         return border + before, read, np.ones(len(border), int)
     # Point reflections at both ends: x(t + period) = x(t) + 2 (last - first), and 2 last - x beyond the last.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from .._graph.types import DType
+from .._graph.types import both as np
 from ._declare import function
 from ._op import as_node
 
 __all__ = ["geomspace", "linspace", "logspace"]
 
 
-def _ends(start: Any, stop: Any, least: Any = 1.0) -> tuple[Any, Any, np.dtype[Any]]:
+def _ends(start: Any, stop: Any, least: Any = 1.0) -> tuple[Any, Any, DType]:
     """Both ends and the floating dtype of what lies between; plain numbers have none of their own."""
     dtype = np.result_type(*[getattr(end, "dtype", end) for end in (start, stop)], least)
     start, stop = np.broadcast_arrays(_cast(start, dtype), _cast(stop, dtype))
@@ -24,7 +24,7 @@ def _cast(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype else x.astype(dtype)
 
 
-def _places(num: int, ndim: int, dtype: np.dtype[Any]) -> Any:
+def _places(num: int, ndim: int, dtype: DType) -> Any:
     """0, 1, 2 ... along a first axis, before as many others."""
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._graph.node import Node, build
+from .._graph.types import both as np
 from ._declare import function, linear, op, result_dtype
 from ._op import Op, Signature, as_node
 from .arithmetic import guarded_multiply

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._graph.node import Node
+from .._graph.types import DType
+from .._graph.types import both as np
 from ._declare import elementwise, function, op
 from ._op import Signature, as_node
 from ._rule import ZERO
@@ -144,7 +145,7 @@ def _positions(counts: Any, q: Any, method: str) -> Any:
     found = np.zeros((*q.shape, *counts.shape))
     for n in np.unique(counts):
         if n:
-            among = np.quantile(np.arange(n, dtype=float), q, method=method)  # type: ignore[call-overload]
+            among = np.quantile(np.arange(n, dtype=float), q, method=method)
             found = np.where(counts == n, np.reshape(among, q.shape + (1,) * counts.ndim), found)
     return found.reshape((q.size, *counts.shape))
 
@@ -205,9 +206,9 @@ median = op(
 
 
 @functools.cache
-def _quantile_dtype(dtype: np.dtype[Any], level: np.dtype[Any] | None, method: str) -> np.dtype[Any]:
+def _quantile_dtype(dtype: DType, level: DType | None, method: str) -> DType:
     levels: Any = 0.5 if level is None else np.full(1, 0.5, level)
-    return np.asarray(np.quantile(np.ones(2, dtype), levels, method=method)).dtype  # type: ignore[call-overload]
+    return np.asarray(np.quantile(np.ones(2, dtype), levels, method=method)).dtype
 
 
 def _quantile_shape(x: Node, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Signature:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .._derivatives.edges import Edge, edges_between
 from .._graph.node import Node, label, lock
+from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator, differentiator
 from ..ops._rule import input_name
@@ -57,7 +58,7 @@ class Path:
 
     nodes: tuple[Node, ...]
     argnums: tuple[int, ...]
-    contribution: np.ndarray[Any, Any]
+    contribution: Array
     norm: float
     share: float
 
@@ -107,7 +108,7 @@ class TopPaths(list[Path]):
     (2, 3, True, 4.0, array(12.))
     """
 
-    gradient: np.ndarray[Any, Any]
+    gradient: Array
     number: int
     exact: bool
     bound: float

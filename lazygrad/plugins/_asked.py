@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._graph.types import Array
 from ..backend import Prepared, prepare
 
 __all__ = ["Asked", "arrays"]
@@ -24,7 +25,7 @@ class Asked:
         self.prepared: OrderedDict[Hashable, Prepared] = OrderedDict()
         self._lock = threading.RLock()
 
-    def at(self, point: Sequence[np.ndarray[Any, Any]]) -> Prepared:
+    def at(self, point: Sequence[Array]) -> Prepared:
         """What answers there; derivatives are by all arguments."""
         key = tuple([(x.shape, x.dtype) for x in point])
         with self._lock:
@@ -37,7 +38,7 @@ class Asked:
             return found
 
 
-def arrays(given: Sequence[Any]) -> tuple[np.ndarray[Any, Any], ...]:
+def arrays(given: Sequence[Any]) -> tuple[Array, ...]:
     """Arrays; of floats where integers were given, as a host that says 1 means a number."""
     made = [np.asarray(x) for x in given]
     return tuple([x.astype(float) if x.dtype.kind in "biu" else x for x in made])

@@ -21,6 +21,7 @@ from jax.interpreters import ad, batching, mlir, partial_eval
 from .._errors import ShapeError
 from .._functions.call import title
 from .._graph.node import INEXACT
+from .._graph.types import Array
 from ._points import Point, Points, Steps, then
 
 __all__ = ["Mode", "Structure", "VmapMethod", "listening"]
@@ -97,7 +98,7 @@ class Structure:
             found.update(zip(ins, self.asking(then(steps, "vjp", outs, ins))(*arrays, *w), strict=True))
         return [found.get(k) for k in range(len(arrays))]
 
-    def evaluate(self, steps: Steps, arrays: Arrays) -> list[np.ndarray[Any, Any]]:
+    def evaluate(self, steps: Steps, arrays: Arrays) -> list[Array]:
         """Ask the graph; in front of their shape arrays may have the axes of batches, the same for all."""
         inputs, outputs = self.specs(steps)
         given = [np.asarray(a, spec.dtype) for a, spec in zip(arrays, inputs, strict=True)]

@@ -22,6 +22,7 @@ from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, lock
 from .._graph.trees import flatten
+from .._graph.types import Array
 from .._graph.value import forward_rec, zeros
 from .._query.differentiator import Differentiator
 
@@ -169,7 +170,7 @@ class Points:
         steps: Steps = (),
         seeds: Sequence[Any] = (),
         check: Callable[[Point], None] | None = None,
-    ) -> tuple[list[np.ndarray[Any, Any]], Any]:
+    ) -> tuple[list[Array], Any]:
         """Evaluate a derivative.
 
         Parameters

@@ -23,6 +23,7 @@ from .._functions.call import title
 from .._functions.trace import names_of
 from .._graph.node import INEXACT
 from .._graph.trees import aligned, as_key, flatten, leaves, structure
+from .._graph.types import Array
 from ._points import Point, Points, Steps, then
 
 __all__ = ["Arguments", "LazyOp", "Prototype"]
@@ -90,7 +91,7 @@ class Prototype:
                 )
             raise
 
-    def _stand_in(self, name: str, x: Variable, example: Any, known: bool) -> np.ndarray[Any, Any]:
+    def _stand_in(self, name: str, x: Variable, example: Any, known: bool) -> Array:
         """An array for an input that has no value yet."""
         shape = x.type.shape
         if example is None and not known:
@@ -162,7 +163,7 @@ class LazyOp(Op):  # type: ignore[misc]
             self._check(array, y.type)
             cell[0] = array
 
-    def _check(self, array: np.ndarray[Any, Any], kind: Any) -> None:
+    def _check(self, array: Array, kind: Any) -> None:
         """PyTensor relies on what it was told."""
         as_told = array.dtype == kind.numpy_dtype and array.ndim == kind.ndim
         if not as_told or any(n not in (None, m) for n, m in zip(kind.shape, array.shape, strict=True)):

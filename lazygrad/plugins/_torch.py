@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
-import numpy as np
 import torch
 
 from .._functions.call import title
 from .._graph.node import Node
 from .._graph.trees import Tree, flatten
+from .._graph.types import Array, DType
+from .._graph.types import both as np
 from ._points import Points, Steps, then
 
 __all__ = ["Ask", "Question", "conjugate", "looped", "pulled"]
@@ -23,7 +24,7 @@ __all__ = ["Ask", "Question", "conjugate", "looped", "pulled"]
 
 def conjugate(node: Node) -> Node:
     """Between our complex gradients and torch's, which point the way of steepest ascent."""
-    return np.conj(node) if node.dtype.kind == "c" else node  # type: ignore[return-value]
+    return np.conj(node) if node.dtype.kind == "c" else node
 
 
 @attrs.define(eq=False)
@@ -84,7 +85,7 @@ class Question:
         return self.tree.like(leaves)
 
 
-def _numpy_dtype(t: torch.Tensor, name: str) -> np.dtype[Any]:
+def _numpy_dtype(t: torch.Tensor, name: str) -> DType:
     try:
         dtype = np.dtype(str(t.dtype).removeprefix("torch."))
     except TypeError:
@@ -96,7 +97,7 @@ def _numpy_dtype(t: torch.Tensor, name: str) -> np.dtype[Any]:
     return dtype
 
 
-def _array(t: torch.Tensor, name: str) -> np.ndarray[Any, Any]:
+def _array(t: torch.Tensor, name: str) -> Array:
     """What a tensor holds; the leaves of the graph copy it."""
     dtype = _numpy_dtype(t, name)
     if torch._C._functorch.is_legacy_batchedtensor(t):

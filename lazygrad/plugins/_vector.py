@@ -15,6 +15,7 @@ from .._graph.invalidate import update
 from .._graph.leaf import leaf_array
 from .._graph.node import Node
 from .._graph.trees import aligned, leaves, map_tree, places
+from .._graph.types import DType
 from ..backend import Prepared
 from ..backend._signature import Place
 
@@ -29,7 +30,7 @@ class _Slice:
 
     place: str
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: DType
     start: int
     stop: int
 
@@ -65,7 +66,7 @@ class _Slice:
         return rows
 
 
-def _following(slices: Iterable[tuple[str, tuple[int, ...], np.dtype[Any]]]) -> list[_Slice]:
+def _following(slices: Iterable[tuple[str, tuple[int, ...], DType]]) -> list[_Slice]:
     """Leaves one after the other: place, shape and dtype of each."""
     made: list[_Slice] = []
     stop = 0

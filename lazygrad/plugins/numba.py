@@ -25,6 +25,7 @@ import attrs
 import numpy as np
 from numba.extending import get_cython_function_address
 
+from .._graph.types import DType
 from .._schedule.forms.buffers import LARGE
 from .._schedule.forms.straight import buffer_pool, straight
 from .._schedule.guards import Branched, NotANumber, checks, differs
@@ -55,7 +56,7 @@ class Numbers:
     outputs: Any
     booleans: list[int]  # which of the outputs are
     checked: Any
-    guards: list[tuple[int, np.dtype[Any], Callable[[Any], bool]]]
+    guards: list[tuple[int, DType, Callable[[Any], bool]]]
 
     @property
     def steps(self) -> int:
@@ -157,7 +158,7 @@ LARGE_ARRAY = 1 << 14  # elements: here NumPy's functions of float32 are faster,
 
 
 @functools.cache
-def blas(dtype: np.dtype[Any]) -> int:
+def blas(dtype: DType) -> int:
     """The address of BLAS' function for products of matrices; 0 without SciPy, which has it."""
     if find_spec("scipy") is None:
         return 0
@@ -261,7 +262,7 @@ def _plain(value: Any) -> Any:
     return array if array.flags.num & PLAIN == PLAIN else array.copy()
 
 
-def _made(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
+def _made(shape: Shape, dtype: DType) -> Callable[[], Any]:
     """Where arrays for a result come from."""
     return partial(np.empty, shape, dtype) if math.prod(shape) * dtype.itemsize < LARGE else buffer_pool(shape, dtype)
 

@@ -135,8 +135,8 @@ class Layer(torch.nn.Module):  # type: ignore[misc]
         self.names = tuple(parameters)
         for name, value in parameters.items():
             if not isinstance(value, torch.nn.Parameter):
-                value = value.value if isinstance(value, Node) else value
-                value = torch.nn.Parameter(value.detach().clone() if torch.is_tensor(value) else torch.tensor(value))
+                held: Any = value.value if isinstance(value, Node) else value
+                value = torch.nn.Parameter(held.detach().clone() if torch.is_tensor(held) else torch.tensor(held))
             self.register_parameter(name, value)
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from .._graph.node import Node
+from .._graph.types import DType
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ._calls import on_nodes
@@ -16,7 +17,7 @@ from ._calls import on_nodes
 __all__ = ["cho_factor", "cho_solve", "cholesky", "solve", "solve_banded", "solve_sylvester", "solve_triangular"]
 
 
-def inexact(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+def inexact(*dtypes: DType) -> DType:
     """The dtype that matrix functions compute in: integers become float64."""
     dtype = np.result_type(*dtypes)
     return dtype if dtype.kind in "fc" else np.dtype(float)

@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
-import numpy as np
 import scipy.integrate
 
 from .._functions.forward import jvp
 from .._functions.reverse import vjp
 from .._graph.node import INEXACT, Node
+from .._graph.types import both as np
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
 from ._calls import holds_node, on_nodes

@@ -14,13 +14,14 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..._graph.types import Array, DType
 from ..guards import NotANumber, checks
 from ..kernels import Kernel
 from ..program import Program
 
 __all__ = ["Levels", "levelled"]
 
-Kind = tuple[tuple[int, ...], np.dtype[Any]]  # what rows share an array
+Kind = tuple[tuple[int, ...], DType]  # what rows share an array
 LONG = 16  # terms, from which on a sum is one step
 WORTH = 8  # rows to a batch, below which gathering them costs more than it saves
 BATCH_COST, ROW_COST = 4e-6, 1.5e-8  # seconds, roughly: what a batch costs, and each number in it
@@ -109,7 +110,7 @@ def _numbers(leaves: Sequence[tuple[Kind, int]], arrays: dict[Kind, Any]) -> tup
     return numbers, {k for which in by_kind.values() for k in which}
 
 
-def _places(rows: np.ndarray[Any, Any]) -> Any:
+def _places(rows: Array) -> Any:
     """Rows as a slice, if they lie side by side."""
     n = len(rows)
     if rows[-1] - rows[0] == n - 1 and (np.diff(rows) == 1).all():

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..._derivatives.adjoint_node import AdjointNode
 from ..._graph.node import Node, label
+from ..._graph.types import DType
 from ..kernels import Kernel
 from ..program import Program, Shape
 
@@ -35,9 +36,9 @@ class Memory:
     numbers: dict[Any, str] = attrs.field(factory=dict)  # numbers that lie ready, and their names
     constants: list[str] = attrs.field(factory=list)  # what these are
     space: dict[str, Any] = attrs.field(factory=dict)
-    buffers: list[tuple[str, Shape, np.dtype[Any]]] = attrs.field(factory=list)
+    buffers: list[tuple[str, Shape, DType]] = attrs.field(factory=list)
     views: list[tuple[str, str, Callable[[Any], Any]]] = attrs.field(factory=list)
-    outputs: list[tuple[str, Shape, np.dtype[Any]]] = attrs.field(factory=list)
+    outputs: list[tuple[str, Shape, DType]] = attrs.field(factory=list)
     holds: dict[int, tuple[int, ...]] = attrs.field(factory=dict)  # row -> rows whose memory it may show
     last: dict[int, int] = attrs.field(factory=dict)  # row -> the last row that reads its memory
     free: dict[tuple[Shape, Any], list[str]] = attrs.field(factory=dict)
@@ -130,7 +131,7 @@ class Memory:
         self.samples[name] = found
         return True
 
-    def place(self, row: int, kernel: Kernel, shape: Shape, dtype: np.dtype[Any], wanted: bool) -> str:
+    def place(self, row: int, kernel: Kernel, shape: Shape, dtype: DType, wanted: bool) -> str:
         """The array a row is written to."""
         if wanted:
             name = f"o{len(self.outputs)}"
@@ -164,7 +165,7 @@ class Memory:
         self.owner[row] = name
         return name
 
-    def retyped(self, a: int, row: int, shape: Shape, dtype: np.dtype[Any]) -> bool:
+    def retyped(self, a: int, row: int, shape: Shape, dtype: DType) -> bool:
         """Whether an argument is the same bytes, as this dtype, of an array that nobody reads after this row."""
         kernel, (root, *others) = self.program.kernels[a], self.holds[a]
         if kernel is None or kernel.name != "view as" or others or self.last[root] != row or root not in self.owner:
@@ -214,5 +215,5 @@ def told(node: Node) -> str:
     return " ".join((f"adjoint of {label(node.of)}" if isinstance(node, AdjointNode) else label(node)).split())
 
 
-def _scalar(value: Any, dtype: np.dtype[Any]) -> Any:
+def _scalar(value: Any, dtype: DType) -> Any:
     return dtype.type(value)

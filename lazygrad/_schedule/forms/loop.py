@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..._graph.types import DType
 from ..guards import NotANumber, checks
 from ..kernels import Kernel
 from ..program import Program, Shape
@@ -28,7 +29,7 @@ class Steps:
     """Statements by name, and the arrays that the names mean."""
 
     statements: list[Statement]
-    buffers: list[tuple[str, Shape, np.dtype[Any]]]
+    buffers: list[tuple[str, Shape, DType]]
     views: list[tuple[str, str, Callable[[Any], Any]]]
     space: dict[str, Any]
     params: list[str]

@@ -19,6 +19,7 @@ import attrs
 import numpy as np
 
 from ..._graph.node import Node
+from ..._graph.types import DType
 from ..guards import checks
 from ..program import Program, Shape
 from .blocks import blocked
@@ -70,9 +71,9 @@ class Straight:
     steps: int
     code: CodeType
     constants: dict[str, Any]
-    buffers: list[tuple[str, Shape, np.dtype[Any]]]
+    buffers: list[tuple[str, Shape, DType]]
     views: list[tuple[str, str, Callable[[Any], Any]]]  # name, of what, how
-    outputs: list[tuple[str, Shape, np.dtype[Any]]]  # whose memory is new for each call
+    outputs: list[tuple[str, Shape, DType]]  # whose memory is new for each call
 
     @property
     def nbytes(self) -> int:
@@ -102,7 +103,7 @@ def _alone() -> int:
 ALONE = _alone()
 
 
-def buffer_pool(shape: Shape, dtype: np.dtype[Any]) -> Callable[[], Any]:
+def buffer_pool(shape: Shape, dtype: DType) -> Callable[[], Any]:
     """Where arrays for a result come from: large ones again from those that nobody holds any more."""
     kept: list[Any] = []
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..._graph.node import Node
 from ..._graph.trees import Tree, aligned, flatten
+from ..._graph.types import DType
 
 __all__ = ["HOLE", "Packing", "alone", "hole", "mapped", "nodes_in", "part"]
 
@@ -56,7 +57,7 @@ class Packing:
 
     tree: Tree
     shapes: list[tuple[int, ...]]
-    dtypes: list[np.dtype[Any]]
+    dtypes: list[DType]
     single: bool
 
     @classmethod

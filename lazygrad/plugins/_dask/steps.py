@@ -17,6 +17,7 @@ from ..._derivatives.adjoint_node import AdjointNode, summed, unmirrored
 from ..._derivatives.target_memo import MirrorOp
 from ..._graph.leaf import CONSTANT
 from ..._graph.node import Node
+from ..._graph.types import DType
 from ..._graph.value import pending
 from ...ops._op import OPS, freeze
 from ...ops._rule import Rule, pass_on
@@ -30,7 +31,7 @@ class _Like:
     """What rules and ops ask of a node and of its inputs, besides values."""
 
     shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    dtype: DType
     static: Mapping[str, Any] = attrs.field(factory=dict)
     inputs: tuple[_Like, ...] = ()
 

@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..._graph.types import DType
 from ..._schedule.kernels import Kernel
 from ..._schedule.program import Program, Shape
 from ...ops import indexing, nn
@@ -52,7 +53,7 @@ class Layout:
     """
 
     program: Program
-    dtype: np.dtype[Any]
+    dtype: DType
     leaves: list[int]  # rows
     slots: dict[int, int] = attrs.field(factory=dict)  # row -> slot, if it has one
     kinds: list[int] = attrs.field(factory=list)

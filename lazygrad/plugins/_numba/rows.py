@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..._graph.types import DType
 from ..._schedule.kernels import Kernel
 from ..._schedule.program import Program
 from ...ops import arithmetic, bounds, linear, transcendental
@@ -64,7 +65,7 @@ class Instructions:
     program: Program
     given: int
     places: dict[int, int]
-    dtype: np.dtype[Any]
+    dtype: DType
     literals: list[float] = attrs.field(factory=list)
     ops: list[int] = attrs.field(factory=list)
     args: list[tuple[int, ...]] = attrs.field(factory=list)
@@ -193,9 +194,7 @@ class Instructions:
         raise NotForNumba
 
 
-def instructions(
-    program: Program, rows: Sequence[int], given: Mapping[int, int], dtype: np.dtype[Any]
-) -> Instructions | None:
+def instructions(program: Program, rows: Sequence[int], given: Mapping[int, int], dtype: DType) -> Instructions | None:
     """What computes these rows from those that are given (row -> place); None if one is not for numba.
 
     Time is linear in the rows.

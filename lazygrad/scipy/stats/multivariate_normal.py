@@ -18,6 +18,7 @@ import numpy as np
 import scipy.stats
 
 from ..._graph.node import Node
+from ..._graph.types import DType
 from ...ops._declare import op
 from ...ops._op import Op, Signature
 from .._calls import on_nodes
@@ -27,7 +28,7 @@ from ._families import array, rest_of
 __all__ = ["entropy", "logpdf", "pdf"]
 
 
-def _cutoff(dtype: np.dtype[Any]) -> float:
+def _cutoff(dtype: DType) -> float:
     """Smaller eigenvalues count as 0, in parts of the largest, as SciPy has it."""
     return float({"f": 1e3, "d": 1e6}[inexact(dtype).char] * np.finfo(inexact(dtype)).eps)
 

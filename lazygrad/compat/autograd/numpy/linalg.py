@@ -8,9 +8,8 @@ as finite differences do.
 
 from typing import Any
 
-import numpy as _numpy
-
 from ...._graph.node import Node as _Node
+from ...._graph.types import both as _numpy
 from ....numpy import linalg as _linalg
 from ....numpy.linalg import *  # noqa: F403
 from ._lists import wrapped as _wrapped

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .node import INEXACT, Node
-from .types import Array, DType
+from .types import Array, ArrayLike, DType, Statics
 
-__all__ = ["changes", "constant", "leaf_reformed", "number_becomes_leaf", "parameter"]
+__all__ = ["count_reforms", "constant", "note_reform", "turn_number_into_leaf", "parameter"]
 
 PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
 CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
@@ -23,23 +23,23 @@ class _Changes:
     count = 0
 
 
-def changes() -> int:
+def count_reforms() -> int:
     """That count."""
     return _Changes.count
 
 
-def leaf_reformed() -> None:
+def note_reform() -> None:
     """A leaf takes another shape or dtype."""
     _Changes.count += 1
 
 
-def number_becomes_leaf(number: Node) -> None:
+def turn_number_into_leaf(number: Node) -> None:
     """A number in an expression gets a value of its own: it is a leaf of the user's now."""
     number.static = CONSTANT
     _Changes.count += 1
 
 
-def leaf_array(value: Any, kind: str, like: DType | None = None) -> Array:
+def as_leaf_array(value: object, kind: str, like: DType | None = None) -> Array:
     """`value` as an array that a leaf of that kind can hold; not yet a copy.
 
     Python numbers and lists have no dtype of their own, so they take `like` where that loses
@@ -67,7 +67,7 @@ def leaf_array(value: Any, kind: str, like: DType | None = None) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def copy_frozen(array: Array) -> Any:
+def copy_frozen(array: Array) -> Array:
     """A private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
     if array.ndim == 0:
         return array[()]
@@ -76,14 +76,14 @@ def copy_frozen(array: Array) -> Any:
     return array
 
 
-def leaf(value: Any, static: Mapping[str, Any], name: str | None = None) -> Node:
+def make_leaf(value: Array, static: Statics, name: str | None = None) -> Node:
     """A leaf around what `copy_frozen` made."""
     if name is not None and not isinstance(name, str):
         raise TypeError(f"the name of a leaf must be a string, not {name!r}")
     return Node(None, (), static, value.shape, value.dtype, name, value=value)
 
 
-def parameter(value: Any, name: str | None = None) -> Node:
+def parameter(value: ArrayLike, name: str | None = None) -> Node:
     """Make a leaf that gradients are asked for; it holds a floating point array, real or complex.
 
     Parameters
@@ -121,10 +121,10 @@ def parameter(value: Any, name: str | None = None) -> Node:
     TypeError: a parameter must be floating point to have a gradient, not int64: cast it with \
 `.astype(float)`, or use `constant` if no gradient is asked
     """
-    return leaf(copy_frozen(leaf_array(value, "parameter")), PARAMETER, name)
+    return make_leaf(copy_frozen(as_leaf_array(value, "parameter")), PARAMETER, name)
 
 
-def constant(value: Any, name: str | None = None) -> Node:
+def constant(value: ArrayLike, name: str | None = None) -> Node:
     """Make a leaf for data: inputs, labels, indices.
 
     Parameters
@@ -153,4 +153,4 @@ def constant(value: Any, name: str | None = None) -> Node:
     >>> constant([2, 0, 1], name="labels")
     <constant 'labels' #..., shape (3,), int64>
     """
-    return leaf(copy_frozen(leaf_array(value, "constant")), CONSTANT, name)
+    return make_leaf(copy_frozen(as_leaf_array(value, "constant")), CONSTANT, name)

@@ -8,9 +8,9 @@ from types import EllipsisType
 from typing import Any, Generic, Literal, NoReturn, Self, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
-from .types import Array, Axis
+from .types import Array, ArrayLike, Axis
 
 _N = TypeVar("_N", bound=NodeMethods)
 _Operand: TypeAlias = NodeMethods | ArrayLike

@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
-from .._derivatives.defined import defined_leaves, first_blocked, naming
+from .._derivatives.defined import find_defined_leaves, find_first_blocked, list_names
 from .._derivatives.target_memo import TargetMemo, target_memo
 from .._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
 from .._graph.log import logger
-from .._graph.node import INEXACT, Node, label, lock
+from .._graph.node import INEXACT, Node, Operand, label, lock
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
-from .._graph.types import Array
+from .._graph.types import Array, ArrayLike, Record, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
 from .._report.source_lines import user_frame
 from .._report.table import Table, row
 from .._schedule.plans import Plans
 from ..ops._rule import input_name
-from .announce import announce, question
-from .checks import as_cotangent, check_node, check_target, check_wrt, each, resolved
-from .engine import LAZY, answers
+from .announce import announce, as_question
+from .checks import as_cotangent, check_node, check_target, check_wrt, map_nodes, resolve_names
+from .engine import LAZY, answer_with
 
 __all__ = ["CacheInfo", "Contribution", "Differentiator", "Unconnected", "differentiator"]
 
 Unconnected = Literal["zero", "none", "raise"]
+
+# What a question is put in, and its answer comes back in: nodes or names, dict keys, and records of nodes.
+W = TypeVar("W", bound=Node | str)
+K = TypeVar("K")
+R = TypeVar("R", bound=Record)
 
 
 class CacheInfo(NamedTuple):
@@ -96,7 +101,7 @@ class Differentiator:
     CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
     """
 
-    def __init__(self, L: Node, *, cotangent: Any = None) -> None:
+    def __init__(self, L: Node, *, cotangent: Operand | ArrayLike | None = None) -> None:
         check_target(L)
         with lock:
             seed = None if cotangent is None else as_cotangent(L, cotangent)
@@ -115,14 +120,54 @@ class Differentiator:
             return _with_cotangent, (self.target, self._memo.seed)
         return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
 
-    @question
-    def gradient(self, wrt: Any, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> Any:
+    @overload
+    def gradient(self, wrt: Node | str, *, unconnected: Literal["zero", "raise"] = ..., engine: str = ...) -> Array: ...
+
+    @overload
+    def gradient(
+        self, wrt: list[W], *, unconnected: Literal["zero", "raise"] = ..., engine: str = ...
+    ) -> list[Array]: ...
+
+    @overload
+    def gradient(self, wrt: R, *, unconnected: Literal["zero", "raise"] = ..., engine: str = ...) -> R: ...
+
+    @overload
+    def gradient(
+        self, wrt: tuple[W, ...], *, unconnected: Literal["zero", "raise"] = ..., engine: str = ...
+    ) -> tuple[Array, ...]: ...
+
+    @overload
+    def gradient(
+        self, wrt: Mapping[K, W], *, unconnected: Literal["zero", "raise"] = ..., engine: str = ...
+    ) -> dict[K, Array]: ...
+
+    @overload
+    def gradient(self, wrt: Node | str, *, unconnected: Unconnected, engine: str = ...) -> Array | None: ...
+
+    @overload
+    def gradient(self, wrt: list[W], *, unconnected: Unconnected, engine: str = ...) -> list[Array | None]: ...
+
+    @overload
+    def gradient(
+        self, wrt: tuple[W, ...], *, unconnected: Unconnected, engine: str = ...
+    ) -> tuple[Array | None, ...]: ...
+
+    @overload
+    def gradient(self, wrt: Mapping[K, W], *, unconnected: Unconnected, engine: str = ...) -> dict[K, Array | None]: ...
+
+    @overload  # nested containers
+    def gradient(
+        self, wrt: Sequence[object] | Mapping[K, object], *, unconnected: Unconnected = ..., engine: str = ...
+    ) -> Any: ...
+
+    @as_question
+    def gradient(self, wrt: Structure, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> Any:
         """dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
         with lock:
             self._check()
             if unconnected not in ("zero", "none", "raise"):
                 raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
-            nodes = resolved(wrt, self.target)
+            nodes = resolve_names(wrt, self.target)
             lazy = engine == LAZY
             announce(self, nodes, lazy)
             connected = self._connected if lazy else self._answers(engine, nodes)
@@ -139,13 +184,13 @@ class Differentiator:
                 return readonly_view(read_guarded(adjoint) if lazy else adjoint)
 
             if unconnected == "raise":  # before anything is computed, if the engine is lazy
-                each(nodes, lambda i: None if connected(i) is not None else missing.append(i))
+                map_nodes(nodes, lambda i: None if connected(i) is not None else missing.append(i))
                 if missing:
                     names = ", ".join(label(i) for i in missing)
                     raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
             if lazy and not watchers():
                 self._planned(nodes)
-            gradients = each(nodes, one)
+            gradients = map_nodes(nodes, one)
             if missing and not found and unconnected == "zero":
                 names = ", ".join(label(i) for i in missing)
                 message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
@@ -303,8 +348,8 @@ class Differentiator:
     def _answers(self, engine: str, nodes: Any) -> Callable[[Node], Any]:
         """What another engine finds for all of a structure's nodes at once, as a look-up; None for no path."""
         wanted: dict[int, Node] = {}
-        each(nodes, lambda i: wanted.update({check_wrt(i).serial: i}))
-        table = answers(engine, self.target, wanted, self._memo.seed if self._memo.seeded else None)
+        map_nodes(nodes, lambda i: wanted.update({check_wrt(i).serial: i}))
+        table = answer_with(engine, self.target, wanted, self._memo.seed if self._memo.seeded else None)
         for serial, i in wanted.items():
             if table[serial] is None:
                 self._raise_if_blocked(i)
@@ -312,12 +357,12 @@ class Differentiator:
 
     def _raise_if_blocked(self, i: Node) -> None:
         """Tell "no path" from "every path is blocked" (Collins, Definition 6), naming the first blocked edge."""
-        if (found := first_blocked(i, self._memo.serial, self._memo.mirror)) is not None:
+        if (found := find_first_blocked(i, self._memo.serial, self._memo.mirror)) is not None:
             c, argnum, j = found
             raise NotDifferentiableError(
                 f"op {c.op.name!r} has no derivative by its input {input_name(c, argnum)!r} ({j!r}), and every path "
                 f"from there to {self.target!r} meets such an edge; derivatives are defined on all paths from: "
-                f"{naming(defined_leaves(self.target))}"
+                f"{list_names(find_defined_leaves(self.target))}"
             )
 
 

@@ -2,22 +2,216 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, overload
 
-from .._graph.node import Node
-from .._report.report import record
-from .differentiator import Differentiator, Unconnected, differentiator
+from .._graph.node import Node, Operand
+from .._graph.types import Array, ArrayLike, Function, Structure
+from .._report.report import Report, record
+from .differentiator import Differentiator, K, R, Unconnected, W, differentiator
 from .engine import LAZY
 
 __all__ = ["adjoint", "gradient"]
 
 
+@overload
 def gradient(
     L: Node,
-    wrt: Any,
+    wrt: Node | str,
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> Array: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: list[W],
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> list[Array]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: R,
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> R: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: tuple[W, ...],
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> tuple[Array, ...]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: Mapping[K, W],
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> dict[K, Array]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: Node | str,
+    *,
+    unconnected: Unconnected,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> Array | None: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: list[W],
+    *,
+    unconnected: Unconnected,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> list[Array | None]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: tuple[W, ...],
+    *,
+    unconnected: Unconnected,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> tuple[Array | None, ...]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: Mapping[K, W],
+    *,
+    unconnected: Unconnected,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> dict[K, Array | None]: ...
+
+
+@overload  # nested containers
+def gradient(
+    L: Node,
+    wrt: Sequence[object] | Mapping[K, object],
+    *,
+    unconnected: Unconnected = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[False] = ...,
+) -> Any: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: Node | str,
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[True],
+) -> tuple[Array, Report]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: list[W],
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[True],
+) -> tuple[list[Array], Report]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: R,
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[True],
+) -> tuple[R, Report]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: tuple[W, ...],
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[True],
+) -> tuple[tuple[Array, ...], Report]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: Mapping[K, W],
+    *,
+    unconnected: Literal["zero", "raise"] = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[True],
+) -> tuple[dict[K, Array], Report]: ...
+
+
+@overload
+def gradient(
+    L: Node,
+    wrt: Structure,
+    *,
+    unconnected: Unconnected = ...,
+    cotangent: Operand | ArrayLike | None = ...,
+    engine: str = ...,
+    report: Literal[True],
+) -> tuple[Any, Report]: ...
+
+
+def gradient(
+    L: Node,
+    wrt: Structure,
     *,
     unconnected: Unconnected = "zero",
-    cotangent: Any = None,
+    cotangent: Operand | ArrayLike | None = None,
     engine: str = LAZY,
     report: bool = False,
 ) -> Any:
@@ -72,10 +266,11 @@ def gradient(
     array([1.])
     """
     d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
+    ask: Function = d.gradient  # whose overloads tell apart what comes here as any structure
     if report:
         with record() as opened:
-            return d.gradient(wrt, unconnected=unconnected, engine=engine), opened
-    return d.gradient(wrt, unconnected=unconnected, engine=engine)
+            return ask(wrt, unconnected=unconnected, engine=engine), opened
+    return ask(wrt, unconnected=unconnected, engine=engine)
 
 
 def adjoint(L: Node, node: Node) -> Node:

@@ -14,10 +14,11 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 
-from .._derivatives.edges import edges_between
+from .._derivatives.edges import find_edges_between
 from .._graph.node import Node, lock
 from .._graph.types import Array
 from .._graph.value import readonly_view
+from ..ops._bracketing import Tree, best_bracketing
 from .local import Factor, factors
 from .structured import Form, Matrix, added, form_of_product, form_of_sum, identity, multiplied
 
@@ -26,8 +27,6 @@ __all__ = ["Plan", "jacobian", "jacobian_plan"]
 Order = Literal["auto", "reverse", "forward", "optimal"]
 Edge = tuple[Node, Node, list[Factor]]  # input, consumer, the local Jacobian's factors
 LONGEST = 200  # factors of a chain that is bracketed optimally: the dynamic programme is cubic
-# How to bracket a product: the index of a factor, or two parts.
-Tree = int | tuple["Tree", "Tree"]
 
 
 @attrs.frozen
@@ -52,7 +51,7 @@ class Plan:
 
 def _edges(Y: Node, X: Node) -> list[Edge]:
     """The edges between X and Y, inputs first."""
-    between = [edge for edges in edges_between(X, Y).values() for edge in edges]
+    between = [edge for edges in find_edges_between(X, Y).values() for edge in edges]
     found = [(edge.input, edge.consumer, factors(edge.consumer, edge.argnum)) for edge in between]
     return sorted(found, key=lambda edge: (edge[1].serial, edge[0].serial))
 
@@ -123,31 +122,6 @@ def _chain(edges: Sequence[Edge]) -> list[Factor] | None:
     return [factor for _, _, local in reversed(edges) for factor in local if not factor[0].unit] or edges[0][2]
 
 
-def best_bracketing(forms: Sequence[Form]) -> tuple[int, Tree]:
-    """The fewest multiplications of a product of structured matrices, and how to bracket it.
-
-    Dynamic programming over intervals, as for the matrix chain problem; as the structure of a part can depend
-    on its bracketing, an interval keeps its best cost for each form.
-    """
-    best: dict[tuple[int, int], dict[Form, tuple[int, Tree]]] = {}
-    n = len(forms)
-    for i, form in enumerate(forms):
-        best[i, i + 1] = {form: (0, i)}
-    for length in range(2, n + 1):
-        for i in range(n - length + 1):
-            k = i + length
-            here: dict[Form, tuple[int, Tree]] = {}
-            for j in range(i + 1, k):
-                for x, (cost_x, tree_x) in best[i, j].items():
-                    for y, (cost_y, tree_y) in best[j, k].items():
-                        form, cost = form_of_product(x, y)
-                        cost += cost_x + cost_y
-                        if form not in here or cost < here[form][0]:
-                            here[form] = cost, (tree_x, tree_y)
-            best[i, k] = here
-    return min(best[0, n].values(), key=lambda entry: entry[0])
-
-
 def _multiply_out(chain: Sequence[Factor], tree: Tree) -> Matrix:
     """The product by a bracketing; on an explicit stack, as it can be as deep as the chain."""
     done: list[Matrix] = []
@@ -174,7 +148,7 @@ def _planned(edges: Sequence[Edge], Y: Node, X: Node, order: str) -> Plan:
     if order == "optimal":
         chain = _chain(edges)
         if chain is not None and len(chain) <= LONGEST:
-            cost, tree = best_bracketing([form for form, _ in chain])
+            cost, tree = best_bracketing([form for form, _ in chain], form_of_product)
             if cost < counts[cheaper]:
                 return Plan("optimal", cost, counts["reverse"], counts["forward"], tree)
     chosen = order if order in counts else cheaper

@@ -1,4 +1,4 @@
-"""How an op is declared: one statement, in one place.
+"""The declaration of an op: one statement, in one place.
 
 It holds everything about an op: its value on arrays, the shape and dtype it gives, and a vjp and a jvp rule for
 each input (`_rule` says what a rule may read). The families carry the boilerplate.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -18,10 +19,10 @@ import numpy as np
 from .._graph.node import Node
 from .._graph.shapes import broadcast
 from .._graph.types import DType
-from ._op import OPS, Op, Signature
+from ._op import OPS, Op, Signature, declare_all
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
-__all__ = ["MEANINGS", "bilinear", "elementwise", "function", "linear", "op", "result_dtype"]
+__all__ = ["MEANINGS", "bilinear", "elementwise", "find_meaning", "function", "linear", "multiply_by", "op", "result_dtype"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,8 +30,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
+def find_meaning(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return the op or function that a function of NumPy's is on nodes, or None if it has no meaning there."""
+    if (found := MEANINGS.get(function)) is None:
+        declare_all()
+        found = MEANINGS.get(function)
+    return found
+
+
 def function(*numpy: Callable[..., Any]) -> Callable[[F], F]:
-    """Declare what NumPy functions are on nodes, in terms of ops: a function of the same arguments.
+    """Declare a function of nodes that stands for NumPy functions of the same arguments.
 
     For instance::
 
@@ -47,6 +56,7 @@ def function(*numpy: Callable[..., Any]) -> Callable[[F], F]:
 
 
 def _mean(numpy: tuple[Callable[..., Any], ...], meaning: Callable[..., Any]) -> None:
+    """Enter what NumPy functions mean on nodes."""
     for f in numpy:
         if f in MEANINGS:
             raise ValueError(f"np.{f.__name__} is declared twice")
@@ -121,10 +131,17 @@ def op(
 
 @functools.cache
 def result_dtype(function: Callable[..., Any], *dtypes: DType) -> DType:
-    """The dtype NumPy gives the result: asked of NumPy itself, once for each combination."""
+    """Return the dtype NumPy gives the result, asking NumPy once for each combination of dtypes."""
     with np.errstate(all="ignore"):
         result: DType = function(*[np.ones(1, d) for d in dtypes]).dtype
     return result
+
+
+def multiply_by(derivative: Callable[..., Any], inputs: Sequence[str], multiply: Callable[..., Any]) -> Rule:
+    """Return the rule that multiplies what comes in by a local derivative (the Jacobian is diagonal, Stratos H.2)."""
+    parameters = inspect.signature(derivative).parameters
+    reads = tuple([OUT if p == "out" else inputs.index(p) for p in parameters])
+    return Rule(lambda g, *values: multiply(g, derivative(*values)), reads)
 
 
 def elementwise(
@@ -153,13 +170,7 @@ def elementwise(
                 shape = broadcast(shape, n.shape)
         return shape, result_dtype(function, *[n.dtype for n in nodes])
 
-    def times(key: str, derivative: Callable[..., Any]) -> Rule:
-        parameters = list(inspect.signature(derivative).parameters)
-        unary: Callable[..., Any] = lambda g, *reads: g * derivative(*reads)  # noqa: E731
-        names = inputs.split()
-        return Rule(unary, tuple(OUT if p == "out" else names.index(p) for p in parameters))
-
-    rules = {key: times(key, d) for key, d in (partial or {}).items()}
+    rules = {key: multiply_by(d, inputs.split(), operator.mul) for key, d in (partial or {}).items()}
     made = op(
         name,
         function,

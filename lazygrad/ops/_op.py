@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import functools
+import pkgutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from sys import getrefcount
@@ -12,19 +15,19 @@ import attrs
 import numpy as np
 
 from .._errors import NotDifferentiableError, ShapeError
-from .._graph.leaf import CONSTANT, copy_frozen, leaf, leaf_array
+from .._graph.leaf import CONSTANT, as_leaf_array, copy_frozen, make_leaf
 from .._graph.node import NO_STATIC, Node, build, label
 from .._graph.shapes import broadcast
 from .._graph.types import Array, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
 
-__all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "freeze", "op_named"]
+__all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "declare_all", "freeze", "op_named"]
 
 Signature = tuple[tuple[int, ...], DType]
 
 
 class OfEachOp:
-    """An attribute that each op has for itself, and the class of ops another or none: for `help` and editors."""
+    """An attribute that each op has for itself, with another value or none on the class; for `help` and editors."""
 
     def __init__(self, of_op: Callable[[Op], Any], of_class: str | None = None) -> None:
         self.of_op, self.of_class = of_op, of_class
@@ -38,7 +41,7 @@ class OfEachOp:
 
 
 def _call_of(op: Op) -> inspect.Signature:
-    """The parameters of a call: the inputs, then the statics with their defaults."""
+    """Return the signature of a call: the inputs, then the statics with their defaults."""
     starred = op.inputs[-1][0] == "*"
     named: Any = inspect.Parameter.POSITIONAL_OR_KEYWORD
     inputs = [inspect.Parameter(name, named) for name in op.inputs[: -1 if starred else None]]
@@ -116,7 +119,7 @@ class Op:
         return tuple(inputs), static
 
     def signature(self) -> str:
-        """The call, as text."""
+        """Return the call as text."""
         return str(self.__signature__)
 
     def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
@@ -143,14 +146,14 @@ class Op:
         return build(self, (x, y), NO_STATIC, shape, dtype)
 
     def joined(self, x: Node, y: Node) -> tuple[int, ...]:
-        """The shape two operands broadcast to; an error of ours names op, inputs and shapes."""
+        """Return the shape two operands broadcast to; an error of ours names op, inputs and shapes."""
         try:
             return broadcast(x.shape, y.shape)
         except ValueError:
             return self.checked((x, y), NO_STATIC)[0]
 
     def checked(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Signature:
-        """Shape and dtype of the output; an error of ours names op, inputs and shapes."""
+        """Infer shape and dtype of the output; an error of ours names op, inputs and shapes."""
         try:
             return self.infer_from(*nodes, **static)
         except (ValueError, IndexError) as error:
@@ -162,18 +165,18 @@ class Op:
     # -- what a node asks of its op ---------------------------------------------------------------
 
     def infer(self, node: Node) -> Signature:
-        """Shape and dtype of `node` from its inputs as they are now."""
+        """Infer shape and dtype of `node` from its inputs as they are now."""
         return self.checked(node.inputs, node.static)
 
     def numbers(self, node: Node) -> list[tuple[Node, Any]]:
-        """The plain numbers among the inputs, and their values in the dtype that the other inputs give them."""
+        """Return the plain numbers among the inputs, and their values in the dtype that the other inputs give them."""
         plain = [j for j in node.inputs if j.op is None and "number" in j.static]
         others = [j.dtype for j in node.inputs if j.op is not None or "number" not in j.static]
         like = np.result_type(*others) if others else None
         return [(j, as_node(j.static["number"], like)._value) for j in plain]
 
     def run(self, node: Node) -> Any:
-        """The value of `node` from the values of its inputs: a^i = f^i(a^j, j in pa(i))."""
+        """Compute the value of `node` from the values of its inputs: a^i = f^i(a^j, j in pa(i))."""
         inputs = node.inputs
         for j in inputs:
             if j.__class__ is not Node:  # an adjoint, whose memo counts its requests
@@ -188,34 +191,34 @@ class Op:
         return freeze(value)
 
     def rule(self, argnum: int) -> Rule | None:
-        """The vjp rule of one input; the last one serves all inputs of a starred name."""
+        """Return the vjp rule of one input; the last one serves all inputs of a starred name."""
         rules = self.vjp
         return rules[argnum] if argnum < len(rules) else rules[-1]
 
     def jvp_rule(self, argnum: int) -> Rule | None:
-        """The jvp rule of one input, likewise."""
+        """Return the jvp rule of one input; the last one serves all inputs of a starred name."""
         rules = self.jvp
         return rules[argnum] if argnum < len(rules) else rules[-1]
 
     def passes_derivative(self, node: Node, argnum: int) -> bool:
-        """Whether a derivative flows from `node` to that input."""
+        """Return whether a derivative flows from `node` to one of its inputs."""
         rule = self.rule(argnum)
         return rule is not BLOCKED and rule is not ZERO
 
     def blocks(self, node: Node, argnum: int) -> bool:
-        """Whether that input is one that nothing should flow to, such as labels."""
+        """Return whether nothing should flow to one of the inputs, as for labels."""
         return self.rule(argnum) is BLOCKED
 
     def requested(self) -> None:
-        """Count a request by the caller (adjoints do)."""
+        """Count a request by the caller; only adjoints do."""
 
     def reshaped(self, node: Node) -> None:
-        """Called when a node changes shape (adjoints drop what holds shapes)."""
+        """Forget what depends on the shape of `node`, which has changed; only adjoints hold such."""
 
     def contribution(
         self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]
     ) -> tuple[Rule, int]:
-        """The edge from `node` to that input as (rule, argnum); what the rule is called on goes into `inputs`."""
+        """Return the edge from `node` to one input as (rule, argnum); what the rule is called on goes into `inputs`."""
         pairs = self.edge_rules
         rule, _ = pair = pairs[argnum] if argnum < len(pairs) else (pairs[-1][0], argnum)
         if rule is UNDEFINED or rule is None:
@@ -246,7 +249,7 @@ def count_requests(inputs: Sequence[Node]) -> None:
 
 
 def freeze(value: Any) -> Any:
-    """The value as the memo keeps it: a read-only array, or for 0-d a NumPy scalar."""
+    """Return the value as the memo keeps it: a read-only array, or for 0-d a NumPy scalar."""
     if value.__class__ is np.ndarray:
         if not value.shape:
             return value[()]
@@ -260,7 +263,7 @@ def freeze(value: Any) -> Any:
 
 
 def _sealed(value: Array) -> Array:
-    """A view that nobody can write to through what it is a view of; a copy where somebody else holds that."""
+    """Make a view read-only with the array it is a view of, or copy it where somebody else holds that array."""
     base: Any = value.base
     while isinstance(base, np.ndarray):
         if base.flags.writeable:
@@ -275,14 +278,23 @@ OPS: dict[str, Op] = {}  # name -> op, filled by the declarations at import and 
 
 
 def op_named(name: str) -> Op:
-    """The op declared under that name; SciPy's are declared when their module is imported."""
+    """Return the op declared under a name, importing SciPy's ops when one of them is meant."""
     if name.startswith("scipy.") and name not in OPS:
         import_module(f"lazygrad.{name.rpartition('.')[0]}")
+    if name not in OPS:
+        declare_all()
     return OPS[name]
 
 
+@functools.cache
+def declare_all() -> None:
+    """Import every module of the room, so that the ops that are seldom used are declared, too."""
+    for found in pkgutil.iter_modules(sys.modules[__package__].__path__):
+        import_module(f"{__package__}.{found.name}")
+
+
 def as_node(value: Any, like: DType | None = None) -> Node:
-    """The node itself, or a constant around an array or number.
+    """Return the node itself, or a constant around an array or number.
 
     A plain number takes the dtype `like`, as in NumPy's promotion, and remembers that it is one: should the
     other operand change its dtype, so will the constant.
@@ -293,11 +305,11 @@ def as_node(value: Any, like: DType | None = None) -> Node:
         if like.kind != "f" or value.__class__ is complex:
             like = np.result_type(like, value)
         return Node(None, (), {"leaf": "constant", "number": value}, (), like, value=like.type(value))
-    return leaf(copy_frozen(leaf_array(value, "constant")), CONSTANT)
+    return make_leaf(copy_frozen(as_leaf_array(value, "constant")), CONSTANT)
 
 
 def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
-    """Nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
+    """Return nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
     dtypes = [v.dtype for v in values if not isinstance(v, (int, float, complex, list, tuple)) and hasattr(v, "dtype")]
     like = dtypes[0] if dtypes else None
     for dtype in dtypes:

@@ -1,4 +1,4 @@
-"""Rules, and how the names of their parameters declare what they read.
+"""The rules, and how the names of their parameters declare what they read.
 
 A *vjp rule* maps the adjoint of the output to one input's contribution (J^T g, Stratos I.2); a *jvp rule*
 maps one input's tangent to the output's. A rule is a small pure function whose first parameter is
@@ -55,16 +55,16 @@ class Rule:
         return self.label or f"the rule {self.function.__name__}"
 
     def width(self, node: Node) -> int:
-        """How many values it takes on that node, the adjoint included."""
+        """Return how many values the rule takes on a node, the adjoint included."""
         return 1 + len(self.reads) + (0 if self.rest is None else len(node.inputs) - self.rest)
 
     def meta(self, node: Node, argnum: int) -> dict[str, Any]:
-        """The keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
+        """Return the keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
         return {name: look_up(node, argnum) for name, look_up in self.metas}
 
 
 def pass_on(g: Any) -> Any:
-    """The rule of an identity: what comes in goes on."""
+    """Return the adjoint as it is: the rule of an identity."""
     return g
 
 
@@ -75,7 +75,7 @@ UNDEFINED = Rule(lambda g: None)  # nobody gave a rule: an error as soon as the 
 
 
 def input_name(c: Node, argnum: int) -> str:
-    """What the op of `c` calls that input."""
+    """Return the name that the op of `c` has for one of its inputs."""
     names: tuple[str, ...] = c.op.inputs
     return names[min(argnum, len(names) - 1)].lstrip("*")
 
@@ -118,6 +118,7 @@ def read_rule(name: str, function: Callable[..., Any], inputs: Sequence[str], st
 
 
 def meta_look_up(name: str, inputs: Sequence[str], statics: Mapping[str, Any]) -> Callable[[Node, int], Any] | None:
+    """Return the look-up of a shape, dtype or static that a parameter of a rule names; None for other names."""
     if name in statics:
         return lambda node, argnum: node.static[name]
     if name == "shapes":

@@ -55,7 +55,7 @@ multiply = elementwise(
     vjp={"x": _times, "y": lambda g, x: _times(g, x)},
     jvp={"x": lambda t, y: t * y, "y": lambda t, x: t * x},
     numpy=(np.multiply,),
-    doc="x * y (Stratos H: cmult; J = diag of the other factor).\n\n"
+    doc="Return x * y (Stratos H: cmult; J = diag of the other factor).\n\n"
     ">>> multiply(np.array([1.0, 2.0]), 3.0)\narray([3., 6.])",
 )
 
@@ -65,13 +65,13 @@ multiply = elementwise(
 
 
 def _masked(function: Any, x: Any, y: Any, mask: Any) -> Any:
-    """function(x, y) where the mask holds, else 0; the rest is not computed, so it does not warn either."""
+    """Evaluate function(x, y) where the mask holds, and give 0 elsewhere, where nothing is computed or warned of."""
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))
     return function(x, y, out=np.zeros(shape, np.result_type(x, y)), where=mask)
 
 
 def _full(x: Any) -> bool:
-    """Whether no element is 0; counting is the quickest way to see, of many what is not equal to 0."""
+    """Return whether no element is 0; counting is the quickest way to see, and for many elements after `!= 0`."""
     size = getattr(x, "size", 1)
     return bool(np.count_nonzero(x != 0 if size > 2048 else x) == size)
 
@@ -106,7 +106,7 @@ strong_multiply: Op = elementwise(
     inputs="x y",
     vjp={"x": lambda g, y: strong_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
     jvp={"x": lambda t, y: strong_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
-    doc="x * y, and 0 where either is exactly 0, whatever the other is.",
+    doc="Return x * y, and 0 where either is exactly 0 even if the other is infinite or nan.",
 )
 
 
@@ -116,7 +116,7 @@ guarded_multiply: Op = elementwise(
     inputs="x y",
     vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
     jvp={"x": lambda t, y: guarded_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
-    doc="x * y, and 0 where x is exactly 0 whatever y is.\n\n"
+    doc="Return x * y, and 0 where x is exactly 0 even if y is infinite or nan.\n\n"
     ">>> guarded_multiply(np.array([0.0, 2.0]), np.array([np.inf, 3.0]))\narray([0., 6.])",
 )
 
@@ -126,7 +126,7 @@ guarded_divide: Op = elementwise(
     inputs="x y",
     vjp={"x": lambda g, y: guarded_divide(g, y), "y": lambda g, y, out: -guarded_divide(strong_multiply(g, out), y)},
     jvp={"x": lambda t, y: guarded_divide(t, y), "y": lambda t, y, out: -guarded_divide(strong_multiply(t, out), y)},
-    doc="x / y, and 0 where x is exactly 0 whatever y is.\n\n"
+    doc="Return x / y, and 0 where x is exactly 0 even if y is 0 or nan.\n\n"
     ">>> guarded_divide(np.array([0.0, 3.0]), np.array([0.0, 2.0]))\narray([0. , 1.5])",
 )
 
@@ -143,7 +143,7 @@ divide = elementwise(
         "y": lambda t, y, out: -guarded_divide(guarded_multiply(t, out), y),
     },
     numpy=(np.divide,),
-    doc="x / y.\n\n>>> divide(np.array([1.0, 3.0]), 2.0)\narray([0.5, 1.5])",
+    doc="Return x / y.\n\n>>> divide(np.array([1.0, 3.0]), 2.0)\narray([0.5, 1.5])",
 )
 
 reciprocal = elementwise(
@@ -152,7 +152,7 @@ reciprocal = elementwise(
     vjp={"x": lambda g, out: -guarded_multiply(guarded_multiply(g, out), out)},
     jvp={"x": lambda t, out: -guarded_multiply(guarded_multiply(t, out), out)},
     numpy=(np.reciprocal,),
-    doc="1 / x.\n\n>>> reciprocal(np.array([2.0, 4.0]))\narray([0.5 , 0.25])",
+    doc="Return 1 / x.\n\n>>> reciprocal(np.array([2.0, 4.0]))\narray([0.5 , 0.25])",
 )
 
 # -- powers ----------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ pow = op(
     jvp={"x": _pow_rule},
     statics={"n": 1},
     pointwise=True,
-    doc="x ** n for a number n (Stratos H: pow; J = diag(n x^(n-1))); n = 0 has derivative 0 everywhere.\n\n"
+    doc="Return x ** n for a number n (Stratos H: pow; J = diag(n x^(n-1))); n = 0 has derivative 0 everywhere.\n\n"
     ">>> pow(np.array([1.0, 2.0]), n=3)\narray([1., 8.])",
 )
 
@@ -198,14 +198,14 @@ power = elementwise(
     inputs="x y",
     vjp={"x": _power_by_base, "y": _power_by_exponent},
     jvp={"x": _power_by_base, "y": _power_by_exponent},
-    doc="x ** y; by x it is 0 at y = 0, by y it is 0 at x = 0.\n\n"
+    doc="Return x ** y; its derivative by x is 0 at y = 0, and by y it is 0 at x = 0.\n\n"
     ">>> power(np.array([2.0, 3.0]), np.array([3.0, 2.0]))\narray([8., 9.])",
 )
 
 
 @function(np.power)
 def power_or_pow(x: Any, y: Any) -> Any:
-    """x ** y; a number as exponent is Stratos' pow, whose derivative reads x alone."""
+    """Return x ** y; with a number as exponent it is Stratos' pow, whose derivative reads x alone."""
     if isinstance(x, Node) and isinstance(y, NUMBERS):
         return pow.on_nodes((x,), {"n": y})
     return power(x, y)
@@ -213,7 +213,7 @@ def power_or_pow(x: Any, y: Any) -> Any:
 
 @function(np.float_power)
 def float_power(x: Any, y: Any) -> Any:
-    """x ** y in at least double precision."""
+    """Return x ** y in at least double precision."""
     dtype = result_dtype(np.float_power, as_node(x).dtype, as_node(y).dtype)
     base = x.astype(dtype) if isinstance(x, Node) else np.asarray(x, dtype)
     if isinstance(y, NUMBERS):
@@ -227,13 +227,13 @@ square = elementwise(
     vjp={"x": lambda g, x: guarded_multiply(g, 2 * x)},
     jvp={"x": lambda t, x: t * (2 * x)},
     numpy=(np.square,),
-    doc="x * x.\n\n>>> square(np.array([1.0, -3.0]))\narray([1., 9.])",
+    doc="Return x * x.\n\n>>> square(np.array([1.0, -3.0]))\narray([1., 9.])",
 )
 
 
 @function(np.positive)
 def positive(x: Any) -> Any:
-    """x itself."""
+    """Return x itself."""
     return x
 
 
@@ -244,13 +244,13 @@ sign = elementwise(
     np.sign,
     vjp={"x": ZERO},
     jvp={"x": ZERO},
-    doc="-1, 0 or 1.\n\n>>> sign(np.array([-2.0, 0.0, 3.0]))\narray([-1.,  0.,  1.])",
+    doc="Return -1, 0 or 1.\n\n>>> sign(np.array([-2.0, 0.0, 3.0]))\narray([-1.,  0.,  1.])",
 )
 
 
 @function(np.sign)
 def sign_or_phase(x: Any) -> Any:
-    """-1, 0 or 1; of complex numbers x / |x|, and 0 at 0."""
+    """Return -1, 0 or 1; for complex numbers x / |x|, and 0 at 0."""
     if x.dtype.kind != "c":
         return sign(x)
     size = np.absolute(x)
@@ -258,7 +258,7 @@ def sign_or_phase(x: Any) -> Any:
 
 
 def _away(g: Any, x: Any) -> Any:
-    """The sign; of complex numbers the conjugate of the phase."""
+    """Multiply by the sign of x, or for complex numbers by the conjugate of the phase."""
     return guarded_multiply(g, np.conjugate(np.sign(x)) if x.dtype.kind == "c" else np.sign(x))
 
 
@@ -268,12 +268,12 @@ absolute = elementwise(
     vjp={"x": _away},
     jvp={"x": lambda t, x: np.real(_away(t, x)) if x.dtype.kind == "c" else _away(t, x)},
     numpy=(np.absolute,),
-    doc="|x|; the derivative at 0 is 0.\n\n"
+    doc="Return |x|; the derivative at 0 is 0.\n\n"
     ">>> absolute(np.array([-2.0, 3.0])), lg.grad(absolute)(0.0)\n(array([2., 3.]), array(0.))",
 )
 
 fabs = elementwise(
-    "fabs", np.fabs, partial={"x": lambda x: np.sign(x)}, numpy=(np.fabs,), doc="|x|, of integers as a float."
+    "fabs", np.fabs, partial={"x": lambda x: np.sign(x)}, numpy=(np.fabs,), doc="Return |x|, for integers as a float."
 )
 
 
@@ -284,7 +284,8 @@ copysign = elementwise(
     vjp={"x": lambda g, x, y: g * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
     jvp={"x": lambda t, x, y: t * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
     numpy=(np.copysign,),
-    doc="|x| with the sign of y.\n\n>>> copysign(np.array([2.0, 3.0]), np.array([-1.0, 1.0]))\narray([-2.,  3.])",
+    doc="Return |x| with the sign of y.\n\n"
+    ">>> copysign(np.array([2.0, 3.0]), np.array([-1.0, 1.0]))\narray([-2.,  3.])",
 )
 
 
@@ -309,7 +310,7 @@ chosen: Op = elementwise(
     inputs="x condition",
     vjp={"x": lambda g, condition: chosen(g, condition), "condition": BLOCKED},
     jvp={"x": lambda t, condition: chosen(t, condition), "condition": BLOCKED},
-    doc="x where the condition (of booleans) holds, else 0.\n\n"
+    doc="Return x where the condition (of booleans) holds, else 0.\n\n"
     ">>> chosen(np.array([1.0, 2.0]), np.array([True, False]))\narray([1., 0.])",
 )
 
@@ -327,14 +328,14 @@ where = elementwise(
         "x": lambda t, condition: chosen(t, condition != 0),
         "y": lambda t, condition: chosen(t, condition == 0),
     },
-    doc="x where the condition holds, else y; the condition is a blocked input.\n\n"
+    doc="Return x where the condition holds, else y; the condition is a blocked input.\n\n"
     ">>> where(np.array([True, False]), 1.0, 2.0)\narray([1., 2.])",
 )
 
 
 @function(np.where)
 def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
-    """x where the condition holds, else y; without both, the positions where it holds."""
+    """Return x where the condition holds, else y; without both, the positions where it holds."""
     if x is None and y is None:
         return np.nonzero(condition)
     if x is None or y is None:
@@ -345,14 +346,14 @@ def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
 def locally_constant(name: str, function: Any, *numpy: Any, inputs: str = "x y", doc: str = "") -> Op:
     """Declare a function whose derivative is zero wherever there is one."""
     zero = dict.fromkeys(inputs.split(), ZERO)
-    doc = doc or f"As `numpy.{name}`."
+    doc = doc or f"Compute `numpy.{name}` on nodes."
     return elementwise(name, function, inputs=inputs, vjp=zero, jvp=zero, numpy=numpy, doc=doc)
 
 
 def _comparison(name: str, function: Any, numpy: Any, sign: str, found: str) -> Op:
-    """One of the six comparisons; `found` is what it says of 1, 2 and 3 against 2."""
+    """Declare one of the six comparisons; `found` is what its example shows for 1, 2 and 3 against 2."""
     example = f">>> {name}(np.array([1.0, 2.0, 3.0]), 2.0)\narray([{found}])"
-    return locally_constant(name, function, numpy, doc=f"Where x {sign} y.\n\n{example}")
+    return locally_constant(name, function, numpy, doc=f"Return where x {sign} y.\n\n{example}")
 
 
 less = _comparison("less", operator.lt, np.less, "<", " True, False, False")

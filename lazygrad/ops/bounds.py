@@ -1,7 +1,9 @@
-"""The larger and the smaller of two; values kept within bounds, and replaced where they are not finite."""
+"""The larger and the smaller of two, values kept within bounds, and numbers in the place of what is not finite."""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,44 +14,33 @@ from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature
 from .arithmetic import NUMBERS, chosen, where
 
-__all__ = ["at_least", "at_most", "bounded", "clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "within"]
+__all__ = ["at_least", "at_most", "clip", "fmax", "fmin", "infer_bounded", "maximum", "minimum", "nan_to_num", "within"]
 
 # -- the larger or smaller ---------------------------------------------------------------------------
 
 
-def _by_larger(g: Any, x: Any, y: Any) -> Any:
-    return np.where(x > y, g, np.where(x == y, 0.5 * g, 0))
+def _declare_choice(ufunc: Any, wins: Callable[..., Any], word: str, found: str) -> Op:
+    """Declare the larger or the smaller of two arrays; `wins` says where the first one is chosen."""
+    name = ufunc.__name__
+
+    def by_first(g: Any, x: Any, y: Any) -> Any:
+        return np.where(wins(x, y), g, np.where(x == y, 0.5 * g, 0))
+
+    rules = {"x": by_first, "y": lambda g, y, x: by_first(g, y, x)}
+    example = (
+        f">>> {name}(1.0, 2.0), lg.grad({name}, argnums=(0, 1))(2.0, 2.0)\n"
+        f"(np.float64({found}), (array(0.5), array(0.5)))"
+    )
+    doc = f"Return the {word} of two arrays; a tie splits the derivative evenly.\n\n{example}"
+    return elementwise(name, ufunc, inputs="x y", vjp=rules, jvp=rules, doc=doc)
 
 
-def _by_smaller(g: Any, x: Any, y: Any) -> Any:
-    return np.where(x < y, g, np.where(x == y, 0.5 * g, 0))
+maximum = _declare_choice(np.maximum, operator.gt, "larger", "2.0")
+minimum = _declare_choice(np.minimum, operator.lt, "smaller", "1.0")
 
 
-maximum = elementwise(
-    "maximum",
-    np.maximum,
-    inputs="x y",
-    vjp={"x": _by_larger, "y": lambda g, y, x: _by_larger(g, y, x)},
-    jvp={"x": _by_larger, "y": lambda t, y, x: _by_larger(t, y, x)},
-    doc="The larger of two arrays; a tie splits the derivative evenly.\n\n"
-    ">>> maximum(1.0, 2.0), lg.grad(maximum, argnums=(0, 1))(2.0, 2.0)\n"
-    "(np.float64(2.0), (array(0.5), array(0.5)))",
-)
-
-minimum = elementwise(
-    "minimum",
-    np.minimum,
-    inputs="x y",
-    vjp={"x": _by_smaller, "y": lambda g, y, x: _by_smaller(g, y, x)},
-    jvp={"x": _by_smaller, "y": lambda t, y, x: _by_smaller(t, y, x)},
-    doc="The smaller of two arrays; a tie splits the derivative evenly.\n\n"
-    ">>> minimum(1.0, 2.0), lg.grad(minimum, argnums=(0, 1))(2.0, 2.0)\n"
-    "(np.float64(1.0), (array(0.5), array(0.5)))",
-)
-
-
-def bounded(function: Any) -> Any:
-    """Infer the result of a function of an array and numbers as bounds."""
+def infer_bounded(function: Any) -> Any:
+    """Return an inference for a function of an array and numbers as bounds."""
 
     def infer(x: Node, **bounds: Any) -> Signature:
         if x.dtype.kind == "f" and all(b.__class__ is float or b.__class__ is int for b in bounds.values()):
@@ -59,76 +50,66 @@ def bounded(function: Any) -> Any:
     return infer
 
 
-def _above(g: Any, out: Any, bound: float) -> Any:
-    return chosen(g, out > bound)
+def _declare_bound(name: str, choice: Op, wins: Callable[..., Any], kin: str, example: str) -> Op:
+    """Declare the choice between an array and a number, and so what NumPy's choice of two is on nodes."""
 
+    def rule(g: Any, out: Any, bound: float) -> Any:
+        return chosen(g, wins(out, bound))
 
-def _below(g: Any, out: Any, bound: float) -> Any:
-    return chosen(g, out < bound)
-
-
-at_least = op(
-    "at_least",
-    lambda x, bound: np.maximum(x, bound),
-    shape=bounded(np.maximum),
-    vjp={"x": _above},
-    jvp={"x": _above},
-    statics={"bound": 0},
-    pointwise=True,
-    doc="maximum(x, bound) for a number: the derivative at the bound is 0, as for relu and clip.\n\n"
-    ">>> at_least(np.array([-1.0, 2.0]), bound=0), lg.grad(at_least)(0.0)\n(array([0., 2.]), array(0.))",
-)
-
-at_most = op(
-    "at_most",
-    lambda x, bound: np.minimum(x, bound),
-    shape=bounded(np.minimum),
-    vjp={"x": _below},
-    jvp={"x": _below},
-    statics={"bound": 0},
-    pointwise=True,
-    doc="minimum(x, bound) for a number: the derivative at the bound is 0, as for clip.\n\n"
-    ">>> at_most(np.array([-1.0, 2.0]), bound=1), lg.grad(at_most)(0.0)\n(array([-1.,  1.]), array(0.))",
-)
-
-
-def _bound(op: Op, bounded: Op) -> Any:
-    """maximum or minimum; against a number it is a bound, with relu's derivative at the tie."""
+    of_two: Any = choice.function
+    bound = op(
+        name,
+        lambda x, bound: of_two(x, bound),
+        shape=infer_bounded(of_two),
+        vjp={"x": rule},
+        jvp={"x": rule},
+        statics={"bound": 0},
+        pointwise=True,
+        doc=f"Return {choice.name}(x, bound) for a number: the derivative at the bound is 0, as for {kin}.\n\n"
+        f"{example}",
+    )
 
     def call(x: Any, y: Any) -> Any:
         if isinstance(y, NUMBERS):
-            return bounded.on_nodes((x,), {"bound": y})
+            return bound.on_nodes((x,), {"bound": y})
         if isinstance(x, NUMBERS):
-            return bounded.on_nodes((y,), {"bound": x})
-        return op(x, y)
+            return bound.on_nodes((y,), {"bound": x})
+        return choice(x, y)
 
-    return call
+    call.__doc__ = f"Return the {choice.name}; against a number it is a bound, with relu's derivative at the tie."
+    function(of_two)(call)
+    return bound
 
 
-function(np.maximum)(_bound(maximum, at_least))
-function(np.minimum)(_bound(minimum, at_most))
+at_least = _declare_bound(
+    "at_least",
+    maximum,
+    operator.gt,
+    "relu and clip",
+    ">>> at_least(np.array([-1.0, 2.0]), bound=0), lg.grad(at_least)(0.0)\n(array([0., 2.]), array(0.))",
+)
+at_most = _declare_bound(
+    "at_most",
+    minimum,
+    operator.lt,
+    "clip",
+    ">>> at_most(np.array([-1.0, 2.0]), bound=1), lg.grad(at_most)(0.0)\n(array([-1.,  1.]), array(0.))",
+)
 
 # -- the larger or smaller, passing over nan ---------------------------------------------------------
 
 
-def _larger(g: Any, x: Any, y: Any) -> Any:
-    return _won(g, x, y, x > y)
-
-
-def _smaller(g: Any, x: Any, y: Any) -> Any:
-    return _won(g, x, y, x < y)
-
-
-def _won(g: Any, x: Any, y: Any, before: Any) -> Any:
-    """All of g where x is chosen, half of it at a tie; nan is chosen only against nan."""
+def _share_of_first(g: Any, x: Any, y: Any, wins: Callable[..., Any]) -> Any:
+    """Return all of g where x is chosen and half of it at a tie; nan is chosen only against nan."""
     no_x, no_y = np.isnan(x), np.isnan(y)
-    return np.where(before + no_y * (no_x == 0), g, np.where((x == y) + no_x * no_y, 0.5 * g, 0))
+    return np.where(wins(x, y) + no_y * (no_x == 0), g, np.where((x == y) + no_x * no_y, 0.5 * g, 0))
 
 
-def _extreme(ufunc: Any, rule: Any, bound: Op, word: str) -> Op:
-    rules = {"x": rule, "y": lambda g, y, x: rule(g, y, x)}
+def _declare_extreme(ufunc: Any, wins: Callable[..., Any], bound: Op, word: str) -> Op:
+    """Declare the larger or the smaller of two arrays, passing over nan; `wins` says where the first is chosen."""
+    rules = {"x": lambda g, x, y: _share_of_first(g, x, y, wins), "y": lambda g, y, x: _share_of_first(g, y, x, wins)}
     name = ufunc.__name__
-    doc = f"The {word} of two arrays, passing over nan; a tie splits the derivative evenly."
+    doc = f"Return the {word} of two arrays, passing over nan; a tie splits the derivative evenly."
     made = elementwise(name, ufunc, inputs="x y", vjp=rules, jvp=rules, doc=doc)
 
     def call(x: Any, y: Any) -> Any:
@@ -145,8 +126,8 @@ def _extreme(ufunc: Any, rule: Any, bound: Op, word: str) -> Op:
     return made
 
 
-fmax = _extreme(np.fmax, _larger, at_least, "larger")
-fmin = _extreme(np.fmin, _smaller, at_most, "smaller")
+fmax = _declare_extreme(np.fmax, operator.gt, at_least, "larger")
+fmin = _declare_extreme(np.fmin, operator.lt, at_most, "smaller")
 
 # -- clip ------------------------------------------------------------------------------------------
 
@@ -162,17 +143,17 @@ def _inside(g: Any, x: Any, low: Any, high: Any) -> Any:
 within = op(
     "within",
     _clip,
-    shape=bounded(np.clip),
+    shape=infer_bounded(np.clip),
     vjp={"x": _inside},
     jvp={"x": _inside},
     statics={"low": 0, "high": 1},
     pointwise=True,
-    doc="x between two numbers; the derivative at a bound is 0, as for relu.",
+    doc="Return x kept between two numbers; the derivative at a bound is 0, as for relu.",
 )
 
 
 def _needed(bound: Any, dtype: DType, kind: str) -> Any:
-    """The bound, or None if no value of that dtype is beyond it (NumPy takes any integer as a bound of integers)."""
+    """Return the bound, or None if no value of the dtype is beyond it (NumPy bounds integers by any integer)."""
     if dtype.kind in "iu" and bound.__class__ is int:
         end = int(getattr(np.iinfo(dtype), kind))
         return None if (bound < end if kind == "min" else bound > end) else bound
@@ -181,7 +162,7 @@ def _needed(bound: Any, dtype: DType, kind: str) -> Any:
 
 @function(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    """The values, kept within bounds.
+    """Return the values kept within bounds.
 
     The derivative at a number as bound is 0, as for relu; a tie with an array or node splits it evenly.
     """
@@ -211,13 +192,13 @@ finite_or = op(
     jvp={"x": _where_finite},
     statics={"nan": 0.0, "posinf": None, "neginf": None},
     pointwise=True,
-    doc="x with numbers in the place of nan and infinities, where the derivative is 0.",
+    doc="Return x with numbers in the place of nan and infinities, where the derivative is 0.",
 )
 
 
 @function(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """The values, with numbers in the place of nan and infinities; the derivative is 0 there."""
+    """Return the values with numbers in the place of nan and infinities; the derivative is 0 there."""
     numbers = {"nan": nan, "posinf": posinf, "neginf": neginf}
     if x.dtype.kind == "c":
         return finite_or(np.real(x), **numbers) + 1j * finite_or(np.imag(x), **numbers)

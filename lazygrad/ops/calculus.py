@@ -21,7 +21,7 @@ __all__ = ["diff", "ediff1d", "gradient", "interp", "interval", "trapezoid", "un
 
 
 def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
-    """A slice along one axis."""
+    """Return a slice along one axis."""
     return x[along(axis, slice(start, stop))]
 
 
@@ -29,7 +29,7 @@ def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 
 
 def _at_the_end(value: Any, like: Node, axis: int) -> Node:
-    """What is put before or after `like`: an array, or a number repeated to its shape."""
+    """Return what is put before or after `like`: an array as it is, or a number repeated to the shape."""
     value = operand(value)
     if value.ndim:
         return value
@@ -38,7 +38,7 @@ def _at_the_end(value: Any, like: Node, axis: int) -> Node:
 
 @function(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Node:
-    """The n-th differences of neighbours along an axis."""
+    """Return the n-th differences of neighbours along an axis."""
     a = operand(a)
     if n == 0:
         return a
@@ -58,7 +58,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 @function(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Node:
-    """The differences of consecutive elements, with something put before and after them."""
+    """Return the differences of consecutive elements, with something put before and after them."""
     ary = operand(ary).ravel()
     parts = [ary[1:] - ary[:-1]]
     for given, place in ((to_begin, 0), (to_end, 2)):
@@ -74,7 +74,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Node:
 
 
 def _widths(given: Any, count: int) -> Any:
-    """The distances between neighbours: one number for all, or one for each pair."""
+    """Return the distances between neighbours: one number for all, or one for each pair."""
     if np.ndim(given) == 0:
         return given
     places = operand(given)
@@ -84,7 +84,7 @@ def _widths(given: Any, count: int) -> Any:
 
 
 def _slope_along(f: Node, axis: int, given: Any, edge_order: int) -> Node:
-    """The slope, along an axis, of the parabola through each point and its neighbours; at the ends, of a line or it."""
+    """Return the slopes, along an axis, of parabolas through each point and its neighbours; at the ends, of lines."""
     if f.shape[axis] <= edge_order:
         raise ShapeError(f"gradient: an axis of {f.shape[axis]} elements is too short, it needs {edge_order + 1}")
     h = _widths(given, f.shape[axis])
@@ -110,7 +110,7 @@ def _slope_along(f: Node, axis: int, given: Any, edge_order: int) -> Node:
 
 @function(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """The slopes of samples along each axis, by central differences.
+    """Return the slopes of samples along each axis, by central differences.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 @function(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Node:
-    """The area under samples along an axis, taken as straight from each to the next."""
+    """Return the area under samples along an axis, taken as straight from each to the next."""
     y = operand(y)
     axis = normalize_axis_index(axis, y.ndim)
     if x is not None:
@@ -175,13 +175,13 @@ interval = op(
     vjp={"x": ZERO, "xp": ZERO},
     jvp={"x": ZERO, "xp": ZERO},
     inputs="x xp",
-    doc="Which of the intervals between increasing points x lies in; beyond the ends the nearest.",
+    doc="Return in which interval between increasing points x lies; beyond the ends it is the nearest.",
 )
 
 
 @function(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Node:
-    """Values at `x` on the line through the points ``(xp, fp)``, of increasing `xp`.
+    """Return values at `x` on the line through the points ``(xp, fp)``, of increasing `xp`.
 
     It is differentiable by all three; where `x` meets a point, the derivative is that of the line to its right, and
     at the last point, to its left.
@@ -215,7 +215,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
 
 
 def _unrolled(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
-    """The points within one period, in order, with the nearest of those around it."""
+    """Return the points within one period, in order, with the nearest of those around it."""
     period = abs(period)
     x, xp = np.remainder(x, period), np.remainder(xp, period)
     order = np.argsort(xp)
@@ -244,5 +244,5 @@ unwrap = op(
     inputs="p",
     statics={"discont": None, "axis": -1, "period": 2 * math.pi},
     numpy=(np.unwrap,),
-    doc="Phases with whole periods added so that neighbours differ by at most half of one; the derivative is 1.",
+    doc="Add whole periods to phases so that neighbours differ by at most half of one; the derivative is 1.",
 )

@@ -37,12 +37,12 @@ in_bounds: Op = op(
     vjp={"x": BLOCKED},
     jvp={"x": BLOCKED},
     statics={"count": 1, "mode": "raise"},
-    doc="Positions made to lie in 0..count-1: wrapped around, clipped, or refused.",
+    doc="Bring positions into 0..count-1: wrap them around, clip them, or refuse them.",
 )
 
 
 def _positions(indices: Any, count: int, mode: Mode) -> Any:
-    """Integers, as a node or an array, that say what to take of `count` elements."""
+    """Return integers, as a node or an array, that say what to take of `count` elements."""
     if not isinstance(indices, Node):
         indices = np.asarray(indices)
         indices = indices.astype(np.intp) if indices.size == 0 else indices
@@ -57,7 +57,7 @@ def _positions(indices: Any, count: int, mode: Mode) -> Any:
 
 @function(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Any:
-    """The elements, or slices along `axis`, at these positions; out of range: 'raise', 'wrap' or 'clip'."""
+    """Return the elements, or slices along `axis`, at positions; out of range: 'raise', 'wrap' or 'clip'."""
     a = as_node(a)
     if axis is None:
         a, axis = a.reshape(-1), 0
@@ -67,7 +67,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: None = None, mode: 
 
 @function(np.take_along_axis)
 def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
-    """Along each row of `arr` what the same row of `indices` says."""
+    """Take along each row of `arr` the elements that the same row of `indices` says."""
     arr = as_node(arr)
     if not isinstance(indices, Node):
         indices = np.asarray(indices)
@@ -85,7 +85,7 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 @function(np.choose)
 def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
-    """For each position the element of the array that `a` numbers, of several that broadcast."""
+    """Return for each position the element of the array that `a` numbers, of several that broadcast."""
     arrays = [as_node(c) for c in choices]
     a = a if isinstance(a, Node) else np.asarray(a)
     if a.dtype.kind not in "biu":
@@ -101,7 +101,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
 
 @function(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
-    """The slices along `axis` where the condition holds."""
+    """Return the slices along `axis` where the condition holds."""
     mask = evaluated("np.compress", condition)
     if mask.ndim != 1:
         raise ValueError("condition must be a 1-d array")
@@ -110,7 +110,7 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 
 @function(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
-    """The elements of the flattened array where the condition holds."""
+    """Return the elements of the flattened array where the condition holds."""
     return take(arr, np.flatnonzero(evaluated("np.extract", condition)))
 
 
@@ -123,7 +123,7 @@ def _condition(c: Any, what: str) -> Any:
 
 @function(np.select)
 def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    """Element by element the choice of the first condition that holds, else the default."""
+    """Return element by element the choice of the first condition that holds, else the default."""
     if len(condlist) != len(choicelist):
         raise ValueError(f"{len(condlist)} conditions need as many choices, not {len(choicelist)}")
     if len(condlist) == 0:
@@ -137,10 +137,10 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 
 @function(np.piecewise)
 def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
-    """Functions of x, each where its condition holds; later ones win, and one more serves where none holds.
+    """Apply functions to x, each where its condition holds; later ones win, and one more serves where none holds.
 
-    On nodes each function, which must work element by element, is given all of `x`: what it makes of elements
-    that are not its own is left out, with its derivative.
+    On nodes each function, which must work element by element, is called on all of `x`; its results for elements
+    that are not its own are left out, with their derivative.
     """
     x = as_node(x)
     single = isinstance(condlist, (bool, np.bool_)) or (not np.ndim(condlist[0]) and x.ndim)
@@ -158,14 +158,14 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
 
 
 def _known(name: str) -> None:
-    """Declare a function of a boolean array that gives positions: an array's values must be known for them."""
+    """Declare a function that gives the positions where an array holds, for which its values must be known."""
     numpy = getattr(np, name)
 
     def positions(a: Any) -> Any:
         return numpy(evaluated(f"np.{name}", a))
 
     positions.__name__ = name
-    positions.__doc__ = f"As `numpy.{name}`: positions, whose number depends on values."
+    positions.__doc__ = f"Compute `numpy.{name}` on nodes: positions, whose number depends on values."
     function(numpy)(positions)
 
 
@@ -184,7 +184,7 @@ flat_index: Op = op(
     jvp={"indices": BLOCKED},
     inputs="*indices",
     statics={"dims": (), "mode": "raise", "order": "C"},
-    doc="The flat positions of positions along each axis.",
+    doc="Return the flat positions of positions along each axis.",
 )
 
 unravelled: Op = op(
@@ -195,19 +195,19 @@ unravelled: Op = op(
     jvp={"indices": BLOCKED},
     inputs="indices",
     statics={"shape": (), "order": "C"},
-    doc="The positions along each axis of flat positions, one axis after another.",
+    doc="Return the positions along each axis of flat positions, one axis after another.",
 )
 
 
 @function(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
-    """The flat positions of positions along each axis."""
+    """Return the flat positions of positions along each axis."""
     return flat_index(*multi_index, dims=tuple(np.atleast_1d(dims).tolist()), mode=mode, order=order)
 
 
 @function(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
-    """The positions along each axis of flat positions."""
+    """Return the positions along each axis of flat positions."""
     shape = tuple(np.atleast_1d(shape).tolist())
     found = unravelled(indices, shape=shape, order=order)
     return tuple([found[k] for k in range(len(shape))])

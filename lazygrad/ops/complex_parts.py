@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.guards import evaluating
+from .._graph.guards import inside_transform
 from .._graph.node import Node
 from .._graph.value import read_guarded
 from ._declare import elementwise, function, linear, result_dtype
@@ -25,7 +25,7 @@ imag = linear(
     shape=lambda x: (x.shape, result_dtype(np.imag, x.dtype)),
     transpose=lambda g: -1j * g,
     numpy=(np.imag,),
-    doc="The imaginary part.",
+    doc="Return the imaginary part.",
 )
 
 conjugate = elementwise(
@@ -33,41 +33,41 @@ conjugate = elementwise(
     np.conjugate,
     vjp={"x": lambda g: np.conjugate(g)},
     jvp={"x": lambda t: np.conjugate(t)},
-    doc="The complex conjugate.",
+    doc="Return the complex conjugate.",
 )
 
 
 @function(np.conjugate)
 def conjugate_or_itself(x: Any) -> Any:
-    """The complex conjugate; of real numbers x itself."""
+    """Return the complex conjugate; for real numbers x itself."""
     return x if x.dtype.kind in "iuf" else conjugate(x)
 
 
 @function(np.angle)
 def angle(z: Any, deg: bool = False) -> Any:
-    """The angle of complex numbers, in radians or degrees; its derivative at 0 is 0."""
+    """Return the angle of complex numbers, in radians or degrees; its derivative at 0 is 0."""
     turn = np.arctan2(np.imag(z), np.real(z)) if z.dtype.kind == "c" else np.arctan2(0, z)
     return turn * (180 / math.pi) if deg else turn
 
 
 @function(np.iscomplex)
 def iscomplex(x: Any) -> Any:
-    """Where the imaginary part is not 0."""
+    """Return where the imaginary part is not 0."""
     return np.not_equal(np.imag(x), 0)
 
 
 @function(np.isreal)
 def isreal(x: Any) -> Any:
-    """Where the imaginary part is 0."""
+    """Return where the imaginary part is 0."""
     return np.equal(np.imag(x), 0)
 
 
 @function(np.real_if_close)
 def real_if_close(a: Node, tol: float = 100) -> Node:
-    """The real part if no imaginary part is larger than the rounding error; the values are looked at."""
+    """Return the real part if no imaginary part is larger than the rounding error; the values are read for that."""
     if a.dtype.kind != "c":
         return a
-    if not evaluating():
+    if not inside_transform():
         raise TypeError(
             f"the dtype of np.real_if_close depends on the values of {a!r}: take `.value`, or `np.real` of the node"
         )

@@ -1,4 +1,4 @@
-"""Arrays made after the likeness of a node, and what is known of it without its value."""
+"""Arrays made after the likeness of a node, and the facts about a node that need no value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _like(constructor: Any) -> Any:
         return constructor(a.shape if shape is None else shape, a.dtype if dtype is None else dtype)
 
     like.__name__ = f"{constructor.__name__}_like"
-    like.__doc__ = "A plain array of the shape and dtype of a node, or of others."
+    like.__doc__ = "Return a plain array of the shape and dtype of a node, or of others."
     return like
 
 
@@ -30,7 +30,7 @@ function(np.empty_like)(_like(np.empty))
 
 @function(np.full_like)
 def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
-    """An array of the shape and dtype of another, or of others, filled with a value, which may be a node."""
+    """Return an array of the shape and dtype of another, or of others, filled with a value, which may be a node."""
     dtype = a.dtype if dtype is None else np.dtype(dtype)
     shape = a.shape if shape is None else shape
     if not isinstance(fill_value, Node):
@@ -40,13 +40,13 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) 
 
 @function(np.copy)
 def copy(a: Any) -> Any:
-    """The node itself, as nodes do not change."""
+    """Return the node itself, as nodes do not change."""
     return as_node(a)
 
 
 @function(np.astype)
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
-    """The node in another dtype."""
+    """Return the node in another dtype."""
     return x.astype(dtype)
 
 
@@ -54,7 +54,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
 
 
 def _stand_in(x: Any) -> Any:
-    """An array that stands for a node where only its dtype matters."""
+    """Return an array that stands for a node where only its dtype matters."""
     return np.empty(0, x.dtype) if isinstance(x, Node) else x
 
 
@@ -66,7 +66,7 @@ function(np.isrealobj)(lambda x: x.dtype.kind != "c")
 
 @function(np.size)
 def size(a: Any, axis: int | tuple[int, ...] | None = None) -> int:
-    """The number of elements, or the length of an axis."""
+    """Return the number of elements, or the length of an axis."""
     return np.size(np.broadcast_to(False, a.shape), axis)
 
 
@@ -76,5 +76,5 @@ function(np.common_type)(lambda *arrays: np.common_type(*map(_stand_in, arrays))
 
 @function(np.can_cast)
 def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
-    """Whether a cast between dtypes is allowed."""
+    """Return whether a cast between dtypes is allowed."""
     return np.can_cast(from_.dtype, to.dtype if isinstance(to, Node) else to, casting)

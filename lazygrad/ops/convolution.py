@@ -29,7 +29,7 @@ def _spans(size: Sizes, dilation: Sizes) -> Sizes:
 
 
 def _counts(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
-    """How many windows there are along each axis."""
+    """Return how many windows there are along each axis."""
     found = []
     for n, span, s in zip(length, _spans(size, dilation), stride, strict=True):
         if span > n:
@@ -39,7 +39,7 @@ def _counts(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes
 
 
 def _windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
-    """A view: (*lead, *count, *size)."""
+    """Return a view of the windows: (*lead, *count, *size)."""
     axes = tuple(range(x.ndim - len(size), x.ndim))
     view: Any = np.lib.stride_tricks.sliding_window_view(x, _spans(size, dilation), axis=axes)
     steps = [slice(None, None, s) for s in (*stride, *dilation)]
@@ -47,7 +47,7 @@ def _windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
 
 
 def _overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> Any:
-    """The transpose of windows: (*lead, *size, *count) summed into (*lead, *length)."""
+    """Sum windows (*lead, *size, *count) into an array (*lead, *length): the transpose of taking windows."""
     k = len(length)
     first, last = parts.ndim - 2 * k, parts.ndim - k
     size, count = parts.shape[first:last], parts.shape[last:]
@@ -71,7 +71,7 @@ def _enlarged(length: Sizes, padding: Sizes) -> Sizes:
 
 
 def _columns(x: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
-    """The windows as the columns of matrices: (batch, groups, channels * window, places)."""
+    """Return the windows as the columns of matrices: (batch, groups, channels * window, places)."""
     view = _windows(_padded(x, padding), size, stride, dilation)
     k = len(size)
     order = (0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
@@ -80,7 +80,7 @@ def _columns(x: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
 
 
 def _rows(w: Any, groups: int) -> Any:
-    """The filters as the rows of matrices: (groups, filters, channels * window)."""
+    """Return the filters as the rows of matrices: (groups, filters, channels * window)."""
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
@@ -154,7 +154,7 @@ convolution: Op = op(
     },
     inputs="x w",
     statics=STATICS,
-    doc="The sum over channels and windows of x[n, c, i * stride + k * dilation] w[o, c, k], for each n, o, i.",
+    doc="Sum x[n, c, i * stride + k * dilation] w[o, c, k] over channels and windows, for each n, o, i.",
 )
 
 _by_input: Op = op(
@@ -177,7 +177,7 @@ _by_input: Op = op(
     },
     inputs="y w",
     statics={"length": (), **STATICS},
-    doc="The transpose of convolution in its input.",
+    doc="Apply the transpose of a convolution in its input.",
 )
 
 _by_filter: Op = op(
@@ -200,12 +200,12 @@ _by_filter: Op = op(
     },
     inputs="x y",
     statics={"size": (), **STATICS},
-    doc="The transpose of convolution in its filter.",
+    doc="Apply the transpose of a convolution in its filter.",
 )
 
 
 def _pair(value: Any) -> Sizes:
-    """One number for both axes, or one for each."""
+    """Return one number twice, for both axes, or a pair as it is."""
     pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     return int(pair[0]), int(pair[1])
 
@@ -299,7 +299,7 @@ def conv_transpose2d(
 
 
 def _first(x: Any, size: Sizes, stride: Sizes) -> Any:
-    """The windows with the places inside them on the first axes: sums over those are fast."""
+    """Return the windows with the places inside them on the first axes, over which sums are fast."""
     k = len(size)
     view = _windows(x, size, stride, (1,) * k)
     return view.transpose(*range(x.ndim, x.ndim + k), *range(x.ndim))
@@ -328,7 +328,7 @@ strided_windows: Op = linear(
         g, length=x_shape[len(x_shape) - len(size) :], stride=stride
     ),
     statics={"size": (1, 1), "stride": (1, 1)},
-    doc="Windows sliding over the last axes; the places inside a window come first.",
+    doc="Return windows sliding over the last axes; the places inside a window come first.",
 )
 
 strided_overlap_add: Op = linear(
@@ -337,7 +337,7 @@ strided_overlap_add: Op = linear(
     shape=lambda x, length, stride: ((*x.shape[len(length) : x.ndim - len(length)], *length), x.dtype),
     transpose=lambda g, x_shape, length, stride: strided_windows(g, size=x_shape[: len(length)], stride=stride),
     statics={"length": (1, 1), "stride": (1, 1)},
-    doc="Windows laid over each other and summed: the transpose of windows.",
+    doc="Sum windows laid over each other: the transpose of windows.",
 )
 
 

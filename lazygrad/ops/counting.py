@@ -1,4 +1,4 @@
-"""What says whether, where or how often, and has no derivative; but for the weights that histograms add up."""
+"""Functions that say whether, where or how often; only the weights that histograms add up have a derivative."""
 
 from __future__ import annotations
 
@@ -27,12 +27,20 @@ def index_of(name: str, find: Any) -> Op:
             find(np.empty(x.shape, bool), axis=axis, keepdims=keepdims)  # NumPy's own error
         return reduced(np.sum)(x, axis, keepdims)[0], np.dtype(np.intp)
 
-    made = op(name, find, shape=infer, vjp={"x": ZERO}, jvp={"x": ZERO}, statics=AXES, doc=f"np.{name}: no derivative.")
+    made = op(
+        name,
+        find,
+        shape=infer,
+        vjp={"x": ZERO},
+        jvp={"x": ZERO},
+        statics=AXES,
+        doc=f"Compute `numpy.{name}` on nodes; it has no derivative.",
+    )
 
     def call(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
         return reduce_by(made, prepared(name, a), axis, keepdims)
 
-    call.__doc__ = f"np.{name}, which has no derivative."
+    call.__doc__ = f"Compute `numpy.{name}` on nodes; it has no derivative."
     function(getattr(np, name))(call)
     return made
 
@@ -49,7 +57,7 @@ def _decision(name: str, function: Any, dtype: Any) -> Op:
         vjp={"x": ZERO},
         jvp={"x": ZERO},
         statics=AXES,
-        doc=f"np.{name}: no derivative.",
+        doc=f"Compute `numpy.{name}` on nodes; it has no derivative.",
     )
 
 
@@ -60,19 +68,19 @@ count_nonzero = _decision("count_nonzero", np.count_nonzero, np.intp)
 
 @function(np.all)
 def _all(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
-    """Whether all elements are nonzero."""
+    """Return whether all elements are nonzero."""
     return reduce_by(all, prepared("all", a, None, where, 1), axis, keepdims)
 
 
 @function(np.any)
 def _any(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
-    """Whether any element is nonzero."""
+    """Return whether any element is nonzero."""
     return reduce_by(any, prepared("any", a, None, where), axis, keepdims)
 
 
 @function(np.count_nonzero)
 def _count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """How many elements are nonzero."""
+    """Return how many elements are nonzero."""
     return reduce_by(count_nonzero, a, axis, keepdims)
 
 
@@ -85,13 +93,13 @@ tally = linear(
     transpose=lambda g, x, x_shape: getitem(g, x, key=(SLOT,)),
     inputs="w x",
     statics={"length": 0},
-    doc="The weights w summed for each integer 0 .. length - 1 in x.",
+    doc="Sum the weights w for each integer 0 .. length - 1 in x.",
 )
 
 
 @function(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
-    """How often each integer is in x, or the sum of its weights; differentiable in the weights."""
+    """Return how often each integer is in x, or the sum of its weights; differentiable in the weights."""
     x = evaluated("np.bincount", x)
     counts = np.bincount(x, minlength=minlength)
     if weights is None:
@@ -111,12 +119,12 @@ digitize = op(
     jvp={"x": ZERO, "bins": ZERO},
     statics={"right": False},
     numpy=(np.digitize,),
-    doc="In which of the bins each element lies.",
+    doc="Return in which of the bins each element lies.",
 )
 
 
 def _place(x: Any, edges: Any) -> Any:
-    """In which bin each element lies, the last one closed; one more than there are if in none."""
+    """Return in which bin each element lies, the last one closed; an element in none gets the number of bins."""
     count = len(edges) - 1
     place = np.searchsorted(edges, x, side="right") - 1
     place = np.where(x == edges[-1], count - 1, place)
@@ -130,7 +138,7 @@ place = op(
     shape=lambda x, edges: (x.shape, np.dtype(np.intp)),
     vjp={"x": ZERO, "edges": ZERO},
     jvp={"x": ZERO, "edges": ZERO},
-    doc="In which bin of a histogram each element lies.",
+    doc="Return in which bin of a histogram each element lies.",
 )
 
 
@@ -149,12 +157,12 @@ even_edges = op(
         "high": lambda t, count: t * (np.arange(count + 1) / count),
     },
     statics={"count": 1},
-    doc="Bounds of `count` bins of one width.",
+    doc="Return the bounds of `count` bins of one width.",
 )
 
 
 def _edges(x: Any, bins: Any, range: Any) -> Any:
-    """The edges of the bins: given, or from the least to the greatest element at even distances."""
+    """Return the edges of the bins: as they are, or from the least to the greatest element at even distances."""
     if isinstance(bins, str):
         bins = len(np.histogram_bin_edges(evaluated("np.histogram", x), bins, range)) - 1
     if np.ndim(bins):
@@ -169,7 +177,7 @@ def _edges(x: Any, bins: Any, range: Any) -> Any:
 def _histogram(
     columns: Sequence[Any], bins: Sequence[Any], ranges: Any, density: bool | None, weights: Any
 ) -> tuple[Any, list[Any]]:
-    """Weights summed in the boxes of a grid, and the edges of these along each axis."""
+    """Sum weights in the boxes of a grid, and return the sums and the edges of the boxes along each axis."""
     ranges = [None] * len(columns) if ranges is None else ranges
     edges = [_edges(x, b, r) for x, b, r in zip(columns, bins, ranges, strict=True)]
     shape = tuple([len(e) - 1 for e in edges])
@@ -190,7 +198,7 @@ def _histogram(
 
 @function(np.histogram)
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> Any:
-    """The weights, or the number, of the elements in each bin, and the bins' edges; differentiable in the weights."""
+    """Return the weights, or the number, of the elements in each bin, and the edges; differentiable in the weights."""
     if isinstance(bins, str) and weights is not None:
         raise TypeError("np.histogram takes no weights with bins by name")
     a = a.reshape(-1) if isinstance(a, Node) else np.ravel(a)
@@ -205,7 +213,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = 
 def histogramdd(
     sample: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
 ) -> Any:
-    """The weights, or the number, of the points in each box of a grid, and the edges; differentiable in the weights."""
+    """Return the weights, or the number, of the points in each box of a grid, and the edges of the boxes."""
     if not isinstance(sample, (list, tuple)):
         sample = [sample] if sample.ndim < 2 else sample.T
     columns = list(sample)
@@ -222,7 +230,7 @@ def histogramdd(
 def histogram2d(
     x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
 ) -> Any:
-    """The weights, or the number, of the points in each box of a grid, and the edges along x and along y."""
+    """Return the weights, or the number, of the points in each box of a grid, and the edges along x and along y."""
     if not hasattr(bins, "__len__") or len(bins) != 2:  # one number, or one array of edges, for both
         bins = [bins, bins]
     summed, edges = histogramdd([x, y], bins, range, density, weights)

@@ -18,7 +18,7 @@ __all__ = ["ACCUMULATE", "cummax", "cummin", "cumprod", "cumsum", "linear_recurr
 
 
 def _previous(x: Any) -> Any:
-    """Each row's predecessor along the first axis; zeros before the first."""
+    """Return each row's predecessor along the first axis; zeros before the first."""
     return np.concatenate((np.zeros(x[:1].shape, x.dtype), x[:-1]))
 
 
@@ -38,7 +38,7 @@ def _recurrence(a: Any, b: Any) -> Any:
 
 
 def _by_input(g: Any, a: Any) -> Any:
-    """The transpose: the same recurrence from the end, each coefficient one place later."""
+    """Run the recurrence from the end with each coefficient one place later: the transpose."""
     return linear_recurrence(np.concatenate((a[:1], a[:0:-1])), g[::-1])[::-1]
 
 
@@ -52,7 +52,7 @@ linear_recurrence: Op = op(
         "a": lambda t, a, out: linear_recurrence(a, t * _previous(out)),
         "b": lambda t, a: linear_recurrence(a, t),
     },
-    doc="y[0] = b[0], y[i] = b[i] + a[i] y[i-1] along the first axis, of two arrays of one shape; a[0] is not read.",
+    doc="Solve y[0] = b[0], y[i] = b[i] + a[i] y[i-1] along the first axis; a, which has b's shape, is not read at 0.",
 )
 
 
@@ -65,7 +65,7 @@ def _running(function: Any) -> Any:
 
 
 def _first(rule: Any) -> Any:
-    """A rule along the first axis, applied along `axis`."""
+    """Return a rule along the first axis as a rule along `axis`."""
 
     def applied(t: Any, axis: int, *values: Any) -> Any:
         return np.swapaxes(rule(np.swapaxes(t, 0, axis), *[np.swapaxes(v, 0, axis) for v in values]), 0, axis)
@@ -87,12 +87,12 @@ cumsum: Op = linear(
     shape=_running(np.cumsum),
     transpose=_reversed_cumsum,
     statics={"axis": 0},
-    doc="The running sum along an axis.\n\n>>> cumsum(np.array([1.0, 2.0, 3.0]))\narray([1., 3., 6.])",
+    doc="Return the running sum along an axis.\n\n>>> cumsum(np.array([1.0, 2.0, 3.0]))\narray([1., 3., 6.])",
 )
 
 
 def _without(x: Any) -> Any:
-    """The product of all rows before each."""
+    """Return the product of all rows before each."""
     return cumprod(np.concatenate((np.ones(x[:1].shape, x.dtype), x[:-1])), axis=0)
 
 
@@ -107,13 +107,13 @@ cumprod: Op = op(
     vjp={"x": lambda g, x, axis: _product_vjp(g, axis, x)},
     jvp={"x": lambda t, x, axis: _product_jvp(t, axis, x)},
     statics={"axis": 0},
-    doc="The running product along an axis; its derivative is exact where elements are 0.\n\n"
+    doc="Return the running product along an axis; its derivative is exact where elements are 0.\n\n"
     ">>> cumprod(np.array([1.0, 2.0, 3.0]))\narray([1., 2., 6.])",
 )
 
 
 def _accumulated(op: Op, name: str) -> Any:
-    """NumPy's cumulative function, for which no axis means all elements in order."""
+    """Return NumPy's cumulative function, for which no axis means all elements in order."""
 
     def call(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
         node = prepared(name, a, dtype)
@@ -130,7 +130,7 @@ _cumprod = function(np.cumprod)(_accumulated(cumprod, "cumprod"))
 
 
 def _standard(accumulated: Any, name: str, first: Any) -> Any:
-    """The cumulative function of the array API, which can begin with the value of nothing."""
+    """Return the cumulative function of the array API, which can begin with the value of nothing."""
 
     def call(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
         if x.ndim > 1 and axis is None:
@@ -142,7 +142,7 @@ def _standard(accumulated: Any, name: str, first: Any) -> Any:
         start = first((*result.shape[:k], 1, *result.shape[k + 1 :]), result.dtype)
         return np.concatenate((start, result), axis=k)
 
-    call.__doc__ = f"np.{name}: the running result along an axis, after what it starts from if that is asked for."
+    call.__doc__ = f"Compute `numpy.{name}` on nodes: the running result along an axis, if wanted after its start."
     return call
 
 
@@ -153,7 +153,7 @@ function(np.cumulative_prod)(_standard(_cumprod, "cumulative_prod", np.ones))
 
 
 def _ties(x: Any, out: Any) -> tuple[Any, Any]:
-    """Where the running extremum is reached, and where it stays what it was; as numbers."""
+    """Return where the running extremum is reached and where it stays unchanged, as numbers."""
     one, zero = x.dtype.type(1), x.dtype.type(0)
     stays = np.concatenate((np.zeros(x[:1].shape, bool), out[1:] == out[:-1]))
     return np.where(x == out, one, zero), np.where(stays, one, zero)
@@ -178,7 +178,7 @@ def _extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
         vjp={"x": lambda g, x, out, axis: vjp(g, axis, x, out)},
         jvp={"x": lambda t, x, out, axis: jvp(t, axis, x, out)},
         statics={"axis": 0},
-        doc=f"The running {what} along an axis; ties so far split the derivative evenly.",
+        doc=f"Return the running {what} along an axis; ties so far split the derivative evenly.",
     )
 
 

@@ -54,12 +54,12 @@ SVDResult: Any = type(np.linalg.svd(np.ones((1, 1))))
 
 
 def _half_lower(x: Any) -> Any:
-    """The lower triangle with half of the diagonal: what of a Hermitian matrix makes the whole with its transpose."""
+    """Return the lower triangle with half of the diagonal; with its transpose it makes up a Hermitian matrix."""
     return on_diagonal(0.5 * diagonal(x), t(strictly_upper(t(x))))
 
 
 def _between(left: Any, x: Any, right: Any) -> Any:
-    """left^-1 x right^-1."""
+    """Return left^-1 x right^-1."""
     return t(np.linalg.solve(t(right), t(np.linalg.solve(left, x))))
 
 
@@ -79,13 +79,13 @@ _cholesky = op(
     vjp={"a": _cholesky_vjp},
     jvp={"a": _cholesky_jvp},
     inputs="a",
-    doc="The lower triangular L of positive definite matrices a = L L^H.",
+    doc="Return the lower triangular L of positive definite matrices a = L L^H.",
 )
 
 
 @function(np.linalg.cholesky)
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """The lower triangular L with a = L L^H, or the upper triangular U with a = U^H U."""
+    """Return the lower triangular L with a = L L^H, or the upper triangular U with a = U^H U."""
     return h(_cholesky(h(a))) if upper else _cholesky(a)
 
 
@@ -93,20 +93,20 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 
 
 def _factor_shapes(shape: tuple[int, ...], full_matrices: bool) -> tuple[tuple[int, ...], ...]:
-    """The shapes of U, S and Vh for one matrix."""
+    """Return the shapes of U, S and Vh for one matrix."""
     m, n = shape[-2:]
     k = min(m, n)
     return ((m, m), (k,), (n, n)) if full_matrices else ((m, k), (k,), (k, n))
 
 
 def _packed(shapes: Any, a: Node, static: Any) -> Signature:
-    """Infer an op that packs several results of these shapes."""
+    """Return an inference for an op that packs several results, whose shapes `shapes` gives, into one."""
     need_matrices(a)
     return (*a.shape[:-2], sum(math.prod(s) for s in shapes(a.shape, static))), lapack_dtype(a.dtype)
 
 
 def _reciprocals(s: Any) -> tuple[Any, Any]:
-    """1 / (s_j - s_i), and 1 / (s_i + s_j), each 0 where it would be infinite."""
+    """Return 1 / (s_j - s_i) and 1 / (s_i + s_j), each 0 where it would be infinite."""
     row, column = s[..., None, :], s[..., :, None]
     return reciprocal(row - column), reciprocal(row + column)
 
@@ -173,7 +173,7 @@ _svd = op(
     jvp={"a": _svd_jvp},
     inputs="a",
     statics={"full_matrices": False},
-    doc="Singular vectors and values, packed.",
+    doc="Return singular vectors and values, packed.",
 )
 
 
@@ -204,13 +204,13 @@ _svdvals = op(
     vjp={"a": _svdvals_vjp},
     jvp={"a": _svdvals_jvp},
     inputs="a",
-    doc="Singular values, descending; the derivative of one that is 0 is 0.",
+    doc="Return singular values, descending; the derivative of one that is 0 is 0.",
 )
 
 
 @function(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """Singular vectors and values, or with compute_uv=False the values alone."""
+    """Return singular vectors and values, or with compute_uv=False the values alone."""
     a = as_node(a)
     if hermitian:
         return _svd_of_hermitian(a, compute_uv)
@@ -223,7 +223,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
 
 def _svd_of_hermitian(a: Node, compute_uv: bool) -> Any:
-    """Singular values are the sizes of the eigenvalues."""
+    """Decompose Hermitian matrices, whose singular values are the sizes of the eigenvalues."""
     if not compute_uv:
         return np.flip(np.sort(np.abs(eigvalsh(a)), axis=-1), axis=-1)
     w, V = eigh(a)
@@ -234,7 +234,7 @@ def _svd_of_hermitian(a: Node, compute_uv: bool) -> Any:
 
 @function(np.linalg.svdvals)
 def svdvals(x: Any, /) -> Any:
-    """Singular values, descending."""
+    """Return the singular values, descending."""
     return _svdvals(x)
 
 
@@ -242,7 +242,7 @@ def svdvals(x: Any, /) -> Any:
 
 
 def _qr_shapes(shape: tuple[int, ...], mode: str) -> tuple[tuple[int, ...], ...]:
-    """The shapes of Q and R for one matrix."""
+    """Return the shapes of Q and R for one matrix."""
     m, n = shape[-2:]
     k = m if mode == "complete" else min(m, n)
     return (m, k), (k, n)
@@ -294,13 +294,13 @@ _qr = op(
     jvp={"a": _qr_jvp},
     inputs="a",
     statics={"mode": "reduced"},
-    doc="Orthonormal Q and upper triangular R with a = Q R, packed; the first columns of a must be independent.",
+    doc="Return orthonormal Q and upper triangular R with a = Q R, packed; the first columns of a must be independent.",
 )
 
 
 @function(np.linalg.qr)
 def qr(a: Any, mode: str = "reduced") -> Any:
-    """Orthonormal Q and upper triangular R with a = Q R; with mode "r" R alone."""
+    """Return orthonormal Q and upper triangular R with a = Q R; with mode "r" R alone."""
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"np.linalg.qr on nodes takes mode 'reduced', 'complete' or 'r', not {mode!r}")
     a = as_node(a)

@@ -32,7 +32,7 @@ def _diagonal_shape(x: Node, offset: int, axis1: int, axis2: int) -> Signature:
 
 
 def _square(x: Any, offset: int) -> tuple[int, int]:
-    """The shape of the matrix that has this vector as diagonal."""
+    """Return the shape of the matrix that has a vector as diagonal."""
     return (x.shape[0] + abs(offset),) * 2
 
 
@@ -56,7 +56,7 @@ diagonal = linear(
     ),
     statics={"offset": 0, "axis1": 0, "axis2": 1},
     numpy=(np.diagonal,),
-    doc="The diagonals of the matrices in two axes, along a last axis.",
+    doc="Return the diagonals of the matrices in two axes, along a last axis.",
 )
 
 diagonal_embed: Any = linear(
@@ -65,13 +65,13 @@ diagonal_embed: Any = linear(
     shape=_embedded_shape,
     transpose=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
     statics={"offset": 0, "axis1": 0, "axis2": 1, "shape": None},
-    doc="Zeros of a shape with x on the diagonals; of a vector a square matrix. The transpose of diagonal.",
+    doc="Return zeros with x on the diagonals, for a vector in a square matrix: the transpose of diagonal.",
 )
 
 
 @function(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
-    """The matrix with this diagonal, or the diagonal of a matrix."""
+    """Return the matrix with a vector as its diagonal, or the diagonal of a matrix."""
     if v.ndim == 1:
         return diagonal_embed(v, offset=k)
     if v.ndim != 2:
@@ -81,7 +81,7 @@ def diag(v: Any, k: int = 0) -> Any:
 
 @function(np.diagflat)
 def diagflat(v: Any, k: int = 0) -> Any:
-    """The matrix with the elements of an array as its diagonal."""
+    """Return the matrix with the elements of an array as its diagonal."""
     return diagonal_embed(v.reshape(-1), offset=k)
 
 
@@ -105,7 +105,7 @@ def _triangle(name: str, function: Any, side: str) -> Any:
         inputs="m",
         statics={"k": 0},
         numpy=(function,),
-        doc=f"The matrices with zeros {side} their k-th diagonal.",
+        doc=f"Return the matrices with zeros {side} their k-th diagonal.",
     )
     return made
 
@@ -127,7 +127,7 @@ function(np.triu_indices_from)(_triangle_indices(np.triu_indices_from))
 
 @function(np.vander)
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """The powers of a vector as columns, the highest first."""
+    """Return the powers of a vector as columns, the highest first."""
     if x.ndim != 1:
         raise ValueError(f"np.vander takes 1 axis, not the {x.ndim} of {x!r}")
     x = x.astype(np.promote_types(x.dtype, int))

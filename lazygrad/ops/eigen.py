@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.guards import evaluating
+from .._graph.guards import inside_transform
 from .._graph.node import Node
 from .._graph.types import DType
 from .._graph.value import read_guarded
@@ -53,13 +53,13 @@ def _spectrum(packed: Any, n: int) -> tuple[Any, Any]:
 
 
 def _both(a: Node) -> Signature:
-    """Values and vectors of square matrices."""
+    """Return values and vectors of square matrices."""
     (*batch, n, _), dtype = square(a)
     return (*batch, n + n * n), dtype
 
 
 def _inverse_gaps(values: Any) -> Any:
-    """1 / (w_j - w_i), and 0 where they are equal."""
+    """Return 1 / (w_j - w_i), and 0 where they are equal."""
     return reciprocal(values[..., None, :] - values[..., :, None])
 
 
@@ -84,7 +84,7 @@ _eigh = op(
     jvp={"a": _eigh_jvp},
     inputs="a",
     statics={"UPLO": "L"},
-    doc="Eigenvalues and eigenvectors of Hermitian matrices, packed.",
+    doc="Return eigenvalues and eigenvectors of Hermitian matrices, packed.",
 )
 
 
@@ -110,7 +110,7 @@ _eigvalsh = op(
     jvp={"a": _eigvalsh_jvp},
     inputs="a",
     statics={"UPLO": "L"},
-    doc="Eigenvalues of Hermitian matrices, ascending.",
+    doc="Return eigenvalues of Hermitian matrices, ascending.",
 )
 
 
@@ -122,7 +122,7 @@ def _triangle(UPLO: str) -> str:
 
 @function(np.linalg.eigh)
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues and eigenvectors of Hermitian matrices; their gradient is Hermitian."""
+    """Return eigenvalues and eigenvectors of Hermitian matrices; their gradient is Hermitian."""
     a = as_node(a)
     w, V = _spectrum(_eigh(a, UPLO=_triangle(UPLO)), a.shape[-1])
     return EighResult(real(w), V)
@@ -130,7 +130,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
 
 @function(np.linalg.eigvalsh)
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues of Hermitian matrices, ascending; their gradient is Hermitian."""
+    """Return eigenvalues of Hermitian matrices, ascending; their gradient is Hermitian."""
     return _eigvalsh(a, UPLO=_triangle(UPLO))
 
 
@@ -146,7 +146,7 @@ def _eig_value(a: Any) -> Any:
 
 
 def _phase_reader(V: Any) -> Any:
-    """Reads how a change u of an eigenvector turns it: LAPACK keeps the largest element of each real.
+    """Return what reads how a change u of an eigenvector turns it: LAPACK keeps the largest element of each real.
 
     The imaginary part of the sum of this matrix times u, by columns, is the angle.
     """
@@ -183,7 +183,7 @@ _eig = op(
     vjp={"a": _eig_vjp},
     jvp={"a": _eig_jvp},
     inputs="a",
-    doc="Eigenvalues and eigenvectors of square matrices, packed; complex.",
+    doc="Return eigenvalues and eigenvectors of square matrices, packed; complex.",
 )
 
 
@@ -204,7 +204,7 @@ _eigvals = op(
     vjp={"a": _eigvals_vjp},
     jvp={"a": _eigvals_jvp},
     inputs="a",
-    doc="Eigenvalues of square matrices; complex.",
+    doc="Return eigenvalues of square matrices; complex.",
 )
 
 
@@ -212,8 +212,8 @@ _ALWAYS_COMPLEX = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
 
 
 def _as_numpy_would(result: Any, a: Any, eigenvalues: int) -> Any:
-    """Of a real matrix NumPy before 2.5 gives real results if they can be: known where nodes may be evaluated."""
-    if _ALWAYS_COMPLEX or a.dtype.kind == "c" or not evaluating():
+    """Drop a zero imaginary part, as NumPy before 2.5 does for a real matrix; only where nodes may be evaluated."""
+    if _ALWAYS_COMPLEX or a.dtype.kind == "c" or not inside_transform():
         return result
     is_complex = read_guarded(result, lambda z: bool(np.any(z[..., :eigenvalues].imag)))
     return result if is_complex else real(result)
@@ -221,7 +221,7 @@ def _as_numpy_would(result: Any, a: Any, eigenvalues: int) -> Any:
 
 @function(np.linalg.eig)
 def eig(a: Any) -> Any:
-    """Eigenvalues and eigenvectors of square matrices.
+    """Return eigenvalues and eigenvectors of square matrices.
 
     They are complex; inside a function transform they are real where NumPy's are.
     """
@@ -232,6 +232,6 @@ def eig(a: Any) -> Any:
 
 @function(np.linalg.eigvals)
 def eigvals(a: Any) -> Any:
-    """Eigenvalues of square matrices, complex as those of `eig`."""
+    """Return eigenvalues of square matrices, complex as those of `eig`."""
     a = as_node(a)
     return _as_numpy_would(_eigvals(a), a, a.shape[-1] if a.ndim else 0)

@@ -1,4 +1,4 @@
-"""Sums of products over shared axes: einsum, and what is one in other words.
+"""Sums of products over shared axes: einsum, and the functions that are einsum in other words.
 
 All products of two arrays are one op, `contract`, written in einsum's letters: ``ab,bc->ac``. Every letter is in at
 least two of its three terms, so the rule of an input is the same op with the terms exchanged. What einsum allows
@@ -27,12 +27,12 @@ __all__ = ["collapse", "contract", "contraction", "einsum", "operand", "uncollap
 
 
 def operand(value: Any) -> Node:
-    """A node for an argument; a plain number is an array like any other, as these functions of NumPy's have it."""
+    """Return a node for an argument; a plain number is an array like any other, as in these functions of NumPy's."""
     return value if isinstance(value, Node) else as_node(np.asarray(value))
 
 
 def _sizes(terms: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
-    """The length of each letter's axis."""
+    """Return the length of each letter's axis."""
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         if len(term) != len(shape):
@@ -74,7 +74,7 @@ collapse: Op = linear(
     shape=_collapse_shape,
     transpose=lambda g, x_shape, subscripts: uncollapse(g, subscripts=subscripts, shape=x_shape),
     statics={"subscripts": "->"},
-    doc="einsum of one operand: the diagonal along axes of one letter, summed over the letters not in the output.",
+    doc="Take the diagonal along axes of one letter and sum over the letters not in the output: einsum of one operand.",
 )
 
 uncollapse: Op = linear(
@@ -83,7 +83,7 @@ uncollapse: Op = linear(
     shape=lambda g, subscripts, shape: (shape, g.dtype),
     transpose=lambda g, subscripts: collapse(g, subscripts=subscripts),
     statics={"subscripts": "->", "shape": ()},
-    doc="x repeated along the axes that `collapse` sums, on the diagonal it takes, among zeros: its transpose.",
+    doc="Repeat x along the axes that `collapse` sums, on the diagonal it takes, among zeros: its transpose.",
 )
 
 
@@ -151,7 +151,7 @@ def _contract_shape(x: Node, y: Node, subscripts: str) -> Signature:
 
 @functools.lru_cache(maxsize=4096)
 def _exchanged(subscripts: str) -> tuple[str, str]:
-    """The contractions of the output with y that gives x, and of x with the output that gives y."""
+    """Return the contractions of the output with y that gives x, and of x with the output that gives y."""
     terms, out = subscripts.split("->")
     x, y = terms.split(",")
     return f"{out},{y}->{x}", f"{x},{out}->{y}"
@@ -171,7 +171,7 @@ contract: Op = op(
     },
     inputs="x y",
     statics={"subscripts": ",->"},
-    doc="einsum of two operands, where each letter is in at least two of the three terms, and once in each.",
+    doc="Compute einsum of two operands, where each letter is in at least two of the three terms, and once in each.",
 )
 
 
@@ -182,7 +182,7 @@ Changes = tuple[tuple[Op, Mapping[str, Any]], ...]  # ops of one input to apply 
 
 @attrs.frozen
 class _Program:
-    """How to contract operands of certain shapes: what to do to each, which pairs to join, what to do at last."""
+    """A contraction of operands of certain shapes: what to do to each, which pairs to join, what to do at last."""
 
     first: tuple[Changes, ...]
     pairs: tuple[tuple[int, Changes, int, Changes, Mapping[str, Any]], ...]  # operands by number, then the results
@@ -204,7 +204,7 @@ def _collapsing(term: str, out: str) -> Changes:
 
 
 def _lengths(terms: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> dict[str, int]:
-    """The length of each letter's axis; an axis of length 1 in another operand is repeated."""
+    """Return the length of each letter's axis; an axis of length 1 in another operand is repeated."""
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         for c, n in _sizes((term,), (shape,)).items():
@@ -252,7 +252,7 @@ def _program(terms: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ..
 
 
 def contraction(operands: Sequence[Node], terms: tuple[str, ...], out: str, path: Any = None) -> Node:
-    """The sum of products of nodes over the axes whose letters are not in `out`.
+    """Return the sum of products of nodes over the axes whose letters are not in `out`.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ _LETTERS = ascii_uppercase + ascii_lowercase  # of the numbers in a list of axes
 
 
 def _written(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-    """Subscripts and operands, from either of the forms that einsum takes."""
+    """Return subscripts and operands, from either of the forms that einsum takes."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), operands[1:]
 
@@ -297,7 +297,7 @@ def _written(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
 
 @functools.lru_cache(maxsize=4096)
 def _read(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """The letters of each operand's axes and of the output's, with letters for the dots and the output written."""
+    """Read the letters of each operand's axes and of the output's, with letters for the dots and the output written."""
     inputs, arrow, out = subscripts.partition("->")
     written = inputs.split(",")
     if len(written) != len(ndims):
@@ -329,7 +329,7 @@ def _read(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
 
 @function(np.einsum)
 def einsum(*operands: Any, optimize: Any = False) -> Node:
-    """Sums of products in Einstein's notation, as `numpy.einsum` means it.
+    """Return sums of products in Einstein's notation, as `numpy.einsum` means it.
 
     Parameters
     ----------
@@ -372,6 +372,6 @@ def einsum(*operands: Any, optimize: Any = False) -> Node:
 
 @function(np.einsum_path)
 def einsum_path(*operands: Any, optimize: Any = "greedy") -> Any:
-    """The order in which einsum would join its operands; it looks at shapes alone."""
+    """Return the order in which einsum would join its operands; it looks at shapes alone."""
     values = [np.broadcast_to(x.dtype.type(0), x.shape) if isinstance(x, Node) else x for x in operands]
     return np.einsum_path(*values, optimize=optimize)

@@ -25,7 +25,7 @@ OPPOSITE = {None: "forward", "backward": "forward", "ortho": "ortho", "forward":
 
 
 def _fit(g: Any, shape: tuple[int, ...]) -> Any:
-    """The array cut, or padded with zeros, at the end of each axis: the transpose of doing it the other way."""
+    """Cut an array, or pad it with zeros, at the end of each axis: the transpose of doing it the other way."""
     key = tuple([slice(min(n, m)) for n, m in zip(g.shape, shape, strict=True)])
     g = g[key]
     return g if g.shape == shape else scatter_add(g, shape=shape, key=key)
@@ -41,7 +41,7 @@ def _signature(transform: Any, x: Node, lengths: Sequence[int], axes: Sequence[i
 
 
 def _two(transform: Any) -> Any:
-    """A transform of two points, whatever the input is, to ask NumPy for its dtype."""
+    """Return a transform of two points whatever the input is, to ask NumPy for its dtype."""
     return lambda x: transform(x, 2)
 
 
@@ -56,7 +56,7 @@ fft: Op = linear(
     shape=lambda x, s, axes, norm: _signature(_FFT, x, s, axes, norm),
     transpose=lambda g, x_shape, s, axes, norm: _fit(fft(g, s=s, axes=axes, norm=norm), x_shape),
     statics={"s": (), "axes": (), "norm": None},
-    doc="The discrete Fourier transform along some axes, each cut or padded to a length.",
+    doc="Return the discrete Fourier transform along some axes, each cut or padded to a length.",
 )
 
 ifft: Op = linear(
@@ -65,14 +65,14 @@ ifft: Op = linear(
     shape=lambda x, s, axes, norm: _signature(_IFFT, x, s, axes, norm),
     transpose=lambda g, x_shape, s, axes, norm: _fit(ifft(g, s=s, axes=axes, norm=norm), x_shape),
     statics={"s": (), "axes": (), "norm": None},
-    doc="The inverse discrete Fourier transform along some axes, each cut or padded to a length.",
+    doc="Return the inverse discrete Fourier transform along some axes, each cut or padded to a length.",
 )
 
 # -- transforms between real arrays and half of the frequencies -------------------------------------
 
 
 def _weights(g: Any, n: int, axis: int, inner: float) -> Any:
-    """1 for each frequency that is its own mirror image, and `inner` for those that stand for two."""
+    """Return 1 for each frequency that is its own mirror image, and `inner` for those that stand for two."""
     weights = np.full(n // 2 + 1, inner, np.finfo(g.dtype).dtype)
     weights[0] = 1
     if n % 2 == 0:
@@ -102,7 +102,7 @@ rfft: Op = linear(
     shape=_rfft_signature,
     transpose=_rfft_transpose,
     statics={"n": 1, "axis": -1, "norm": None},
-    doc="The frequencies 0 ... n // 2 of a real array along an axis.",
+    doc="Return the frequencies 0 ... n // 2 of a real array along an axis.",
 )
 
 irfft: Op = linear(
@@ -111,7 +111,7 @@ irfft: Op = linear(
     shape=lambda x, n, axis, norm: _signature(_IRFFT, x, (n,), (axis,), norm),
     transpose=_irfft_transpose,
     statics={"n": 1, "axis": -1, "norm": None},
-    doc="The real array that has these frequencies 0 ... n // 2 along an axis.",
+    doc="Return the real array that has these frequencies 0 ... n // 2 along an axis.",
 )
 
 # -- NumPy's functions -----------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def _length(n: int | None, default: int) -> int:
 
 
 def _along_all(a: Any, s: Sequence[int | None] | None, axes: Axes) -> tuple[list[int], list[int]]:
-    """The length and the place of each axis to transform."""
+    """Return the length and the place of each axis to transform."""
     if axes is None:
         axes = range(a.ndim) if s is None else range(-len(s), 0)
     axes = [normalize_axis_index(k, a.ndim) for k in axes]
@@ -149,7 +149,7 @@ def _nd(transform: Op, a: Any, s: list[int], axes: list[int], norm: str | None) 
 
 
 def _complex(numpy: tuple[Any, Any, Any], transform: Op) -> tuple[Any, Any, Any]:
-    """What NumPy's three functions of one complex transform are on nodes."""
+    """Declare NumPy's three functions of one complex transform on nodes."""
 
     @function(numpy[0])
     def along_one(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:

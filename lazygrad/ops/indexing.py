@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.guards import evaluating
+from .._graph.guards import inside_transform
 from .._graph.node import Node
 from .._graph.types import Array
 from .._graph.value import read_guarded
@@ -25,7 +25,7 @@ PAIRS = {np.dtype(np.float64): np.complex128, np.dtype(np.float32): np.complex64
 
 
 class _Slot:
-    """Stands in a key for an index array, which is an input of the node."""
+    """The stand-in, in a key, for an index array, which is an input of the node."""
 
     def __repr__(self) -> str:
         return "<array>"
@@ -45,7 +45,7 @@ def _filled(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def shadow(shape: tuple[int, ...], dtype: Any = bool) -> Array:
-    """Zeros of that shape without memory of their own, to ask NumPy for shapes and errors."""
+    """Return zeros of a shape without memory of their own, to ask NumPy for shapes and errors."""
     return np.ndarray(shape, dtype, b"\0" * 8, 0, (0,) * len(shape))
 
 
@@ -53,7 +53,7 @@ def shadow(shape: tuple[int, ...], dtype: Any = bool) -> Array:
 
 
 def _offsets(index: Any, axis: int, shape: tuple[int, ...]) -> Any:
-    """What the places along one axis add to the flat position."""
+    """Return what the places along one axis add to the flat position."""
     index = np.asarray(index, np.intp)
     n = shape[axis]
     if index.size and index.view(np.uintp).max() >= n:  # too large, or negative: one pass tells both
@@ -66,7 +66,7 @@ def _offsets(index: Any, axis: int, shape: tuple[int, ...]) -> Any:
 
 
 def _places(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any], g: Any) -> tuple[Any, Any, Any]:
-    """Offsets of the index arrays, flat, and of the rest of the key; and `g` with an axis for each of the two."""
+    """Return offsets of the index arrays, flat, and of the rest of the key; and `g` with an axis for each."""
     arrays = iter(indices)
     taken = sum(item is not None and item is not Ellipsis for item in key)
     advanced: list[Any] = []
@@ -96,7 +96,7 @@ def _places(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any]
 
 
 def _distinct(places: Any, bound: int) -> bool:
-    """Whether no offset below `bound` occurs twice."""
+    """Return whether no offset below `bound` occurs twice."""
     if places.size < 2 or not bound or (places[1:] > places[:-1]).all():
         return True
     if bound > 64 * places.size:
@@ -108,7 +108,7 @@ def _distinct(places: Any, bound: int) -> bool:
 
 
 def repeated(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any]) -> Any:
-    """Which places of an array a key takes, flat, in the order it takes them; None if no place occurs twice."""
+    """Return which places of an array a key takes, flat, in its order; None if no place occurs twice."""
     if not indices:
         return None
     taken = shadow(shape)[_filled(key, indices)]
@@ -202,7 +202,7 @@ getitem = linear(
     into=_scatter_into,
     inputs="x *indices",
     statics={"key": ()},
-    doc="x[key], basic or with integer arrays, which are blocked inputs (Collins 1.4.4).",
+    doc="Return x[key], basic or with integer arrays, which are blocked inputs (Collins 1.4.4).",
 )
 
 scatter_add: Op = linear(
@@ -212,7 +212,7 @@ scatter_add: Op = linear(
     transpose=lambda g, *indices, key: getitem(g, *indices, key=key),
     inputs="x *indices",
     statics={"shape": (), "key": ()},
-    doc="Zeros with x added at key, repeated places summed: the transpose of getitem.",
+    doc="Add x at key to zeros, summing repeated places: the transpose of getitem.",
 )
 
 # -- replacing a part, and adding to it ------------------------------------------------------------
@@ -232,7 +232,7 @@ def _updated_shape(x: Node, y: Node, *indices: Node, key: tuple[Any, ...]) -> Si
 
 
 def _last_ones(*indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
-    """Which of the taken elements stay, where later ones overwrite earlier ones of the same place."""
+    """Return which of the taken elements stay, where later ones overwrite earlier ones of the same place."""
     order = np.zeros(shape, np.intp)
     key = _filled(key, indices)
     numbers = np.arange(order[key].size).reshape(order[key].shape)
@@ -248,7 +248,7 @@ last_ones = op(
     jvp={"indices": BLOCKED},
     inputs="*indices",
     statics={"shape": (), "key": ()},
-    doc="Which elements written at key stay: of those at one place the last.",
+    doc="Return which elements written at key stay: among those at one place the last.",
 )
 
 
@@ -273,7 +273,7 @@ put: Op = op(
     },
     inputs="x y *indices",
     statics={"key": ()},
-    doc="x with the part at key replaced by y; of several written to one place the last stays.",
+    doc="Return x with the part at key replaced by y; of several written to one place the last stays.",
 )
 
 
@@ -296,17 +296,17 @@ add_at: Op = op(
     },
     inputs="x y *indices",
     statics={"key": ()},
-    doc="x with y added to the part at key, as often as a place is named.",
+    doc="Return x with y added to the part at key, as often as a place is named.",
 )
 
 # -- keys ------------------------------------------------------------------------------------------
 
 
 def evaluated(what: str, node: Any) -> Any:
-    """The array behind a node that the shape of a result depends on: known inside a function transform alone."""
+    """Return the array behind a node that the shape of a result depends on: known inside a function transform alone."""
     if not isinstance(node, Node):
         return np.asarray(node)
-    if not evaluating():
+    if not inside_transform():
         raise TypeError(
             f"{what} depends on the values of {node!r}, and on them the shape of the result: pass its `.value`, "
             f"which does not follow later changes, or choose by `np.where`"
@@ -319,7 +319,7 @@ def _is_flag(item: Any) -> bool:
 
 
 def _with_axes(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
-    """Single booleans as NumPy reads them: each is an index array, of nothing or one 0, of a new axis."""
+    """Read single booleans as NumPy does: each is an index array, of nothing or one 0, of a new axis."""
     axes: list[Any] = []
     items: list[Any] = []
     for item in key:
@@ -337,7 +337,7 @@ def _with_axes(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
 
 
 def parsed(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
-    """A key as the static of `getitem` and the index arrays for its slots; and the node it applies to."""
+    """Return the node a key applies to, the key as the static of `getitem`, and the index arrays for its slots."""
     items: list[Any] = []
     arrays: list[Any] = []
     masked = False
@@ -380,7 +380,7 @@ def parsed(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
 
 
 def index(x: Node, key: Any) -> Node:
-    """The node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs.
+    """Return the node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs.
 
     A boolean node as a mask gives a result whose shape depends on its values, so it is evaluated; inside a
     function transform only.

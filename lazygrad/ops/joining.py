@@ -1,4 +1,4 @@
-"""Joining arrays: stack, and NumPy's functions made of it and of concatenate."""
+"""Joined arrays: stack, and NumPy's functions made of it and of concatenate."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ stack = op(
     jvp={"xs": Rule(lambda t, place, whole: scatter_add(t, shape=whole, key=place), metas=(_PLACE, WHOLE))},
     inputs="*xs",
     statics={"axis": 0},
-    doc="The inputs, of one shape, joined along a new axis.",
+    doc="Join the inputs, of one shape, along a new axis.",
 )
 
 
@@ -72,44 +72,44 @@ def joined(join: Any, arrays: Any, dtype: Any, **static: Any) -> Any:
 
 @function(np.concatenate)
 def concatenated(arrays: Sequence[Any], /, axis: int | None = 0, *, dtype: Any = None) -> Any:
-    """The arrays joined along an axis."""
+    """Join the arrays along an axis."""
     return joined(concatenate, arrays, dtype, axis=axis)
 
 
 @function(np.stack)
 def stacked(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None) -> Any:
-    """The arrays joined along a new axis."""
+    """Join the arrays along a new axis."""
     return joined(stack, arrays, dtype, axis=axis)
 
 
 @function(np.vstack)
 def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
-    """The arrays, at least 2-d, joined along the first axis."""
+    """Join the arrays, at least 2-d, along the first axis."""
     return joined(concatenate, [shape.atleast_2d(a) for a in tup], dtype, axis=0)
 
 
 @function(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
-    """The arrays joined along the second axis, or the only one."""
+    """Join the arrays along the second axis, or the only one."""
     arrays = [shape.atleast_1d(a) for a in tup]
     return joined(concatenate, arrays, dtype, axis=0 if arrays and arrays[0].ndim == 1 else 1)
 
 
 @function(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
-    """The arrays, at least 3-d, joined along the third axis."""
+    """Join the arrays, at least 3-d, along the third axis."""
     return joined(concatenate, [shape.atleast_3d(a) for a in tup], None, axis=2)
 
 
 @function(np.column_stack)
 def column_stack(tup: Sequence[Any]) -> Any:
-    """The arrays joined along the second axis, 1-d ones as columns."""
+    """Join the arrays along the second axis, 1-d ones as columns."""
     nodes = [as_node(a) for a in tup]
     return joined(concatenate, [n if n.ndim > 1 else shape.atleast_2d(n).T for n in nodes], None, axis=1)
 
 
 def _depth(arrays: Any) -> tuple[int, int]:
-    """How deep the lists are nested, the same everywhere; and the most axes of an array in them."""
+    """Return how deep the lists are nested, the same everywhere, and the most axes of an array in them."""
     if isinstance(arrays, tuple):
         raise TypeError("np.block takes nested lists, not tuples")
     if not isinstance(arrays, list):
@@ -124,7 +124,7 @@ def _depth(arrays: Any) -> tuple[int, int]:
 
 @function(np.block)
 def block(arrays: Any) -> Any:
-    """The array made of blocks: the innermost lists joined along the last axis, the next along the one before."""
+    """Build the array of blocks: join the innermost lists along the last axis, the next along the one before."""
     depth, ndim = _depth(arrays)
     ndim = max(depth, ndim)
 
@@ -139,13 +139,13 @@ def block(arrays: Any) -> Any:
 
 @function(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
-    """The values joined to the end, of the flattened arrays by default."""
+    """Join the values to the end, of the flattened arrays by default."""
     return joined(concatenate, [arr, values], None, axis=axis)
 
 
 @function(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    """The values put before these places along an axis, or into the flattened array."""
+    """Return an array with values put before these places along an axis, or into the flattened array."""
     arr, places = as_node(arr), shape.known(obj, "the places that np.insert puts values at")
     if axis is None:
         arr, axis = arr.reshape(-1), 0
@@ -169,7 +169,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 @function(np.delete)
 def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    """The array without these places along an axis, or of the flattened array."""
+    """Return the array without these places along an axis, or without those of the flattened array."""
     if axis is None:
         arr, axis = arr.reshape(-1), 0
     axis = normalize_axis_index(axis, arr.ndim)

@@ -60,14 +60,14 @@ matmul = bilinear(
     shape=_matmul_shape,
     vjp={"x": _by_left, "y": _by_right},
     numpy=(np.matmul, np.linalg.matmul),
-    doc="x @ y (Stratos H: mult; J^U g = g V^T, J^V g = U^T g).\n\n"
+    doc="Return x @ y (Stratos H: mult; J^U g = g V^T, J^V g = U^T g).\n\n"
     ">>> matmul(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, -1.0]))\narray([-1., -1.])",
 )
 
 
 @function(np.dot)
 def dot(x: Any, y: Any) -> Any:
-    """The product as `numpy.dot` means it: over the last axis of `x` and the last but one of `y`.
+    """Return the product as `numpy.dot` means it: over the last axis of `x` and the last but one of `y`.
 
     Parameters
     ----------

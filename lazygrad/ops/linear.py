@@ -53,7 +53,7 @@ add = elementwise(
     vjp={"x": pass_on, "y": pass_on},
     jvp={"x": pass_on, "y": pass_on},
     numpy=(np.add,),
-    doc="x + y (Stratos H: add; J = I).\n\n>>> add(np.array([1.0, 2.0]), 3.0)\narray([4., 5.])",
+    doc="Return x + y (Stratos H: add; J = I).\n\n>>> add(np.array([1.0, 2.0]), 3.0)\narray([4., 5.])",
 )
 
 subtract = elementwise(
@@ -63,7 +63,7 @@ subtract = elementwise(
     vjp={"x": pass_on, "y": lambda g: -g},
     jvp={"x": pass_on, "y": lambda t: -t},
     numpy=(np.subtract,),
-    doc="x - y.\n\n>>> subtract(np.array([1.0, 2.0]), 3.0)\narray([-2., -1.])",
+    doc="Return x - y.\n\n>>> subtract(np.array([1.0, 2.0]), 3.0)\narray([-2., -1.])",
 )
 
 negative = elementwise(
@@ -72,10 +72,10 @@ negative = elementwise(
     vjp={"x": lambda g: -g},
     jvp={"x": lambda t: -t},
     numpy=(np.negative,),
-    doc="-x.\n\n>>> negative(np.array([1.0, -2.0]))\narray([-1.,  2.])",
+    doc="Return -x.\n\n>>> negative(np.array([1.0, -2.0]))\narray([-1.,  2.])",
 )
 
-identity = linear("identity", pass_on, shape=lambda x: (x.shape, x.dtype), transpose=pass_on, doc="x itself.")
+identity = linear("identity", pass_on, shape=lambda x: (x.shape, x.dtype), transpose=pass_on, doc="Return x itself.")
 
 astype = linear(
     "astype",
@@ -83,7 +83,8 @@ astype = linear(
     shape=lambda x, dtype: (x.shape, np.dtype(dtype)),
     transpose=pass_on,  # the engine brings every contribution to its input's dtype
     statics={"dtype": float},
-    doc="x in another dtype.\n\n>>> astype(np.array([1.0, 2.0]), dtype=np.float32)\narray([1., 2.], dtype=float32)",
+    doc="Return x in another dtype.\n\n"
+    ">>> astype(np.array([1.0, 2.0]), dtype=np.float32)\narray([1., 2.], dtype=float32)",
 )
 
 real = linear(
@@ -92,14 +93,14 @@ real = linear(
     shape=lambda x: (x.shape, result_dtype(np.real, x.dtype)),
     transpose=pass_on,
     numpy=(np.real,),
-    doc="The real part.",
+    doc="Return the real part.",
 )
 
 # -- shape -----------------------------------------------------------------------------------------
 
 
 def _shape_of(function: Any) -> Any:
-    """Infer by asking NumPy for the shape on uninitialised booleans: no arithmetic, no copy."""
+    """Return an inference that asks NumPy for the shape of uninitialised booleans: no arithmetic, no copy."""
 
     def infer(x: Node, **static: Any) -> Signature:
         return function(np.empty(x.shape, bool), **static).shape, x.dtype
@@ -126,7 +127,7 @@ reshape = linear(
     shape=_shape_of(lambda x, shape: x.reshape(shape)),
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"shape": -1},
-    doc="The same elements in another shape; one length may be -1.\n\n"
+    doc="Return the same elements in another shape; one length may be -1.\n\n"
     ">>> reshape(np.array([1.0, 2.0, 3.0, 4.0]), shape=(2, -1))\narray([[1., 2.],\n       [3., 4.]])",
 )
 
@@ -136,7 +137,7 @@ transpose = linear(
     shape=_shape_of(lambda x, axes: x.transpose(axes)),
     transpose=_transposed,
     statics={"axes": None},
-    doc="The axes in another order; reversed without `axes`.\n\n"
+    doc="Return the axes in another order; reversed without `axes`.\n\n"
     ">>> transpose(np.array([[1.0, 2.0]]))\narray([[1.],\n       [2.]])",
 )
 
@@ -147,13 +148,13 @@ broadcast_to = linear(
     transpose=pass_on,  # the engine sums every contribution to its input's shape
     statics={"shape": ()},
     numpy=(np.broadcast_to,),
-    doc="x repeated along new and unit axes.\n\n"
+    doc="Repeat x along new and unit axes.\n\n"
     ">>> broadcast_to(np.array([1.0, 2.0]), shape=(2, 2))\narray([[1., 2.],\n       [1., 2.]])",
 )
 
 
 def expanded(x: Any, shape: tuple[int, ...]) -> Any:
-    """x repeated along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
+    """Repeat x along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
     if isinstance(x, Node) or math.prod(shape) > _SMALL:
         return np.broadcast_to(x, shape)
     if x.shape == shape:
@@ -178,7 +179,7 @@ sum_to = linear(
     shape=lambda x, shape: (shape, x.dtype),
     transpose=lambda g, x_shape: expanded(g, x_shape),
     statics={"shape": ()},
-    doc="x summed to a shape that broadcasts to its own: the transpose of broadcast_to.",
+    doc="Sum x to a shape that broadcasts to its own: the transpose of broadcast_to.",
 )
 
 # -- sums ------------------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def reduced(function: Any) -> Any:
-    """Infer the result of a reduction: the shape from the axes, the dtype from NumPy."""
+    """Return an inference for a reduction: the shape from the axes, the dtype from NumPy."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
         dtype = result_dtype(function, x.dtype)
@@ -220,7 +221,7 @@ sum = linear(
     shape=reduced(np.sum),
     transpose=lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims),
     statics={"axis": None, "keepdims": False},
-    doc="The sum over `axis` (all axes by default).\n\n"
+    doc="Return the sum over `axis` (all axes by default).\n\n"
     ">>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)\narray([4., 6.])",
 )
 
@@ -228,7 +229,7 @@ sum = linear(
 
 
 def common_dtype(xs: Sequence[Node]) -> DType:
-    """The dtype that NumPy gives arrays joined."""
+    """Return the dtype that NumPy gives arrays joined."""
     dtypes = {x.dtype for x in xs}
     return xs[0].dtype if len(dtypes) == 1 else np.result_type(*dtypes)
 
@@ -255,7 +256,7 @@ _starts: dict[int, tuple[weakref.ref[Node], tuple[int, ...], list[int]]] = {}
 
 
 def _measured(node: Node) -> list[int]:
-    """Where each input starts along the joined axis; the only look at all inputs, made once for all their rules."""
+    """Return where each input starts along the joined axis, after the only look at all inputs for all their rules."""
     axis = node.static["axis"]
     if axis is None:
         return [0, *accumulate([math.prod(x.shape) for x in node.inputs])]
@@ -263,9 +264,9 @@ def _measured(node: Node) -> list[int]:
 
 
 def _part(node: Node, argnum: int) -> slice:
-    """Where one input is put.
+    """Return where one input is put.
 
-    A node that follows its inputs to other shapes gets a new tuple for its own, by which old entries are told.
+    A node that follows its inputs to other shapes gets a new tuple as its shape; old entries show by that.
     """
     found = _starts.get(node.serial)
     if found is None or found[1] is not node.shape:
@@ -276,7 +277,7 @@ def _part(node: Node, argnum: int) -> slice:
 
 
 def along(axis: int, item: Any) -> tuple[Any, ...]:
-    """The key that applies to one axis."""
+    """Return the key that applies to one axis."""
     return (*[slice(None)] * axis, item)
 
 
@@ -303,6 +304,6 @@ concatenate = op(
     jvp={"xs": Rule(_among_zeros, metas=(("part", _part), WHOLE, _AXIS))},
     inputs="*xs",
     statics={"axis": 0},
-    doc="The inputs joined along an axis (Stratos H: concat; the Jacobian is a block of identity among zeros).\n\n"
+    doc="Join the inputs along an axis (Stratos H: concat; the Jacobian is a block of identity among zeros).\n\n"
     ">>> concatenate(np.array([1.0]), np.array([2.0, 3.0]), axis=0)\narray([1., 2., 3.])",
 )

@@ -1,4 +1,4 @@
-"""What the rules of linear algebra share: transposes, triangles, and several arrays packed into one.
+"""The parts that rules of linear algebra share: transposes, triangles, and several arrays packed into one.
 
 Everything here works on stacks of matrices (the last two axes), real and complex, arrays and nodes.
 """
@@ -40,18 +40,18 @@ __all__ = [
 
 @functools.cache
 def lapack_dtype(*dtypes: DType) -> DType:
-    """The dtype NumPy's linear algebra works in for these; a TypeError for what it does not take."""
+    """Return the dtype NumPy's linear algebra works in for these; a TypeError for what it does not take."""
     matrices = [np.ones((1, 1), d) for d in dtypes]
     return np.linalg.solve(matrices[0], matrices[-1]).dtype
 
 
 def real_dtype(dtype: DType) -> DType:
-    """The dtype of absolute values: float64 of complex128."""
+    """Return the dtype of absolute values: float64 of complex128."""
     return np.finfo(dtype).dtype
 
 
 def need_matrices(x: Node) -> None:
-    """Refuse what is no stack of matrices."""
+    """Refuse an array that is no stack of matrices."""
     if x.ndim < 2:
         raise ValueError(f"it takes matrices, at least 2-d, not shape {x.shape}")
 
@@ -68,37 +68,37 @@ def square(a: Node) -> Signature:
 
 
 def t(x: Any) -> Any:
-    """The transpose, without conjugation."""
+    """Return the transpose, without conjugation."""
     return x.swapaxes(-1, -2)
 
 
 def conj(x: Any) -> Any:
-    """The complex conjugate; of a real array that itself."""
+    """Return the complex conjugate; a real array as it is."""
     return np.conj(x) if x.dtype.kind == "c" else x
 
 
 def h(x: Any) -> Any:
-    """The conjugate transpose."""
+    """Return the conjugate transpose."""
     return conj(x).swapaxes(-1, -2)
 
 
 def real(x: Any) -> Any:
-    """The real part; of a real array that itself."""
+    """Return the real part; a real array as it is."""
     return np.real(x) if x.dtype.kind == "c" else x
 
 
 def imag(x: Any) -> Any:
-    """The imaginary part of a complex array."""
+    """Return the imaginary part of a complex array."""
     return np.real(-1j * x)
 
 
 def hermitian(x: Any) -> Any:
-    """The Hermitian part: the mean of a matrix and its conjugate transpose."""
+    """Return the Hermitian part: the mean of a matrix and its conjugate transpose."""
     return 0.5 * (x + h(x))
 
 
 def reciprocal(x: Any) -> Any:
-    """1 / x, and 0 where x is 0."""
+    """Return 1 / x, and 0 where x is 0."""
     zero = x == 0
     return np.where(zero, 0, 1 / np.where(zero, 1, x))
 
@@ -114,22 +114,22 @@ def _mask(n: int, kind: str) -> Array:
 
 
 def identities(shape: tuple[int, ...], dtype: DType) -> Array:
-    """A stack of identity matrices of that shape."""
+    """Return a stack of identity matrices of a shape."""
     return np.broadcast_to(np.eye(shape[-1], dtype=dtype), shape)
 
 
 def diagonal(x: Any) -> Any:
-    """The diagonals of square matrices."""
+    """Return the diagonals of square matrices."""
     return np.sum(np.where(_mask(x.shape[-1], "diagonal"), x, 0), axis=-1)
 
 
 def on_diagonal(d: Any, rest: Any) -> Any:
-    """The square matrices `rest` with the vectors `d` on their diagonals."""
+    """Put the vectors `d` on the diagonals of the square matrices `rest`."""
     return np.where(_mask(d.shape[-1], "diagonal"), d[..., None, :], rest)
 
 
 def strictly_upper(x: Any) -> Any:
-    """The part of square matrices above the diagonal; zeros elsewhere."""
+    """Return the part of square matrices above the diagonal; zeros elsewhere."""
     return np.where(_mask(x.shape[-1], "upper"), x, 0)
 
 
@@ -137,13 +137,13 @@ def strictly_upper(x: Any) -> Any:
 
 
 def pack(batch: tuple[int, ...], *parts: Any) -> Any:
-    """Several stacks along one last axis."""
+    """Join several stacks, flattened, along one last axis."""
     flat = [p.reshape((*batch, math.prod(p.shape[len(batch) :]))) for p in parts]
     return np.concatenate(flat, axis=-1)
 
 
 def unpack(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
-    """The stacks again: `shapes` are those of their elements."""
+    """Return the stacks that `pack` joined: `shapes` are those of their elements."""
     parts = []
     start = 0
     for shape in shapes:

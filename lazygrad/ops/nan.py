@@ -12,13 +12,13 @@ from .arithmetic import guarded_divide
 from .counting import index_of
 from .linear import spread
 from .reduce import counted, extremum, prepared, reduce_by
-from .statistics import degrees_of_freedom, medians, quantiles, root, spread_around
+from .statistics import declare_spread, degrees_of_freedom, medians, quantiles, spread_around
 
 __all__ = ["nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
 
 
 def _known(a: Any) -> Any:
-    """Where there is no nan; integers have none."""
+    """Return where there is no nan; integers have none."""
     return np.equal(a, a) if a.dtype.kind in "fc" else True
 
 
@@ -34,7 +34,7 @@ def nansum(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """The sum over `axis`, nan taken for 0."""
+    """Return the sum over `axis`, nan taken for 0."""
     return np.sum(_filled("nansum", a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
@@ -47,19 +47,19 @@ def nanprod(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """The product over `axis`, nan taken for 1."""
+    """Return the product over `axis`, nan taken for 1."""
     return np.prod(_filled("nanprod", a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @function(np.nancumsum)
 def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """The running sum, nan taken for 0."""
+    """Return the running sum, nan taken for 0."""
     return np.cumsum(_filled("nancumsum", a, 0), axis, dtype)
 
 
 @function(np.nancumprod)
 def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """The running product, nan taken for 1."""
+    """Return the running product, nan taken for 1."""
     return np.cumprod(_filled("nancumprod", a, 1), axis, dtype)
 
 
@@ -72,7 +72,7 @@ def _filled(name: str, a: Any, fill: float) -> Any:
 
 
 def _seen(name: str, a: Any, dtype: Any, where: Any) -> tuple[Any, Any]:
-    """The elements as floats, and which of them there are."""
+    """Return the elements as floats, and a mask of those that count."""
     a = prepared(name, a, dtype)
     if a.dtype.kind not in "fc":
         return a.astype(float), where
@@ -81,20 +81,22 @@ def _seen(name: str, a: Any, dtype: Any, where: Any) -> tuple[Any, Any]:
 
 
 def _quotient(total: Any, free: Any) -> Any:
-    """total / free, and nan, without derivative, where nothing is free."""
+    """Return total / free, and nan, without derivative, where nothing is free."""
     return np.where(free > 0, total, float("nan")) / np.where(free > 0, free, 1)
 
 
 @function(np.nanmean)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
-    """The mean over `axis` of what is no nan."""
+    """Return the mean over `axis` of what is no nan."""
     node, seen = _seen("nanmean", a, dtype, where)
     total = np.sum(node, axis=axis, keepdims=keepdims, where=seen)
     return _quotient(total, counted(seen, node.shape, axis, keepdims).astype(total.dtype))
 
 
-def _nanvar(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool, more: Any) -> Any:
-    where, mean, correction = more
+def _nanvar(
+    name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+) -> Any:
+    """Return the variance of what is no nan, around its mean or a number given as `mean`."""
     node, seen = _seen(name, a, dtype, where)
     if mean is None:
         mean = nanmean(node, axis, keepdims=True, where=seen)
@@ -102,43 +104,20 @@ def _nanvar(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool,
     return _quotient(total, count - degrees_of_freedom(name, ddof, correction))
 
 
-@function(np.nanvar)
-def nanvar(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: float | None = None,
-) -> Any:
-    """The variance over `axis` of what is no nan."""
-    return _nanvar("nanvar", a, axis, dtype, ddof, keepdims, (where, mean, correction))
-
-
-@function(np.nanstd)
-def nanstd(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: float | None = None,
-) -> Any:
-    """The standard deviation over `axis` of what is no nan; where it is 0, so is its derivative."""
-    return root.single(_nanvar("nanstd", a, axis, dtype, ddof, keepdims, (where, mean, correction)))
+nanvar = declare_spread("nanvar", _nanvar, "the variance over `axis` of what is no nan", squared=True)
+nanstd = declare_spread(
+    "nanstd",
+    _nanvar,
+    "the standard deviation over `axis` of what is no nan; where it is 0, so is its derivative",
+    squared=False,
+)
 
 
 # -- order -----------------------------------------------------------------------------------------
 
 
 def _nan_share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    """Each element's share: as for the maximum, and 0 where all are nan."""
+    """Return each element's share: as for the maximum, and 0 where all are nan."""
     reached = np.where(x == spread(out, x.shape, axis, keepdims), x.dtype.type(1), x.dtype.type(0))
     return guarded_divide(reached, np.sum(reached, axis=axis, keepdims=True))
 

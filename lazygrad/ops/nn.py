@@ -1,4 +1,4 @@
-"""What classifiers are made of: activations, softmax and losses on scores (logits)."""
+"""The ops of classifiers: activations, softmax and losses on scores (logits)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ relu = elementwise(
     lambda x: np.maximum(x, 0),
     vjp={"x": _relu_rule},
     jvp={"x": _relu_rule},
-    doc="max(x, 0); the derivative at 0 is 0.\n\n"
+    doc="Return max(x, 0); the derivative at 0 is 0.\n\n"
     ">>> relu(np.array([-1.0, 2.0])), lg.grad(relu)(0.0)\n(array([0., 2.]), array(0.))",
     composite=True,
 )
@@ -56,7 +56,7 @@ softmax = op(
     jvp={"x": _softmax_rule},  # the Jacobian diag(p) - p p^T is symmetric
     statics={"axis": -1},
     composite=True,
-    doc="exp(x) / sum(exp(x)) along an axis (Stratos H and I.2: sm; J = diag(p) - p p^T).\n\n"
+    doc="Return exp(x) / sum(exp(x)) along an axis (Stratos H and I.2: sm; J = diag(p) - p p^T).\n\n"
     ">>> softmax(np.array([0.0, 1.0, 2.0])).round(4)\narray([0.09  , 0.2447, 0.6652])",
 )
 
@@ -68,7 +68,7 @@ log_softmax = op(
     jvp={"x": lambda t, out, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)},
     statics={"axis": -1},
     composite=True,
-    doc="log(softmax(x)) without overflow (Collins 1.2.5: LOG-SOFTMAX; J = [[k = k']] - softmax_k').\n\n"
+    doc="Return log(softmax(x)) without overflow (Collins 1.2.5: LOG-SOFTMAX; J = [[k = k']] - softmax_k').\n\n"
     ">>> log_softmax(np.array([0.0, 1.0, 2.0])).round(4)\narray([-2.4076, -1.4076, -0.4076])",
 )
 
@@ -90,13 +90,13 @@ checked_labels = op(
     jvp={"labels": BLOCKED},
     inputs="labels",
     statics={"classes": 1},
-    doc="The labels, after a look at their range: -1 must not mean the last class.\n\n"
+    doc="Return the labels after a look at their range: -1 must not mean the last class.\n\n"
     ">>> checked_labels(np.array([0, 2]), classes=3)\narray([0, 2])",
 )
 
 
 def _given(labels: Any) -> Any:
-    """Labels of a dtype of their own: a plain number must not take that of the scores."""
+    """Return labels of a dtype of their own: a plain number must not take the dtype of the scores."""
     return labels if isinstance(labels, Node) else np.asarray(labels)
 
 
@@ -116,7 +116,7 @@ def _pick(x: Any, labels: Any) -> Any:
 
 
 def _is_label(labels: Any, classes: int) -> Any:
-    """Whether a class is the row's; checked, as a rule can run where the loss itself never does."""
+    """Return whether a class is the row's; labels are checked, as a rule can run where the loss never does."""
     return checked_labels(labels, classes=classes)[..., None] == np.arange(classes)
 
 
@@ -134,7 +134,7 @@ _picked: Op = op(
     },
     jvp={"x": lambda t, labels: pick(t, labels), "labels": BLOCKED},
     inputs="x labels",
-    doc="x[..., label], one score for each row (Stratos H: pick; J^T g = g e_l).",
+    doc="Return x[..., label], one score for each row (Stratos H: pick; J^T g = g e_l).",
 )
 
 
@@ -154,7 +154,7 @@ def _pnls(x: Any, labels: Any) -> Any:
 
 
 def _surplus(x: Any, labels: Any) -> Any:
-    """softmax(x) - e_l, the derivative of the loss by the scores."""
+    """Return softmax(x) - e_l, the derivative of the loss by the scores."""
     e, _ = exponentials(x, -1)
     return e / np.add.reduce(e, axis=-1, keepdims=True) - _is_label(labels, x.shape[-1])
 
@@ -167,7 +167,7 @@ _hard = op(
     jvp={"x": lambda t, x, labels: np.sum(t * _surplus(x, labels), axis=-1), "labels": BLOCKED},
     inputs="x labels",
     composite=True,
-    doc="-log softmax(x)[label] (Stratos H: pnls; Collins 1.2.5: -q_y).",
+    doc="Return -log softmax(x)[label] (Stratos H: pnls; Collins 1.2.5: -q_y).",
 )
 
 
@@ -192,7 +192,7 @@ _soft = op(
     },
     inputs="x y",
     composite=True,
-    doc="-y^T log softmax(x) for labels that are distributions (Sullivan, lecture 3).",
+    doc="Return -y^T log softmax(x) for labels that are distributions (Sullivan, lecture 3).",
 )
 
 
@@ -244,7 +244,7 @@ def _svm(x: Any, labels: Any) -> Any:
 
 
 def _violated(x: Any, labels: Any) -> Any:
-    """1 for every class over the margin, and for the label minus their number."""
+    """Return 1 for every class over the margin, and for the label minus their number."""
     own = _one_hot(labels, x)
     over = np.where(x - pick(x, labels)[..., None] + 1 > 0, 1 - own, 0 * own)
     return over - own * np.sum(over, axis=-1, keepdims=True)
@@ -257,7 +257,7 @@ _svm_loss = op(
     vjp={"x": lambda g, x, labels: g[..., None] * _violated(x, labels), "labels": BLOCKED},
     jvp={"x": lambda t, x, labels: np.sum(t * _violated(x, labels), axis=-1), "labels": BLOCKED},
     inputs="x labels",
-    doc="Multi-class SVM loss: the sum over j != y of max(0, x_j - x_y + 1) for each row (Sullivan, lecture 3).",
+    doc="Return the SVM loss of each row: the sum over j != y of max(0, x_j - x_y + 1) (Sullivan, lecture 3).",
 )
 
 

@@ -24,7 +24,7 @@ __all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
 
 
 def _floating(x: Any) -> Any:
-    """The array itself, or integers as floats."""
+    """Return the array itself, or integers as floats."""
     return x if x.dtype.kind in "fc" else x.astype(float)
 
 
@@ -51,7 +51,7 @@ _euclidean = op(
         ),
     },
     statics={"axis": None, "keepdims": False},
-    doc="The square root of the sum of squares (of moduli) over `axis`; its derivative at 0 is 0.",
+    doc="Return the square root of the sum of squares (of moduli) over `axis`; its derivative at 0 is 0.",
 )
 
 
@@ -61,7 +61,7 @@ def _p_value(x: Any, ord: float, axis: Any, keepdims: bool) -> Any:
 
 
 def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
-    """The derivative by each element: x* / |x| (|x| / norm)^(p-1), and 0 where either is 0."""
+    """Return the derivative by each element: x* / |x| (|x| / norm)^(p-1), and 0 where either is 0."""
     total = spread(out, x.shape, axis, keepdims)
     at_zero = (x == 0) + (total == 0)
     size = np.abs(np.where(at_zero, 1, x))
@@ -84,7 +84,7 @@ _p_norm = op(
         )
     },
     statics={"ord": 2.0, "axis": None, "keepdims": False},
-    doc="The p-th root of the sum of p-th powers of moduli over `axis`; by an element that is 0 its derivative is 0.",
+    doc="Return the p-th root of the sum of p-th powers of moduli over `axis`; its derivative by a 0 is 0.",
 )
 
 
@@ -105,7 +105,7 @@ def _of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _largest(x: Any, axis: Any, keepdims: bool) -> Any:
-    """The maximum of what is not negative; 0 of nothing."""
+    """Return the maximum of what is not negative; 0 of nothing."""
     if 0 in x.shape:
         return np.sum(x, axis=axis, keepdims=keepdims)
     return np.max(x, axis=axis, keepdims=keepdims)
@@ -136,7 +136,7 @@ def _of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any
 
 @function(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """The norm of vectors (along one axis) or matrices (two axes), of any order."""
+    """Return the norm of vectors (along one axis) or matrices (two axes), of any order."""
     x = _floating(as_node(x))
     if axis is None:
         if ord is None:
@@ -153,19 +153,19 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 @function(np.linalg.vector_norm)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    """The norm of vectors: all elements along `axis`, which may be several."""
+    """Return the norm of vectors: all elements along `axis`, which may be several."""
     return _of_vectors(_floating(as_node(x)), ord, axis, keepdims)
 
 
 @function(np.linalg.matrix_norm)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """The norm of the matrices along the last two axes."""
+    """Return the norm of the matrices along the last two axes."""
     return _of_matrices(_floating(as_node(x)), ord, (-2, -1), keepdims)
 
 
 @function(np.linalg.cond)
 def cond(x: Any, p: Any = None) -> Any:
-    """The condition number: a norm of the matrix times that of its inverse; infinite of singular matrices.
+    """Return the condition number, a norm of the matrix times that of its inverse; infinite for singular matrices.
 
     For an order other than 2 and -2 a singular matrix is an error, as it is for its inverse.
     """

@@ -1,4 +1,4 @@
-"""np.pad in all its modes: one op where the border is linear in the array, and a composition where it is not."""
+"""Padding in all modes of np.pad: one op where the border is linear in the array, else a composition."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _padded_shape(x: Node, pad_width: Pairs, mode: str, options: Any) -> Signatu
 
 
 def _sources(n: int, widths: tuple[int, int], mode: str, odd: bool) -> tuple[Any, Any, Any]:
-    """What a border along an axis of length n is made of: its places, the elements they read, and with what weights.
+    """Return the places of a border along an axis of length n, the elements they read, and with what weights.
 
     A weight of 0 is left out, so that an infinite adjoint of a border goes nowhere it does not belong.
     """
@@ -66,7 +66,7 @@ def _sources(n: int, widths: tuple[int, int], mode: str, odd: bool) -> tuple[Any
 
 
 def _folded(g: Any, x_shape: tuple[int, ...], pad_width: Pairs, mode: str, options: Any) -> Any:
-    """What came from each element, added up, the last axis that was padded first: the transpose of pad."""
+    """Sum what came from each element, starting with the axis that was padded last: the transpose of pad."""
     for axis in reversed(range(len(x_shape))):
         n, (before, after) = x_shape[axis], pad_width[axis]
         if not before and not after:
@@ -94,7 +94,7 @@ _pad: Any = op(
     vjp={"x": _folded},
     jvp={"x": _tangent},
     statics={"pad_width": (), "mode": "constant", "options": ()},
-    doc="x with a border of constants or of its own elements.",
+    doc="Return x with a border of constants or of its own elements.",
 )
 
 
@@ -106,7 +106,7 @@ def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 
 
 def _statistics(x: Any, axis: int, widths: tuple[int, int], lengths: tuple[Any, Any], mode: str) -> tuple[Any, Any]:
-    """A statistic of the first and of the last elements, repeated."""
+    """Return a statistic of the first and of the last elements, repeated."""
     if 0 in lengths and mode in ("maximum", "minimum"):
         raise ValueError("a stat_length of 0 has no extremum to pad with")
     first, last = lengths
@@ -116,7 +116,7 @@ def _statistics(x: Any, axis: int, widths: tuple[int, int], lengths: tuple[Any, 
 
 
 def _filled(x: Any, pad_width: Pairs, values: Node) -> Any:
-    """A border of constants that are computed."""
+    """Add a border of constants that are computed."""
     pairs: Any = np.broadcast_to(values.astype(x.dtype), (x.ndim, 2))
     for axis, widths in enumerate(pad_width):
         shapes = [(*x.shape[:axis], width, *x.shape[axis + 1 :]) for width in widths]
@@ -129,7 +129,7 @@ def _filled(x: Any, pad_width: Pairs, values: Node) -> Any:
 
 
 def _pairs(given: Any, ndim: int) -> Pairs:
-    """Before and after for each axis, from one for all, one pair for all, or all."""
+    """Return before and after for each axis, from one for all, one pair for all, or all."""
     return tuple([(before, after) for before, after in np.broadcast_to(given, (ndim, 2)).tolist()])
 
 
@@ -150,7 +150,7 @@ def _widths(given: Any, ndim: int) -> Pairs:
 
 @function(np.pad)
 def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
-    """The array with a border: of constants, of its own elements, or of what is computed from them."""
+    """Return the array with a border: of constants, of its own elements, or of what is computed from them."""
     if not isinstance(mode, str):
         raise TypeError("np.pad on nodes takes no function as mode, as that would write into its argument")
     if mode not in OPTIONS:
@@ -177,7 +177,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
 
 
 def _composed(x: Any, pad_width: Pairs, mode: str, lengths: Any) -> Any:
-    """A border of statistics, along one axis after the other."""
+    """Add a border of statistics, along one axis after the other."""
     _padded_shape(x, pad_width, mode, ())
     for axis, widths in enumerate(pad_width):
         if any(widths):

@@ -1,4 +1,4 @@
-"""Polynomials, given by their coefficients with the highest power first.
+"""Polynomials, written as their coefficients with the highest power first.
 
 NumPy drops leading zeros from some results. Here the shape of a result must not depend on values, so they stay.
 """
@@ -23,7 +23,7 @@ __all__ = ["poly", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polyv
 
 
 def _coefficients(p: Any) -> Node:
-    """A vector; a number is a vector of one."""
+    """Return a vector; a number is a vector of one."""
     p = operand(p)
     if p.ndim > 1:
         raise ShapeError(f"the coefficients of a polynomial are a vector, not of shape {p.shape}")
@@ -38,12 +38,12 @@ def _floating(x: Node) -> Node:
 
 
 def _slope(p: Any) -> Any:
-    """The coefficients of the derivative."""
+    """Return the coefficients of the derivative."""
     return p[:-1] * np.arange(p.shape[0] - 1, 0, -1).astype(p.dtype)
 
 
 def _powers(x: Any, count: int) -> Any:
-    """The vector x to each power, highest first, one row for each element."""
+    """Return the vector x to each power, highest first, one row for each element."""
     return x[:, None] ** np.arange(count - 1, -1, -1).astype(x.dtype)
 
 
@@ -64,13 +64,13 @@ _polyval: Op = op(
         "x": lambda t, p, x: t * _polyval(_slope(p), x),
     },
     inputs="p x",
-    doc="The polynomial of coefficients p at x.",
+    doc="Return the polynomial of coefficients p at x.",
 )
 
 
 @function(np.polyval)
 def polyval(p: Any, x: Any) -> Node:
-    """The polynomial of coefficients `p` at each element of `x`."""
+    """Return the polynomial of coefficients `p` at each element of `x`."""
     return _polyval(_coefficients(p), operand(x))
 
 
@@ -91,19 +91,19 @@ _roots_of = op(
     vjp={"p": lambda g, p, out: -(guarded_divide(g, _polyval(_slope(p), out)) @ _powers(out, p.shape[0]))},
     jvp={"p": lambda t, p, out: -guarded_divide(_polyval(t, out), _polyval(_slope(p), out))},
     inputs="p",
-    doc="The roots of the polynomial of coefficients p, always as complex numbers.",
+    doc="Return the roots of the polynomial of coefficients p, always as complex numbers.",
 )
 
 
 @function(np.roots)
 def roots(p: Any) -> Node:
-    """The roots of a polynomial: complex always, as whether all are real depends on values."""
+    """Return the roots of a polynomial: complex always, as it depends on values whether all are real."""
     return _roots_of(_coefficients(p))
 
 
 @function(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
-    """The coefficients of the polynomial with these roots, or the characteristic polynomial of a matrix."""
+    """Return the coefficients of the polynomial with these roots, or the characteristic polynomial of a matrix."""
     zeros = _floating(operand(seq_of_zeros))
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] and zeros.size:
         return _characteristic(zeros)
@@ -118,7 +118,7 @@ def poly(seq_of_zeros: Any) -> Any:
 
 
 def _characteristic(a: Node) -> Node:
-    """By Faddeev's and LeVerrier's recursion, which is polynomial in the elements and so has no degenerate case."""
+    """Run Faddeev's and LeVerrier's recursion, which is polynomial in the elements and so has no degenerate case."""
     one = np.ones(1, a.dtype)
     eye = np.eye(a.shape[0], dtype=a.dtype)
     coefficients: list[Any] = [one]
@@ -134,7 +134,7 @@ def _characteristic(a: Node) -> Node:
 
 
 def _aligned(a1: Any, a2: Any) -> tuple[Node, Node]:
-    """Two polynomials with as many coefficients, zeros in front."""
+    """Return two polynomials with as many coefficients, zeros in front."""
     a, b = _coefficients(a1), _coefficients(a2)
     count = max(a.size, b.size)
     return tuple(
@@ -146,27 +146,27 @@ def _aligned(a1: Any, a2: Any) -> tuple[Node, Node]:
 
 @function(np.polyadd)
 def polyadd(a1: Any, a2: Any) -> Node:
-    """The sum of two polynomials."""
+    """Return the sum of two polynomials."""
     a, b = _aligned(a1, a2)
     return a + b
 
 
 @function(np.polysub)
 def polysub(a1: Any, a2: Any) -> Node:
-    """The difference of two polynomials."""
+    """Return the difference of two polynomials."""
     a, b = _aligned(a1, a2)
     return a - b
 
 
 @function(np.polymul)
 def polymul(a1: Any, a2: Any) -> Node:
-    """The product of two polynomials; leading zeros stay."""
+    """Return the product of two polynomials; leading zeros stay."""
     return convolve(_coefficients(a1), _coefficients(a2))
 
 
 @function(np.polydiv)
 def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
-    """Quotient and remainder of two polynomials; leading zeros of the remainder stay."""
+    """Return quotient and remainder of two polynomials; leading zeros of the remainder stay."""
     rest, divisor = (_floating(_coefficients(p)) for p in (u, v))
     dtype = np.result_type(rest.dtype, divisor.dtype)
     rest, divisor = rest.astype(dtype), divisor.astype(dtype)
@@ -182,7 +182,7 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
 
 @function(np.polyder)
 def polyder(p: Any, m: int = 1) -> Node:
-    """The m-th derivative of a polynomial."""
+    """Return the m-th derivative of a polynomial."""
     p, m = _coefficients(p), operator.index(m)
     if m < 0:
         raise ValueError(f"the order of a derivative must not be negative, but is {m}")
@@ -193,7 +193,7 @@ def polyder(p: Any, m: int = 1) -> Node:
 
 @function(np.polyint)
 def polyint(p: Any, m: int = 1, k: Any = None) -> Node:
-    """The m-th antiderivative of a polynomial, with integration constants `k`."""
+    """Return the m-th antiderivative of a polynomial, with integration constants `k`."""
     p, m = _coefficients(p), operator.index(m)
     if m < 0:
         raise ValueError(f"the order of an antiderivative must not be negative, but is {m}")
@@ -213,7 +213,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Node:
 def polyfit(
     x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: bool = False
 ) -> Node:
-    """The coefficients of the polynomial nearest to the points, by least squares; differentiable by all of them.
+    """Return the coefficients of the polynomial nearest to the points by least squares; differentiable by all of them.
 
     Examples
     --------

@@ -32,13 +32,13 @@ def _flat(x: Node) -> Node:
 
 
 def _letters(m: int, n: int) -> tuple[str, str]:
-    """A letter of its own for each of m and of n axes."""
+    """Return a letter of its own for each of m and of n axes."""
     return ascii_letters[:m], ascii_letters[m : m + n]
 
 
 @functools.cache
 def _joined(m: int, n: int, first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[str, str], str]:
-    """Terms and output of the sum over pairs of axes, one of m and one of n."""
+    """Return terms and output of the sum over pairs of axes, one of m and one of n."""
     left, right = _letters(m, n)
     shared = {right[k]: left[i] for i, k in zip(first, second, strict=True)}
     joined = "".join([shared.get(c, c) for c in right])
@@ -47,7 +47,7 @@ def _joined(m: int, n: int, first: tuple[int, ...], second: tuple[int, ...]) -> 
 
 @function(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
-    """The sum of products over the last axes of `a` and the first of `b`, or over the pairs of axes named.
+    """Return the sum of products over the last axes of `a` and the first of `b`, or over the pairs of axes named.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def _tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Node:
 
 @function(np.inner)
 def inner(a: Any, b: Any) -> Node:
-    """The sum of products over the last axes; of a number, the plain product."""
+    """Return the sum of products over the last axes; for a number the plain product."""
     a, b = operand(a), operand(b)
     return tensordot(a, b, axes=(-1, -1) if a.ndim and b.ndim else 0)
 
 
 @function(np.outer)
 def outer(a: Any, b: Any) -> Node:
-    """Every element of `a` times every element of `b`, as a matrix."""
+    """Return every element of `a` times every element of `b`, as a matrix."""
     return tensordot(_flat(operand(a)), _flat(operand(b)), axes=0)
 
 
@@ -94,7 +94,7 @@ def _outer(x1: Any, x2: Any, /) -> Node:
 
 @function(np.kron)
 def kron(a: Any, b: Any) -> Node:
-    """The Kronecker product: every element of `a` times all of `b`, in blocks."""
+    """Return the Kronecker product: every element of `a` times all of `b`, in blocks."""
     a, b = operand(a), operand(b)
     left, right = _letters(a.ndim, b.ndim)
     pairs = [*zip_longest(left[::-1], right[::-1], fillvalue="")][::-1]  # the last axes belong together
@@ -108,7 +108,7 @@ def kron(a: Any, b: Any) -> Node:
 
 @function(np.vdot)
 def vdot(a: Any, b: Any) -> Node:
-    """The inner product of all elements; the first argument is conjugated."""
+    """Return the inner product of all elements; the first argument is conjugated."""
     a, b = operand(a), operand(b)
     if a.size != b.size:
         raise ShapeError(f"vdot({a.shape}, {b.shape}): the arguments differ in size")
@@ -117,7 +117,7 @@ def vdot(a: Any, b: Any) -> Node:
 
 @function(np.vecdot, np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Node:
-    """The inner products of vectors along an axis; the first argument is conjugated."""
+    """Return the inner products of vectors along an axis; the first argument is conjugated."""
     x1, x2 = (x if axis == -1 else moveaxis(x, axis, -1) for x in (operand(x1), operand(x2)))
     if x1.shape[-1:] != x2.shape[-1:] or not x1.ndim:
         raise ShapeError(f"vecdot({x1.shape}, {x2.shape}): the vectors differ in length")
@@ -130,7 +130,7 @@ _MATVEC, _VECMAT = ([getattr(np, name)] if hasattr(np, name) else [] for name in
 
 @function(*_MATVEC)
 def matvec(x1: Any, x2: Any, /) -> Node:
-    """The products of matrices with vectors."""
+    """Return the products of matrices with vectors."""
     x1, x2 = operand(x1), operand(x2)
     if not x2.ndim or x1.ndim < 2:
         raise ShapeError(f"matvec({x1.shape}, {x2.shape}): it takes matrices and vectors")
@@ -139,7 +139,7 @@ def matvec(x1: Any, x2: Any, /) -> Node:
 
 @function(*_VECMAT)
 def vecmat(x1: Any, x2: Any, /) -> Node:
-    """The products of vectors, conjugated, with matrices."""
+    """Return the products of vectors, conjugated, with matrices."""
     x1, x2 = conj(operand(x1)), operand(x2)
     if not x1.ndim or x2.ndim < 2:
         raise ShapeError(f"vecmat({x1.shape}, {x2.shape}): it takes vectors and matrices")
@@ -151,13 +151,13 @@ function(np.linalg.matrix_transpose)(matrix_transpose)
 
 @function(np.linalg.diagonal)
 def diagonal(x: Any, /, *, offset: int = 0) -> Node:
-    """The diagonals of matrices."""
+    """Return the diagonals of matrices."""
     return np.diagonal(x, offset, -2, -1)  # type: ignore[return-value]
 
 
 @function(np.linalg.trace)
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Node:
-    """The sums of the diagonals of matrices."""
+    """Return the sums of the diagonals of matrices."""
     return np.trace(x, offset, -2, -1, dtype)
 
 
@@ -175,13 +175,13 @@ cross: Op = bilinear(
     np.cross,
     shape=_cross_shape,
     vjp={"x": lambda g, y: cross(y, g), "y": lambda g, x: cross(g, x)},
-    doc="The cross product along the last axis, of 3 elements.",
+    doc="Return the cross product along the last axis, of 3 elements.",
 )
 
 
 @function(np.cross)
 def cross_along(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Node:
-    """The cross product of vectors of 2 or 3 elements along the given axes; of two of 2, its last element alone."""
+    """Return the cross product of vectors of 2 or 3 elements along the axes; for two of 2, its last element alone."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = (x if k == -1 else moveaxis(x, k, -1) for x, k in ((operand(a), axisa), (operand(b), axisb)))
@@ -195,7 +195,7 @@ def cross_along(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -
 
 
 def _padded(x: Node) -> Node:
-    """Vectors in the plane as vectors in space."""
+    """Return vectors in the plane as vectors in space."""
     return concatenate(x, np.zeros((*x.shape[:-1], 1), x.dtype), axis=-1)
 
 
@@ -211,7 +211,7 @@ def _cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Node:
 
 
 def _span(m: int, n: int, mode: str) -> slice:
-    """Which part of the full convolution a mode keeps."""
+    """Return which part of the full convolution a mode keeps."""
     shorter, longer = sorted((m, n))
     if mode == "full":
         return slice(0, m + n - 1)
@@ -230,7 +230,7 @@ def _convolve_shape(x: Node, y: Node, mode: str) -> Signature:
 
 
 def _other_factor(g: Any, y: Any, count: int, mode: str) -> Any:
-    """Contribution to the factor of `count` elements: the full adjoint correlated with the other factor."""
+    """Correlate the full adjoint with the other factor: the contribution to a factor of `count` elements."""
     n = y.shape[0]
     if mode != "full":
         g = scatter_add(g, shape=(count + n - 1,), key=(_span(count, n, mode),))
@@ -251,19 +251,19 @@ convolve: Op = op(
     },
     inputs="x y",
     statics={"mode": "full"},
-    doc="The convolution of two vectors: all of it, its middle, or where they overlap fully.",
+    doc="Return the convolution of two vectors: all of it, its middle, or where they overlap fully.",
 )
 
 
 @function(np.convolve)
 def convolution(a: Any, v: Any, mode: str = "full") -> Node:
-    """The convolution of two vectors; a number is a vector of one."""
+    """Return the convolution of two vectors; a number is a vector of one."""
     return convolve(*[x if x.ndim else _flat(x) for x in (operand(a), operand(v))], mode=mode)
 
 
 @function(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Node:
-    """The correlation of two vectors: `a` convolved with the conjugate of `v` reversed."""
+    """Return the correlation of two vectors: `a` convolved with the conjugate of `v` reversed."""
     a, v = operand(a), operand(v)
     if a.ndim != 1 or v.ndim != 1:
         raise ShapeError(f"correlate({a.shape}, {v.shape}): it takes two vectors")

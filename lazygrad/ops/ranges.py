@@ -13,7 +13,7 @@ __all__ = ["geomspace", "linspace", "logspace"]
 
 
 def _ends(start: Any, stop: Any, least: Any = 1.0) -> tuple[Any, Any, DType]:
-    """Both ends and the floating dtype of what lies between; plain numbers have none of their own."""
+    """Return both ends and the floating dtype of what lies between; plain numbers have no dtype of their own."""
     dtype = np.result_type(*[getattr(end, "dtype", end) for end in (start, stop)], least)
     start, stop = np.broadcast_arrays(_cast(start, dtype), _cast(stop, dtype))
     return start, stop, dtype
@@ -25,14 +25,14 @@ def _cast(x: Any, dtype: Any) -> Any:
 
 
 def _places(num: int, ndim: int, dtype: DType) -> Any:
-    """0, 1, 2 ... along a first axis, before as many others."""
+    """Return 0, 1, 2 ... along a first axis, before as many others."""
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
     return np.arange(num, dtype=np.finfo(dtype).dtype).reshape(-1, *(1,) * ndim)
 
 
 def _given(y: Any, dtype: Any, axis: int) -> Any:
-    """What was asked for: a dtype, integers being rounded down, and the places along an axis."""
+    """Bring the result into the dtype asked for, rounding integers down, and put the places along an axis."""
     y = y if axis == 0 else np.moveaxis(y, 0, axis)
     if dtype is None or y.dtype == np.dtype(dtype):
         return y
@@ -43,7 +43,7 @@ def _given(y: Any, dtype: Any, axis: int) -> Any:
 def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
 ) -> Any:
-    """Evenly spaced places from `start` to `stop`."""
+    """Return evenly spaced places from `start` to `stop`."""
     start, stop, inexact = _ends(start, stop)
     places = _places(num, start.ndim, inexact)
     count = num - 1 if endpoint else num
@@ -59,7 +59,7 @@ def linspace(
 def logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
 ) -> Any:
-    """Powers of `base`, whose exponents are evenly spaced from `start` to `stop`."""
+    """Return powers of `base`, whose exponents are evenly spaced from `start` to `stop`."""
     if np.ndim(base):
         start, stop, base = np.broadcast_arrays(*[as_node(x) for x in (start, stop, base)])
     return _given(base ** linspace(start, stop, num, endpoint), dtype, axis)
@@ -67,7 +67,7 @@ def logspace(
 
 @function(np.geomspace)
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    """Places from `start` to `stop`, each the same multiple of the last; both of the same sign."""
+    """Return places from `start` to `stop`, each a fixed multiple of the last; both of the same sign."""
     start, stop, inexact = _ends(start, stop, np.dtype(float))  # as NumPy does, float32 or not
     if inexact.kind == "c":
         raise TypeError("np.geomspace on nodes takes real numbers")

@@ -43,14 +43,14 @@ TOTAL = dict(AXES)  # the statics of all sums over everything; never written to
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    """The axes meant, counted from 0; NumPy lets a 0-d array be reduced along axis 0."""
+    """Return the axes meant, counted from 0; NumPy lets a 0-d array be reduced along axis 0."""
     if axis is None or not ndim:
         return tuple(range(ndim))
     return normalize_axis_tuple(axis, ndim)
 
 
 def count_of(shape: tuple[int, ...], axis: Any) -> int:
-    """How many elements each element of the result is made of."""
+    """Return how many elements each element of the result is made of."""
     count = 1
     for a in axes_of(axis, len(shape)):
         count *= shape[a]
@@ -58,14 +58,14 @@ def count_of(shape: tuple[int, ...], axis: Any) -> int:
 
 
 def gathered(x: Any, axis: Any) -> Any:
-    """The array with the axes that are reduced made one, in front."""
+    """Return the array with the axes that are reduced made one, in front."""
     axes = axes_of(axis, x.ndim)
     rest = tuple([k for k in range(x.ndim) if k not in axes])
     return x.transpose((*axes, *rest)).reshape((count_of(x.shape, axis), *[x.shape[k] for k in rest]))
 
 
 def regrouped(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """The inverse of `gathered`, for an array of that shape."""
+    """Return an array that `gathered` made to its axes, those of `shape`."""
     axes = axes_of(axis, len(shape))
     order = (*axes, *[k for k in range(len(shape)) if k not in axes])
     return y.reshape(tuple([shape[k] for k in order])).transpose(tuple([order.index(k) for k in range(len(shape))]))
@@ -75,7 +75,7 @@ def regrouped(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 
 def prepared(name: str, a: Any, dtype: Any = None, where: Any = True, fill: float = 0) -> Node:
-    """The node to be reduced: in the dtype asked for, and `fill` where the mask does not hold."""
+    """Return the node to be reduced: in the dtype asked for, and `fill` where the mask does not hold."""
     a = as_node(a)
     if dtype is not None and a.dtype != dtype:
         a = a.astype(dtype)
@@ -88,7 +88,7 @@ def prepared(name: str, a: Any, dtype: Any = None, where: Any = True, fill: floa
 
 
 def reduce_by(op: Op, a: Node, axis: Any, keepdims: bool, **static: Any) -> Node:
-    """The node of a reduction."""
+    """Build the node of a reduction."""
     static = {"axis": tuple(axis) if isinstance(axis, list) else axis, "keepdims": keepdims, **static}
     nodes = (a,)
     return build(op, nodes, static, *op.checked(nodes, static))
@@ -106,7 +106,7 @@ def _sum(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """The sum over `axis` (all axes by default)."""
+    """Return the sum over `axis` (all axes by default)."""
     if dtype is not None or where is not True or initial is not None:
         a = prepared("sum", a, dtype, where)
     if axis is None and not keepdims and a.dtype.kind in "fc":
@@ -121,7 +121,7 @@ def _mean_rule(g: Any, x_shape: tuple[int, ...], axis: Any, keepdims: bool) -> A
 
 
 def averaged(function: Any) -> Any:
-    """Infer what `function` makes of the axes; unlike the other reductions it takes no axis of a 0-d array."""
+    """Return an inference for `function` over axes; unlike the other reductions it takes no axis of a 0-d array."""
     infer = reduced(function)
 
     def checked(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
@@ -138,14 +138,14 @@ mean = linear(
     shape=averaged(np.mean),
     transpose=_mean_rule,
     statics=AXES,
-    doc="The arithmetic mean over `axis` (all axes by default).\n\n"
+    doc="Return the arithmetic mean over `axis` (all axes by default).\n\n"
     ">>> mean(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)\narray([2., 3.])",
 )
 
 
 @function(np.mean)
 def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
-    """The arithmetic mean over `axis` (all axes by default), of the elements where the mask holds."""
+    """Return the arithmetic mean over `axis` (all axes by default), of the elements where the mask holds."""
     node = prepared("mean", a, dtype, where)
     if where is True:
         return reduce_by(mean, node, axis, keepdims)
@@ -156,7 +156,7 @@ def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *
 
 
 def counted(where: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
-    """For how many of the elements that are reduced to one the mask holds."""
+    """Count for how many of the elements that are reduced to one the mask holds."""
     return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=keepdims)
 
 
@@ -164,7 +164,7 @@ def counted(where: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> An
 
 
 def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    """Each element's share of the extremum: 1 / (number of ties) where it is reached, else 0."""
+    """Return each element's share of the extremum: 1 / (number of ties) where it is reached, else 0."""
     reached = np.where(x == spread(out, x.shape, axis, keepdims), x.dtype.type(1), x.dtype.type(0))
     return reached / np.sum(reached, axis=axis, keepdims=True)
 
@@ -199,19 +199,19 @@ def extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _sh
 max = extremum(
     "max",
     lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims),
-    "The maximum",
+    "Return the maximum",
     example=">>> max(np.array([[1.0, 3.0], [2.0, 2.0]]), axis=1)\narray([3., 2.])",
 )
 min = extremum(
     "min",
     lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims),
-    "The minimum",
+    "Return the minimum",
     example=">>> min(np.array([[1.0, 3.0], [2.0, 2.0]]), axis=1)\narray([1., 2.])",
 )
 
 
 def _bounded(op: Op, bound: Op) -> Any:
-    """NumPy's maximum or minimum, which an `initial` value bounds like `clip`."""
+    """Declare NumPy's maximum or minimum, which an `initial` value bounds like `clip`."""
 
     def call(
         a: Any,
@@ -241,7 +241,7 @@ function(np.min, np.amin)(_bounded(min, at_most))
 
 @function(np.ptp)
 def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The maximum minus the minimum."""
+    """Return the maximum minus the minimum."""
     node = prepared("ptp", a)
     return reduce_by(max, node, axis, keepdims) - reduce_by(min, node, axis, keepdims)
 
@@ -250,7 +250,7 @@ def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def _of_the_others(x: Any) -> Any:
-    """For each place along the first axis the product of all other places: no division, so zeros do no harm."""
+    """Return for each place along the first axis the product of all others, without division, so zeros do no harm."""
     n = x.shape[0]
     if n <= 2:
         return x[::-1] if n != 1 else np.ones(x.shape, x.dtype)
@@ -273,7 +273,7 @@ prod = op(
     vjp={"x": lambda g, x, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims) * _cofactors(x, axis)},
     jvp={"x": lambda t, x, axis, keepdims: np.sum(t * _cofactors(x, axis), axis=axis, keepdims=keepdims)},
     statics=AXES,
-    doc="The product over `axis` (all axes by default); its derivative is exact where elements are 0.\n\n"
+    doc="Return the product over `axis` (all axes by default); its derivative is exact where elements are 0.\n\n"
     ">>> prod(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)\narray([3., 8.])",
 )
 
@@ -287,7 +287,7 @@ def _prod(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """The product over `axis` (all axes by default)."""
+    """Return the product over `axis` (all axes by default)."""
     product = reduce_by(prod, prepared("prod", a, dtype, where, 1), axis, keepdims)
     return product if initial is None else product * product.dtype.type(initial)
 
@@ -303,7 +303,7 @@ def _trace_shape(x: Node, offset: int, axis1: int, axis2: int) -> Signature:
 
 
 def _onto_diagonal(g: Any, x_shape: tuple[int, ...], offset: int, axis1: int, axis2: int) -> Any:
-    """Zeros, with g on the diagonal that was summed."""
+    """Return zeros with g on the diagonal that was summed."""
     i, k = normalize_axis_index(axis1, len(x_shape)), normalize_axis_index(axis2, len(x_shape))
     diagonal = np.eye(x_shape[i], x_shape[k], offset, dtype=bool)
     diagonal = (diagonal if i < k else diagonal.T).reshape([n if j in (i, k) else 1 for j, n in enumerate(x_shape)])
@@ -316,13 +316,13 @@ trace = linear(
     shape=_trace_shape,
     transpose=_onto_diagonal,
     statics={"offset": 0, "axis1": 0, "axis2": 1},
-    doc="The sum along a diagonal of two axes.",
+    doc="Return the sum along a diagonal of two axes.",
 )
 
 
 @function(np.trace)
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
-    """The sum along a diagonal of two axes."""
+    """Return the sum along a diagonal of two axes."""
     node = prepared("trace", a, dtype)
     return trace.on_nodes((node,), {"offset": offset, "axis1": axis1, "axis2": axis2})
 
@@ -331,12 +331,12 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
 
 
 def floating(x: Any) -> Any:
-    """The array itself, or integers as floats before a difference of them can wrap around."""
+    """Return the array itself, or integers as floats before a difference of them can wrap around."""
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
 def exponentials(x: Any, axis: Any) -> tuple[Any, Any]:
-    """exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
+    """Return exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
     x = floating(x)
     most = float(np.finfo(x.dtype).max)
     peak = np.minimum(x.max(axis=axis, keepdims=True, initial=-most), most)
@@ -369,6 +369,6 @@ logsumexp = op(
         )
     },
     statics=AXES,
-    doc="log(sum(exp(x))) without overflow; its derivative is softmax.\n\n"
+    doc="Return log(sum(exp(x))) without overflow; its derivative is softmax.\n\n"
     ">>> logsumexp(np.array([0.0, 1000.0]))\narray(1000.)",
 )

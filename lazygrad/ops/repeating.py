@@ -38,7 +38,7 @@ def _repeated_shape(x: Node, repeats: int | tuple[int, ...], axis: int) -> Signa
 
 
 def _gathered(g: Any, x_shape: tuple[int, ...], repeats: int | tuple[int, ...], axis: int) -> Any:
-    """The sum over the repetitions of each element: the transpose of repeat."""
+    """Sum over the repetitions of each element: the transpose of repeat."""
     axis %= len(x_shape)
     if isinstance(repeats, tuple):
         places = np.repeat(np.arange(x_shape[axis]), repeats)
@@ -52,13 +52,13 @@ _repeat = linear(
     shape=_repeated_shape,
     transpose=_gathered,
     statics={"repeats": 1, "axis": 0},
-    doc="Each element several times along an axis; so many times, or each its own.",
+    doc="Repeat each element along an axis: all as often, or each its own number of times.",
 )
 
 
 @function(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    """Each element several times along an axis, or of the flattened array."""
+    """Repeat each element along an axis, or each of the flattened array."""
     a, repeats = as_node(a), np.asarray(known(repeats, "how often np.repeat repeats"))
     if repeats.dtype.kind not in "biu":
         raise TypeError(f"repeats must be integers, not {repeats.dtype}")
@@ -71,7 +71,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
 
 
 def _blocks(shape: tuple[int, ...], reps: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Shape and repetitions with as many axes each."""
+    """Return shape and repetitions with as many axes each."""
     ndim = max(len(shape), len(reps))
     return (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(reps)) + reps
 
@@ -83,7 +83,7 @@ def _tiled_shape(x: Node, reps: tuple[int, ...]) -> Signature:
 
 
 def _sum_of_tiles(g: Any, x_shape: tuple[int, ...], reps: tuple[int, ...]) -> Any:
-    """The sum over the tiles: the transpose of tile."""
+    """Sum over the tiles: the transpose of tile."""
     lengths, reps = _blocks(x_shape, reps)
     apart = [k for pair in zip(reps, lengths, strict=True) for k in pair]
     return g.reshape(tuple(apart)).sum(axis=tuple(range(0, len(apart), 2))).reshape(x_shape)
@@ -95,19 +95,19 @@ _tile = linear(
     shape=_tiled_shape,
     transpose=_sum_of_tiles,
     statics={"reps": ()},
-    doc="The array several times along each axis.",
+    doc="Repeat the array along each axis.",
 )
 
 
 @function(np.tile)
 def tile(A: Any, reps: Any) -> Any:
-    """The array several times along each axis, with new axes in front where there are too few."""
+    """Repeat the array along each axis, with new axes in front where there are too few."""
     reps = known(reps, "how often np.tile repeats")
     return _tile(A, reps=tuple([operator.index(r) for r in (reps if np.ndim(reps) else (reps,))]))
 
 
 def _sum_of_rounds(g: Any, x_shape: tuple[int, ...]) -> Any:
-    """The sum over the repetitions of a flattened array, the last of which may be cut off: the transpose of resize."""
+    """Sum over the repetitions of a flattened array, the last of which may be cut off: the transpose of resize."""
     n, g = math.prod(x_shape), g.reshape(-1)
     if not n:
         return g[:0].reshape(x_shape)
@@ -128,13 +128,13 @@ _resize = linear(
     shape=_resized_shape,
     transpose=_sum_of_rounds,
     statics={"new_shape": ()},
-    doc="The elements in another shape, again from the first where they do not suffice.",
+    doc="Return the elements in another shape, again from the first where they do not suffice.",
 )
 
 
 @function(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
-    """The elements in another shape, again from the first where they do not suffice."""
+    """Return the elements in another shape, again from the first where they do not suffice."""
     new_shape = known(new_shape, "the shape that np.resize gives")
     return _resize(a, new_shape=tuple([operator.index(n) for n in (new_shape if np.ndim(new_shape) else (new_shape,))]))
 
@@ -159,13 +159,13 @@ _roll: Any = linear(
         g, shift=tuple([-s for s in shift]) if isinstance(shift, tuple) else -shift, axis=axis
     ),
     statics={"shift": 0, "axis": None},
-    doc="The elements shifted along axes, or the flattened array; those that leave come in at the other end.",
+    doc="Shift the elements along axes, or the flattened array; those that leave come in at the other end.",
 )
 
 
 @function(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
-    """The elements shifted along axes, or the flattened array; those that leave come in at the other end."""
+    """Shift the elements along axes, or the flattened array; those that leave come in at the other end."""
     shift = known(shift, "how far np.roll shifts")
     return _roll(a, shift=tuple([int(s) for s in shift]) if np.ndim(shift) else int(shift), axis=axis)
 
@@ -183,7 +183,7 @@ flip: Any = linear(
     transpose=lambda g, axis: flip(g, axis=axis),
     statics={"axis": None},
     numpy=(np.flip,),
-    doc="The elements in reversed order along axes, all by default.",
+    doc="Return the elements in reversed order along axes, all by default.",
 )
 
 
@@ -193,7 +193,7 @@ def _flipping(name: str, ndim: int, axis: int) -> Any:
             raise ValueError(f"np.{name} takes at least {ndim} axes, not the {m.ndim} of {m!r}")
         return flip(m, axis=axis)
 
-    flipped.__name__, flipped.__doc__ = name, f"The elements in reversed order along axis {axis}."
+    flipped.__name__, flipped.__doc__ = name, f"Return the elements in reversed order along axis {axis}."
     return flipped
 
 
@@ -203,7 +203,7 @@ function(np.flipud)(_flipping("flipud", 1, 0))
 
 @function(np.rot90)
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
-    """The array turned by k right angles in the plane of two axes, from the first to the second."""
+    """Turn the array by k right angles in the plane of two axes, from the first to the second."""
     i, j = [normalize_axis_index(a, m.ndim) for a in axes]
     if i == j:
         raise ValueError("the two axes must be different")

@@ -1,4 +1,4 @@
-"""Steps, predicates, integers and bits: what is constant wherever it has a derivative; and remainders."""
+"""Steps, predicates, integers and bits, which are constant wherever they have a derivative; and remainders."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ round = op(
     statics={"decimals": 0},
     numpy=(np.round, np.around),
     pointwise=True,
-    doc="x to that many decimals.",
+    doc="Round x to a number of decimals.",
 )
 
 heaviside = elementwise(
@@ -74,7 +74,7 @@ heaviside = elementwise(
     vjp={"x": ZERO, "y": lambda g, x: np.where(x == 0, g, 0)},
     jvp={"x": ZERO, "y": lambda t, x: np.where(x == 0, t, 0)},
     numpy=(np.heaviside,),
-    doc="0 below 0, 1 above it, and y at 0.",
+    doc="Return 0 below 0, 1 above it, and y at 0.",
 )
 
 nextafter = elementwise(
@@ -84,7 +84,7 @@ nextafter = elementwise(
     vjp={"x": pass_on, "y": ZERO},
     jvp={"x": pass_on, "y": ZERO},
     numpy=(np.nextafter,),
-    doc="The number next to x on the way to y.",
+    doc="Return the number next to x on the way to y.",
 )
 
 # -- remainders: x less a whole number of times y, which is constant almost everywhere ---------------
@@ -103,8 +103,8 @@ def _remainder(ufunc: Any, by_y: Any, doc: str) -> Op:
     return elementwise(ufunc.__name__, ufunc, inputs="x y", vjp=rules, jvp=rules, numpy=(ufunc,), doc=doc)
 
 
-remainder = _remainder(np.remainder, _times_floor, "x - y floor(x / y), as Python's %.")
-fmod = _remainder(np.fmod, _times_trunc, "x - y trunc(x / y), as C's fmod.")
+remainder = _remainder(np.remainder, _times_floor, "Return x - y floor(x / y), as Python's %.")
+fmod = _remainder(np.fmod, _times_trunc, "Return x - y trunc(x / y), as C's fmod.")
 
 # -- whole and fractional part, mantissa and exponent -------------------------------------------------
 
@@ -114,19 +114,19 @@ fractional_part = elementwise(
     lambda x: np.modf(x)[0],
     vjp={"x": pass_on},
     jvp={"x": pass_on},
-    doc="x without its whole part, of the same sign.",
+    doc="Return x without its whole part, of the same sign.",
 )
 
 
 @function(np.modf)
 def modf(x: Any) -> tuple[Node, Node]:
-    """The fractional and the whole part."""
+    """Return the fractional and the whole part."""
     return fractional_part(x), whole_part(x)
 
 
 @function(np.divmod)
 def divide_with_remainder(x: Any, y: Any) -> tuple[Node, Node]:
-    """The quotient rounded down, and the remainder."""
+    """Return the quotient rounded down, and the remainder."""
     return floor_divide(x, y), remainder(x, y)
 
 
@@ -136,13 +136,13 @@ ldexp = elementwise(
     inputs="x exponent",
     vjp={"x": lambda g, exponent: np.ldexp(g, exponent), "exponent": BLOCKED},
     jvp={"x": lambda t, exponent: np.ldexp(t, exponent), "exponent": BLOCKED},
-    doc="x 2^exponent, for an integer exponent.",
+    doc="Return x 2^exponent, for an integer exponent.",
 )
 
 
 @function(np.ldexp)
 def ldexp_of_numbers(x: Any, exponent: Any) -> Node:
-    """x 2^exponent; a plain integer as exponent does not become a float for x being one."""
+    """Return x 2^exponent; a plain integer as exponent stays an integer even if x is a float."""
     return ldexp.on_nodes((as_node(x), as_node(exponent)), {})
 
 
@@ -152,13 +152,13 @@ mantissa = elementwise(
     lambda x: np.frexp(x)[0],
     vjp={"x": lambda g, x: np.ldexp(g, -binary_exponent(x))},
     jvp={"x": lambda t, x: np.ldexp(t, -binary_exponent(x))},
-    doc="x 2^-e, where e is its binary exponent.",
+    doc="Return x 2^-e, where e is its binary exponent.",
 )
 
 
 @function(np.frexp)
 def frexp(x: Any) -> tuple[Node, Node]:
-    """The mantissa, between 1/2 and 1 in size, and the binary exponent."""
+    """Return the mantissa, between 1/2 and 1 in size, and the binary exponent."""
     return mantissa(x), binary_exponent(x)
 
 
@@ -166,7 +166,7 @@ def frexp(x: Any) -> tuple[Node, Node]:
 
 
 def _compared(compare: Any, inputs: str, shape: Any, **statics: Any) -> Op:
-    """A comparison that takes options: of element with element, or of the arrays as a whole."""
+    """Declare a comparison that takes options: of element with element, or of the arrays as a whole."""
     zero = dict.fromkeys(inputs.split(), ZERO)
     return op(
         compare.__name__,
@@ -177,7 +177,7 @@ def _compared(compare: Any, inputs: str, shape: Any, **statics: Any) -> Op:
         inputs=inputs,
         statics=statics,
         numpy=(compare,),
-        doc=f"As `numpy.{compare.__name__}`.",
+        doc=f"Compute `numpy.{compare.__name__}` on nodes.",
     )
 
 

@@ -19,7 +19,7 @@ __all__ = ["i0", "sinc"]
 
 
 def _of_order(name: str, function: Callable[..., Any], numpy: Callable[..., Any], doc: str) -> Op:
-    """An op with the static `order`, whose derivative is itself at the next order."""
+    """Declare an op with the static `order`, whose derivative is itself at the next order."""
 
     def rule(g: Any, x: Any, order: int) -> Any:
         return guarded_multiply(g, made(x, order=order + 1))
@@ -39,7 +39,7 @@ def _of_order(name: str, function: Callable[..., Any], numpy: Callable[..., Any]
 
 
 def _sinc_near(u: Any, order: int) -> Any:
-    """The Taylor series of (sin u / u)^(k), the integral of t^k cos^(k)(u t) over t from 0 to 1."""
+    """Sum the Taylor series of (sin u / u)^(k), the integral of t^k cos^(k)(u t) over t from 0 to 1."""
     total: Any = 0.0
     degrees = range(order % 2, 28 + 3 * order, 2)
     for m in reversed(degrees):
@@ -48,7 +48,7 @@ def _sinc_near(u: Any, order: int) -> Any:
 
 
 def _sinc_far(u: Any, order: int) -> Any:
-    """The same by differentiating u * (sin u / u) = sin u; stable where |u| is larger than the order."""
+    """Differentiate u * (sin u / u) = sin u for (sin u / u)^(k); stable where |u| is larger than the order."""
     circle = (np.sin(u), np.cos(u))
     value = circle[0] / u
     for k in range(1, order + 1):
@@ -70,7 +70,7 @@ NODES = 64  # enough for all x with a finite value: the error falls as exp(-(4 *
 
 
 def _i0(x: Any, order: int) -> Any:
-    """The mean of cos(t)^k e^(x cos t) over the circle, by the midpoint rule; no term has the other sign."""
+    """Return the mean of cos(t)^k e^(x cos t) over the circle, by the midpoint rule; no term has the other sign."""
     wave = np.sinh if order % 2 else np.cosh
     total: Any = 0.0
     for j in range(NODES):

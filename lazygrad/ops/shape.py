@@ -19,7 +19,7 @@ __all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "expand_dims", "known", "ra
 
 
 def known(x: Any, what: str) -> Any:
-    """The value of an argument that a shape depends on: of a node inside a function transform alone."""
+    """Return the value of an argument that a shape depends on: of a node inside a function transform alone."""
     return evaluated(what, x) if isinstance(x, Node) else x
 
 
@@ -35,7 +35,7 @@ def _shape_given(shape: Any) -> tuple[int, ...]:
 
 @function(np.reshape)
 def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
-    """The same elements in another shape; ``order="F"`` takes and puts them with the first axis fastest."""
+    """Return the elements in another shape; ``order="F"`` takes and puts them with the first axis fastest."""
     if (shape is None) is (newshape is None):
         raise TypeError("np.reshape takes one `shape`")
     wanted = _shape_given(newshape if shape is None else shape)
@@ -48,7 +48,7 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
 
 @function(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    """All elements along one axis."""
+    """Return all elements along one axis."""
     return reshape(a, -1, "C" if order == "K" else order)
 
 
@@ -57,7 +57,7 @@ def ravel(a: Any, order: str = "C") -> Any:
 
 @function(np.transpose)
 def transpose(a: Any, axes: Any = None) -> Any:
-    """The axes in another order; reversed by default."""
+    """Return the axes in another order; reversed by default."""
     if axes is not None:
         axes = tuple([k % a.ndim if -a.ndim <= k < a.ndim else k for k in axes])
     return ops.transpose(a, axes=axes)
@@ -65,7 +65,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
 
 @function(np.swapaxes)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    """Two axes exchanged."""
+    """Exchange two axes."""
     axes = list(range(a.ndim))
     i, k = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
     axes[i], axes[k] = k, i
@@ -74,7 +74,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 @function(np.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
-    """The last two axes exchanged."""
+    """Exchange the last two axes."""
     if x.ndim < 2:
         raise ValueError(f"np.matrix_transpose takes at least 2 axes, not the {x.ndim} of {x!r}")
     return swapaxes(x, -1, -2)
@@ -82,7 +82,7 @@ def matrix_transpose(x: Any, /) -> Any:
 
 @function(np.moveaxis)
 def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
-    """Some axes moved to other places, the rest in their order."""
+    """Move some axes to other places, the rest in their order."""
     sources = normalize_axis_tuple(source, a.ndim, "source")
     destinations = normalize_axis_tuple(destination, a.ndim, "destination")
     if len(sources) != len(destinations):
@@ -95,7 +95,7 @@ def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 @function(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    """One axis moved to before another, as it stands now."""
+    """Move one axis to before another, as it stands now."""
     axis = normalize_axis_index(axis, a.ndim)
     start = normalize_axis_index(start, a.ndim + 1) if start >= 0 else normalize_axis_index(start, a.ndim)
     return moveaxis(a, axis, start - 1 if axis < start else start)
@@ -129,7 +129,7 @@ expand_dims = linear(
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"axis": ()},
     numpy=(np.expand_dims,),
-    doc="New axes of length 1 at these places of the result.",
+    doc="Insert axes of length 1 at these places of the result.",
 )
 
 squeeze = linear(
@@ -139,12 +139,12 @@ squeeze = linear(
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"axis": None},
     numpy=(np.squeeze,),
-    doc="Axes of length 1 left out: these, or all.",
+    doc="Leave out axes of length 1: these, or all.",
 )
 
 
 def _each(one: Any) -> Any:
-    """A function of one array for any number of them, as a tuple."""
+    """Return a function of one array for any number of them, as a tuple."""
     return lambda *arys: one(as_node(arys[0])) if len(arys) == 1 else tuple([one(as_node(a)) for a in arys])
 
 
@@ -164,7 +164,7 @@ atleast_3d = function(np.atleast_3d)(_each(_at_least_3d))
 
 @function(np.broadcast_arrays)
 def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
-    """The arrays, each broadcast to the shape that all broadcast to."""
+    """Broadcast the arrays to the shape that all broadcast to."""
     nodes = [as_node(a) for a in args]
     shape = np.broadcast_shapes(*[n.shape for n in nodes])
     return tuple([n if n.shape == shape else ops.broadcast_to(n, shape=shape) for n in nodes])
@@ -172,7 +172,7 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
 
 @function(np.meshgrid)
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
-    """The coordinates of a grid, one array for each axis."""
+    """Return the coordinates of a grid, one array for each axis."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"indexing must be 'xy' or 'ij', not {indexing!r}")
     ndim = len(xi)

@@ -5,18 +5,19 @@ All but `lstsq` and the tensor forms take stacks of matrices, real or complex.
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from .._errors import ShapeError
-from .._graph.guards import evaluating
+from .._graph.guards import inside_transform
 from .._graph.node import Node
 from .._graph.value import read_guarded
+from ._bracketing import Tree, best_bracketing
 from ._declare import function, op
 from ._op import Op, Signature, as_node, as_nodes
 from ._rule import ZERO
@@ -37,7 +38,7 @@ inv = op(
     jvp={"a": lambda da, out: -out @ da @ out},
     inputs="a",
     numpy=(np.linalg.inv,),
-    doc="The inverse of square matrices.",
+    doc="Return the inverse of square matrices.",
 )
 
 
@@ -56,20 +57,20 @@ _solve: Op = op(
     vjp={"a": lambda g, a, out: -_solve(t(a), g) @ t(out), "b": lambda g, a: _solve(t(a), g)},
     jvp={"a": lambda da, a, out: -_solve(a, da @ out), "b": lambda db, a: _solve(a, db)},
     inputs="a b",
-    doc="a^-1 b for square matrices a and matrices b.",
+    doc="Return a^-1 b for square matrices a and matrices b.",
 )
 
 
 @function(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
-    """The solution x of a x = b; b is a vector only if it is 1-d."""
+    """Return the solution x of a x = b; b is a vector only if it is 1-d."""
     a, b = as_nodes((a, b))
     return _solve(a, b[:, None])[..., 0] if b.ndim == 1 else _solve(a, b)
 
 
 @function(np.linalg.tensorinv)
 def tensorinv(a: Any, ind: int = 2) -> Any:
-    """The inverse of a as a linear map from its last axes to its first `ind`."""
+    """Return the inverse of a as a linear map from its last axes to its first `ind`."""
     if ind <= 0:
         raise ValueError(f"tensorinv takes a positive number of axes `ind`, not {ind}")
     rows, columns = a.shape[:ind], a.shape[ind:]
@@ -78,7 +79,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 @function(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
-    """The solution x of tensordot(a, x, x.ndim) = b; `axes` of a are moved to its end first."""
+    """Return the solution x of tensordot(a, x, x.ndim) = b; `axes` of a are moved to its end first."""
     a, b = as_nodes((a, b))
     if axes is not None:
         a = np.transpose(a, [*[k for k in range(a.ndim) if k not in axes], *axes])
@@ -93,7 +94,7 @@ def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
 
 
 def _all_but_one(s: Any) -> Any:
-    """For each element of the last axis the product of the others."""
+    """Return for each element of the last axis the product of the others."""
     one = np.ones((*s.shape[:-1], 1), s.dtype)
     before = np.cumprod(np.concatenate([one, s], axis=-1), axis=-1)[..., :-1]
     after = np.cumprod(np.concatenate([one, s[..., ::-1]], axis=-1), axis=-1)[..., -2::-1]
@@ -101,7 +102,7 @@ def _all_but_one(s: Any) -> Any:
 
 
 def _all_but_two(s: Any) -> Any:
-    """For each two elements of the last axis the product of the others; 0 on the diagonal."""
+    """Return for each two elements of the last axis the product of the others; 0 on the diagonal."""
     products = np.zeros((*s.shape, s.shape[-1]), s.dtype)
     for k in range(s.shape[-1]):
         rest = s.copy()
@@ -112,7 +113,7 @@ def _all_but_two(s: Any) -> Any:
 
 
 def _from_adjugate(U: Any, middle: Any, Vh: Any) -> Any:
-    """The transpose of the adjugate of U S Vh, from the transpose of that of S."""
+    """Return the transpose of the adjugate of U S Vh, from the transpose of that of S."""
     phase = np.linalg.det(U) * np.linalg.det(Vh)
     return conj(U) @ middle @ conj(Vh) * phase[..., None, None]
 
@@ -131,7 +132,7 @@ def _cofactor_slope_value(a: Any, e: Any) -> Any:
 
 
 def _third(g: Any, a: Any, e: Any) -> Any:
-    """The third derivative of det along g and e, as a gradient: det times a polynomial in a^-1."""
+    """Return the third derivative of det along g and e, as a gradient: det times a polynomial in a^-1."""
     B = np.linalg.inv(a)
     G, E = B @ g, B @ e
     GE = G @ E
@@ -148,7 +149,7 @@ _cofactor_slope: Op = op(
     vjp={"a": _third, "e": lambda g, a: _cofactor_slope(a, g)},  # all derivatives of det are symmetric
     jvp={"a": _third, "e": lambda de, a: _cofactor_slope(a, de)},
     inputs="a e",
-    doc="The derivative of `cofactor` along e: finite for singular matrices, too. (Its own, by a, is not.)",
+    doc="Return the derivative of `cofactor` along e: finite for singular matrices, too. (Its own, by a, is not.)",
 )
 
 _cofactor = op(
@@ -158,7 +159,7 @@ _cofactor = op(
     vjp={"a": lambda g, a: _cofactor_slope(a, g)},
     jvp={"a": lambda da, a: _cofactor_slope(a, da)},
     inputs="a",
-    doc="det(a) a^-T, the derivative of det, also for singular matrices: from the singular values.",
+    doc="Return det(a) a^-T, the derivative of det, also for singular matrices: from the singular values.",
 )
 
 det = op(
@@ -169,7 +170,7 @@ det = op(
     jvp={"a": lambda da, a: np.sum(_cofactor(a) * da, axis=(-2, -1))},
     inputs="a",
     numpy=(np.linalg.det,),
-    doc="The determinant; of singular matrices it has first and second derivatives, too.",
+    doc="Return the determinant; for singular matrices it has first and second derivatives, too.",
 )
 
 
@@ -195,13 +196,13 @@ _slogdet = op(
     vjp={"a": _slogdet_vjp},
     jvp={"a": _slogdet_jvp},
     inputs="a",
-    doc="The sign of the determinant and the logarithm of its modulus, packed.",
+    doc="Return the sign of the determinant and the logarithm of its modulus, packed.",
 )
 
 
 @function(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
-    """The sign (or phase) of the determinant, and the logarithm of its modulus.
+    """Return the sign (or phase) of the determinant, and the logarithm of its modulus.
 
     The sign of a real determinant has no derivative; the phase of a complex one has.
     """
@@ -214,7 +215,7 @@ def slogdet(a: Any) -> Any:
 
 
 def _outside(a: Any, inverse: Any) -> tuple[Any, Any]:
-    """1 - a a^+ and 1 - a^+ a: the projectors on what a does not reach, and on what it maps to 0."""
+    """Return 1 - a a^+ and 1 - a^+ a: the projectors on what a does not reach, and on what it maps to 0."""
     m, n = a.shape[-2:]
     return np.eye(m, dtype=a.dtype) - a @ inverse, np.eye(n, dtype=a.dtype) - inverse @ a
 
@@ -244,13 +245,13 @@ _pinv = op(
     jvp={"a": _pinv_jvp},
     inputs="a",
     statics={"rtol": 1e-15, "hermitian": False},
-    doc="The pseudo-inverse; its derivative is that along changes that keep the rank.",
+    doc="Return the pseudo-inverse; its derivative is that along changes that keep the rank.",
 )
 
 
 @function(np.linalg.pinv)
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = 1e-15) -> Any:
-    """The pseudo-inverse: singular values below `rcond` (or `rtol`) times the largest count as 0."""
+    """Return the pseudo-inverse: singular values below `rcond` (or `rtol`) times the largest count as 0."""
     return _pinv(a, rtol=rtol if rcond is None else rcond, hermitian=hermitian)
 
 
@@ -269,7 +270,7 @@ def _lstsq_jvp(da: Any, a: Any, b: Any, out: Any, rcond: Any) -> Any:
 
 
 def _cutoff(rcond: Any, a: Any) -> float:
-    """The relative size up to which lstsq lets singular values count as 0."""
+    """Return the relative size up to which lstsq lets singular values count as 0."""
     eps = float(np.finfo(lapack_dtype(a.dtype)).eps)
     return max(a.shape) * eps if rcond is None else eps if rcond < 0 else float(rcond)
 
@@ -288,23 +289,23 @@ _lstsq = op(
     jvp={"a": _lstsq_jvp, "b": lambda db, a, rcond: np.linalg.lstsq(a, db, rcond)[0]},
     inputs="a b",
     statics={"rcond": None},
-    doc="The shortest x that makes |a x - b| least.",
+    doc="Return the shortest x that makes |a x - b| least.",
 )
 
 
 @function(np.linalg.lstsq)
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
-    """Least squares: solution, residuals, rank and singular values.
+    """Solve by least squares: solution, residuals, rank and singular values.
 
-    NumPy gives no residuals if `a` has dependent columns: known before it is evaluated only from
-    its shape, so outside a function transform the columns of a high `a` are taken to be independent.
+    NumPy gives no residuals if `a` has dependent columns. Before it is evaluated only its shape is known, so
+    outside a function transform the columns of a high `a` are taken to be independent.
     """
     a, b = as_nodes((a, b))
     columns = b[:, None] if b.ndim == 1 else b
     x = _lstsq(a, columns, rcond=rcond)
     rank = astype(matrix_rank(a, rtol=_cutoff(rcond, a)), dtype=np.dtype(np.int32))
     m, n = a.shape
-    if m <= n or (evaluating() and read_guarded(rank, lambda found: bool(found != n))):
+    if m <= n or (inside_transform() and read_guarded(rank, lambda found: bool(found != n))):
         residuals = as_node(np.zeros(0, np.finfo(x.dtype).dtype))
     else:
         error = columns - a @ x
@@ -321,7 +322,7 @@ matrix_rank = op(
     inputs="A",
     statics={"tol": None, "hermitian": False, "rtol": None},
     numpy=(np.linalg.matrix_rank,),
-    doc="The number of singular values that are not 0.",
+    doc="Return the number of singular values that are not 0.",
 )
 
 # -- products --------------------------------------------------------------------------------------
@@ -329,7 +330,7 @@ matrix_rank = op(
 
 @function(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
-    """The n-th power of square matrices, by repeated squaring; a negative one is that of the inverse."""
+    """Return the n-th power of square matrices, by repeated squaring; a negative one is that of the inverse."""
     n = operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ShapeError(f"matrix_power takes square matrices, not shape {a.shape}")
@@ -346,36 +347,24 @@ def matrix_power(a: Any, n: int) -> Any:
         power = power @ power
 
 
-def _best_split(sizes: tuple[int, ...]) -> Any:
-    """Where to split a product of matrices of these sizes, and its parts likewise, for the fewest multiplications."""
-
-    @functools.cache
-    def best(i: int, k: int) -> tuple[int, int]:
-        """The cost of the product of matrices i..k, and the first matrix of its right factor."""
-        if i == k:
-            return 0, i
-        return min(
-            (best(i, s - 1)[0] + best(s, k)[0] + sizes[i] * sizes[s] * sizes[k + 1], s) for s in range(i + 1, k + 1)
-        )
-
-    return best
+def _multiply_shapes(x: tuple[int, int], y: tuple[int, int]) -> tuple[tuple[int, int], int]:
+    """Return the shape of a product of matrices, and its number of multiplications."""
+    return (x[0], y[1]), x[0] * y[0] * y[1]
 
 
 @function(np.linalg.multi_dot)
 def multi_dot(arrays: Sequence[Any]) -> Any:
-    """The product of several matrices in the order that costs least; the first and last may be vectors."""
+    """Return the product of several matrices in the order that costs least; the first and last may be vectors."""
     factors = list(as_nodes(list(arrays)))
     if len(factors) < 2:
         raise ValueError("multi_dot takes at least two arrays")
     if any(f.ndim != 2 for f in factors[1:-1]) or not all(f.ndim in (1, 2) for f in factors):
         raise ShapeError(f"multi_dot takes matrices, and vectors at the ends, not shapes {[f.shape for f in factors]}")
     inner = [f.shape[0] for f in factors[1:]]
-    split = _best_split((1 if factors[0].ndim == 1 else factors[0].shape[0], *inner, (*factors[-1].shape, 1)[1]))
+    sizes = (1 if factors[0].ndim == 1 else factors[0].shape[0], *inner, (*factors[-1].shape, 1)[1])
+    _, bracketing = best_bracketing(list(pairwise(sizes)), _multiply_shapes)
 
-    def product(i: int, k: int) -> Any:
-        if i == k:
-            return factors[i]
-        _, s = split(i, k)
-        return product(i, s - 1) @ product(s, k)
+    def multiply_out(part: Tree) -> Any:
+        return factors[part] if isinstance(part, int) else multiply_out(part[0]) @ multiply_out(part[1])
 
-    return product(0, len(factors) - 1)
+    return multiply_out(bracketing)

@@ -1,6 +1,6 @@
 """Sorting, searching and sets: values carry their derivatives to where they go; positions have none.
 
-What sorts is the stable permutation, also among ties: equal elements keep their order, and so do their derivatives.
+The stable permutation sorts, also among ties: equal elements keep their order, and so do their derivatives.
 """
 
 from __future__ import annotations
@@ -25,7 +25,15 @@ INTP = np.dtype(np.intp)
 
 def _locally_constant(name: str, value: Callable[..., Any], inputs: str, **fields: Any) -> Op:
     zero = {i.lstrip("*"): ZERO for i in inputs.split()}
-    return op(name, value, inputs=inputs, vjp=zero, jvp=zero, doc=f"np.{name}: no derivative.", **fields)
+    return op(
+        name,
+        value,
+        inputs=inputs,
+        vjp=zero,
+        jvp=zero,
+        doc=f"Compute `numpy.{name}` on nodes; it has no derivative.",
+        **fields,
+    )
 
 
 # -- positions -------------------------------------------------------------------------------------
@@ -86,7 +94,7 @@ lexicographic = _locally_constant(
 
 @function(np.lexsort)
 def lexsort(keys: Any, axis: int = -1) -> Any:
-    """The order by several keys, the last one first."""
+    """Return the order by several keys, the last one first."""
     if len(keys) == 0:
         raise TypeError("lexsort needs at least one key")
     return lexicographic(*keys, axis=axis)
@@ -109,7 +117,7 @@ search = _locally_constant(
 
 @function(np.searchsorted)
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
-    """Where elements would be inserted to keep `a` sorted."""
+    """Return where elements would be inserted to keep `a` sorted."""
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', not {side!r}")
     return search(a if sorter is None else take(a, sorter), v, side=side)
@@ -127,7 +135,7 @@ def _sortable(a: Any, axis: int | None) -> tuple[Node, int]:
 
 @function(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *, stable: bool | None = None) -> Any:
-    """The elements in order along an axis; the derivative of ties follows the stable permutation."""
+    """Return the elements in order along an axis; the derivative of ties follows the stable permutation."""
     if order is not None:
         raise TypeError("np.sort on nodes does not take order=")
     if kind not in (None, "quicksort", "heapsort", "mergesort", "stable"):
@@ -138,13 +146,13 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
 
 @function(np.sort_complex)
 def sort_complex(a: Any) -> Any:
-    """The elements in order along the last axis, as complex numbers."""
+    """Return the elements in order along the last axis, as complex numbers."""
     return sort(as_node(a)).astype(result_dtype(np.sort_complex, a.dtype))
 
 
 @function(np.partition)
 def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
-    """The elements such that each k-th is in its place, with smaller ones before and larger ones behind."""
+    """Return the elements such that each k-th is in its place, with smaller ones before and larger ones behind."""
     a, axis = _sortable(a, axis)
     return take_along_axis(a, argpartition(a, kth=kth, axis=axis, kind=kind), axis)
 
@@ -153,7 +161,7 @@ def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect"
 
 
 class UniqueAll(NamedTuple):
-    """What `numpy.unique_all` gives."""
+    """The result of `numpy.unique_all`."""
 
     values: Any
     indices: Any
@@ -162,14 +170,14 @@ class UniqueAll(NamedTuple):
 
 
 class UniqueCounts(NamedTuple):
-    """What `numpy.unique_counts` gives."""
+    """The result of `numpy.unique_counts`."""
 
     values: Any
     counts: Any
 
 
 class UniqueInverse(NamedTuple):
-    """What `numpy.unique_inverse` gives."""
+    """The result of `numpy.unique_inverse`."""
 
     values: Any
     inverse_indices: Any
@@ -186,7 +194,7 @@ def unique(
     equal_nan: bool = True,
     sorted: bool = True,
 ) -> Any:
-    """The distinct elements in order; the derivative goes to where each stands first."""
+    """Return the distinct elements in order; the derivative goes to where each stands first."""
     known = evaluated("np.unique", ar)
     _, first, inverse, counts = np.unique(known, True, True, True, axis, equal_nan=equal_nan)
     wanted = (return_index, first), (return_inverse, inverse), (return_counts, counts)
@@ -197,25 +205,25 @@ def unique(
 
 @function(np.unique_all)
 def unique_all(x: Any) -> UniqueAll:
-    """The distinct elements, where each stands first, which one each element is, and how often each occurs."""
+    """Return the distinct elements, where each stands first, which one each element is, and how often each occurs."""
     return UniqueAll(*unique(x, True, True, True, equal_nan=False))
 
 
 @function(np.unique_counts)
 def unique_counts(x: Any) -> UniqueCounts:
-    """The distinct elements and how often each occurs."""
+    """Return the distinct elements and how often each occurs."""
     return UniqueCounts(*unique(x, return_counts=True, equal_nan=False))
 
 
 @function(np.unique_inverse)
 def unique_inverse(x: Any) -> UniqueInverse:
-    """The distinct elements and which one each element is."""
+    """Return the distinct elements and which one each element is."""
     return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False))
 
 
 @function(np.unique_values)
 def unique_values(x: Any) -> Any:
-    """The distinct elements."""
+    """Return the distinct elements."""
     return unique(x, equal_nan=False)
 
 
@@ -225,13 +233,13 @@ def _flat(*arrays: Any) -> Any:
 
 @function(np.union1d)
 def union1d(ar1: Any, ar2: Any) -> Any:
-    """The distinct elements of both."""
+    """Return the distinct elements of both."""
     return unique(_flat(ar1, ar2))
 
 
 @function(np.intersect1d)
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
-    """The distinct elements that both have; the derivative goes to the first."""
+    """Return the distinct elements that both have; the derivative goes to the first."""
     x, y = (evaluated("np.intersect1d", a) for a in (ar1, ar2))
     _, first, second = np.intersect1d(x, y, assume_unique, return_indices=True)
     values = take(ar1, first).astype(np.result_type(x, y))
@@ -240,7 +248,7 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
 
 @function(np.setdiff1d)
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    """The distinct elements of the first that the second has not."""
+    """Return the distinct elements of the first that the second has not."""
     known, others = (evaluated("np.setdiff1d", a) for a in (ar1, ar2))
     first = np.arange(known.size) if assume_unique else np.unique(known, return_index=True)[1]
     return take(ar1, first[~np.isin(known.reshape(-1)[first], others)])
@@ -248,7 +256,7 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 
 @function(np.setxor1d)
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
-    """The distinct elements that one of the two has."""
+    """Return the distinct elements that one of the two has."""
     parts = [ar1, ar2] if assume_unique else [unique(ar1), unique(ar2)]
     both = _flat(*parts)
     known = evaluated("np.setxor1d", both)
@@ -271,5 +279,5 @@ is_in = _locally_constant(
 def isin(
     element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None
 ) -> Any:
-    """Which elements are among others; how it is found out does not matter."""
+    """Return which elements are among others; `kind` does not matter."""
     return is_in(element, test_elements, invert=invert)

@@ -20,7 +20,7 @@ __all__ = ["array_split", "split", "trim_zeros", "unstack"]
 
 @function(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """The parts between these places along an axis, or so many parts of nearly the same length."""
+    """Return the parts between these places along an axis, or so many parts of nearly the same length."""
     axis = normalize_axis_index(axis, ary.ndim)
     n = ary.shape[axis]
     given = shape.known(indices_or_sections, "where np.array_split cuts")
@@ -37,7 +37,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @function(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """The parts between these places along an axis, or so many parts of the same length."""
+    """Return the parts between these places along an axis, or so many parts of the same length."""
     given = shape.known(indices_or_sections, "where np.split cuts")
     if not np.ndim(given) and ary.shape[normalize_axis_index(axis, ary.ndim)] % given:
         raise ValueError(f"axis {axis} of {ary!r} cannot be split into {given} parts of the same length")
@@ -46,19 +46,19 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @function(np.hsplit)
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """The parts along the second axis, or the only one."""
+    """Return the parts along the second axis, or the only one."""
     return split(_at_least(ary, 1, "hsplit"), indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
 @function(np.vsplit)
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """The parts along the first axis of two or more."""
+    """Return the parts along the first axis of two or more."""
     return split(_at_least(ary, 2, "vsplit"), indices_or_sections, 0)
 
 
 @function(np.dsplit)
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """The parts along the third axis."""
+    """Return the parts along the third axis."""
     return split(_at_least(ary, 3, "dsplit"), indices_or_sections, 2)
 
 
@@ -70,14 +70,14 @@ def _at_least(x: Any, ndim: int, name: str) -> Any:
 
 @function(np.unstack)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
-    """The parts at each place of an axis, without it."""
+    """Return the parts at each place of an axis, without it."""
     axis = normalize_axis_index(axis, _at_least(x, 1, "unstack").ndim)
     return tuple([x[along(axis, k)] for k in range(x.shape[axis])])
 
 
 @function(np.trim_zeros)
 def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Any:
-    """The array without the zeros at its front and back."""
+    """Return the array without the zeros at its front and back."""
     trim = trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
         raise ValueError(f"trim must be made of 'f' and 'b', not {trim!r}")
@@ -95,7 +95,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
 
 @function(np.apply_along_axis)
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    """A function of 1-d arrays applied along an axis everywhere; what it returns takes the axis' place."""
+    """Apply a function of 1-d arrays along an axis everywhere; what it returns takes the axis' place."""
     axis = normalize_axis_index(axis, arr.ndim)
     rows = np.moveaxis(arr, axis, -1)
     outer = rows.shape[:-1]
@@ -109,7 +109,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
 
 @function(np.apply_over_axes)
 def apply_over_axes(func: Callable[[Any, int], Any], a: Any, axes: int | Sequence[int]) -> Any:
-    """A function of an array and an axis applied over several axes in turn, each kept with length 1."""
+    """Apply a function of an array and an axis over several axes in turn, each kept with length 1."""
     for axis in normalize_axis_tuple(axes, a.ndim, allow_duplicate=True):
         found = func(a, axis)
         if found.ndim == a.ndim - 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -22,6 +23,7 @@ __all__ = [
     "average",
     "corrcoef",
     "cov",
+    "declare_spread",
     "degrees_of_freedom",
     "median",
     "medians",
@@ -40,12 +42,12 @@ root = elementwise(
     np.sqrt,
     vjp={"x": lambda g, out: np.where(out == 0, 0, 0.5 * g / np.where(out == 0, 1, out))},
     jvp={"x": lambda t, out: np.where(out == 0, 0, 0.5 * t / np.where(out == 0, 1, out))},
-    doc="The square root of a variance: like a norm, and unlike `sqrt`, it has derivative 0 at 0.",
+    doc="Return the square root of a variance: like a norm, and unlike `sqrt`, it has derivative 0 at 0.",
 )
 
 
 def _pull(x: Any, axis: Any, ddof: float) -> Any:
-    """The derivative of the variance by each element: 2 (x - mean) / (n - ddof), conjugated."""
+    """Return the derivative of the variance by each element: 2 (x - mean) / (n - ddof), conjugated."""
     d = x - np.mean(x, axis=axis, keepdims=True)
     free = count_of(x.shape, axis) - ddof
     return (np.conj(d) if d.dtype.kind == "c" else d) * (2.0 / free if free > 0 else float("inf"))
@@ -72,12 +74,12 @@ var = op(
         )
     },
     statics={**AXES, "ddof": 0},
-    doc="The mean squared distance from the mean over `axis`, n - ddof in the denominator.",
+    doc="Return the mean squared distance from the mean over `axis`, n - ddof in the denominator.",
 )
 
 
 def spread_around(a: Any, axis: Any, keepdims: bool, where: Any, mean: Any) -> tuple[Any, Any]:
-    """The sum of squared distances from `mean` of the elements where the mask holds, and their number."""
+    """Sum the squared distances from `mean` of the elements where the mask holds, and count these."""
     d = np.where(where, a - mean, 0)
     squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)
     total = np.sum(squares, axis=axis, keepdims=keepdims)
@@ -85,14 +87,16 @@ def spread_around(a: Any, axis: Any, keepdims: bool, where: Any, mean: Any) -> t
 
 
 def degrees_of_freedom(name: str, ddof: float, correction: float | None) -> float:
-    """The degrees of freedom that the mean takes, under either of their names."""
+    """Return the degrees of freedom that the mean takes, under either of their names."""
     if correction is not None and ddof != 0:
         raise ValueError(f"np.{name}: `ddof` and `correction` are two names of one number: give one of them")
     return ddof if correction is None else correction
 
 
-def _variance(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any, more: Any) -> Any:
-    where, mean, correction = more
+def _variance(
+    name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+) -> Any:
+    """Return the mean squared distance from the mean, or from another number given as `mean`."""
     ddof = degrees_of_freedom(name, ddof, correction)
     node = prepared(name, a, dtype)
     if where is True and mean is None:
@@ -105,43 +109,42 @@ def _variance(name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: Any
     return total / np.maximum(count - ddof, 0)
 
 
-@function(np.var)
-def _var(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: float | None = None,
-) -> Any:
-    """The mean squared distance from the mean over `axis` (all axes by default)."""
-    return _variance("var", a, axis, dtype, ddof, keepdims, (where, mean, correction))
+def declare_spread(name: str, variance: Callable[..., Any], what: str, *, squared: bool) -> Any:
+    """Declare a variance, or its square root, on nodes; `variance` takes the name and the arguments."""
+
+    def call(
+        a: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        ddof: float = 0,
+        keepdims: bool = False,
+        *,
+        where: Any = True,
+        mean: Any = None,
+        correction: float | None = None,
+    ) -> Any:
+        found = variance(name, a, axis, dtype, ddof, keepdims, where, mean, correction)
+        return found if squared else root.single(found)
+
+    call.__name__, call.__doc__ = name, f"Return {what}."
+    return function(getattr(np, name))(call)
 
 
-@function(np.std)
-def std(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    ddof: float = 0,
-    keepdims: bool = False,
-    *,
-    where: Any = True,
-    mean: Any = None,
-    correction: float | None = None,
-) -> Any:
-    """The standard deviation over `axis` (all axes by default); where it is 0, so is its derivative."""
-    return root.single(_variance("std", a, axis, dtype, ddof, keepdims, (where, mean, correction)))
-
+declare_spread(
+    "var", _variance, "the mean squared distance from the mean over `axis` (all axes by default)", squared=True
+)
+std = declare_spread(
+    "std",
+    _variance,
+    "the standard deviation over `axis` (all axes by default); where it is 0, so is its derivative",
+    squared=False,
+)
 
 # -- order statistics ------------------------------------------------------------------------------
 
 
 def _positions(counts: Any, q: Any, method: str) -> Any:
-    """Between which of the sorted elements the quantiles lie: at the same quantiles of 0, 1, ... count - 1."""
+    """Return between which of the sorted elements the quantiles lie: at the same quantiles of 0, 1, ... count - 1."""
     found = np.zeros((*q.shape, *counts.shape))
     for n in np.unique(counts):
         if n:
@@ -175,7 +178,7 @@ quantile_shares = op(
     vjp={"x": ZERO},
     jvp={"x": ZERO},
     statics={"q": 0.5, "axis": None, "method": "linear", "skipna": False},
-    doc="The derivative of each quantile by each element, constant between ties; these split it evenly.",
+    doc="Return the derivative of each quantile by each element, constant between ties; these split it evenly.",
 )
 
 
@@ -201,7 +204,7 @@ median = op(
     vjp={"x": lambda g, x, axis, skipna: _order_vjp(g, x, axis, 0.5, "linear", skipna)},
     jvp={"x": lambda t, x, axis, keepdims, skipna: _order_jvp(t, x, axis, keepdims, 0.5, "linear", skipna)},
     statics={**AXES, "skipna": False},
-    doc="The middle one of the sorted elements, or the mean of the middle two; ties split the derivative evenly.",
+    doc="Return the middle one of the sorted elements, or the middle two's mean; ties split the derivative evenly.",
 )
 
 
@@ -229,12 +232,12 @@ quantile = op(
     vjp={"x": _order_vjp},
     jvp={"x": _order_jvp},
     statics={**AXES, "q": 0.5, "method": "linear", "skipna": False},
-    doc="Quantiles, piecewise linear in the sorted elements; ties split the derivative evenly.",
+    doc="Return quantiles, piecewise linear in the sorted elements; ties split the derivative evenly.",
 )
 
 
 def quantiles(name: str, hundred: float, *, skipna: bool) -> Any:
-    """What `np.quantile`, or with hundred = 100 `np.percentile`, is on nodes."""
+    """Declare `np.quantile`, or with hundred = 100 `np.percentile`, on nodes."""
 
     def call(
         a: Any,
@@ -262,7 +265,7 @@ def quantiles(name: str, hundred: float, *, skipna: bool) -> Any:
 
 
 def medians(name: str, *, skipna: bool) -> Any:
-    """What `np.median`, or without nan `np.nanmedian`, is on nodes."""
+    """Declare `np.median`, or without nan `np.nanmedian`, on nodes."""
 
     def call(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
         return reduce_by(median, prepared(name, a), axis, keepdims, skipna=skipna)
@@ -280,7 +283,7 @@ function(np.percentile)(quantiles("percentile", 100, skipna=False))
 
 @function(np.average)
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
-    """The weighted mean over `axis` (all axes by default), and with `returned` the sum of the weights, too."""
+    """Return the weighted mean over `axis` (all axes by default), and with `returned` the sum of the weights, too."""
     a = as_node(a)
     if weights is None:
         mean = np.mean(a, axis=axis, keepdims=keepdims)
@@ -301,7 +304,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 
 def _variables(m: Any, rowvar: bool, dtype: Any, keep: bool) -> Any:
-    """The observations as a matrix, one variable a row; `keep` says that it is one already."""
+    """Return the observations as a matrix, one variable a row; `keep` says that it is one already."""
     if m.ndim > 2:
         raise ValueError(f"np.cov takes 1 or 2 axes, not {m.ndim}")
     m = (m if m.dtype == dtype else m.astype(dtype)).reshape((1,) * (2 - m.ndim) + m.shape)
@@ -320,7 +323,7 @@ def cov(
     *,
     dtype: Any = None,
 ) -> Any:
-    """The covariance matrix of the variables in the rows of m (and y); weights are differentiable, too."""
+    """Return the covariance matrix of the variables in the rows of m (and y); weights are differentiable, too."""
     parts = [as_node(v) for v in (m, y) if v is not None]
     dtype = np.result_type(*[v.dtype for v in parts], np.float64) if dtype is None else np.dtype(dtype)
     rows = [_variables(v, rowvar, dtype, v.ndim < 2 or (k == 1 and v.shape[0] == 1)) for k, v in enumerate(parts)]
@@ -347,7 +350,7 @@ def cov(
 
 @function(np.corrcoef)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
-    """The matrix of correlation coefficients, bounded by -1 and 1."""
+    """Return the matrix of correlation coefficients, bounded by -1 and 1."""
     c = cov(x, y, rowvar, dtype=dtype)
     if not c.ndim:
         return c / c

@@ -48,7 +48,7 @@ __all__ = [
 
 
 def _unary(ufunc: Any, rule: Callable[..., Any], doc: str, *aliases: Any) -> Op:
-    """One of NumPy's functions of one argument; its rule maps adjoints and tangents alike."""
+    """Declare one of NumPy's functions of one argument; its rule maps adjoints and tangents alike."""
     return elementwise(ufunc.__name__, ufunc, vjp={"x": rule}, jvp={"x": rule}, numpy=(ufunc, *aliases), doc=doc)
 
 
@@ -60,54 +60,56 @@ LN2, LN10 = math.log(2), math.log(10)
 exp = _unary(
     np.exp,
     lambda g, out: guarded_multiply(g, out),
-    "e ** x.\n\n>>> exp(np.array([0.5, 2.0])).round(4)\narray([1.6487, 7.3891])",
+    "Return e ** x.\n\n>>> exp(np.array([0.5, 2.0])).round(4)\narray([1.6487, 7.3891])",
 )
 exp2 = _unary(
     np.exp2,
     lambda g, out: guarded_multiply(g, LN2 * out),
-    "2 ** x.\n\n>>> exp2(np.array([0.5, 2.0])).round(4)\narray([1.4142, 4.    ])",
+    "Return 2 ** x.\n\n>>> exp2(np.array([0.5, 2.0])).round(4)\narray([1.4142, 4.    ])",
 )
 expm1 = _unary(
     np.expm1,
     lambda g, x: guarded_multiply(g, np.exp(x)),
-    "e ** x - 1, accurate near 0.\n\n>>> expm1(np.array([0.5, 2.0])).round(4)\narray([0.6487, 6.3891])",
+    "Return e ** x - 1, accurate near 0.\n\n>>> expm1(np.array([0.5, 2.0])).round(4)\narray([0.6487, 6.3891])",
 )
 log = _unary(
     np.log,
     lambda g, x: guarded_divide(g, x),
-    "The natural logarithm.\n\n>>> log(np.array([0.5, 2.0])).round(4)\narray([-0.6931,  0.6931])",
+    "Return the natural logarithm.\n\n>>> log(np.array([0.5, 2.0])).round(4)\narray([-0.6931,  0.6931])",
 )
 log2 = _unary(
     np.log2,
     lambda g, x: guarded_divide(g, LN2 * x),
-    "The logarithm to base 2.\n\n>>> log2(np.array([0.5, 2.0])).round(4)\narray([-1.,  1.])",
+    "Return the logarithm to base 2.\n\n>>> log2(np.array([0.5, 2.0])).round(4)\narray([-1.,  1.])",
 )
 log10 = _unary(
     np.log10,
     lambda g, x: guarded_divide(g, LN10 * x),
-    "The logarithm to base 10.\n\n>>> log10(np.array([0.5, 2.0])).round(4)\narray([-0.301,  0.301])",
+    "Return the logarithm to base 10.\n\n>>> log10(np.array([0.5, 2.0])).round(4)\narray([-0.301,  0.301])",
 )
 log1p = _unary(
     np.log1p,
     lambda g, x: guarded_divide(g, 1 + x),
-    "log(1 + x), accurate near 0.\n\n>>> log1p(np.array([0.5, 2.0])).round(4)\narray([0.4055, 1.0986])",
+    "Return log(1 + x), accurate near 0.\n\n>>> log1p(np.array([0.5, 2.0])).round(4)\narray([0.4055, 1.0986])",
 )
 sqrt = _unary(
     np.sqrt,
     lambda g, out: guarded_divide(0.5 * g, out),
-    "The square root; its derivative at 0 is inf.\n\n>>> sqrt(np.array([0.5, 2.0])).round(4)\narray([0.7071, 1.4142])",
+    "Return the square root; its derivative at 0 is inf.\n\n"
+    ">>> sqrt(np.array([0.5, 2.0])).round(4)\narray([0.7071, 1.4142])",
 )
 cbrt = _unary(
     np.cbrt,
     lambda g, out: guarded_divide(g, 3 * out * out),
-    "The cube root; its derivative at 0 is inf.\n\n>>> cbrt(np.array([0.5, 2.0])).round(4)\narray([0.7937, 1.2599])",
+    "Return the cube root; its derivative at 0 is inf.\n\n"
+    ">>> cbrt(np.array([0.5, 2.0])).round(4)\narray([0.7937, 1.2599])",
 )
 
 # -- circular functions ----------------------------------------------------------------------------
 
 
 def _root_beside_one(x: Any) -> Any:
-    """sqrt(1 + x^2), without overflow of real numbers."""
+    """Return sqrt(1 + x^2), without overflow for real numbers."""
     return np.sqrt(1 + x * x) if x.dtype.kind == "c" else np.hypot(1.0, x)
 
 
@@ -115,29 +117,35 @@ one_minus_square = elementwise(
     "one_minus_square",
     lambda x: (1 - x) * (1 + x),
     partial={"x": lambda x: -2 * x},
-    doc="1 - x^2, accurate near 1, where the product by itself would give inf - inf as a later derivative.",
+    doc="Return 1 - x^2, accurate near 1, where the product by itself would give inf - inf as a later derivative.",
 )
 
 sin = _unary(
-    np.sin, lambda g, x: g * np.cos(x), "sin x.\n\n>>> sin(np.array([0.5, 2.0])).round(4)\narray([0.4794, 0.9093])"
+    np.sin,
+    lambda g, x: g * np.cos(x),
+    "Return sin x.\n\n>>> sin(np.array([0.5, 2.0])).round(4)\narray([0.4794, 0.9093])",
 )
 cos = _unary(
-    np.cos, lambda g, x: -g * np.sin(x), "cos x.\n\n>>> cos(np.array([0.5, 2.0])).round(4)\narray([ 0.8776, -0.4161])"
+    np.cos,
+    lambda g, x: -g * np.sin(x),
+    "Return cos x.\n\n>>> cos(np.array([0.5, 2.0])).round(4)\narray([ 0.8776, -0.4161])",
 )
 tan = _unary(
     np.tan,
     lambda g, out: g * (1 + out * out),
-    "tan x.\n\n>>> tan(np.array([0.5, 2.0])).round(4)\narray([ 0.5463, -2.185 ])",
+    "Return tan x.\n\n>>> tan(np.array([0.5, 2.0])).round(4)\narray([ 0.5463, -2.185 ])",
 )
 arcsin = _unary(
     np.arcsin,
     lambda g, x: guarded_divide(g, np.sqrt(one_minus_square(x))),
-    "The angle of that sine; inf at the ends.\n\n>>> arcsin(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.5236])",
+    "Return the angle of a sine; its derivative is inf at the ends.\n\n"
+    ">>> arcsin(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.5236])",
 )
 arccos = _unary(
     np.arccos,
     lambda g, x: -guarded_divide(g, np.sqrt(one_minus_square(x))),
-    "The angle of that cosine; -inf at the ends.\n\n>>> arccos(np.array([0.0, 0.5])).round(4)\narray([1.5708, 1.0472])",
+    "Return the angle of a cosine; its derivative is -inf at the ends.\n\n"
+    ">>> arccos(np.array([0.0, 0.5])).round(4)\narray([1.5708, 1.0472])",
 )
 
 
@@ -149,18 +157,18 @@ def _by_tangent(g: Any, x: Any) -> Any:
 arctan = _unary(
     np.arctan,
     _by_tangent,
-    "The angle of that tangent.\n\n>>> arctan(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.4636])",
+    "Return the angle of a tangent.\n\n>>> arctan(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.4636])",
 )
 deg2rad = _unary(
     np.deg2rad,
     lambda g: np.deg2rad(g),
-    "Degrees as radians.\n\n>>> deg2rad(np.array([90.0, 180.0])).round(4)\narray([1.5708, 3.1416])",
+    "Convert degrees to radians.\n\n>>> deg2rad(np.array([90.0, 180.0])).round(4)\narray([1.5708, 3.1416])",
     np.radians,
 )
 rad2deg = _unary(
     np.rad2deg,
     lambda g: np.rad2deg(g),
-    "Radians as degrees.\n\n>>> rad2deg(np.array([0.0, np.pi]))\narray([  0., 180.])",
+    "Convert radians to degrees.\n\n>>> rad2deg(np.array([0.0, np.pi]))\narray([  0., 180.])",
     np.degrees,
 )
 
@@ -169,35 +177,35 @@ rad2deg = _unary(
 sinh = _unary(
     np.sinh,
     lambda g, x: guarded_multiply(g, np.cosh(x)),
-    "The hyperbolic sine.\n\n>>> sinh(np.array([0.5, 2.0])).round(4)\narray([0.5211, 3.6269])",
+    "Return the hyperbolic sine.\n\n>>> sinh(np.array([0.5, 2.0])).round(4)\narray([0.5211, 3.6269])",
 )
 cosh = _unary(
     np.cosh,
     lambda g, x: guarded_multiply(g, np.sinh(x)),
-    "The hyperbolic cosine.\n\n>>> cosh(np.array([0.5, 2.0])).round(4)\narray([1.1276, 3.7622])",
+    "Return the hyperbolic cosine.\n\n>>> cosh(np.array([0.5, 2.0])).round(4)\narray([1.1276, 3.7622])",
 )
 tanh = _unary(
     np.tanh,
     lambda g, out: g * (1 - out * out),
-    "The hyperbolic tangent (Stratos H: tanh; J = diag(1 - tanh(x)^2)).\n\n"
+    "Return the hyperbolic tangent (Stratos H: tanh; J = diag(1 - tanh(x)^2)).\n\n"
     ">>> tanh(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.4621])",
 )
 arcsinh = _unary(
     np.arcsinh,
     lambda g, x: g / _root_beside_one(x),
-    "The inverse of sinh.\n\n>>> arcsinh(np.array([0.5, 2.0])).round(4)\narray([0.4812, 1.4436])",
+    "Return the inverse of sinh.\n\n>>> arcsinh(np.array([0.5, 2.0])).round(4)\narray([0.4812, 1.4436])",
 )
 arccosh = _unary(
     np.arccosh,
     # The roots of the factors, not of their product: that would be on the wrong branch for complex x.
     lambda g, x: guarded_divide(guarded_divide(g, np.sqrt(x - 1)), np.sqrt(x + 1)),
-    "The inverse of cosh; its derivative at 1 is inf.\n\n"
+    "Return the inverse of cosh; its derivative at 1 is inf.\n\n"
     ">>> arccosh(np.array([1.0, 2.0])).round(4)\narray([0.   , 1.317])",
 )
 arctanh = _unary(
     np.arctanh,
     lambda g, x: guarded_divide(g, one_minus_square(x)),
-    "The inverse of tanh; its derivative at 1 is inf.\n\n"
+    "Return the inverse of tanh; its derivative at 1 is inf.\n\n"
     ">>> arctanh(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.5493])",
 )
 
@@ -211,7 +219,7 @@ sigmoid = elementwise(
     _sigmoid,
     vjp={"x": lambda g, out: g * (out * (1 - out))},
     jvp={"x": lambda t, out: t * (out * (1 - out))},
-    doc="1 / (1 + exp(-x)) (Stratos H: logit; J = diag(logit(x) (1 - logit(x)))).\n\n"
+    doc="Return 1 / (1 + exp(-x)) (Stratos H: logit; J = diag(logit(x) (1 - logit(x)))).\n\n"
     ">>> sigmoid(np.array([0.0, 2.0])).round(4)\narray([0.5   , 0.8808])",
 )
 
@@ -224,7 +232,7 @@ def _binary(ufunc: Any, by_x: Callable[..., Any], by_y: Callable[..., Any], doc:
 
 
 def _over(x: Any, size: Any) -> Any:
-    """x / size, and 0 with all its derivatives where the size is 0."""
+    """Return x / size, and 0 with all its derivatives where the size is 0."""
     return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
 
 
@@ -236,7 +244,7 @@ hypot = _binary(
     np.hypot,
     _leg,
     lambda g, y, out: _leg(g, y, out),
-    "sqrt(x^2 + y^2) without overflow; its derivative at the origin is 0, as the norm's.\n\n"
+    "Return sqrt(x^2 + y^2) without overflow; its derivative at the origin is 0, as the norm's.\n\n"
     ">>> hypot(3.0, 4.0)\nnp.float64(5.0)",
 )
 
@@ -250,13 +258,13 @@ arctan2 = _binary(  # NumPy's x1 is y, its x2 is x
     np.arctan2,
     lambda g, x, y: _turn(g, y, x, y),
     lambda g, x, y: -_turn(g, x, x, y),
-    "The angle of the point (y, x); its derivative at the origin is 0.\n\n"
+    "Return the angle of the point (y, x); its derivative at the origin is 0.\n\n"
     ">>> arctan2(1.0, np.array([1.0, -1.0])).round(4)\narray([0.7854, 2.3562])",
 )
 
 
 def _share(x: Any, y: Any, scale: float) -> Any:
-    """e^x / (e^x + e^y), accurate far from zero; of two infinities 1/2, of two impossible ones 0."""
+    """Return e^x / (e^x + e^y), accurate far from zero; of two infinities 1/2, of two impossible ones 0."""
     same = (x == y) * np.isinf(x)
     return sigmoid(scale * (np.where(same * (x > 0), 0, x) - np.where(same, 0, y)))
 
@@ -268,11 +276,12 @@ def _log_add(ufunc: Any, scale: float, doc: str) -> Op:
 logaddexp = _log_add(
     np.logaddexp,
     1.0,
-    "log(e^x + e^y) without overflow.\n\n"
+    "Return log(e^x + e^y) without overflow.\n\n"
     ">>> logaddexp(0.0, np.array([0.0, 1000.0])).round(4)\narray([6.931e-01, 1.000e+03])",
 )
 logaddexp2 = _log_add(
     np.logaddexp2,
     LN2,
-    "log2(2^x + 2^y) without overflow.\n\n>>> logaddexp2(0.0, np.array([0.0, 1000.0])).round(4)\narray([   1., 1000.])",
+    "Return log2(2^x + 2^y) without overflow.\n\n"
+    ">>> logaddexp2(0.0, np.array([0.0, 1000.0])).round(4)\narray([   1., 1000.])",
 )

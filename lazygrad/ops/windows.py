@@ -42,7 +42,7 @@ sliding_windows = linear(
     shape=_windows_shape,
     transpose=lambda g, axis: sliding_sum(g, axis=axis),
     statics={"length": 1, "axis": 0},
-    doc="All windows of a length along an axis, along a new last axis; a view.",
+    doc="Return all windows of a length along an axis, along a new last axis; a view.",
 )
 
 sliding_sum: Any = linear(
@@ -51,13 +51,13 @@ sliding_sum: Any = linear(
     shape=_sum_shape,
     transpose=lambda g, x_shape, axis: sliding_windows(g, length=x_shape[-1], axis=axis),
     statics={"axis": 0},
-    doc="Windows added up where they overlap: the transpose of sliding_windows.",
+    doc="Add up windows where they overlap: the transpose of sliding_windows.",
 )
 
 
 @function(sliding_window_view)
 def sliding_view(x: Any, window_shape: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
-    """All windows of a shape along axes, along new last axes."""
+    """Return all windows of a shape along axes, along new last axes."""
     x = as_node(x)
     lengths = tuple(window_shape) if isinstance(window_shape, (tuple, list)) else (window_shape,)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from .._graph.node import Node
-from ..ops._declare import elementwise, function
+from ..ops._declare import elementwise, function, multiply_by
 from ..ops._op import Op
-from ..ops._rule import BLOCKED, OUT, Rule
+from ..ops._rule import BLOCKED, Rule
 from ..ops.arithmetic import guarded_multiply
 
 __all__ = ["holds_node", "on_nodes", "ufunc"]
@@ -62,12 +61,10 @@ def ufunc(
     derivative contributes 0 where the incoming adjoint is exactly 0.
     """
     names = inputs.split()
-
-    def times(derivative: Callable[..., Any]) -> Rule:
-        reads = tuple([OUT if p == "out" else names.index(p) for p in inspect.signature(derivative).parameters])
-        return Rule(lambda g, *values: guarded_multiply(g, derivative(*values)), reads)
-
-    rules = {k: d if d is BLOCKED or isinstance(d, Rule) else times(d) for k, d in partials.items()}
+    rules = {
+        k: d if d is BLOCKED or isinstance(d, Rule) else multiply_by(d, names, guarded_multiply)
+        for k, d in partials.items()
+    }
     return elementwise(
         f"scipy.special.{original.__name__}",
         original,

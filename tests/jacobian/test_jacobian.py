@@ -7,8 +7,8 @@ import pytest
 
 import lazygrad as lg
 from lazygrad import ops
-from lazygrad._jacobian.of_nodes import best_bracketing
 from lazygrad._jacobian.structured import Form, form_of_product
+from lazygrad.ops._bracketing import best_bracketing
 
 ORDERS = ("auto", "reverse", "forward", "optimal")
 
@@ -279,7 +279,7 @@ def random_chain(rng, length):
 def test_optimal_equals_exhaustive_search(seed):
     rng = np.random.default_rng(seed)
     forms = random_chain(rng, int(rng.integers(1, 9)))
-    cost, tree = best_bracketing(forms)
+    cost, tree = best_bracketing(forms, form_of_product)
     assert cost == min(exhaustive(forms).values())
 
     def replay(t):  # the bracketing costs what was promised

@@ -9,18 +9,18 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Grid", "Shown", "cut", "optional", "size"]
+__all__ = ["Displayable", "Grid", "format_bytes", "import_optional", "truncate"]
 
 SHOWN = 200  # rows of a table in a notebook or a terminal with colours
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def size(nbytes: float) -> str:
+def format_bytes(nbytes: float) -> str:
     """A number of bytes, short.
 
     Examples
     --------
-    >>> size(800), size(31_800_000)
+    >>> format_bytes(800), format_bytes(31_800_000)
     ('800 B', '31.8 MB')
     """
     power = 0
@@ -30,7 +30,7 @@ def size(nbytes: float) -> str:
     return f"{nbytes:.3g} {UNITS[power]}" if power else f"{nbytes:.0f} B"
 
 
-def optional(module: str, extra: str, what: str) -> Any:
+def import_optional(module: str, extra: str, what: str) -> Any:
     """An optional dependency; an ImportError that names the extra if it is missing."""
     try:
         return importlib.import_module(module)
@@ -39,7 +39,7 @@ def optional(module: str, extra: str, what: str) -> Any:
         raise ImportError(f'{what} needs {package}: pip install "lazygrad[{extra}]"') from error
 
 
-def cut(items: Sequence[Any], at: int) -> tuple[Sequence[Any], str]:
+def truncate(items: Sequence[Any], at: int) -> tuple[Sequence[Any], str]:
     """The first items, and what to say of the rest."""
     more = len(items) - at
     return items[:at], f"... and {more} more" if more > 0 else ""
@@ -67,7 +67,7 @@ class Grid:
     foot: str = ""
     align: str = "<>"
 
-    def side(self, column: int) -> str:
+    def find_side(self, column: int) -> str:
         """Where the text of a column stands."""
         return self.align[min(column, len(self.align) - 1)]
 
@@ -76,7 +76,7 @@ class Grid:
         cells = [[str(cell) for cell in row] for row in (self.head, *self.rows)] if self.head else []
         widths = [max(narrowest, *map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
-            "  ".join([f"{cell:{self.side(k)}{w}}" for k, (cell, w) in enumerate(zip(row, widths, strict=True))])
+            "  ".join([f"{cell:{self.find_side(k)}{w}}" for k, (cell, w) in enumerate(zip(row, widths, strict=True))])
             for row in cells
         ]
         return "\n".join([line.rstrip() for line in (self.title, *lines, self.foot) if line])
@@ -85,14 +85,14 @@ class Grid:
         """An HTML table."""
 
         def line(tag: str, cells: Sequence[Any]) -> str:
-            sides = ["left" if self.side(k) == "<" else "right" for k in range(len(cells))]
+            sides = ["left" if self.find_side(k) == "<" else "right" for k in range(len(cells))]
             made = [
                 f'<{tag} style="text-align:{side}">{html.escape(str(cell))}</{tag}>'
                 for cell, side in zip(cells, sides, strict=True)
             ]
             return f"<tr>{''.join(made)}</tr>"
 
-        rows, more = cut(self.rows, SHOWN)
+        rows, more = truncate(self.rows, SHOWN)
         table = ""
         if self.head:
             body = "".join([line("td", row) for row in rows])
@@ -103,22 +103,25 @@ class Grid:
     def rich(self) -> Any:
         """A table of `rich`."""
         what = "a table in colours"
-        group = optional("rich.console", "rich", what).Group
-        table_of, text_of = optional("rich.table", "rich", what).Table, optional("rich.text", "rich", what).Text
-        rows, more = cut(self.rows, SHOWN)
+        group = import_optional("rich.console", "rich", what).Group
+        table_of, text_of = (
+            import_optional("rich.table", "rich", what).Table,
+            import_optional("rich.text", "rich", what).Text,
+        )
+        rows, more = truncate(self.rows, SHOWN)
         parts: list[Any] = [text_of(self.title, style="bold")] if self.title else []
         if self.head:
             table = table_of()
             for k, name in enumerate(self.head):
                 style = "cyan" if k == 0 else "green" if name in ("hits", "hit rate", "reused") else None
-                table.add_column(name, justify="left" if self.side(k) == "<" else "right", style=style)
+                table.add_column(name, justify="left" if self.find_side(k) == "<" else "right", style=style)
             for row in rows:
                 table.add_row(*[text_of(str(cell)) for cell in row])
             parts.append(table)
         return group(*parts, *[text_of(text) for text in (more, self.foot) if text])
 
 
-class Shown:
+class Displayable:
     """What is shown as tables: in a notebook, and by `rich`."""
 
     __slots__ = ()

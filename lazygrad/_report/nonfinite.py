@@ -19,9 +19,9 @@ from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to, unmirrored
 from .._errors import NonFiniteError, NonFiniteWarning
 from .._graph.node import INEXACT, Node, label
 from .._graph.types import DType
-from .._graph.watch import Watcher, _open
+from .._graph.watch import Watcher, replace_watchers, watchers
 from .source_lines import user_frame
-from .trace import title
+from .trace import name_adjoint
 
 __all__ = ["NonFinite", "Operand", "born", "errstate", "finite", "leaf_record", "quiet"]
 
@@ -199,7 +199,7 @@ def _nan_leaf(inputs: Sequence[Node]) -> NonFinite | None:
 def _called(j: Node) -> str:
     """What a value that is read is called."""
     if isinstance(j, AdjointNode):
-        return title(j)
+        return name_adjoint(j)
     return label(j if j.op is None else unmirrored(j))
 
 
@@ -216,10 +216,10 @@ def _in_adjoint(a: AdjointNode) -> NonFinite | None:
         if not parts[-1].finite and all(finite(v) for v in values[start:stop]):
             adjoint = Operand.of(f"d{target}/d{label(c)}", values[start])
             reads = [Operand.of(_called(j), j._value) for j in a.inputs[start + 1 : stop]]
-            output = attrs.evolve(parts[-1], name=f"its contribution to {title(a)}")
+            output = attrs.evolve(parts[-1], name=f"its contribution to {name_adjoint(a)}")
             return NonFinite("contribution", c, a.of, argnum, target, (adjoint, *reads), output)
     if all(part.finite for part in parts):
-        output = Operand.of(title(a), a._value)
+        output = Operand.of(name_adjoint(a), a._value)
         return NonFinite("sum", a.of, None, None, target, tuple(parts), output)
     return _nan_leaf(a.inputs)
 
@@ -234,7 +234,7 @@ class _Guard(Watcher):
         self._raises = raises
         self._quiet: list[Any] = []
 
-    def need_begins(self, node: Node, asked: bool) -> None:
+    def need_begins(self, node: Node, was_requested: bool) -> None:
         self._quiet.append(quiet())
         self._quiet[-1].__enter__()
 
@@ -295,15 +295,13 @@ def errstate(nonfinite: Mode = "raise") -> AbstractContextManager[None]:
     """
     if nonfinite not in ("raise", "warn", "ignore"):
         raise ValueError(f"nonfinite must be 'raise', 'warn' or 'ignore', not {nonfinite!r}")
-    return _guarded(nonfinite)
+    return _watch_for_births(nonfinite)
 
 
 @contextmanager
-def _guarded(nonfinite: Mode) -> Iterator[None]:
-    others = tuple([watcher for watcher in _open.get() if not isinstance(watcher, _Guard)])
+def _watch_for_births(nonfinite: Mode) -> Iterator[None]:
+    """Tell a guard of the walks of the block, in the place of any other guard."""
+    others = tuple([watcher for watcher in watchers() if not isinstance(watcher, _Guard)])
     # First, so that what it discards was never reported as computed.
-    token = _open.set(others if nonfinite == "ignore" else (_Guard(nonfinite == "raise"), *others))
-    try:
+    with replace_watchers(others if nonfinite == "ignore" else (_Guard(nonfinite == "raise"), *others)):
         yield
-    finally:
-        _open.reset(token)

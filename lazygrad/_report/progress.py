@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from .._graph.node import Node
-from .._graph.value import pending
-from .._graph.watch import Watcher, watching
-from .grid import optional
+from .._graph.value import find_pending
+from .._graph.watch import Watcher, attach_watcher
+from .grid import import_optional
 
 __all__ = ["Progress", "progress"]
 
@@ -61,7 +61,7 @@ class Progress(Watcher):
             self._counted.clear()
             self._show(self.done)
 
-    def need_begins(self, node: Node, asked: bool) -> None:
+    def need_begins(self, node: Node, was_requested: bool) -> None:
         """A node is needed."""
         self.question_begins()
         self._plan(node)
@@ -81,7 +81,7 @@ class Progress(Watcher):
         self._count(1)
 
     def _plan(self, node: Node) -> None:
-        found = len(pending(node, self._counted))
+        found = len(find_pending(node, self._counted))
         if found:
             self._show(self.planned + found)
 
@@ -128,8 +128,8 @@ def progress(description: str = "lazygrad", **options: Any) -> Iterator[Progress
     >>> bar.done, bar.planned
     (1999, 1999)
     """
-    tqdm = optional("tqdm.auto", "progress", "lazygrad.progress").tqdm
+    tqdm = import_optional("tqdm.auto", "progress", "lazygrad.progress").tqdm
     with tqdm(total=0, desc=description, unit="node", **options) as bar:
         shown = Progress(bar)
-        with watching(shown):
+        with attach_watcher(shown):
             yield shown

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.tangents import Tangents
-from .._derivatives.target_memo import copy
+from .._derivatives.target_memo import copy_bare
 from .._graph.node import Node, install
 
 __all__ = ["trace_sources", "user_frame"]
@@ -33,7 +33,7 @@ OURS = (*[folder + os.sep for folder in _PACKAGES], "<attrs generated")
 _BEHALF: dict[CodeType, str] = {
     AdjointNode.contributions.__code__: "consumer",
     Tangents._term.__code__: "i",
-    copy.__code__: "node",
+    copy_bare.__code__: "node",
 }
 _plain_init = Node.__init__
 

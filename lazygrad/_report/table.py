@@ -11,7 +11,7 @@ import attrs
 
 from .._graph.node import Node, label
 from .._graph.types import DType
-from .grid import Grid, Shown, optional
+from .grid import Displayable, Grid, import_optional
 
 __all__ = ["Row", "Table", "row"]
 
@@ -36,7 +36,7 @@ class Row:
         return self.state == "stale"
 
 
-class Table(Shown, list[Row]):
+class Table(Displayable, list[Row]):
     """The rows of `Differentiator.table`, or some of them; prints as a table."""
 
     def sorted(self, by: str = "nbytes", *, reverse: bool | None = None) -> Table:
@@ -107,7 +107,7 @@ class Table(Shown, list[Row]):
         ImportError
             If pandas is not installed.
         """
-        pandas = optional("pandas", "pandas", "Table.to_pandas")
+        pandas = import_optional("pandas", "pandas", "Table.to_pandas")
         return pandas.DataFrame([_cells(r) for r in self], columns=COLUMNS)
 
     def grids(self) -> list[Grid]:

@@ -8,9 +8,19 @@ from typing import Any, NamedTuple
 import attrs
 
 from .._graph.node import Node, label
-from .trace import title
+from .trace import name_adjoint
 
-__all__ = ["ASKED", "Note", "OpTally", "Question", "Tally", "by_op", "memory", "tally"]
+__all__ = [
+    "REQUEST_NOTE",
+    "Note",
+    "OpTally",
+    "Question",
+    "Tally",
+    "count_requests",
+    "measure_memory",
+    "name_computation",
+    "tally_ops",
+]
 
 NAMED = 4  # nodes in the text of a question
 
@@ -24,7 +34,7 @@ class Question(NamedTuple):
 
     def __str__(self) -> str:
         if self.target is None:
-            names = [title(i) if i.op.is_adjoint else f"{label(i)}.value" for i in self.nodes]
+            names = [name_adjoint(i) if i.op.is_adjoint else f"{label(i)}.value" for i in self.nodes]
         else:
             target = self.target.name or "L"
             names = [f"d{target}/d{label(i)}" for i in self.nodes[:NAMED]]
@@ -81,19 +91,20 @@ class Note(NamedTuple):
     seconds: float
 
 
-ASKED = Note(0, False, 0.0)
+REQUEST_NOTE = Note(0, False, 0.0)  # of the event that a node was requested
 
-Events = Iterable[tuple[tuple[Node, bool], Note]]  # ((node, asked for | computed), what is known of that)
+Event = tuple[tuple[Node, bool], Note]  # ((node, was requested | was computed), what is known of that)
+Events = Iterable[Event]
 
 
-def tally(events: Events, visits: Sequence[tuple[Node, int]], adjoints: bool) -> Tally:
+def count_requests(events: Events, visits: Sequence[tuple[Node, int]], adjoints: bool) -> Tally:
     """Requests and what became of them: of adjoints, or of values."""
     requests = 0
     computed: list[Any] = []
     stale: list[Any] = []
     needed: dict[int, Any] = {}
-    for (node, asked), note in events:
-        if asked:
+    for (node, was_requested), note in events:
+        if was_requested:
             needs: Iterable[Node] = (node,)
         else:  # x * x needs x once
             needs = {id(j): j for j in node.inputs}.values()
@@ -119,13 +130,15 @@ def tally(events: Events, visits: Sequence[tuple[Node, int]], adjoints: bool) ->
     return Tally(requests, *map(tuple, lists))
 
 
-def memory(events: Sequence[tuple[tuple[Node, bool], Note]], forgotten: Sequence[tuple[int, Node]]) -> tuple[int, int]:
+def measure_memory(
+    events: Sequence[tuple[tuple[Node, bool], Note]], forgotten: Sequence[tuple[int, Node]]
+) -> tuple[int, int]:
     """The bytes held at the end by what was computed, and at most; `forgotten` tells before which event."""
     held: dict[int, int] = {}
     now = peak = passed = 0
     for position, stale in [*forgotten, (len(events), None)]:
-        for (node, asked), note in events[passed:position]:
-            if not asked:
+        for (node, was_requested), note in events[passed:position]:
+            if not was_requested:
                 now += note.nbytes - held.get(node.serial, 0)
                 held[node.serial] = note.nbytes
                 peak = max(peak, now)
@@ -157,12 +170,12 @@ class OpTally:
     seconds: float = 0.0
 
 
-def by_op(events: Events) -> tuple[OpTally, ...]:
+def tally_ops(events: Events) -> tuple[OpTally, ...]:
     """Runs, bytes and seconds of each op, most expensive first."""
     found: dict[str, OpTally] = {}
-    for (node, asked), note in events:
-        if not asked:
-            name = op_title(node)
+    for (node, was_requested), note in events:
+        if not was_requested:
+            name = name_computation(node)
             one = found.setdefault(name, OpTally(name))
             one.runs += 1
             one.nbytes += note.nbytes
@@ -170,7 +183,7 @@ def by_op(events: Events) -> tuple[OpTally, ...]:
     return tuple(sorted(found.values(), key=lambda one: (-one.seconds, -one.runs, one.op)))
 
 
-def op_title(node: Node) -> str:
+def name_computation(node: Node) -> str:
     """What computed a node: its op, or the rules of its consumers' ops."""
     name: str = node.op.name
     if not node.op.is_adjoint:

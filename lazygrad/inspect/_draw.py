@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from .._graph.node import Node
-from .._report.grid import optional
+from .._report.grid import import_optional
 from .._report.report import Report
 from ._dot import WIDTHS, dot
 from ._fold import fold as folded
@@ -87,7 +87,7 @@ class Drawing:
         return path
 
     def _rendered(self, form: str) -> bytes:
-        graphviz = optional("pygraphviz", "draw", f"a picture as {form.upper()}")
+        graphviz = import_optional("pygraphviz", "draw", f"a picture as {form.upper()}")
         graph = graphviz.AGraph(string=self.dot)
         try:
             made: bytes = graph.draw(format=form, prog="dot")

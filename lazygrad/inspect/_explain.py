@@ -16,9 +16,9 @@ import attrs
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.target_memo import TargetMemo
 from .._graph.node import Node, by_serial, delist, lock
-from .._graph.value import pending
-from .._graph.watch import unwatched, watching
-from .._query.checks import as_cotangent, check_target, each, resolved
+from .._graph.value import find_pending
+from .._graph.watch import attach_watcher, detach_watchers
+from .._query.checks import as_cotangent, check_target, map_nodes, resolve_names
 from .._query.differentiator import Differentiator, differentiator
 from .._query.gradient import gradient
 from .._report.report import Report, record
@@ -94,13 +94,13 @@ def explain(L: Node | Differentiator, wrt: Any, *, cotangent: Any = None, analyz
     >>> z._value is None
     True
     """
-    with lock, unwatched():
+    with lock, detach_watchers():
         d = L if isinstance(L, Differentiator) else _asked(L, cotangent)
         try:
             d._check()
-            nodes = resolved(wrt, d.target)
+            nodes = resolve_names(wrt, d.target)
             wanted: list[Node] = []
-            each(nodes, wanted.append)
+            map_nodes(nodes, wanted.append)
             plan = _planned(d, tuple(wanted))
         finally:
             if d is not L and d._memo is not d.target._memo:
@@ -140,13 +140,13 @@ def _planned(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
     done: dict[int, Node] = {}
     steps: list[Node] = []
     try:
-        with watching(will):
+        with attach_watcher(will):
             for i in wanted:
                 adjoint = like._connected(i)
                 if adjoint is not None:
-                    will._expects(adjoint, True)
-                    for j in pending(adjoint, done):
-                        will._expects(j, False)
+                    will._expect_event(adjoint, True)
+                    for j in find_pending(adjoint, done):
+                        will._expect_event(j, False)
                         steps.append(j)
         counted = Memo()
         return Explanation(

@@ -10,9 +10,9 @@ import attrs
 
 from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node, label
-from .._report.grid import Grid, Shown, cut, size
+from .._report.grid import Displayable, Grid, format_bytes, truncate
 from .._report.report import Report
-from .._report.tally import Question, Tally, op_title
+from .._report.tally import Question, Tally, name_computation
 from ._cost import multiplications, nbytes
 
 __all__ = ["Explanation", "Read", "Step"]
@@ -65,7 +65,7 @@ class Step:
         return cls(
             i.of if isinstance(i, AdjointNode) else i,
             "adjoint" if adjoint else "value",
-            op_title(i),
+            name_computation(i),
             "stale" if i._stale and i._value is None else "new",
             len(i.edges) // 2 if isinstance(i, AdjointNode) else 0,
             multiplications(i),
@@ -95,7 +95,7 @@ class Read:
 
 
 @attrs.frozen(eq=False)
-class Explanation(Shown):
+class Explanation(Displayable):
     """What a question will do; prints as a table.
 
     Attributes
@@ -190,11 +190,11 @@ class Explanation(Shown):
         counts = (("value", self.values.misses), ("adjoint", self.adjoints.misses))
         computed = " and ".join([_counted(count, word) for word, count in counts])
         rules, multiplications = _counted(self.rules, "rule"), _counted(self.multiplications, "multiplication")
-        return f"{self.asked}: {computed} to compute, {rules} to run, {multiplications}, {size(self.nbytes)}"
+        return f"{self.asked}: {computed} to compute, {rules} to run, {multiplications}, {format_bytes(self.nbytes)}"
 
     def _paths(self) -> str:
-        shown_, more = cut(self.paths, LISTED)
-        counts = [f"{_count(count)} from {label(i)}" for i, count in shown_]
+        shown, more = truncate(self.paths, LISTED)
+        counts = [f"{_count(count)} from {label(i)}" for i, count in shown]
         return f"paths: {', '.join(counts)} {more}".rstrip()
 
     def _reads(self) -> str:
@@ -203,7 +203,7 @@ class Explanation(Shown):
         states = Counter(read.state for read in self.reads)
         parts = []
         for state, count in states.items():
-            names, more = cut([label(read.node) for read in self.reads if read.state == state], 8)
+            names, more = truncate([label(read.node) for read in self.reads if read.state == state], 8)
             told = "leaves" if state == "leaf" and count > 1 else state
             parts.append(f"{count} {told} ({', '.join(names)}{f' {more}' if more else ''})")
         return f"rules read {_counted(len(self.reads), 'value')}: {', '.join(parts)}"
@@ -214,8 +214,8 @@ class Explanation(Shown):
             return Grid(title=told, foot=self._verdict())
         rows: list[list[Any]] = []
         ran = dict(self._ran())
-        shown_, more = cut(self.steps, most)
-        for s in shown_:
+        shown, more = truncate(self.steps, most)
+        for s in shown:
             rows.append([s.kind, label(s.node), s.op, s.state, s.rules, f"{s.multiplications:,}", s.nbytes])
             if self.actual is not None:
                 rows[-1].append(f"{1000 * ran[s.key]:.3f}" if s.key in ran else "did not run")

@@ -9,13 +9,13 @@ import attrs
 
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.discover import flows
-from .._derivatives.target_memo import collector_paused
+from .._derivatives.target_memo import pause_collector
 from .._graph.node import Node, by_serial, label, lock
-from .._graph.traverse import inputs_first
-from .._query.checks import check_node, check_target, each, resolved
-from .._report.grid import size
+from .._graph.traverse import collect_inputs_first
+from .._query.checks import check_node, check_target, map_nodes, resolve_names
+from .._report.grid import format_bytes
 from .._report.report import Report
-from .._report.trace import title
+from .._report.trace import name_adjoint
 from ._replay import COMPUTED, HIT, STALE, Replay, Touch, touch_of
 
 __all__ = ["COMPUTED", "HIT", "STALE", "STATES", "UNTOUCHED", "Box", "Picture", "kind_of", "merged", "picture"]
@@ -73,7 +73,9 @@ class Box:
             told = [f"{self.title}: {len(self.nodes):,} nodes", names + ", ..." * (len(self.nodes) > LISTED)]
         else:
             told = [f"{label(i)}: {kind_of(i)}, shape {i.shape}, {i.dtype}"]
-        told.append(f"value {self.value}, adjoint {self.adjoint}" + (f", {size(self.nbytes)}" if self.nbytes else ""))
+        told.append(
+            f"value {self.value}, adjoint {self.adjoint}" + (f", {format_bytes(self.nbytes)}" if self.nbytes else "")
+        )
         if self.seconds:
             told.append(f"{1000 * self.seconds:.3g} ms")
         if self.kind != "fold" and i.source:
@@ -124,11 +126,11 @@ def kind_of(node: Node) -> str:
 def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
     """All nodes below a target, one box each; nothing is computed, and the memo stays as it is."""
     check_target(L)
-    with lock, collector_paused():
+    with lock, pause_collector():
         asked: dict[int, Node] = {}
         if wrt is not None:
-            each(resolved(wrt, L), lambda i: asked.update({check_node(i).serial: i}))
-        below = {i.serial: i for i in inputs_first(L, _inputs)}
+            map_nodes(resolve_names(wrt, L), lambda i: asked.update({check_node(i).serial: i}))
+        below = {i.serial: i for i in collect_inputs_first(L, _inputs)}
         nodes = sorted((below | asked).values(), key=by_serial)
         place = {i.serial: k for k, i in enumerate(nodes)}
         edges = _edges(nodes, place, place[L.serial], asked)
@@ -176,7 +178,7 @@ def _edges(
 def _box(i: Node) -> Box:
     kind = kind_of(i)
     if isinstance(i, AdjointNode):
-        return Box([i], "adjoint", i.name or title(i), f"adjoint {_shape(i)}")
+        return Box([i], "adjoint", i.name or name_adjoint(i), f"adjoint {_shape(i)}")
     if i.op is not None:
         return Box([i], "op", i.name or kind, f"{kind} {_shape(i)}" if i.name else _shape(i))
     if "number" in i.static:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.node import Node, by_serial, lock
-from .._graph.traverse import inputs_first
+from .._graph.traverse import collect_inputs_first
 from .._graph.value import forward_rec
-from .._query.checks import check_node, each, resolved
+from .._query.checks import check_node, map_nodes, resolve_names
 from .._query.differentiator import Differentiator, differentiator
 from .._report.nonfinite import NonFinite, born, errstate, finite, leaf_record, quiet
 
@@ -68,7 +68,7 @@ def find_nonfinite(L: Node, wrt: Any = None, *, cotangent: Any = None) -> NonFin
         adjoints: list[Node] = []
         if wrt is not None:
             d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
-            each(resolved(wrt, L), lambda i: adjoints.append(d.adjoint(i)))
+            map_nodes(resolve_names(wrt, L), lambda i: adjoints.append(d.adjoint(i)))
         looked: set[int] = set()
         found = _first_below(adjoints, looked)
         if found is not None and found.kind == "contribution":  # forward comes first: the consumer's own value
@@ -81,7 +81,7 @@ def _first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
     """The first birth among the roots and all that they are computed from, but for what was looked at before."""
     below: dict[int, Node] = {}
     for root in roots:
-        below.update({i.serial: i for i in inputs_first(root, lambda i: _others(i, looked, below))})
+        below.update({i.serial: i for i in collect_inputs_first(root, lambda i: _others(i, looked, below))})
     for i in sorted(below.values(), key=by_serial):
         looked.add(i.serial)
         if i.op is not None:

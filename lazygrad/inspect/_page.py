@@ -13,7 +13,7 @@ import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node, label
-from .._report.grid import size
+from .._report.grid import format_bytes
 from .._report.nonfinite import Operand, quiet
 from .._report.report import Report
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
@@ -191,7 +191,7 @@ def _members(box: Box) -> Rows:
     counts: dict[str, int] = {}
     for i in box.nodes:
         counts[kind_of(i)] = counts.get(kind_of(i), 0) + 1
-    rows = [("count", f"{len(box.nodes):,}"), ("bytes", size(box.nbytes))]
+    rows = [("count", f"{len(box.nodes):,}"), ("bytes", format_bytes(box.nbytes))]
     rows += [(op, f"{many:,}") for op, many in sorted(counts.items(), key=lambda item: -item[1])[:LISTED]]
     names = [label(i) for i in box.nodes[:LISTED]]
     return [*rows, ("first", ", ".join(names) + (", …" if len(box.nodes) > LISTED else ""))]
@@ -206,7 +206,7 @@ def _value(entry: Node | None) -> Rows:
         return [("memo", "stale" if entry._stale else "not computed")]
     array = np.asarray(value)
     told = Operand.of("", array)
-    rows = [("bytes", size(array.nbytes))]
+    rows = [("bytes", format_bytes(array.nbytes))]
     if array.size and array.size <= NUMBERS:
         rows.append(("is", np.array2string(array, precision=6, separator=", ")))
     if told.min is not None and array.size > 1:

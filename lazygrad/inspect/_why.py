@@ -10,10 +10,10 @@ from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._graph.demand import demand
 from .._graph.node import Node, by_serial, label, living_consumers, lock
 from .._query.checks import check_node
-from .._report.grid import Grid, Shown
+from .._report.grid import Displayable, Grid
 from .._report.report import Report
 from .._report.tally import Question
-from .._report.trace import title
+from .._report.trace import name_adjoint
 
 __all__ = ["Link", "Why", "why"]
 
@@ -23,7 +23,7 @@ ENDS = 12  # links shown at each end of a long chain
 
 def name_of(i: Node) -> str:
     """What a value or an adjoint is called."""
-    return title(i) if isinstance(i, AdjointNode) else f"{label(i)}.value"
+    return name_adjoint(i) if isinstance(i, AdjointNode) else f"{label(i)}.value"
 
 
 @attrs.frozen(eq=False)
@@ -56,7 +56,7 @@ class Link:
 
 
 @attrs.frozen(eq=False)
-class Why(Shown):
+class Why(Displayable):
     """Why a value or an adjoint was computed; prints as text.
 
     Attributes

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
-from lazygrad._graph.watch import watching
+from lazygrad._graph.watch import attach_watcher
 from lazygrad._report.progress import Progress
 from tests.helpers.random_graphs import build, random_dag, watched
 from tests.inspect.test_explain import question
@@ -39,7 +39,7 @@ def test_what_is_planned_at_the_start_of_a_question_is_done_at_its_end() -> None
         rng = np.random.default_rng(seed)
         bar = Bar()
         shown = Progress(bar)
-        with np.errstate(all="ignore"), lg.record() as report, watching(shown):
+        with np.errstate(all="ignore"), lg.record() as report, attach_watcher(shown):
             for _ in range(3):
                 target, wrt = question(dag, rng)
                 before = len(bar.totals)

@@ -14,7 +14,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._derivatives.adjoint_node import AdjointNode
 from lazygrad._graph.traverse import ancestors
-from lazygrad._report.grid import size
+from lazygrad._report.grid import format_bytes
 from lazygrad._report.table import Table
 from tests.helpers.random_graphs import build, random_dag, watched
 from tests.helpers.small_network import two_layers
@@ -273,7 +273,13 @@ def test_rich_shows_it_in_colours() -> None:
 
 
 def test_bytes_are_short() -> None:
-    assert [size(n) for n in (0, 999, 1000, 31_800_000, 5 * 10**15)] == ["0 B", "999 B", "1 kB", "31.8 MB", "5e+03 TB"]
+    assert [format_bytes(n) for n in (0, 999, 1000, 31_800_000, 5 * 10**15)] == [
+        "0 B",
+        "999 B",
+        "1 kB",
+        "31.8 MB",
+        "5e+03 TB",
+    ]
 
 
 # -- the table ------------------------------------------------------------------------------------------

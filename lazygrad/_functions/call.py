@@ -12,10 +12,10 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._graph.guards import running
+from .._graph.guards import enter_transform
 from .._graph.leaf import constant, parameter
 from .._graph.node import INEXACT, NO_STATIC, Node
-from .._graph.trees import Tree, flatten, leaves, map_tree, places
+from .._graph.trees import Tree, flatten, leaves, list_places, map_tree
 from .._graph.value import forward_rec, readonly_view
 from ..ops.linear import identity
 
@@ -124,14 +124,14 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
         try:
             stands.append(_stand_in(leaf))
         except TypeError as error:
-            where = [f"{k}{place}" for k in chosen for place in places(args[k])][len(stands)]
+            where = [f"{k}{place}" for k in chosen for place in list_places(args[k])][len(stands)]
             raise TypeError(f"{title(f)} cannot be differentiated by argument {where}: {error}") from None
     filled = list(args)
     given = tree.like([leaf if n is None else n for n, leaf in zip(stands, tree.leaves, strict=True)])
     for k, argument in zip(chosen, (given,) if single else given, strict=True):
         filled[k] = argument
     before = next((node.serial for node in stands if node is not None), 0)
-    with running():
+    with enter_transform():
         out = f(*filled, **kwargs)
     aux = None
     if has_aux:

@@ -1,20 +1,27 @@
 """Function transforms in forward mode: directional derivatives, and products with the Hessian."""
 
+# mypy: disable-error-code="overload-overlap"
+# 0 is an int, and no arguments are arrays as well as nodes: the first overload that fits is meant.
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .._derivatives.tangents import Tangents, TangentValues
 from .._graph.leaf import constant
 from .._graph.node import Node
-from .._graph.trees import aligned, map_tree
+from .._graph.trees import align_leaves, map_tree
+from .._graph.types import Array, Function, Structure
 from .._graph.value import readonly_view, zeros
 from .._graph.watch import watchers
 from .._query.checks import as_cotangent
 from ..ops._op import freeze
 from .call import called
 from .reverse import grad
+
+if TYPE_CHECKING:
+    from .signatures import Plain
 
 __all__ = ["hvp", "jvp"]
 
@@ -28,7 +35,35 @@ def _paired(primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ..
     return (primals,), (tangents,), True
 
 
-def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+@overload
+def jvp(
+    f: Callable[..., Node | Plain],
+    primals: Plain | tuple[Plain, ...],
+    tangents: Plain | tuple[Plain, ...],
+    has_aux: Literal[False] = False,
+) -> tuple[Array, Array]: ...
+
+
+@overload
+def jvp(
+    f: Callable[..., Node | Plain],
+    primals: Node | Plain | tuple[Node | Plain, ...],
+    tangents: Node | Plain | tuple[Node | Plain, ...],
+    has_aux: Literal[False] = False,
+) -> tuple[Node, Node]: ...
+
+
+@overload
+def jvp(
+    f: Callable[..., object], primals: Structure, tangents: Structure, has_aux: Literal[False] = False
+) -> tuple[Any, Any]: ...
+
+
+@overload
+def jvp(f: Callable[..., object], primals: Structure, tangents: Structure, has_aux: bool) -> tuple[Any, Any, Any]: ...
+
+
+def jvp(f: Function, primals: Structure, tangents: Structure, has_aux: bool = False) -> object:
     """Return the value of a function and its directional derivative: forward mode.
 
     Parameters
@@ -66,7 +101,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
     """
     primals, tangents, _ = _paired(primals, tangents)
     call = called(f, range(len(primals)), primals, {}, has_aux)
-    given = aligned(tangents, primals, "a tangent must have the structure of the primals")
+    given = align_leaves(tangents, primals, "a tangent must have the structure of the primals")
     seeds = {
         node: as_cotangent(node, t, "tangent") for node, t in zip(call.stands, given, strict=True) if node is not None
     }
@@ -87,7 +122,23 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = Fals
     return (value, pushed, call.answers(call.aux)) if has_aux else (value, pushed)
 
 
-def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
+@overload
+def hvp(f: Callable[..., object], primals: Plain, tangents: Plain) -> Array: ...
+
+
+@overload
+def hvp(f: Callable[..., object], primals: Node | Plain, tangents: Node | Plain) -> Node: ...
+
+
+@overload
+def hvp(f: Callable[..., object], primals: tuple[Plain, ...], tangents: tuple[Plain, ...]) -> tuple[Array, ...]: ...
+
+
+@overload
+def hvp(f: Callable[..., object], primals: Structure, tangents: Structure) -> Any: ...
+
+
+def hvp(f: Function, primals: Structure, tangents: Structure) -> object:
     """Return the product of the Hessian of a function with a vector, without the Hessian.
 
     Parameters

@@ -1,11 +1,14 @@
 """Function transforms in reverse mode: a function of arrays becomes the function of its gradient."""
 
+# mypy: disable-error-code="overload-overlap"
+# 0 is an int, and no arguments are arrays as well as nodes: the first overload that fits is meant.
+
 from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import attrs
 import numpy as np
@@ -16,12 +19,25 @@ from .._derivatives.one_pass import gradients_in_one_pass
 from .._graph.leaf import constant, parameter
 from .._graph.log import logger
 from .._graph.node import Node, lock
-from .._graph.trees import aligned, flatten
+from .._graph.trees import align_leaves, flatten
+from .._graph.types import Array, Function, Structure
 from .._graph.value import readonly_view, zeros
 from .._graph.watch import watchers
 from .._query.checks import as_cotangent
 from .._query.differentiator import Differentiator, differentiator
 from .call import Argnums, Call, called, check_number, title
+
+if TYPE_CHECKING:
+    from .signatures import (
+        Gradient,
+        Gradients,
+        Plain,
+        Pullback,
+        SomeGradient,
+        SomeValueAndGradient,
+        ValueAndGradient,
+        ValueAndGradients,
+    )
 
 __all__ = ["derivative_of", "elementwise_grad", "grad", "known_as", "pairing", "value_and_grad", "vjp"]
 
@@ -53,9 +69,31 @@ def _differentiator(L: Node, seeded: bool) -> Differentiator:
     return Differentiator(L, cotangent=np.ones(L.shape, L.dtype)) if seeded else differentiator(L)
 
 
+@overload
 def value_and_grad(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable[..., Any]:
+    f: Callable[..., object], argnums: Literal[0] = 0, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> ValueAndGradient: ...
+
+
+@overload
+def value_and_grad(
+    f: Callable[..., object], argnums: int, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> SomeValueAndGradient: ...
+
+
+@overload
+def value_and_grad(
+    f: Callable[..., object], argnums: Sequence[int], has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> ValueAndGradients: ...
+
+
+@overload
+def value_and_grad(
+    f: Callable[..., object], argnums: Argnums = ..., has_aux: bool = ..., holomorphic: bool = ...
+) -> Callable[..., tuple[Any, Any]]: ...
+
+
+def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Return a function that evaluates both `f` and its gradient.
 
     Parameters
@@ -91,9 +129,31 @@ def value_and_grad(
     return with_gradient
 
 
+@overload
 def grad(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable[..., Any]:
+    f: Callable[..., object], argnums: Literal[0] = 0, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> Gradient: ...
+
+
+@overload
+def grad(
+    f: Callable[..., object], argnums: int, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> SomeGradient: ...
+
+
+@overload
+def grad(
+    f: Callable[..., object], argnums: Sequence[int], has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> Gradients: ...
+
+
+@overload
+def grad(
+    f: Callable[..., object], argnums: Argnums = ..., has_aux: bool = ..., holomorphic: bool = ...
+) -> Callable[..., tuple[Any, Any]]: ...
+
+
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Return the gradient of a function that returns one number.
 
     Parameters
@@ -195,7 +255,29 @@ def _nth_derivative(call: Call, n: int) -> Any:
     return call.answer(constant(zeros(x)) if found is None else unbroadcast_node(found, x))
 
 
-def elementwise_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False) -> Callable[..., Any]:
+@overload
+def elementwise_grad(
+    f: Callable[..., object], argnums: Literal[0] = 0, has_aux: Literal[False] = False
+) -> Gradient: ...
+
+
+@overload
+def elementwise_grad(f: Callable[..., object], argnums: int, has_aux: Literal[False] = False) -> SomeGradient: ...
+
+
+@overload
+def elementwise_grad(
+    f: Callable[..., object], argnums: Sequence[int], has_aux: Literal[False] = False
+) -> Gradients: ...
+
+
+@overload
+def elementwise_grad(
+    f: Callable[..., object], argnums: Argnums = ..., has_aux: bool = ...
+) -> Callable[..., tuple[Any, Any]]: ...
+
+
+def elementwise_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """Return the derivative of a function that acts element by element: the gradient of the sum of its outputs.
 
     Parameters
@@ -235,7 +317,29 @@ def pairing(outs: list[Node], cotangents: list[Node]) -> Differentiator:
     return Differentiator(total, cotangent=np.ones(()))
 
 
-def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+@overload
+def vjp(f: Callable[..., Node | Plain], *primals: Plain, has_aux: Literal[False] = False) -> tuple[Array, Pullback]: ...
+
+
+@overload
+def vjp(
+    f: Callable[..., Node | Plain], *primals: Node | Plain, has_aux: Literal[False] = False
+) -> tuple[Node, Callable[..., tuple[Node, ...]]]: ...
+
+
+@overload
+def vjp(
+    f: Callable[..., object], *primals: Structure, has_aux: Literal[False] = False
+) -> tuple[Any, Callable[..., tuple[Any, ...]]]: ...
+
+
+@overload
+def vjp(
+    f: Callable[..., object], *primals: Structure, has_aux: bool
+) -> tuple[Any, Callable[..., tuple[Any, ...]], Any]: ...
+
+
+def vjp(f: Function, *primals: Structure, has_aux: bool = False) -> object:
     """Return the value of a function, and a function that maps a cotangent of it to those of the arguments.
 
     Parameters
@@ -274,7 +378,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     together = pairing(outs, seeds)
 
     def pull(cotangent: Any) -> Any:
-        given = aligned(cotangent, call.out, "a cotangent must have the structure of the value")
+        given = align_leaves(cotangent, call.out, "a cotangent must have the structure of the value")
         cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
         lazy = call.lazy or any(isinstance(w, Node) for w in given)
         if lazy:  # nodes may be kept, so each cotangent has its own

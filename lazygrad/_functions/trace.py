@@ -20,7 +20,7 @@ from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, _next_serial
 from .._graph.traverse import ancestors, dependents
-from .._graph.trees import Tree, as_key, flatten, leaves, places, structure
+from .._graph.trees import Tree, as_key, flatten, leaves, list_places, structure_key
 from .._graph.value import forward_rec
 from .call import Argnums, Call, check_number, positions, title
 
@@ -82,7 +82,7 @@ def signature(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kw
     chosen, _ = positions(f, argnums, len(args))
     rest = [_of_leaf(leaf, False, title(f)) for leaf in leaves(dict(kwargs))]
     return (
-        structure((args, dict(kwargs))),
+        structure_key((args, dict(kwargs))),
         tuple([tuple([_of_leaf(leaf, k in chosen, title(f)) for leaf in leaves(a)]) for k, a in enumerate(args)]),
         tuple(rest),
     )
@@ -167,4 +167,4 @@ def positional(f: Callable[..., Any], count: int) -> list[str]:
 def names_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
     """What the leaves of the arguments are called."""
     known = positional(f, len(args))
-    return [name + place for name, a in [*zip(known, args, strict=True), *kwargs.items()] for place in places(a)]
+    return [name + place for name, a in [*zip(known, args, strict=True), *kwargs.items()] for place in list_places(a)]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to
-from .._derivatives.edges import rule_and_reads
+from .._derivatives.edges import find_vjp_rule
 from .._derivatives.target_memo import TargetMemo
 from .._errors import NotDifferentiableError
 from .._graph.leaf import constant
@@ -81,7 +81,7 @@ def _matmul_form(x: tuple[int, ...], y: tuple[int, ...], argnum: int) -> Form | 
 
 def _rule_of(c: Node, argnum: int) -> tuple[Rule, list[Any]]:
     """The rule of an edge and the values it reads."""
-    rule, reads = rule_and_reads(c, argnum)
+    rule, reads = find_vjp_rule(c, argnum)
     return rule, [forward_rec(n) for n in reads]
 
 

@@ -1,10 +1,13 @@
 """Jacobians and Hessians of functions: one pass for each element of the output, or of the input."""
 
+# mypy: disable-error-code="overload-overlap"
+# 0 is an int, and no arguments are arrays as well as nodes: the first overload that fits is meant.
+
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -15,11 +18,14 @@ from .._graph.leaf import constant, parameter
 from .._graph.node import Node
 from .._graph.shapes import unit_array
 from .._graph.trees import flatten
-from .._graph.types import Array
+from .._graph.types import Array, Function
 from .._graph.value import zeros
 from .._query.differentiator import Differentiator
 from .of_nodes import Order
 from .of_nodes import jacobian as of_nodes
+
+if TYPE_CHECKING:
+    from .._functions.signatures import HigherOrder, Plain, SomeGradient
 
 __all__ = ["Passes", "cheaper", "hessian", "jacfwd", "jacobian", "jacrev"]
 
@@ -136,13 +142,30 @@ def jacobian(f: Node, argnums: Node, *, order: Order = "auto") -> Array: ...
 
 @overload
 def jacobian(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable[..., Any]: ...
+    f: Callable[..., Node | Plain], argnums: Literal[0] = 0, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> HigherOrder: ...
+
+
+@overload
+def jacobian(
+    f: Callable[..., Node | Plain], argnums: int, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> SomeGradient: ...
+
+
+@overload
+def jacobian(
+    f: Callable[..., object], argnums: Argnums = ..., has_aux: bool = ..., holomorphic: bool = ...
+) -> Function: ...
 
 
 def jacobian(
-    f: Any, argnums: Any = 0, has_aux: bool = False, holomorphic: bool = False, *, order: Order = "auto"
-) -> Any:
+    f: Node | Function,
+    argnums: Node | Argnums = 0,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    order: Order = "auto",
+) -> object:
     """Return dY/dX for nodes, or the Jacobian of a function.
 
     Parameters
@@ -194,13 +217,29 @@ def jacobian(
     if order != "auto" and not isinstance(f, Node):
         raise TypeError("order= is for the Jacobian of nodes; of functions choose `jacrev` or `jacfwd`")
     if isinstance(f, Node) or isinstance(argnums, Node):
-        return of_nodes(f, argnums, order=order)
+        return of_nodes(f, argnums, order=order)  # type: ignore[arg-type]  # which says what is no node
     return _jacobian_by(cheaper, f, argnums, has_aux, holomorphic)
 
 
+@overload
 def jacrev(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable[..., Any]:
+    f: Callable[..., Node | Plain], argnums: Literal[0] = 0, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> HigherOrder: ...
+
+
+@overload
+def jacrev(
+    f: Callable[..., Node | Plain], argnums: int, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> SomeGradient: ...
+
+
+@overload
+def jacrev(
+    f: Callable[..., object], argnums: Argnums = ..., has_aux: bool = ..., holomorphic: bool = ...
+) -> Function: ...
+
+
+def jacrev(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Return the Jacobian of a function in reverse mode: one pass for each element of the output.
 
     Parameters
@@ -225,9 +264,25 @@ def jacrev(
     return _jacobian_by(_reverse, f, argnums, has_aux, holomorphic)
 
 
+@overload
 def jacfwd(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable[..., Any]:
+    f: Callable[..., Node | Plain], argnums: Literal[0] = 0, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> HigherOrder: ...
+
+
+@overload
+def jacfwd(
+    f: Callable[..., Node | Plain], argnums: int, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> SomeGradient: ...
+
+
+@overload
+def jacfwd(
+    f: Callable[..., object], argnums: Argnums = ..., has_aux: bool = ..., holomorphic: bool = ...
+) -> Function: ...
+
+
+def jacfwd(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Return the Jacobian of a function in forward mode: one pass for each element of the arguments.
 
     Parameters
@@ -249,9 +304,25 @@ def jacfwd(
     return _jacobian_by(_forward, f, argnums, has_aux, holomorphic)
 
 
+@overload
 def hessian(
-    f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False
-) -> Callable[..., Any]:
+    f: Callable[..., object], argnums: Literal[0] = 0, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> HigherOrder: ...
+
+
+@overload
+def hessian(
+    f: Callable[..., object], argnums: int, has_aux: Literal[False] = False, holomorphic: bool = ...
+) -> SomeGradient: ...
+
+
+@overload
+def hessian(
+    f: Callable[..., object], argnums: Argnums = ..., has_aux: bool = ..., holomorphic: bool = ...
+) -> Function: ...
+
+
+def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
     """Return the Hessian of a function that returns one number: forward mode over reverse mode.
 
     Parameters

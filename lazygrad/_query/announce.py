@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from .._graph.node import Node
 from .._graph.watch import watchers
-from .checks import each
+from .checks import map_nodes
 
-__all__ = ["announce", "question"]
+__all__ = ["announce", "as_question"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def question(method: Method) -> Method:
+def as_question(method: Method) -> Method:
     """Let each call be one question of the reports that are open."""
 
     @functools.wraps(method)
@@ -39,6 +39,6 @@ def announce(differentiator: Any, wrt: Any, lazily: bool) -> None:
     listening = watchers()
     if listening:
         nodes: list[Node] = []
-        each(wrt, nodes.append)
+        map_nodes(wrt, nodes.append)
         for watcher in listening:
             watcher.describe_question(differentiator, tuple(nodes), lazily)

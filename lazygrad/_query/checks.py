@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import constant
-from .._graph.names import named_node
+from .._graph.names import find_named_node
 from .._graph.node import INEXACT, Node
 from .._graph.traverse import ancestors
 from .._graph.trees import map_tree
+from .._graph.types import Record
 
-__all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "each", "resolved"]
+__all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "map_nodes", "resolve_names"]
+
+# What a question is put in, and its answer comes back in: nodes or names, dict keys, and records of nodes.
+W = TypeVar("W", bound=Node | str)
+K = TypeVar("K")
+R = TypeVar("R", bound=Record)
 
 
 def check_node(node: Any) -> Node:
@@ -56,7 +62,7 @@ def as_cotangent(L: Node, cotangent: Any, what: str = "cotangent") -> Node:
     return cotangent
 
 
-def each(wrt: Any, one: Callable[[Any], Any]) -> Any:
+def map_nodes(wrt: Any, one: Callable[[Any], Any]) -> Any:
     """`one` of every node of a structure, in the same structure."""
     if isinstance(wrt, (Node, str)):
         return one(wrt)
@@ -71,10 +77,10 @@ def each(wrt: Any, one: Callable[[Any], Any]) -> Any:
     return map_tree(of_leaf, wrt)
 
 
-def resolved(wrt: Any, target: Node) -> Any:
+def resolve_names(wrt: Any, target: Node) -> Any:
     """`wrt` with names replaced by the nodes below the target that bear them."""
     names: list[str] = []
-    each(wrt, lambda w: names.append(w) if isinstance(w, str) else None)
+    map_nodes(wrt, lambda w: names.append(w) if isinstance(w, str) else None)
     if not names:
         return wrt
     found: dict[str, list[Node]] = {}
@@ -84,4 +90,6 @@ def resolved(wrt: Any, target: Node) -> Any:
     for name in names:
         if len(found.get(name, ())) > 1:
             raise KeyError(f"{len(found[name])} nodes are named {name!r}: {found[name]}; ask by the node itself")
-    return each(wrt, lambda w: named_node({n: f[0] for n, f in found.items()}, w) if isinstance(w, str) else w)
+    return map_nodes(
+        wrt, lambda w: find_named_node({n: f[0] for n, f in found.items()}, w) if isinstance(w, str) else w
+    )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar, overload
+from typing import Any, Literal, NamedTuple, overload
 
+from .. import _report
 from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
 from .._derivatives.defined import find_defined_leaves, find_first_blocked, list_names
 from .._derivatives.target_memo import TargetMemo, target_memo
@@ -15,25 +16,19 @@ from .._graph.log import logger
 from .._graph.node import INEXACT, Node, Operand, label, lock
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
-from .._graph.types import Array, ArrayLike, Record, Structure
+from .._graph.types import Array, ArrayLike, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
 from .._report.source_lines import user_frame
-from .._report.table import Table, row
 from .._schedule.plans import Plans
 from ..ops._rule import input_name
 from .announce import announce, as_question
-from .checks import as_cotangent, check_node, check_target, check_wrt, map_nodes, resolve_names
+from .checks import K, R, W, as_cotangent, check_node, check_target, check_wrt, map_nodes, resolve_names
 from .engine import LAZY, answer_with
 
 __all__ = ["CacheInfo", "Contribution", "Differentiator", "Unconnected", "differentiator"]
 
 Unconnected = Literal["zero", "none", "raise"]
-
-# What a question is put in, and its answer comes back in: nodes or names, dict keys, and records of nodes.
-W = TypeVar("W", bound=Node | str)
-K = TypeVar("K")
-R = TypeVar("R", bound=Record)
 
 
 class CacheInfo(NamedTuple):
@@ -278,7 +273,7 @@ class Differentiator:
         with lock:
             self._memo.clear()
 
-    def table(self) -> Table:
+    def table(self) -> _report.Table:
         """What the memo holds: forward values below the target, then adjoints, each fresh or stale.
 
         Returns
@@ -301,9 +296,9 @@ class Differentiator:
         x                   adjoint  adjoint           ()              float64           0  stale
         """
         with lock:
-            values = [row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
-            adjoints = [row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
-            return Table([row for row in values if row.state != "not computed"] + adjoints)
+            values = [_report.row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
+            adjoints = [_report.row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
+            return _report.Table([row for row in values if row.state != "not computed"] + adjoints)
 
     # -- checks ------------------------------------------------------------------------------------
 

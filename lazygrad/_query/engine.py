@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,18 @@ from .._graph.leaf import copy_frozen
 from .._graph.node import Node
 from .._graph.types import Array
 
-__all__ = ["LAZY", "Engine", "add", "answers", "named_engine", "names"]
+__all__ = ["LAZY", "Engine", "add", "answer_with", "named_engine", "names"]
 
 Engine = Callable[[Node, Sequence[Node], Node | None], Sequence[Any]]
 
 LAZY = "lazy"  # the default: what `lazygrad.gradient` does by itself
 _ENGINES: dict[str, Engine] = {}
+
+
+def _load() -> dict[str, Engine]:
+    """Return the engines by name, once those of the documents have entered themselves."""
+    import_module("lazygrad.engines")
+    return _ENGINES
 
 
 def names() -> tuple[str, ...]:
@@ -38,7 +45,7 @@ def names() -> tuple[str, ...]:
     >>> names()[:6]
     ('lazy', 'sweep', 'children', 'forward', 'paths', 'numeric')
     """
-    return tuple(_ENGINES)
+    return tuple(_load())
 
 
 def add(name: str, engine: Engine) -> None:
@@ -59,14 +66,14 @@ def named_engine(name: str) -> Engine:
         ...
     ValueError: no engine is named 'sweeps'; known engines, closest first: sweep, ...
     """
-    found = _ENGINES.get(name)
+    found = _load().get(name)
     if found is None:
         close = difflib.get_close_matches(str(name), _ENGINES, n=len(_ENGINES), cutoff=0.0)
         raise ValueError(f"no engine is named {name!r}; known engines, closest first: {', '.join(close)}")
     return found
 
 
-def answers(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None) -> dict[int, Any]:
+def answer_with(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None) -> dict[int, Any]:
     """What an engine answers for nodes by serial: read-only arrays of each node's shape and dtype, or None."""
     found = named_engine(name)(L, list(wrt.values()), cotangent)
     if len(found) != len(wrt):

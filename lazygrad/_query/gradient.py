@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
+from .. import _report
 from .._graph.node import Node, Operand
 from .._graph.types import Array, ArrayLike, Function, Structure
-from .._report.report import Report, record
-from .differentiator import Differentiator, K, R, Unconnected, W, differentiator
+from .checks import K, R, W
+from .differentiator import Differentiator, Unconnected, differentiator
 from .engine import LAZY
 
 __all__ = ["adjoint", "gradient"]
@@ -143,7 +144,7 @@ def gradient(
     cotangent: Operand | ArrayLike | None = ...,
     engine: str = ...,
     report: Literal[True],
-) -> tuple[Array, Report]: ...
+) -> tuple[Array, _report.Report]: ...
 
 
 @overload
@@ -155,7 +156,7 @@ def gradient(
     cotangent: Operand | ArrayLike | None = ...,
     engine: str = ...,
     report: Literal[True],
-) -> tuple[list[Array], Report]: ...
+) -> tuple[list[Array], _report.Report]: ...
 
 
 @overload
@@ -167,7 +168,7 @@ def gradient(
     cotangent: Operand | ArrayLike | None = ...,
     engine: str = ...,
     report: Literal[True],
-) -> tuple[R, Report]: ...
+) -> tuple[R, _report.Report]: ...
 
 
 @overload
@@ -179,7 +180,7 @@ def gradient(
     cotangent: Operand | ArrayLike | None = ...,
     engine: str = ...,
     report: Literal[True],
-) -> tuple[tuple[Array, ...], Report]: ...
+) -> tuple[tuple[Array, ...], _report.Report]: ...
 
 
 @overload
@@ -191,7 +192,7 @@ def gradient(
     cotangent: Operand | ArrayLike | None = ...,
     engine: str = ...,
     report: Literal[True],
-) -> tuple[dict[K, Array], Report]: ...
+) -> tuple[dict[K, Array], _report.Report]: ...
 
 
 @overload
@@ -203,7 +204,7 @@ def gradient(
     cotangent: Operand | ArrayLike | None = ...,
     engine: str = ...,
     report: Literal[True],
-) -> tuple[Any, Report]: ...
+) -> tuple[Any, _report.Report]: ...
 
 
 def gradient(
@@ -268,7 +269,7 @@ def gradient(
     d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
     ask: Function = d.gradient  # whose overloads tell apart what comes here as any structure
     if report:
-        with record() as opened:
+        with _report.record() as opened:
             return ask(wrt, unconnected=unconnected, engine=engine), opened
     return ask(wrt, unconnected=unconnected, engine=engine)
 

@@ -1,6 +1,10 @@
 """lazygrad: some gradients, again and again, at the cost of only what is new."""
 # ruff: noqa: I001 - it reads as the table of contents
 
+from typing import TYPE_CHECKING
+
+from ._graph.later import import_later
+
 # leaves and nodes; what Python and NumPy do with them
 from ._graph.leaf import constant, parameter
 from ._graph.node import Node
@@ -11,35 +15,10 @@ from . import ops, numpy
 
 # questions about nodes
 from ._query.gradient import adjoint, gradient
-from ._query.differentiator import Contribution, Differentiator, differentiator
-from ._jacobian.of_nodes import Plan, jacobian_plan
-from ._jacobian.local import local_jacobian
-from . import engines, paths
+from ._query.differentiator import CacheInfo, Contribution, Differentiator, differentiator
 
-# a question that is asked again and again
-from ._compile.compile import compile
-from ._compile.specialised import Compiled, CompileStatistics
-
-# function transforms
-from ._functions.reverse import elementwise_grad, grad, value_and_grad, vjp
-from ._functions.forward import hvp, jvp
-from ._jacobian.of_functions import hessian, jacfwd, jacobian, jacrev
-
-# the same for other libraries, asked again and again
-from . import backend
-
-# your own ops, and checks of derivatives
-from ._functions.primitive import primitive
-from . import testing
-from .testing import check_grads
-
-# what it did
-from ._query.differentiator import CacheInfo
-from ._report.report import Report, record
-from ._report.nonfinite import errstate
-from ._report.progress import Progress, progress
+# where nodes were built
 from ._report.source_lines import trace_sources
-from . import inspect
 
 # what can go wrong
 from ._errors import (
@@ -52,6 +31,57 @@ from ._errors import (
     UnconnectedWarning,
 )
 from ._version import __version__
+
+if TYPE_CHECKING:  # what follows is imported when it is first used: `_LATER` says the same at run time
+    # whole Jacobians, other engines, other semirings
+    from ._jacobian.of_nodes import Plan, jacobian_plan
+    from ._jacobian.local import local_jacobian
+    from . import engines, paths
+
+    # a question that is asked again and again
+    from ._compile.compile import compile
+    from ._compile.specialised import Compiled, CompileStatistics
+
+    # function transforms
+    from ._functions.reverse import elementwise_grad, grad, value_and_grad, vjp
+    from ._functions.forward import hvp, jvp
+    from ._jacobian.of_functions import hessian, jacfwd, jacobian, jacrev
+
+    # the same for other libraries, asked again and again
+    from . import backend
+
+    # your own ops, and checks of derivatives
+    from ._functions.primitive import primitive
+    from . import testing
+    from .testing import check_grads
+
+    # what it did
+    from ._report.report import Report, record
+    from ._report.nonfinite import errstate
+    from ._report.progress import Progress, progress
+    from . import inspect
+
+_LATER: dict[str, tuple[str, ...]] = {
+    "._jacobian.of_nodes": ("Plan", "jacobian_plan"),
+    "._jacobian.local": ("local_jacobian",),
+    ".engines": (),
+    ".paths": (),
+    "._compile.compile": ("compile",),
+    "._compile.specialised": ("Compiled", "CompileStatistics"),
+    "._functions.reverse": ("elementwise_grad", "grad", "value_and_grad", "vjp"),
+    "._functions.forward": ("hvp", "jvp"),
+    "._jacobian.of_functions": ("hessian", "jacfwd", "jacobian", "jacrev"),
+    ".backend": (),
+    "._functions.primitive": ("primitive",),
+    ".testing": (),
+    ".testing._checks": ("check_grads",),
+    "._report.report": ("Report", "record"),
+    "._report.nonfinite": ("errstate",),
+    "._report.progress": ("Progress", "progress"),
+    ".inspect": (),
+}
+if not TYPE_CHECKING:
+    __getattr__ = import_later(__name__, _LATER)
 
 __all__ = [
     "CacheInfo",
@@ -104,3 +134,8 @@ __all__ = [
     "value_and_grad",
     "vjp",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those that are not imported yet among them."""
+    return sorted({*__all__, *globals()})

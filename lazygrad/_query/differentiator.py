@@ -19,7 +19,7 @@ from .._graph.trees import leaves
 from .._graph.types import Array, ArrayLike, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
-from .._report.source_lines import user_frame
+from .._report.source_lines import find_user_frame
 from .._schedule.plans import Plans
 from ..ops._rule import input_name
 from .announce import announce, as_question
@@ -190,7 +190,7 @@ class Differentiator:
                 names = ", ".join(label(i) for i in missing)
                 message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
                 logger.warning(message)
-                warnings.warn(UnconnectedWarning(message), stacklevel=user_frame()[1])
+                warnings.warn(UnconnectedWarning(message), stacklevel=find_user_frame()[1])
             return gradients
 
     def adjoint(self, node: Node) -> Node:
@@ -296,8 +296,8 @@ class Differentiator:
         x                   adjoint  adjoint           ()              float64           0  stale
         """
         with lock:
-            values = [_report.row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
-            adjoints = [_report.row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
+            values = [_report.make_row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
+            adjoints = [_report.make_row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
             return _report.Table([row for row in values if row.state != "not computed"] + adjoints)
 
     # -- checks ------------------------------------------------------------------------------------

@@ -1,17 +1,5 @@
-"""What the walks did: who is told of them, and how that is shown.
+"""Reports of what the walks did: counts, events, tables, traces, progress, and where nan is born.
 
-This room holds reports, tables, traces, progress and the search for nan; nothing below depends on it.
-It may import the graph, the ops and the derivatives.
+This room holds the watchers that the walks tell of each step and everything that shows what they heard.
+It may import the graph, the ops and the derivatives; nothing below it knows of it.
 """
-
-from typing import TYPE_CHECKING
-
-from .._graph.later import import_later
-
-if TYPE_CHECKING:
-    from .report import Report as Report
-    from .report import record as record
-    from .table import Table as Table
-    from .table import row as row
-else:  # a question about nodes needs them only where it is asked to report
-    __getattr__ = import_later(__name__, {".report": ("Report", "record"), ".table": ("Table", "row")})

@@ -15,12 +15,12 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .. import _schedule
 from .._derivatives.adjoint_node import AdjointNode, Counts
 from .._graph.demand import demand
 from .._graph.log import logger
 from .._graph.node import Node
 from ..ops._op import freeze
-from .schedule import Schedule
 
 __all__ = ["Plans"]
 
@@ -37,7 +37,7 @@ class _Plan:
 
     stale: list[Callable[[], Node | None]]  # weakly, as one may be the target that keeps this plan
     fresh: list[Node]
-    schedule: Schedule
+    schedule: _schedule.Schedule
     counts: list[tuple[Counts, int, int]]  # requests and misses of the adjoints among them
     failures: int = 0
 
@@ -141,7 +141,7 @@ def _made(roots: Sequence[Node]) -> _Plan | None:
             nodes.append(original)  # whose value a mirror shows
         nodes.append(i)
     logger.debug("a plan for %d nodes below %r", len(nodes), roots[0])
-    schedule = Schedule(nodes, (), exact=True, backend="numpy", boundary=list(fresh.values()), keep=True)
+    schedule = _schedule.Schedule(nodes, (), exact=True, backend="numpy", boundary=list(fresh.values()), keep=True)
     schedule.roots = ()
     return _Plan([weakref.ref(i) for i in nodes], list(fresh.values()), schedule, _requests(nodes))
 

@@ -18,28 +18,57 @@ array([ 5., 10.])
 
 # mypy: disable-error-code="no-redef,assignment"
 
-import numpy as _numpy
-from numpy import *  # noqa: F403
+from types import ModuleType as _ModuleType
+from typing import TYPE_CHECKING
 
-from . import fft as fft
-from . import linalg as linalg
-from . import random as random
-from ._creation import arange as arange
-from ._creation import array as array
-from ._creation import asanyarray as asanyarray
-from ._creation import asarray as asarray
-from ._creation import ascontiguousarray as ascontiguousarray
-from ._creation import asfortranarray as asfortranarray
-from ._creation import fromiter as fromiter
-from ._creation import full as full
-from ._creation import full_like as full_like
-from ._creation import isscalar as isscalar
-from ._creation import vectorize as vectorize
-from ._supported import supported as supported
+import numpy as _numpy
+
+from .._graph.later import import_later as _import_later
+
+if TYPE_CHECKING:
+    from numpy import *  # noqa: F403
+
+    from . import fft as fft
+    from . import linalg as linalg
+    from . import random as random
+    from ._creation import arange as arange
+    from ._creation import array as array
+    from ._creation import asanyarray as asanyarray
+    from ._creation import asarray as asarray
+    from ._creation import ascontiguousarray as ascontiguousarray
+    from ._creation import asfortranarray as asfortranarray
+    from ._creation import fromiter as fromiter
+    from ._creation import full as full
+    from ._creation import full_like as full_like
+    from ._creation import isscalar as isscalar
+    from ._creation import vectorize as vectorize
+    from ._supported import supported as supported
 
 __all__ = [*_numpy.__all__]
 
+_OURS = ("arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "fromiter", "full")
+_LATER = {
+    "._creation": (*_OURS, "full_like", "isscalar", "vectorize"),
+    "._supported": ("supported",),
+    ".fft": (),
+    ".linalg": (),
+    ".random": (),
+}
+_found_later = {name for home, names in _LATER.items() for name in names or [home[1:]]}
+_get_ours = _import_later(__name__, _LATER)
 
-def __getattr__(name: str) -> object:
-    """Whatever else NumPy has, such as a submodule that is loaded when it is used."""
-    return getattr(_numpy, name)
+# NumPy's functions and types, as they are now. A star import would have NumPy load all the submodules that it loads
+# late (testing, f2py, polynomial ...), which takes longer than to load NumPy itself.
+globals().update(
+    {
+        name: thing
+        for name, thing in vars(_numpy).items()
+        if name in __all__ and name not in _found_later and not isinstance(thing, _ModuleType)
+    }
+)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Return what NumPy loads late, such as a submodule, and ours in its place where there is one."""
+        return _get_ours(name) if name in _found_later else getattr(_numpy, name)

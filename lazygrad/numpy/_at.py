@@ -10,7 +10,7 @@ import attrs
 from .._graph.node import Node, install
 from .._graph.types import both as np
 from ..ops._op import as_node
-from ..ops.indexing import add_at, evaluated, parsed, put, repeated
+from ..ops.indexing import add_at, evaluate_for_shape, parse_key, put, find_repeats
 
 __all__ = ["At", "Part"]
 
@@ -91,7 +91,7 @@ class Part:
     # -- how ---------------------------------------------------------------------------------------
 
     def _parsed(self) -> tuple[tuple[Any, ...], list[Any]]:
-        x, key, arrays = parsed(self.x, self.key)
+        x, key, arrays = parse_key(self.x, self.key)
         if x is not self.x:
             raise IndexError("a single boolean names no part of a node that could be changed: use `np.where`")
         return key, arrays
@@ -125,8 +125,8 @@ class Part:
         x = self.x
         key, arrays = self._parsed()
         several = [a for a in arrays if a.size > 1]
-        known = [evaluated(f"x.at[...].{name}", a) if several else np.zeros(a.shape, np.intp) for a in arrays]
-        places = repeated(x.shape, key, known)
+        known = [evaluate_for_shape(f"x.at[...].{name}", a) if several else np.zeros(a.shape, np.intp) for a in arrays]
+        places = find_repeats(x.shape, key, known)
         if places is None:
             part = self._fitted(change(self.get(), y))
             return put.on_nodes((x, part, *map(as_node, arrays)), {"key": key})

@@ -17,7 +17,7 @@ import attrs
 import numpy as np
 
 from .._graph.node import Node
-from ..ops._declare import MEANINGS
+from ..ops._declare import find_meaning
 from ..ops._op import Op
 
 __all__ = ["called", "caller_in_numpy", "is_default", "named", "public_name", "refusal"]
@@ -184,7 +184,7 @@ def _adapted(
 
 def called(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """What a NumPy function is on nodes, called with its arguments."""
-    meaning = MEANINGS.get(function)
+    meaning = find_meaning(function)
     if meaning is None:
         error = TypeError(f"{public_name(function)} is not defined on nodes; for the array behind a node use `.value`")
         raise named(error, function)

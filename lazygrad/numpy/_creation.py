@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-from .._graph.guards import evaluating
+from .._graph.guards import inside_transform
 from .._graph.node import Node
 from .._graph.types import both
 from .._graph.value import read_guarded
@@ -184,7 +184,7 @@ def arange(*args: Any, **kwargs: Any) -> Any:
     given = (*args, *kwargs.values())
     if not _has_node(given):
         return numpy.arange(*args, **kwargs)
-    if not evaluating():
+    if not inside_transform():
         raise TypeError("np.arange of nodes has as many elements as their values say: pass their `.item()`")
     values = [read_guarded(x) if isinstance(x, Node) else x for x in given]
     known = numpy.arange(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))

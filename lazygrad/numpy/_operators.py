@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._graph.guards import evaluating
+from .._graph.guards import inside_transform
 from .._graph.node import INEXACT, Node, install
 from .._graph.value import read_guarded
 from ..ops import arithmetic, indexing, linalg, linear, rounding
@@ -148,7 +148,7 @@ def _in_place(sign: str) -> Callable[[Node, Any], Any]:
 
 def _whole(self: Node) -> bool:
     """Whether a node may be looked at as `bool` may: integers have no derivative that could be lost by it."""
-    return evaluating() and self.dtype.kind in "biu"
+    return inside_transform() and self.dtype.kind in "biu"
 
 
 def _int(self: Node) -> int:
@@ -171,7 +171,7 @@ def _array(self: Node, dtype: Any = None, copy: bool | None = None) -> Any:
 
 
 def _bool(self: Node) -> bool:
-    if evaluating():
+    if inside_transform():
         return read_guarded(self, bool)
     raise _cut_off("the truth value", self, "use `.value` to look at it, or `np.where` to choose by it")
 

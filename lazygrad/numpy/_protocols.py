@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._graph.node import NO_STATIC, Node, build, install
 from ..ops import linear, logsumexp
-from ..ops._declare import MEANINGS
+from ..ops._declare import MEANINGS, find_meaning
 from ..ops._op import Op, as_node, as_nodes
 from ._calls import called, caller_in_numpy, is_default, named, public_name, refusal
 
@@ -90,7 +90,7 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {"reduce": _reduce, "accumulate":
 
 def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """NEP 13: NumPy asks here what ``array + node`` or ``np.tanh(node)`` is."""
-    call = MEANINGS.get(ufunc)
+    call = MEANINGS.get(ufunc) or find_meaning(ufunc)
     if call is None or method != "__call__":
         name = public_name(ufunc)
         if call is None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy
 
 from ..ops._declare import MEANINGS
-from ..ops._op import Op
+from ..ops._op import Op, declare_all
 
 __all__ = ["supported"]
-
-_NAMESPACES = {"": numpy, "linalg.": numpy.linalg, "fft.": numpy.fft}
 
 
 def supported() -> dict[str, str]:
@@ -28,9 +26,11 @@ def supported() -> dict[str, str]:
     >>> "savetxt" in table
     False
     """
+    declare_all()
+    namespaces = {"": numpy, "linalg.": numpy.linalg, "fft.": numpy.fft}
     return {
         prefix + name: "op" if isinstance(meaning, Op) else "function"
-        for prefix, namespace in _NAMESPACES.items()
+        for prefix, namespace in namespaces.items()
         for name in sorted(dir(namespace))
         if callable(f := getattr(namespace, name)) and f.__hash__ is not None and (meaning := MEANINGS.get(f))
     }

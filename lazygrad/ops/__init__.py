@@ -7,7 +7,6 @@ The seeds' names: Stratos' *cmult* is `multiply`, *concat* `concatenate`, *mult*
 from typing import TYPE_CHECKING
 
 from .._graph.later import import_later
-from . import bounds as bounds
 from .arithmetic import (
     absolute,
     copysign,
@@ -64,46 +63,16 @@ from .transcendental import (
 )
 
 if TYPE_CHECKING:
-    from . import calculus as calculus
-    from . import choice as choice
-    from . import complex_parts as complex_parts
-    from . import constructors as constructors
-    from . import convolution as convolution
-    from . import counting as counting
-    from . import cumulative as cumulative
-    from . import decompositions as decompositions
-    from . import diagonals as diagonals
-    from . import eigen as eigen
-    from . import einsum as einsum
-    from . import fourier as fourier
-    from . import indexing as indexing
-    from . import nan as nan
-    from . import norms as norms
-    from . import padding as padding
-    from . import polynomials as polynomials
-    from . import products as products
-    from . import ranges as ranges
-    from . import repeating as repeating
-    from . import rounding as rounding
-    from . import series as series
-    from . import shape as shape
-    from . import solving as solving
-    from . import sorting as sorting
-    from . import splitting as splitting
-    from . import statistics as statistics
-    from . import windows as windows
     from .convolution import avg_pool2d, conv2d, conv_transpose2d, max_pool2d
     from .cumulative import cumprod, cumsum
     from .nn import cross_entropy, log_softmax, pick, relu, softmax, svm_loss
-
-else:  # declared when one is first used; `declare_all` declares the rest
+else:  # declared when one of them is first used; `declare_all` declares all that NumPy may ask for
     __getattr__ = import_later(
         __name__,
         {
-            ".convolution": ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d",),
-            ".cumulative": ("cumprod", "cumsum",),
-            ".nn": ("cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss",),
-            **{f".{name}": () for name in LATE},
+            ".convolution": ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d"),
+            ".cumulative": ("cumprod", "cumsum"),
+            ".nn": ("cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"),
         },
     )
 

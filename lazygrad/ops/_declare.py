@@ -22,7 +22,17 @@ from .._graph.types import DType
 from ._op import OPS, Op, Signature, declare_all
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
-__all__ = ["MEANINGS", "bilinear", "elementwise", "find_meaning", "function", "linear", "multiply_by", "op", "result_dtype"]
+__all__ = [
+    "MEANINGS",
+    "bilinear",
+    "elementwise",
+    "find_meaning",
+    "function",
+    "linear",
+    "multiply_by",
+    "op",
+    "result_dtype",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,7 +117,7 @@ def op(
     statics = statics or {}
 
     def labelled(n: str, r: Callable[..., Any]) -> Rule:
-        return attrs.evolve(read_rule(name, r, names, statics), label=f"the rule of {name!r} by {n!r}")
+        return read_rule(name, r, names, statics, f"the rule of {name!r} by {n!r}")
 
     def rules(given: Mapping[str, Callable[..., Any] | Rule | None]) -> tuple[Rule | None, ...]:
         if unknown := [key for key in given if key not in [n.lstrip("*") for n in names]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import functools
+import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,18 @@ from .._graph.shapes import broadcast
 from .._graph.types import Array, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
 
-__all__ = ["OPS", "OfEachOp", "Op", "Signature", "as_node", "as_nodes", "count_requests", "declare_all", "freeze", "op_named"]
+__all__ = [
+    "OPS",
+    "OfEachOp",
+    "Op",
+    "Signature",
+    "as_node",
+    "as_nodes",
+    "count_requests",
+    "declare_all",
+    "freeze",
+    "op_named",
+]
 
 Signature = tuple[tuple[int, ...], DType]
 
@@ -254,7 +265,7 @@ def freeze(value: Any) -> Any:
         if not value.shape:
             return value[()]
         if value.base is not None:
-            value = _sealed(value)
+            value = _seal(value)
         value.flags.writeable = False
         return value
     if isinstance(value, np.generic):
@@ -262,7 +273,7 @@ def freeze(value: Any) -> Any:
     return freeze(np.array(value, subok=False))
 
 
-def _sealed(value: Array) -> Array:
+def _seal(value: Array) -> Array:
     """Make a view read-only with the array it is a view of, or copy it where somebody else holds that array."""
     base: Any = value.base
     while isinstance(base, np.ndarray):

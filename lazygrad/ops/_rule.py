@@ -80,7 +80,20 @@ def input_name(c: Node, argnum: int) -> str:
     return names[min(argnum, len(names) - 1)].lstrip("*")
 
 
-def read_rule(name: str, function: Callable[..., Any], inputs: Sequence[str], statics: Mapping[str, Any]) -> Rule:
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a function's parameters, with a star before the one that takes the rest."""
+    code = getattr(function, "__code__", None)  # many times quicker than a signature
+    if code is not None and not code.co_flags & inspect.CO_VARKEYWORDS and not hasattr(function, "__wrapped__"):
+        plain = code.co_argcount + code.co_kwonlyargcount
+        names = list(code.co_varnames[:plain])
+        return [*names, f"*{code.co_varnames[plain]}"] if code.co_flags & inspect.CO_VARARGS else names
+    parameters = inspect.signature(function).parameters.values()
+    return [f"*{p.name}" if p.kind is p.VAR_POSITIONAL else p.name for p in parameters]
+
+
+def read_rule(
+    name: str, function: Callable[..., Any], inputs: Sequence[str], statics: Mapping[str, Any], label: str = ""
+) -> Rule:
     """Turn a function into a `Rule` by the names of its parameters.
 
     Raises
@@ -89,32 +102,32 @@ def read_rule(name: str, function: Callable[..., Any], inputs: Sequence[str], st
         If a parameter names nothing that a rule of this op can read.
     """
     plain = [i.lstrip("*") for i in inputs]
-    _, *parameters = inspect.signature(function).parameters.values()
+    _, *parameters = _parameters(function)
     reads: list[int] = []
     rest: int | None = None
     metas: list[tuple[str, Callable[[Node, int], Any]]] = []
     in_order = True
     for p in parameters:
-        if p.kind is p.VAR_POSITIONAL and f"*{p.name}" in inputs:
-            rest = plain.index(p.name)
-        elif p.name == "out" or p.name in inputs:
+        if p[0] == "*" and p in inputs:
+            rest = plain.index(p[1:])
+        elif p == "out" or p in inputs:
             in_order &= not metas
-            reads.append(OUT if p.name == "out" else plain.index(p.name))
-        elif (look_up := meta_look_up(p.name, plain, statics)) is not None:
-            metas.append((p.name, look_up))
+            reads.append(OUT if p == "out" else plain.index(p))
+        elif (look_up := meta_look_up(p, plain, statics)) is not None:
+            metas.append((p, look_up))
         else:
             known = ["out", *inputs, *(f"{i}_shape" for i in plain), *(f"{i}_dtype" for i in plain), *statics]
             raise TypeError(
-                f"a rule of op {name!r} reads {p.name!r}, which is none of {', '.join(known)}, shapes, argnum"
+                f"a rule of op {name!r} reads {p!r}, which is none of {', '.join(known)}, shapes, argnum"
             )
     if not in_order:  # values come by position before the keywords, whatever the order of writing
-        names = [p.name for p in parameters if p.name == "out" or p.name in inputs]
+        names = [p for p in parameters if p == "out" or p in inputs]
         written = function
 
         def function(g: Any, *values: Any, **meta: Any) -> Any:
             return written(g, **dict(zip(names, values, strict=True)), **meta)
 
-    return Rule(function, tuple(reads), rest, tuple(metas))
+    return Rule(function, tuple(reads), rest, tuple(metas), label=label)
 
 
 def meta_look_up(name: str, inputs: Sequence[str], statics: Mapping[str, Any]) -> Callable[[Node, int], Any] | None:

@@ -181,7 +181,8 @@ def test_ops_offer_their_names_and_nothing_else() -> None:
 def _stub() -> dict[str, ast.AST]:
     """The members that the stub declares."""
     path = Path(lg.__file__).with_name("_graph") / "node_methods.pyi"
-    (declared,) = [item for item in ast.parse(path.read_text()).body if isinstance(item, ast.ClassDef)]
+    classes = [item for item in ast.parse(path.read_text()).body if isinstance(item, ast.ClassDef)]
+    (declared,) = [item for item in classes if item.name == "NodeMethods"]
     members: dict[str, ast.AST] = {}
     for item in declared.body:
         if isinstance(item, ast.FunctionDef):

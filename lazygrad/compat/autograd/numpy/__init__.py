@@ -28,7 +28,7 @@ __all__ = [*_np.__all__]
 # `from . import fft` would find NumPy's own, which has come with the names above.
 fft, linalg, random = [_import_module(f"{__name__}.{name}") for name in ("fft", "linalg", "random")]
 
-globals().update(_wrapped(vars(_np), __all__))
+globals().update(_wrapped(globals(), __all__))
 r_ = _Rearranged(_numpy.r_)
 c_ = _Rearranged(_numpy.c_)
 where: Any = _where

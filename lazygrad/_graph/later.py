@@ -1,0 +1,43 @@
+"""Import the parts of a package when they are first used (PEP 562), so that importing the package is cheap."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from importlib import import_module
+
+__all__ = ["import_later"]
+
+
+def import_later(package: str, homes: Mapping[str, Collection[str]]) -> Callable[[str], object]:
+    """Return the ``__getattr__`` of a package whose names are imported when they are first used.
+
+    Parameters
+    ----------
+    package
+        The package's ``__name__``.
+    homes
+        Module, relative to the package -> the names that it holds. A module without names is offered itself.
+
+    Examples
+    --------
+    >>> get = import_later("lazygrad", {"._functions.reverse": ["grad"], ".engines": []})
+    >>> get("grad").__name__, get("engines").__name__
+    ('grad', 'lazygrad.engines')
+    >>> get("gard")
+    Traceback (most recent call last):
+        ...
+    AttributeError: module 'lazygrad' has no attribute 'gard'
+    """
+    places = {name: home for home, names in homes.items() for name in names or [home[1:]]}
+
+    def get(name: str) -> object:
+        home = places.get(name)
+        if home is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
+        module = import_module(home, package)
+        found = getattr(module, name) if homes[home] else module
+        setattr(sys.modules[package], name, found)  # next time Python finds it by itself
+        return found
+
+    return get

@@ -10,7 +10,7 @@ import attrs
 from .._graph.node import Node, install
 from .._graph.types import both as np
 from ..ops._op import as_node
-from ..ops.indexing import add_at, evaluate_for_shape, parse_key, put, find_repeats
+from ..ops.indexing import add_at, evaluate_for_shape, find_repeats, parse_key, put
 
 __all__ = ["At", "Part"]
 

@@ -117,9 +117,7 @@ def read_rule(
             metas.append((p, look_up))
         else:
             known = ["out", *inputs, *(f"{i}_shape" for i in plain), *(f"{i}_dtype" for i in plain), *statics]
-            raise TypeError(
-                f"a rule of op {name!r} reads {p!r}, which is none of {', '.join(known)}, shapes, argnum"
-            )
+            raise TypeError(f"a rule of op {name!r} reads {p!r}, which is none of {', '.join(known)}, shapes, argnum")
     if not in_order:  # values come by position before the keywords, whatever the order of writing
         names = [p for p in parameters if p == "out" or p in inputs]
         written = function

@@ -18,6 +18,7 @@ __all__ = [
     "absolute",
     "chosen",
     "copysign",
+    "declare_locally_constant",
     "divide",
     "equal",
     "fabs",
@@ -28,7 +29,6 @@ __all__ = [
     "guarded_multiply",
     "less",
     "less_equal",
-    "locally_constant",
     "multiply",
     "not_equal",
     "pow",
@@ -42,7 +42,7 @@ __all__ = [
 NUMBERS = (int, float, complex, np.integer, np.inexact)  # what has no shape and is no node
 
 
-def _times(g: Any, y: Any) -> Any:
+def _multiply_guarded(g: Any, y: Any) -> Any:
     if g.__class__ is np.float64 and y.__class__ is np.float64:  # as in a graph of numbers, without a detour
         return g * y if g or math.isfinite(y) else np.float64(0)
     return guarded_multiply(g, y)
@@ -52,7 +52,7 @@ multiply = elementwise(
     "multiply",
     operator.mul,
     inputs="x y",
-    vjp={"x": _times, "y": lambda g, x: _times(g, x)},
+    vjp={"x": _multiply_guarded, "y": lambda g, x: _multiply_guarded(g, x)},
     jvp={"x": lambda t, y: t * y, "y": lambda t, x: t * x},
     numpy=(np.multiply,),
     doc="Return x * y (Stratos H: cmult; J = diag of the other factor).\n\n"
@@ -64,40 +64,40 @@ multiply = elementwise(
 #    that of the plain product or quotient, but for a nan that comes of a 0. -------------------------
 
 
-def _masked(function: Any, x: Any, y: Any, mask: Any) -> Any:
+def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
     """Evaluate function(x, y) where the mask holds, and give 0 elsewhere, where nothing is computed or warned of."""
     shape = np.broadcast_shapes(np.shape(x), np.shape(y))
     return function(x, y, out=np.zeros(shape, np.result_type(x, y)), where=mask)
 
 
-def _full(x: Any) -> bool:
+def _has_no_zero(x: Any) -> bool:
     """Return whether no element is 0; counting is the quickest way to see, and for many elements after `!= 0`."""
     size = getattr(x, "size", 1)
     return bool(np.count_nonzero(x != 0 if size > 2048 else x) == size)
 
 
-def _finite(x: Any) -> bool:
+def _is_finite(x: Any) -> bool:
     return bool(np.isfinite(x).all())
 
 
 def _guarded_multiply(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
-        return g * d if g or _finite(d) else (g + d).__class__(0)
-    return g * d if _full(g) or _finite(d) else _masked(np.multiply, g, d, (g != 0) | np.isfinite(d))
+        return g * d if g or _is_finite(d) else (g + d).__class__(0)
+    return g * d if _has_no_zero(g) or _is_finite(d) else _apply_where(np.multiply, g, d, (g != 0) | np.isfinite(d))
 
 
 def _guarded_divide(g: Any, d: Any) -> Any:
     if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
         return g / d if g or (d and d == d) else (g + d).__class__(0)
-    if _full(g) or (_full(d) and _finite(d)):
+    if _has_no_zero(g) or (_has_no_zero(d) and _is_finite(d)):
         return g / d
-    return _masked(np.divide, g, d, (g != 0) | ((d != 0) & ~np.isnan(d)))
+    return _apply_where(np.divide, g, d, (g != 0) | ((d != 0) & ~np.isnan(d)))
 
 
 def _strong_multiply(x: Any, y: Any) -> Any:
-    if (_full(x) and _full(y)) or (_finite(x) and _finite(y)):
+    if (_has_no_zero(x) and _has_no_zero(y)) or (_is_finite(x) and _is_finite(y)):
         return x * y
-    return _masked(np.multiply, x, y, ((x != 0) & (y != 0)) | (np.isfinite(x) & np.isfinite(y)))
+    return _apply_where(np.multiply, x, y, ((x != 0) & (y != 0)) | (np.isfinite(x) & np.isfinite(y)))
 
 
 strong_multiply: Op = elementwise(
@@ -257,7 +257,7 @@ def sign_or_phase(x: Any) -> Any:
     return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
 
 
-def _away(g: Any, x: Any) -> Any:
+def _multiply_by_sign(g: Any, x: Any) -> Any:
     """Multiply by the sign of x, or for complex numbers by the conjugate of the phase."""
     return guarded_multiply(g, np.conjugate(np.sign(x)) if x.dtype.kind == "c" else np.sign(x))
 
@@ -265,8 +265,8 @@ def _away(g: Any, x: Any) -> Any:
 absolute = elementwise(
     "absolute",
     abs,
-    vjp={"x": _away},
-    jvp={"x": lambda t, x: np.real(_away(t, x)) if x.dtype.kind == "c" else _away(t, x)},
+    vjp={"x": _multiply_by_sign},
+    jvp={"x": lambda t, x: np.real(_multiply_by_sign(t, x)) if x.dtype.kind == "c" else _multiply_by_sign(t, x)},
     numpy=(np.absolute,),
     doc="Return |x|; the derivative at 0 is 0.\n\n"
     ">>> absolute(np.array([-2.0, 3.0])), lg.grad(absolute)(0.0)\n(array([2., 3.]), array(0.))",
@@ -294,7 +294,7 @@ copysign = elementwise(
 BITS = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}  # as integers, to keep or clear all at once
 
 
-def _chosen(x: Any, condition: Any) -> Any:
+def _keep_where(x: Any, condition: Any) -> Any:
     if x.__class__ is not np.ndarray:
         return np.where(condition, x, x.dtype.type(0))[()]
     bits = BITS.get(x.dtype)
@@ -306,7 +306,7 @@ def _chosen(x: Any, condition: Any) -> Any:
 
 chosen: Op = elementwise(
     "chosen",
-    _chosen,
+    _keep_where,
     inputs="x condition",
     vjp={"x": lambda g, condition: chosen(g, condition), "condition": BLOCKED},
     jvp={"x": lambda t, condition: chosen(t, condition), "condition": BLOCKED},
@@ -343,22 +343,22 @@ def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
     return where(condition, x, y)
 
 
-def locally_constant(name: str, function: Any, *numpy: Any, inputs: str = "x y", doc: str = "") -> Op:
+def declare_locally_constant(name: str, function: Any, *numpy: Any, inputs: str = "x y", doc: str = "") -> Op:
     """Declare a function whose derivative is zero wherever there is one."""
     zero = dict.fromkeys(inputs.split(), ZERO)
     doc = doc or f"Compute `numpy.{name}` on nodes."
     return elementwise(name, function, inputs=inputs, vjp=zero, jvp=zero, numpy=numpy, doc=doc)
 
 
-def _comparison(name: str, function: Any, numpy: Any, sign: str, found: str) -> Op:
+def _declare_comparison(name: str, function: Any, numpy: Any, sign: str, found: str) -> Op:
     """Declare one of the six comparisons; `found` is what its example shows for 1, 2 and 3 against 2."""
     example = f">>> {name}(np.array([1.0, 2.0, 3.0]), 2.0)\narray([{found}])"
-    return locally_constant(name, function, numpy, doc=f"Return where x {sign} y.\n\n{example}")
+    return declare_locally_constant(name, function, numpy, doc=f"Return where x {sign} y.\n\n{example}")
 
 
-less = _comparison("less", operator.lt, np.less, "<", " True, False, False")
-less_equal = _comparison("less_equal", operator.le, np.less_equal, "<=", " True,  True, False")
-greater = _comparison("greater", operator.gt, np.greater, ">", "False, False,  True")
-greater_equal = _comparison("greater_equal", operator.ge, np.greater_equal, ">=", "False,  True,  True")
-equal = _comparison("equal", operator.eq, np.equal, "==", "False,  True, False")
-not_equal = _comparison("not_equal", operator.ne, np.not_equal, "!=", " True, False,  True")
+less = _declare_comparison("less", operator.lt, np.less, "<", " True, False, False")
+less_equal = _declare_comparison("less_equal", operator.le, np.less_equal, "<=", " True,  True, False")
+greater = _declare_comparison("greater", operator.gt, np.greater, ">", "False, False,  True")
+greater_equal = _declare_comparison("greater_equal", operator.ge, np.greater_equal, ">=", "False,  True,  True")
+equal = _declare_comparison("equal", operator.eq, np.equal, "==", "False,  True, False")
+not_equal = _declare_comparison("not_equal", operator.ne, np.not_equal, "!=", " True, False,  True")

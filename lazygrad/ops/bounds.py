@@ -152,7 +152,7 @@ within = op(
 )
 
 
-def _needed(bound: Any, dtype: DType, kind: str) -> Any:
+def _drop_useless_bound(bound: Any, dtype: DType, kind: str) -> Any:
     """Return the bound, or None if no value of the dtype is beyond it (NumPy bounds integers by any integer)."""
     if dtype.kind in "iu" and bound.__class__ is int:
         end = int(getattr(np.iinfo(dtype), kind))
@@ -170,7 +170,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
         raise ValueError("np.clip takes either `a_min` and `a_max` or `min` and `max`")
     low, high = (a_min, a_max) if min is None and max is None else (min, max)
     if isinstance(a, Node):
-        low, high = _needed(low, a.dtype, "min"), _needed(high, a.dtype, "max")
+        low, high = _drop_useless_bound(low, a.dtype, "min"), _drop_useless_bound(high, a.dtype, "max")
         if isinstance(low, NUMBERS) and isinstance(high, NUMBERS):
             return within.on_nodes((a,), {"low": low, "high": high})
     a = a if low is None else np.maximum(a, low)

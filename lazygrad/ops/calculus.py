@@ -14,13 +14,13 @@ from ._declare import function, op
 from ._op import Signature
 from ._rule import ZERO, pass_on
 from .arithmetic import guarded_divide, not_equal, strong_multiply, where
-from .einsum import operand
+from .einsum import as_operand
 from .linear import along, broadcast_to, concatenate, reshape
 
 __all__ = ["diff", "ediff1d", "gradient", "interp", "interval", "trapezoid", "unwrap"]
 
 
-def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+def _slice_along(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
     """Return a slice along one axis."""
     return x[along(axis, slice(start, stop))]
 
@@ -28,9 +28,9 @@ def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 # -- differences -----------------------------------------------------------------------------------
 
 
-def _at_the_end(value: Any, like: Node, axis: int) -> Node:
+def _as_border(value: Any, like: Node, axis: int) -> Node:
     """Return what is put before or after `like`: an array as it is, or a number repeated to the shape."""
-    value = operand(value)
+    value = as_operand(value)
     if value.ndim:
         return value
     return broadcast_to(value, shape=(*like.shape[:axis], 1, *like.shape[axis + 1 :]))
@@ -39,7 +39,7 @@ def _at_the_end(value: Any, like: Node, axis: int) -> Node:
 @function(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Node:
     """Return the n-th differences of neighbours along an axis."""
-    a = operand(a)
+    a = as_operand(a)
     if n == 0:
         return a
     if n < 0:
@@ -47,11 +47,11 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if not a.ndim:
         raise ShapeError("diff takes at least one axis, but the argument is 0-d")
     axis = normalize_axis_index(axis, a.ndim)
-    parts = [_at_the_end(prepend, a, axis)] if prepend is not None else []
-    parts += [a, _at_the_end(append, a, axis)] if append is not None else [a]
+    parts = [_as_border(prepend, a, axis)] if prepend is not None else []
+    parts += [a, _as_border(append, a, axis)] if append is not None else [a]
     a = concatenate(*parts, axis=axis) if len(parts) > 1 else a
     for _ in range(n):
-        later, earlier = _part(a, axis, 1, None), _part(a, axis, None, -1)
+        later, earlier = _slice_along(a, axis, 1, None), _slice_along(a, axis, None, -1)
         a = not_equal(later, earlier) if a.dtype.kind == "b" else later - earlier
     return a
 
@@ -59,11 +59,11 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 @function(np.ediff1d)
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Node:
     """Return the differences of consecutive elements, with something put before and after them."""
-    ary = operand(ary).ravel()
+    ary = as_operand(ary).ravel()
     parts = [ary[1:] - ary[:-1]]
     for given, place in ((to_begin, 0), (to_end, 2)):
         if given is not None:
-            given = operand(given)
+            given = as_operand(given)
             if not np.can_cast(given.dtype, ary.dtype, "same_kind"):
                 raise TypeError(f"ediff1d: {given.dtype} cannot stand beside differences of {ary.dtype}")
             parts.insert(place, given.ravel().astype(ary.dtype))
@@ -77,7 +77,7 @@ def _widths(given: Any, count: int) -> Any:
     """Return the distances between neighbours: one number for all, or one for each pair."""
     if np.ndim(given) == 0:
         return given
-    places = operand(given)
+    places = as_operand(given)
     if places.shape != (count,):
         raise ShapeError(f"gradient: coordinates of shape {places.shape} for an axis of {count} elements")
     return diff(places if places.dtype.kind in "fc" else places.astype(float))
@@ -91,20 +91,24 @@ def _slope_along(f: Node, axis: int, given: Any, edge_order: int) -> Node:
     first_share: Any = 0.5
     last_share: Any = 0.5
     if even := np.ndim(h) == 0:
-        inner = (_part(f, axis, 2, None) - _part(f, axis, None, -2)) / (2.0 * h)
+        inner = (_slice_along(f, axis, 2, None) - _slice_along(f, axis, None, -2)) / (2.0 * h)
     else:
         h = reshape(h, shape=(*[1] * axis, -1, *[1] * (f.ndim - axis - 1)))
-    slopes = (_part(f, axis, 1, None) - _part(f, axis, None, -1)) / h
-    first, last = _part(slopes, axis, None, 1), _part(slopes, axis, -1, None)
-    bends = _part(slopes, axis, 1, None) - _part(slopes, axis, None, -1) if edge_order == 2 or not even else None
+    slopes = (_slice_along(f, axis, 1, None) - _slice_along(f, axis, None, -1)) / h
+    first, last = _slice_along(slopes, axis, None, 1), _slice_along(slopes, axis, -1, None)
+    bends = (
+        _slice_along(slopes, axis, 1, None) - _slice_along(slopes, axis, None, -1)
+        if edge_order == 2 or not even
+        else None
+    )
     if not even:
-        left, right = _part(h, axis, None, -1), _part(h, axis, 1, None)
+        left, right = _slice_along(h, axis, None, -1), _slice_along(h, axis, 1, None)
         share = left / (left + right)
-        inner = _part(slopes, axis, None, -1) + share * bends
-        first_share, last_share = _part(share, axis, None, 1), 1 - _part(share, axis, -1, None)
+        inner = _slice_along(slopes, axis, None, -1) + share * bends
+        first_share, last_share = _slice_along(share, axis, None, 1), 1 - _slice_along(share, axis, -1, None)
     if edge_order == 2:
-        first = first - first_share * _part(bends, axis, None, 1)
-        last = last + last_share * _part(bends, axis, -1, None)
+        first = first - first_share * _slice_along(bends, axis, None, 1)
+        last = last + last_share * _slice_along(bends, axis, -1, None)
     return concatenate(first, inner, last, axis=axis)
 
 
@@ -134,7 +138,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     >>> np.gradient(x).value
     array([1., 2., 4., 5.])
     """
-    f = operand(f)
+    f = as_operand(f)
     axes = tuple(range(f.ndim)) if axis is None else normalize_axis_tuple(axis, f.ndim)
     if not varargs:
         varargs = (1.0,)
@@ -156,14 +160,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 @function(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Node:
     """Return the area under samples along an axis, taken as straight from each to the next."""
-    y = operand(y)
+    y = as_operand(y)
     axis = normalize_axis_index(axis, y.ndim)
     if x is not None:
-        x = operand(x)
+        x = as_operand(x)
         dx = diff(x, axis=-1 if x.ndim == 1 else axis)
         if x.ndim == 1:
             dx = reshape(dx, shape=(-1, *[1] * (y.ndim - axis - 1)))
-    return (dx * (_part(y, axis, 1, None) + _part(y, axis, None, -1)) / 2.0).sum(axis=axis)
+    return (dx * (_slice_along(y, axis, 1, None) + _slice_along(y, axis, None, -1)) / 2.0).sum(axis=axis)
 
 
 # -- interpolation ---------------------------------------------------------------------------------
@@ -194,13 +198,13 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     >>> y.value, lg.gradient(y.sum(), x)
     (array([ 5., 10., 40.]), array([10., 30.,  0.]))
     """
-    x, xp = (v.astype(float) if v.dtype != float else v for v in (operand(x), operand(xp)))
-    fp = operand(fp)
+    x, xp = (v.astype(float) if v.dtype != float else v for v in (as_operand(x), as_operand(xp)))
+    fp = as_operand(fp)
     fp = fp.astype(complex if fp.dtype.kind == "c" else float)
     if xp.ndim != 1 or fp.shape != xp.shape or not xp.size:
         raise ShapeError(f"interp: points of shapes {xp.shape} and {fp.shape} are not two equally long vectors")
     if period is not None:
-        x, xp, fp = _unrolled(x, xp, fp, period)
+        x, xp, fp = _unroll(x, xp, fp, period)
         left = right = None
     if xp.size == 1:
         y = broadcast_to(reshape(fp, shape=()), shape=x.shape)
@@ -214,7 +218,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     return y if right is None else where(x > xp[-1], right, y)
 
 
-def _unrolled(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
+def _unroll(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
     """Return the points within one period, in order, with the nearest of those around it."""
     period = abs(period)
     x, xp = np.remainder(x, period), np.remainder(xp, period)

@@ -12,7 +12,7 @@ from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Op, as_node
 from ._rule import BLOCKED
-from .indexing import evaluated, index
+from .indexing import evaluate_for_shape, index
 
 __all__ = ["choose", "compress", "extract", "piecewise", "select", "take", "take_along_axis"]
 
@@ -102,7 +102,7 @@ def choose(a: Any, choices: Any, out: None = None, mode: str = "raise") -> Any:
 @function(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
     """Return the slices along `axis` where the condition holds."""
-    mask = evaluated("np.compress", condition)
+    mask = evaluate_for_shape("np.compress", condition)
     if mask.ndim != 1:
         raise ValueError("condition must be a 1-d array")
     return take(a, np.flatnonzero(mask), axis)
@@ -111,7 +111,7 @@ def compress(condition: Any, a: Any, axis: int | None = None) -> Any:
 @function(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
     """Return the elements of the flattened array where the condition holds."""
-    return take(arr, np.flatnonzero(evaluated("np.extract", condition)))
+    return take(arr, np.flatnonzero(evaluate_for_shape("np.extract", condition)))
 
 
 def _condition(c: Any, what: str) -> Any:
@@ -157,12 +157,12 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
 # -- positions as tuples of integers ---------------------------------------------------------------
 
 
-def _known(name: str) -> None:
+def _declare_positions(name: str) -> None:
     """Declare a function that gives the positions where an array holds, for which its values must be known."""
     numpy = getattr(np, name)
 
     def positions(a: Any) -> Any:
-        return numpy(evaluated(f"np.{name}", a))
+        return numpy(evaluate_for_shape(f"np.{name}", a))
 
     positions.__name__ = name
     positions.__doc__ = f"Compute `numpy.{name}` on nodes: positions, whose number depends on values."
@@ -170,7 +170,7 @@ def _known(name: str) -> None:
 
 
 for _name in ("nonzero", "flatnonzero", "argwhere"):
-    _known(_name)
+    _declare_positions(_name)
 
 
 flat_index: Op = op(

@@ -62,17 +62,17 @@ def _overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> A
 # -- the three ops ---------------------------------------------------------------------------------
 
 
-def _padded(x: Any, padding: Sizes) -> Any:
+def _pad(x: Any, padding: Sizes) -> Any:
     return np.pad(x, [(0, 0)] * (x.ndim - len(padding)) + [(p, p) for p in padding]) if any(padding) else x
 
 
-def _enlarged(length: Sizes, padding: Sizes) -> Sizes:
+def _enlarge(length: Sizes, padding: Sizes) -> Sizes:
     return tuple([n + 2 * p for n, p in zip(length, padding, strict=True)])
 
 
 def _columns(x: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """Return the windows as the columns of matrices: (batch, groups, channels * window, places)."""
-    view = _windows(_padded(x, padding), size, stride, dilation)
+    view = _windows(_pad(x, padding), size, stride, dilation)
     k = len(size)
     order = (0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
     batch, channels, *count = view.shape[: 2 + k]
@@ -86,7 +86,7 @@ def _rows(w: Any, groups: int) -> Any:
 
 def _convolve(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     size = w.shape[2:]
-    count = _counts(_enlarged(x.shape[2:], padding), size, stride, dilation)
+    count = _counts(_enlarge(x.shape[2:], padding), size, stride, dilation)
     columns = _columns(x, size, stride, padding, dilation, groups)
     return np.matmul(_rows(w, groups), columns).reshape(x.shape[0], w.shape[0], *count)
 
@@ -96,7 +96,7 @@ def _transpose(y: Any, w: Any, length: Sizes, stride: Sizes, padding: Sizes, dil
     places = y.reshape(batch, groups, y.shape[1] // groups, math.prod(count))
     columns = np.matmul(_rows(w, groups).swapaxes(1, 2), places)
     parts = columns.reshape(batch, groups * w.shape[1], *size, *count)
-    padded = _enlarged(length, padding)
+    padded = _enlarge(length, padding)
     out = _overlap_add(parts, padded, stride, dilation)
     return out[(..., *[slice(p, p + n) for p, n in zip(padding, length, strict=True)])]
 
@@ -113,12 +113,12 @@ def _dtype(a: Node, b: Node) -> DType:
     return a.dtype if a.dtype is b.dtype and a.dtype.kind == "f" else result_dtype(np.multiply, a.dtype, b.dtype)
 
 
-def _convolved(x: Node, w: Node, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Signature:
+def _infer_convolution(x: Node, w: Node, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Signature:
     if x.ndim != len(stride) + 2 or w.ndim != x.ndim:
         raise ValueError(f"shapes {x.shape} and {w.shape} are not (batch, channels, ...) and (filters, channels, ...)")
     if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ValueError(f"{x.shape[1]} channels do not fit filters of shape {w.shape} in {groups} groups")
-    length = _enlarged(x.shape[2:], padding)
+    length = _enlarge(x.shape[2:], padding)
     return (x.shape[0], w.shape[0], *_counts(length, w.shape[2:], stride, dilation)), _dtype(x, w)
 
 
@@ -127,7 +127,7 @@ def _input_shape(
 ) -> Signature:
     if y.ndim != len(stride) + 2 or w.ndim != y.ndim or y.shape[1] != w.shape[0] or w.shape[0] % groups:
         raise ValueError(f"shape {y.shape} does not fit {w.shape[:1]} filters in {groups} groups")
-    padded = _enlarged(length, padding)
+    padded = _enlarge(length, padding)
     if _counts(padded, w.shape[2:], stride, dilation) != y.shape[2:]:
         raise ValueError(f"no convolution of {length} elements gives {y.shape[2:]}: more padding than a stride?")
     return (y.shape[0], w.shape[1] * groups, *length), _dtype(y, w)
@@ -139,7 +139,7 @@ STATICS = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
 convolution: Op = op(
     "convolution",
     _convolve,
-    shape=_convolved,
+    shape=_infer_convolution,
     vjp={
         "x": lambda g, w, x_shape, stride, padding, dilation, groups: _by_input(
             g, w, x_shape[2:], stride, padding, dilation, groups
@@ -298,7 +298,7 @@ def conv_transpose2d(
 # -- pooling ---------------------------------------------------------------------------------------
 
 
-def _first(x: Any, size: Sizes, stride: Sizes) -> Any:
+def _windows_in_front(x: Any, size: Sizes, stride: Sizes) -> Any:
     """Return the windows with the places inside them on the first axes, over which sums are fast."""
     k = len(size)
     view = _windows(x, size, stride, (1,) * k)
@@ -313,7 +313,7 @@ def _windows_shape(x: Node, size: Sizes, stride: Sizes) -> Signature:
     return (*size, *x.shape[: x.ndim - k], *count), x.dtype
 
 
-def _together(g: Any, length: Sizes, stride: Sizes) -> Any:
+def _lay_over(g: Any, length: Sizes, stride: Sizes) -> Any:
     k = len(length)
     lead = g.ndim - 2 * k
     parts = g.transpose(*range(k, k + lead), *range(k), *range(k + lead, g.ndim))
@@ -322,7 +322,7 @@ def _together(g: Any, length: Sizes, stride: Sizes) -> Any:
 
 strided_windows: Op = linear(
     "strided_windows",
-    _first,
+    _windows_in_front,
     shape=_windows_shape,
     transpose=lambda g, x_shape, size, stride: strided_overlap_add(
         g, length=x_shape[len(x_shape) - len(size) :], stride=stride
@@ -333,7 +333,7 @@ strided_windows: Op = linear(
 
 strided_overlap_add: Op = linear(
     "strided_overlap_add",
-    _together,
+    _lay_over,
     shape=lambda x, length, stride: ((*x.shape[len(length) : x.ndim - len(length)], *length), x.dtype),
     transpose=lambda g, x_shape, length, stride: strided_windows(g, size=x_shape[: len(length)], stride=stride),
     statics={"length": (1, 1), "stride": (1, 1)},
@@ -341,7 +341,7 @@ strided_overlap_add: Op = linear(
 )
 
 
-def _pooled(x: Any, size: Any, stride: Any, padding: Any, fill: float) -> Any:
+def _pooling_windows(x: Any, size: Any, stride: Any, padding: Any, fill: float) -> Any:
     edges = _pair(padding)
     if any(edges):
         around = [(0, 0)] * (x.ndim - 2) + [(p, p) for p in edges]
@@ -370,7 +370,7 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -
     >>> lg.gradient(y.sum(), x)
     array([[0. , 1. , 0.5, 0.5]])
     """
-    return np.max(_pooled(x, kernel_size, stride, padding, -math.inf), axis=(0, 1))
+    return np.max(_pooling_windows(x, kernel_size, stride, padding, -math.inf), axis=(0, 1))
 
 
 def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Any:
@@ -391,8 +391,8 @@ def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, c
     >>> avg_pool2d(np.array([[1.0, 2.0, 3.0, 5.0]]), (1, 2))
     array([[1.5, 4. ]])
     """
-    pooled = _pooled(x, kernel_size, stride, padding, 0)
+    pooled = _pooling_windows(x, kernel_size, stride, padding, 0)
     if count_include_pad:
         return np.mean(pooled, axis=(0, 1))
-    there = _pooled(np.ones(x.shape[-2:], x.dtype), kernel_size, stride, padding, 0)
+    there = _pooling_windows(np.ones(x.shape[-2:], x.dtype), kernel_size, stride, padding, 0)
     return np.sum(pooled, axis=(0, 1)) / np.sum(there, axis=(0, 1))

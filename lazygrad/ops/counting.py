@@ -10,22 +10,22 @@ from .._graph.types import both as np
 from ._declare import function, linear, op
 from ._op import Op, Signature, as_node
 from ._rule import ZERO
-from .indexing import SLOT, evaluated, getitem
-from .linear import reduced
-from .reduce import AXES, prepared, reduce_by
+from .indexing import SLOT, evaluate_for_shape, getitem
+from .linear import infer_reduction
+from .reduce import AXES, prepare, reduce_by
 
-__all__ = ["all", "any", "argmax", "argmin", "bincount", "count_nonzero", "digitize", "histogram", "index_of"]
+__all__ = ["all", "any", "argmax", "argmin", "bincount", "count_nonzero", "declare_index_of", "digitize", "histogram"]
 
 # -- whether, and where ----------------------------------------------------------------------------
 
 
-def index_of(name: str, find: Any) -> Op:
+def declare_index_of(name: str, find: Any) -> Op:
     """Declare an op that says where along an axis something is."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
         if 0 in x.shape:
             find(np.empty(x.shape, bool), axis=axis, keepdims=keepdims)  # NumPy's own error
-        return reduced(np.sum)(x, axis, keepdims)[0], np.dtype(np.intp)
+        return infer_reduction(np.sum)(x, axis, keepdims)[0], np.dtype(np.intp)
 
     made = op(
         name,
@@ -38,22 +38,22 @@ def index_of(name: str, find: Any) -> Op:
     )
 
     def call(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
-        return reduce_by(made, prepared(name, a), axis, keepdims)
+        return reduce_by(made, prepare(name, a), axis, keepdims)
 
     call.__doc__ = f"Compute `numpy.{name}` on nodes; it has no derivative."
     function(getattr(np, name))(call)
     return made
 
 
-argmax = index_of("argmax", np.argmax)
-argmin = index_of("argmin", np.argmin)
+argmax = declare_index_of("argmax", np.argmax)
+argmin = declare_index_of("argmin", np.argmin)
 
 
-def _decision(name: str, function: Any, dtype: Any) -> Op:
+def _declare_decision(name: str, function: Any, dtype: Any) -> Op:
     return op(
         name,
         function,
-        shape=lambda x, axis, keepdims: (reduced(np.sum)(x, axis, keepdims)[0], np.dtype(dtype)),
+        shape=lambda x, axis, keepdims: (infer_reduction(np.sum)(x, axis, keepdims)[0], np.dtype(dtype)),
         vjp={"x": ZERO},
         jvp={"x": ZERO},
         statics=AXES,
@@ -61,21 +61,21 @@ def _decision(name: str, function: Any, dtype: Any) -> Op:
     )
 
 
-all = _decision("all", np.all, bool)
-any = _decision("any", np.any, bool)
-count_nonzero = _decision("count_nonzero", np.count_nonzero, np.intp)
+all = _declare_decision("all", np.all, bool)
+any = _declare_decision("any", np.any, bool)
+count_nonzero = _declare_decision("count_nonzero", np.count_nonzero, np.intp)
 
 
 @function(np.all)
 def _all(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     """Return whether all elements are nonzero."""
-    return reduce_by(all, prepared("all", a, None, where, 1), axis, keepdims)
+    return reduce_by(all, prepare("all", a, None, where, 1), axis, keepdims)
 
 
 @function(np.any)
 def _any(a: Any, axis: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     """Return whether any element is nonzero."""
-    return reduce_by(any, prepared("any", a, None, where), axis, keepdims)
+    return reduce_by(any, prepare("any", a, None, where), axis, keepdims)
 
 
 @function(np.count_nonzero)
@@ -100,7 +100,7 @@ tally = linear(
 @function(np.bincount)
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
     """Return how often each integer is in x, or the sum of its weights; differentiable in the weights."""
-    x = evaluated("np.bincount", x)
+    x = evaluate_for_shape("np.bincount", x)
     counts = np.bincount(x, minlength=minlength)
     if weights is None:
         return counts
@@ -164,7 +164,7 @@ even_edges = op(
 def _edges(x: Any, bins: Any, range: Any) -> Any:
     """Return the edges of the bins: as they are, or from the least to the greatest element at even distances."""
     if isinstance(bins, str):
-        bins = len(np.histogram_bin_edges(evaluated("np.histogram", x), bins, range)) - 1
+        bins = len(np.histogram_bin_edges(evaluate_for_shape("np.histogram", x), bins, range)) - 1
     if np.ndim(bins):
         return bins
     if not isinstance(x, Node) or range is not None or x.size == 0:
@@ -174,7 +174,7 @@ def _edges(x: Any, bins: Any, range: Any) -> Any:
     return even_edges(low - widen, high + widen, count=bins)
 
 
-def _histogram(
+def _sum_in_boxes(
     columns: Sequence[Any], bins: Sequence[Any], ranges: Any, density: bool | None, weights: Any
 ) -> tuple[Any, list[Any]]:
     """Sum weights in the boxes of a grid, and return the sums and the edges of the boxes along each axis."""
@@ -205,7 +205,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = 
     given = np.ones(a.shape) if weights is None else as_node(weights).reshape(-1)
     if given.shape != a.shape:
         raise ValueError(f"np.histogram: {given.size} weights for {a.size} elements")
-    summed, (edges,) = _histogram([a], [bins], None if range is None else [range], density, given)
+    summed, (edges,) = _sum_in_boxes([a], [bins], None if range is None else [range], density, given)
     return (summed if weights is not None or density else summed.astype(np.intp)), edges
 
 
@@ -223,7 +223,7 @@ def histogramdd(
     if len(bins) != len(columns):
         raise ValueError(f"np.histogramdd: bins along {len(bins)} axes for {len(columns)} coordinates")
     given = np.ones(columns[0].shape) if weights is None else as_node(weights).astype(float)
-    return _histogram(columns, bins, range, density, given)
+    return _sum_in_boxes(columns, bins, range, density, given)
 
 
 @function(np.histogram2d)

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from .._graph.node import Node
 from ._declare import function, linear, op, result_dtype
 from ._op import Op, Signature
-from .reduce import prepared
+from .reduce import prepare
 
 __all__ = ["ACCUMULATE", "cummax", "cummin", "cumprod", "cumsum", "linear_recurrence"]
 
@@ -56,7 +56,7 @@ linear_recurrence: Op = op(
 )
 
 
-def _running(function: Any) -> Any:
+def _infer_running(function: Any) -> Any:
     def infer(x: Node, axis: int) -> Signature:
         normalize_axis_index(axis, x.ndim)
         return x.shape, result_dtype(function, x.dtype)
@@ -64,7 +64,7 @@ def _running(function: Any) -> Any:
     return infer
 
 
-def _first(rule: Any) -> Any:
+def _apply_along_axis(rule: Any) -> Any:
     """Return a rule along the first axis as a rule along `axis`."""
 
     def applied(t: Any, axis: int, *values: Any) -> Any:
@@ -76,7 +76,7 @@ def _first(rule: Any) -> Any:
 # -- sums and products -----------------------------------------------------------------------------
 
 
-def _reversed_cumsum(g: Any, axis: int) -> Any:
+def _cumsum_backwards(g: Any, axis: int) -> Any:
     back = (slice(None),) * (axis % len(g.shape)) + (slice(None, None, -1),)
     return cumsum(g[back], axis=axis)[back]
 
@@ -84,26 +84,26 @@ def _reversed_cumsum(g: Any, axis: int) -> Any:
 cumsum: Op = linear(
     "cumsum",
     lambda x, axis: np.add.accumulate(x, axis=axis),
-    shape=_running(np.cumsum),
-    transpose=_reversed_cumsum,
+    shape=_infer_running(np.cumsum),
+    transpose=_cumsum_backwards,
     statics={"axis": 0},
     doc="Return the running sum along an axis.\n\n>>> cumsum(np.array([1.0, 2.0, 3.0]))\narray([1., 3., 6.])",
 )
 
 
-def _without(x: Any) -> Any:
+def _multiply_before(x: Any) -> Any:
     """Return the product of all rows before each."""
     return cumprod(np.concatenate((np.ones(x[:1].shape, x.dtype), x[:-1])), axis=0)
 
 
 # y[i] = x[i] y[i-1], so dy[i] = dx[i] y[i-1] + x[i] dy[i-1]: a recurrence, without division.
-_product_vjp = _first(lambda g, x: _by_input(g, x) * _without(x))
-_product_jvp = _first(lambda t, x: linear_recurrence(x, t * _without(x)))
+_product_vjp = _apply_along_axis(lambda g, x: _by_input(g, x) * _multiply_before(x))
+_product_jvp = _apply_along_axis(lambda t, x: linear_recurrence(x, t * _multiply_before(x)))
 
 cumprod: Op = op(
     "cumprod",
     lambda x, axis: np.multiply.accumulate(x, axis=axis),
-    shape=_running(np.cumprod),
+    shape=_infer_running(np.cumprod),
     vjp={"x": lambda g, x, axis: _product_vjp(g, axis, x)},
     jvp={"x": lambda t, x, axis: _product_jvp(t, axis, x)},
     statics={"axis": 0},
@@ -112,11 +112,11 @@ cumprod: Op = op(
 )
 
 
-def _accumulated(op: Op, name: str) -> Any:
+def _declare_accumulation(op: Op, name: str) -> Any:
     """Return NumPy's cumulative function, for which no axis means all elements in order."""
 
     def call(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
-        node = prepared(name, a, dtype)
+        node = prepare(name, a, dtype)
         if axis is None or not node.ndim:
             node, axis = node.reshape(-1), axis or 0
         return op.on_nodes((node,), {"axis": axis})
@@ -125,11 +125,11 @@ def _accumulated(op: Op, name: str) -> Any:
     return call
 
 
-_cumsum = function(np.cumsum)(_accumulated(cumsum, "cumsum"))
-_cumprod = function(np.cumprod)(_accumulated(cumprod, "cumprod"))
+_cumsum = function(np.cumsum)(_declare_accumulation(cumsum, "cumsum"))
+_cumprod = function(np.cumprod)(_declare_accumulation(cumprod, "cumprod"))
 
 
-def _standard(accumulated: Any, name: str, first: Any) -> Any:
+def _declare_standard(accumulated: Any, name: str, first: Any) -> Any:
     """Return the cumulative function of the array API, which can begin with the value of nothing."""
 
     def call(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
@@ -146,8 +146,8 @@ def _standard(accumulated: Any, name: str, first: Any) -> Any:
     return call
 
 
-function(np.cumulative_sum)(_standard(_cumsum, "cumulative_sum", np.zeros))
-function(np.cumulative_prod)(_standard(_cumprod, "cumulative_prod", np.ones))
+function(np.cumulative_sum)(_declare_standard(_cumsum, "cumulative_sum", np.zeros))
+function(np.cumulative_prod)(_declare_standard(_cumprod, "cumulative_prod", np.ones))
 
 # -- extrema ---------------------------------------------------------------------------------------
 
@@ -169,12 +169,12 @@ def _extremum_jvp(t: Any, x: Any, out: Any) -> Any:
     return linear_recurrence(stays, reached * t) / linear_recurrence(stays, reached)
 
 
-def _extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
-    vjp, jvp = _first(_extremum_vjp), _first(_extremum_jvp)
+def _declare_extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
+    vjp, jvp = _apply_along_axis(_extremum_vjp), _apply_along_axis(_extremum_jvp)
     return op(
         name,
         lambda x, axis: ufunc.accumulate(x, axis=axis),
-        shape=_running(ufunc.accumulate),
+        shape=_infer_running(ufunc.accumulate),
         vjp={"x": lambda g, x, out, axis: vjp(g, axis, x, out)},
         jvp={"x": lambda t, x, out, axis: jvp(t, axis, x, out)},
         statics={"axis": 0},
@@ -182,8 +182,8 @@ def _extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
     )
 
 
-cummax = _extremum("cummax", np.maximum, "maximum")
-cummin = _extremum("cummin", np.minimum, "minimum")
+cummax = _declare_extremum("cummax", np.maximum, "maximum")
+cummin = _declare_extremum("cummin", np.minimum, "minimum")
 
 # What `ufunc.accumulate(x, axis)` is on nodes; NumPy's default axis is 0.
 ACCUMULATE: dict[np.ufunc, Op] = {np.add: cumsum, np.multiply: cumprod, np.maximum: cummax, np.minimum: cummin}

@@ -99,7 +99,7 @@ def _factor_shapes(shape: tuple[int, ...], full_matrices: bool) -> tuple[tuple[i
     return ((m, m), (k,), (n, n)) if full_matrices else ((m, k), (k,), (k, n))
 
 
-def _packed(shapes: Any, a: Node, static: Any) -> Signature:
+def _infer_packed(shapes: Any, a: Node, static: Any) -> Signature:
     """Return an inference for an op that packs several results, whose shapes `shapes` gives, into one."""
     need_matrices(a)
     return (*a.shape[:-2], sum(math.prod(s) for s in shapes(a.shape, static))), lapack_dtype(a.dtype)
@@ -168,7 +168,7 @@ def _svd_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) -
 _svd = op(
     "svd",
     lambda a, full_matrices: pack(a.shape[:-2], *np.linalg.svd(a, full_matrices)),
-    shape=lambda a, full_matrices: _packed(_factor_shapes, a, full_matrices),
+    shape=lambda a, full_matrices: _infer_packed(_factor_shapes, a, full_matrices),
     vjp={"a": _svd_vjp},
     jvp={"a": _svd_jvp},
     inputs="a",
@@ -289,7 +289,7 @@ def _qr_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], mode: str) -> Any:
 _qr = op(
     "qr",
     lambda a, mode: pack(a.shape[:-2], *np.linalg.qr(a, mode)),
-    shape=lambda a, mode: _packed(_qr_shapes, a, mode),
+    shape=lambda a, mode: _infer_packed(_qr_shapes, a, mode),
     vjp={"a": _qr_vjp},
     jvp={"a": _qr_jvp},
     inputs="a",

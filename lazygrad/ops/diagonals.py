@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from .._graph.node import Node
 from ._declare import function, linear
 from ._op import Signature
-from .joining import stacked
+from .joining import stack_arrays
 
 __all__ = ["diagonal", "diagonal_embed", "tril", "triu"]
 
@@ -40,7 +40,7 @@ def _embedded_shape(x: Node, offset: int, axis1: int, axis2: int, shape: tuple[i
     return shape or _square(x, offset), x.dtype
 
 
-def _embedded(x: Any, offset: int, axis1: int, axis2: int, shape: tuple[int, ...] | None) -> Any:
+def _embed(x: Any, offset: int, axis1: int, axis2: int, shape: tuple[int, ...] | None) -> Any:
     out = np.zeros(shape or _square(x, offset), x.dtype)
     places = np.arange(x.shape[-1])
     np.moveaxis(out, (axis1, axis2), (-2, -1))[..., places + max(-offset, 0), places + max(offset, 0)] = x
@@ -61,7 +61,7 @@ diagonal = linear(
 
 diagonal_embed: Any = linear(
     "diagonal_embed",
-    _embedded,
+    _embed,
     shape=_embedded_shape,
     transpose=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
     statics={"offset": 0, "axis1": 0, "axis2": 1, "shape": None},
@@ -91,7 +91,7 @@ function(np.diag_indices_from)(lambda arr: np.diag_indices_from(np.empty(arr.sha
 # -- triangles -------------------------------------------------------------------------------------
 
 
-def _triangle(name: str, function: Any, side: str) -> Any:
+def _declare_triangle(name: str, function: Any, side: str) -> Any:
     def infer(m: Node, k: int) -> Signature:
         if not m.shape:
             raise ValueError("a triangle needs an array with at least 1 axis")
@@ -110,8 +110,8 @@ def _triangle(name: str, function: Any, side: str) -> Any:
     return made
 
 
-tril = _triangle("tril", np.tril, "above")
-triu = _triangle("triu", np.triu, "below")
+tril = _declare_triangle("tril", np.tril, "above")
+triu = _declare_triangle("triu", np.triu, "below")
 
 
 def _triangle_indices(function: Any) -> Any:
@@ -136,4 +136,4 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
         columns.append(columns[-1] * x)  # as NumPy multiplies them; and a product has no singular derivative at 0
     if not columns:
         return np.zeros((len(x), 0), x.dtype)
-    return stacked(columns if increasing else columns[::-1], axis=-1)
+    return stack_arrays(columns if increasing else columns[::-1], axis=-1)

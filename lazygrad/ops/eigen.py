@@ -211,7 +211,7 @@ _eigvals = op(
 _ALWAYS_COMPLEX = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
 
 
-def _as_numpy_would(result: Any, a: Any, eigenvalues: int) -> Any:
+def _drop_zero_imaginary(result: Any, a: Any, eigenvalues: int) -> Any:
     """Drop a zero imaginary part, as NumPy before 2.5 does for a real matrix; only where nodes may be evaluated."""
     if _ALWAYS_COMPLEX or a.dtype.kind == "c" or not inside_transform():
         return result
@@ -227,11 +227,11 @@ def eig(a: Any) -> Any:
     """
     a = as_node(a)
     n = a.shape[-1] if a.ndim else 0
-    return EigResult(*_spectrum(_as_numpy_would(_eig(a), a, n), n))
+    return EigResult(*_spectrum(_drop_zero_imaginary(_eig(a), a, n), n))
 
 
 @function(np.linalg.eigvals)
 def eigvals(a: Any) -> Any:
     """Return eigenvalues of square matrices, complex as those of `eig`."""
     a = as_node(a)
-    return _as_numpy_would(_eigvals(a), a, a.shape[-1] if a.ndim else 0)
+    return _drop_zero_imaginary(_eigvals(a), a, a.shape[-1] if a.ndim else 0)

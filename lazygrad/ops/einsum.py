@@ -23,10 +23,10 @@ from ._declare import function, linear, op, result_dtype
 from ._op import Op, Signature, as_node
 from .linear import reshape, transpose
 
-__all__ = ["collapse", "contract", "contraction", "einsum", "operand", "uncollapse"]
+__all__ = ["as_operand", "collapse", "contract", "contract_all", "einsum", "uncollapse"]
 
 
-def operand(value: Any) -> Node:
+def as_operand(value: Any) -> Node:
     """Return a node for an argument; a plain number is an array like any other, as in these functions of NumPy's."""
     return value if isinstance(value, Node) else as_node(np.asarray(value))
 
@@ -150,7 +150,7 @@ def _contract_shape(x: Node, y: Node, subscripts: str) -> Signature:
 
 
 @functools.lru_cache(maxsize=4096)
-def _exchanged(subscripts: str) -> tuple[str, str]:
+def _exchange(subscripts: str) -> tuple[str, str]:
     """Return the contractions of the output with y that gives x, and of x with the output that gives y."""
     terms, out = subscripts.split("->")
     x, y = terms.split(",")
@@ -162,8 +162,8 @@ contract: Op = op(
     _contract,
     shape=_contract_shape,
     vjp={
-        "x": lambda g, y, subscripts: contract(g, y, subscripts=_exchanged(subscripts)[0]),
-        "y": lambda g, x, subscripts: contract(x, g, subscripts=_exchanged(subscripts)[1]),
+        "x": lambda g, y, subscripts: contract(g, y, subscripts=_exchange(subscripts)[0]),
+        "y": lambda g, x, subscripts: contract(x, g, subscripts=_exchange(subscripts)[1]),
     },
     jvp={
         "x": lambda t, y, subscripts: contract(t, y, subscripts=subscripts),
@@ -189,13 +189,13 @@ class _Program:
     last: Changes
 
 
-def _changed(x: Node, changes: Changes) -> Node:
+def _apply_changes(x: Node, changes: Changes) -> Node:
     for change, static in changes:
         x = change.on_nodes((x,), static)
     return x
 
 
-def _collapsing(term: str, out: str) -> Changes:
+def _plan_collapse(term: str, out: str) -> Changes:
     if term == out:
         return ()
     if len(term) == len(out):
@@ -225,7 +225,7 @@ def _program(terms: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ..
         once = _unique(kept)
         # An axis of length 1 that is to be repeated: products do that without it.
         without: Changes = ((reshape, {"shape": tuple([sizes[c] for c in kept])}),) if kept != term else ()
-        first.append(without + (_collapsing(kept, once) if kept != once else ()))
+        first.append(without + (_plan_collapse(kept, once) if kept != once else ()))
         left.append((k, once))
     if path is None:
         path = [range(len(left))]
@@ -243,15 +243,15 @@ def _program(terms: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ..
             own_y = "".join([c for c in y if c in x or c in wanted])
             joined = "".join([c for c in _unique(own_x + own_y) if c in wanted]) if group or left else out
             static = {"subscripts": f"{own_x},{own_y}->{joined}"}
-            pairs.append((i, _collapsing(x, own_x), k, _collapsing(y, own_y), static))
+            pairs.append((i, _plan_collapse(x, own_x), k, _plan_collapse(y, own_y), static))
             group.insert(0, (len(terms) + len(pairs) - 1, joined))
         left += group
     if len(left) != 1:
         raise ValueError(f"the path {path!r} does not join all operands")
-    return _Program(tuple(first), tuple(pairs), _collapsing(left[0][1], out))
+    return _Program(tuple(first), tuple(pairs), _plan_collapse(left[0][1], out))
 
 
-def contraction(operands: Sequence[Node], terms: tuple[str, ...], out: str, path: Any = None) -> Node:
+def contract_all(operands: Sequence[Node], terms: tuple[str, ...], out: str, path: Any = None) -> Node:
     """Return the sum of products of nodes over the axes whose letters are not in `out`.
 
     Parameters
@@ -270,10 +270,10 @@ def contraction(operands: Sequence[Node], terms: tuple[str, ...], out: str, path
     if any(x.dtype is not dtype for x in operands):  # a product of some must not be less exact than that of all
         dtype = np.result_type(*[x.dtype for x in operands])
         operands = [x if x.dtype == dtype else x.astype(dtype) for x in operands]
-    values = [_changed(x, changes) for x, changes in zip(operands, program.first, strict=True)]
+    values = [_apply_changes(x, changes) for x, changes in zip(operands, program.first, strict=True)]
     for i, of_x, k, of_y, static in program.pairs:
-        values.append(contract.on_nodes((_changed(values[i], of_x), _changed(values[k], of_y)), static))
-    return _changed(values[-1], program.last)
+        values.append(contract.on_nodes((_apply_changes(values[i], of_x), _apply_changes(values[k], of_y)), static))
+    return _apply_changes(values[-1], program.last)
 
 
 # -- einsum ----------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def contraction(operands: Sequence[Node], terms: tuple[str, ...], out: str, path
 _LETTERS = ascii_uppercase + ascii_lowercase  # of the numbers in a list of axes, in NumPy's order
 
 
-def _written(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+def _split_arguments(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     """Return subscripts and operands, from either of the forms that einsum takes."""
     if isinstance(operands[0], str):
         return operands[0].replace(" ", ""), operands[1:]
@@ -358,13 +358,13 @@ def einsum(*operands: Any, optimize: Any = False) -> Node:
     array([[1., 0.],
            [0., 1.]])
     """
-    subscripts, values = _written(operands)
-    nodes = [operand(x) for x in values]
+    subscripts, values = _split_arguments(operands)
+    nodes = [as_operand(x) for x in values]
     try:
         terms, out = _read(subscripts, tuple([len(x.shape) for x in nodes]))
         given = isinstance(optimize, (list, tuple)) and optimize and optimize[0] == "einsum_path"
         path = tuple([tuple(places) for places in optimize[1:]]) if given and len(nodes) > 1 else None
-        return contraction(nodes, terms, out, path)
+        return contract_all(nodes, terms, out, path)
     except ValueError as error:
         shapes = ", ".join([str(x.shape) for x in nodes])
         raise ShapeError(f"einsum({subscripts!r}, {shapes}): {error}") from None

@@ -40,12 +40,12 @@ def _signature(transform: Any, x: Node, lengths: Sequence[int], axes: Sequence[i
     return tuple(shape), result_dtype(transform, x.dtype)
 
 
-def _two(transform: Any) -> Any:
+def _of_two_points(transform: Any) -> Any:
     """Return a transform of two points whatever the input is, to ask NumPy for its dtype."""
     return lambda x: transform(x, 2)
 
 
-_FFT, _IFFT, _RFFT, _IRFFT = [_two(f) for f in (np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft)]
+_FFT, _IFFT, _RFFT, _IRFFT = [_of_two_points(f) for f in (np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft)]
 
 # -- complex transforms ------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ def _nd(transform: Op, a: Any, s: list[int], axes: list[int], norm: str | None) 
     return a
 
 
-def _complex(numpy: tuple[Any, Any, Any], transform: Op) -> tuple[Any, Any, Any]:
+def _declare_complex(numpy: tuple[Any, Any, Any], transform: Op) -> tuple[Any, Any, Any]:
     """Declare NumPy's three functions of one complex transform on nodes."""
 
     @function(numpy[0])
@@ -167,8 +167,8 @@ def _complex(numpy: tuple[Any, Any, Any], transform: Op) -> tuple[Any, Any, Any]
     return along_one, along_two, along_all
 
 
-_complex((np.fft.fft, np.fft.fft2, np.fft.fftn), fft)
-_complex((np.fft.ifft, np.fft.ifft2, np.fft.ifftn), ifft)
+_declare_complex((np.fft.fft, np.fft.fft2, np.fft.fftn), fft)
+_declare_complex((np.fft.ifft, np.fft.ifft2, np.fft.ifftn), ifft)
 
 
 @function(np.fft.rfft)
@@ -227,7 +227,7 @@ def _opposite(norm: str | None) -> str | None:
 # -- the order of frequencies ------------------------------------------------------------------------
 
 
-def _rolled(x: Any, axes: Any, sign: int) -> Any:
+def _roll_half(x: Any, axes: Any, sign: int) -> Any:
     if axes is None:
         axes = tuple(range(x.ndim))
     along = (axes,) if isinstance(axes, (int, np.integer)) else tuple(axes)
@@ -237,9 +237,9 @@ def _rolled(x: Any, axes: Any, sign: int) -> Any:
 
 @function(np.fft.fftshift)
 def _fftshift(x: Any, axes: Any = None) -> Any:
-    return _rolled(x, axes, 1)
+    return _roll_half(x, axes, 1)
 
 
 @function(np.fft.ifftshift)
 def _ifftshift(x: Any, axes: Any = None) -> Any:
-    return _rolled(x, axes, -1)
+    return _roll_half(x, axes, -1)

@@ -18,7 +18,18 @@ from ._declare import linear, op
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, pass_on
 
-__all__ = ["SLOT", "add_at", "evaluated", "getitem", "index", "parsed", "put", "repeated", "scatter_add", "shadow"]
+__all__ = [
+    "SLOT",
+    "add_at",
+    "evaluate_for_shape",
+    "find_repeats",
+    "getitem",
+    "index",
+    "parse_key",
+    "put",
+    "scatter_add",
+    "shadow",
+]
 
 FEW, SEVERAL = 4, 8  # columns: up to so many are faster added one by one than assigned, or added, all at once
 PAIRS = {np.dtype(np.float64): np.complex128, np.dtype(np.float32): np.complex64}  # neighbours added as one number
@@ -37,7 +48,7 @@ class _Slot:
 SLOT = _Slot()
 
 
-def _filled(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+def _fill_slots(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
     if not indices:
         return key
     arrays = iter(indices)
@@ -107,11 +118,11 @@ def _distinct(places: Any, bound: int) -> bool:
     return int(np.count_nonzero(met)) == places.size
 
 
-def repeated(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any]) -> Any:
+def find_repeats(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any]) -> Any:
     """Return which places of an array a key takes, flat, in its order; None if no place occurs twice."""
     if not indices:
         return None
-    taken = shadow(shape)[_filled(key, indices)]
+    taken = shadow(shape)[_fill_slots(key, indices)]
     numbers = np.arange(taken.size).reshape(taken.shape)
     places, beside, numbers = _places(shape, key, indices, numbers)
     if _distinct(places, math.prod(shape)):
@@ -125,12 +136,12 @@ def repeated(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any
 
 
 def _getitem(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    return x[_filled(key, indices)]
+    return x[_fill_slots(key, indices)]
 
 
 def _taken_shape(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Node]) -> tuple[int, ...]:
     # Index values are checked by NumPy when they are known; here only their shapes matter, so they are all 0.
-    return shadow(shape)[_filled(key, [shadow(j.shape, np.intp) for j in indices])].shape
+    return shadow(shape)[_fill_slots(key, [shadow(j.shape, np.intp) for j in indices])].shape
 
 
 def _add_part(out: Any, key: tuple[Any, ...], g: Any) -> None:
@@ -168,9 +179,9 @@ def _scatter_add(g: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, 
     if beside.size > FEW and _distinct(places, out.size):
         zero = g.dtype.type(0)  # which is added as well, so that no -0.0 comes of assigning
         if out.size > 2 * g.size:
-            out[_filled(key, indices)] = g + zero
+            out[_fill_slots(key, indices)] = g + zero
         else:  # a second pass costs less than a second array
-            out[_filled(key, indices)] = g
+            out[_fill_slots(key, indices)] = g
             out += zero
     else:
         _accumulate(out.reshape(-1), places, beside, rows)
@@ -184,7 +195,7 @@ def _scatter_into(total: Any, g: Any, *indices: Any, x_shape: tuple[int, ...], k
         return
     places, beside, rows = _places(x_shape, key, indices, g)
     if _distinct(places, total.size):
-        total[_filled(key, indices)] += g
+        total[_fill_slots(key, indices)] += g
     elif 4 * rows.size >= total.size:
         total += _scatter_add(g, *indices, shape=x_shape, key=key)
     else:  # what meets in one place is summed first, as in an array of its own
@@ -220,7 +231,7 @@ scatter_add: Op = linear(
 
 def _put(x: Any, y: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
     out = np.array(x)
-    out[_filled(key, indices)] = y
+    out[_fill_slots(key, indices)] = y
     return out
 
 
@@ -234,7 +245,7 @@ def _updated_shape(x: Node, y: Node, *indices: Node, key: tuple[Any, ...]) -> Si
 def _last_ones(*indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
     """Return which of the taken elements stay, where later ones overwrite earlier ones of the same place."""
     order = np.zeros(shape, np.intp)
-    key = _filled(key, indices)
+    key = _fill_slots(key, indices)
     numbers = np.arange(order[key].size).reshape(order[key].shape)
     order[key] = numbers
     return order[key] == numbers
@@ -279,7 +290,7 @@ put: Op = op(
 
 def _add_at(x: Any, y: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
     out = np.array(x)
-    taken = shadow(out.shape)[_filled(key, indices)].shape
+    taken = shadow(out.shape)[_fill_slots(key, indices)].shape
     _scatter_into(out, np.broadcast_to(y, taken), *indices, x_shape=out.shape, key=key)
     return out
 
@@ -302,7 +313,7 @@ add_at: Op = op(
 # -- keys ------------------------------------------------------------------------------------------
 
 
-def evaluated(what: str, node: Any) -> Any:
+def evaluate_for_shape(what: str, node: Any) -> Any:
     """Return the array behind a node that the shape of a result depends on: known inside a function transform alone."""
     if not isinstance(node, Node):
         return np.asarray(node)
@@ -318,14 +329,14 @@ def _is_flag(item: Any) -> bool:
     return isinstance(item, (bool, np.bool_)) or (getattr(item, "dtype", None) == np.bool_ and item.shape == ())
 
 
-def _with_axes(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
+def _read_flags(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
     """Read single booleans as NumPy does: each is an index array, of nothing or one 0, of a new axis."""
     axes: list[Any] = []
     items: list[Any] = []
     for item in key:
         if _is_flag(item):
             axes.append(None)
-            items.append(np.zeros(int(bool(evaluated("an index", item))), np.intp))
+            items.append(np.zeros(int(bool(evaluate_for_shape("an index", item))), np.intp))
             continue
         items.append(item)
         if item is Ellipsis:
@@ -336,7 +347,7 @@ def _with_axes(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
     return getitem.on_nodes((x,), {"key": tuple(axes)}), tuple(items)
 
 
-def parsed(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
+def parse_key(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
     """Return the node a key applies to, the key as the static of `getitem`, and the index arrays for its slots."""
     items: list[Any] = []
     arrays: list[Any] = []
@@ -347,7 +358,7 @@ def parsed(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
             items.append(item)
             continue
         if _is_flag(item):
-            return parsed(*_with_axes(x, key))
+            return parse_key(*_read_flags(x, key))
         if isinstance(item, Node):
             if item.dtype.kind in "iu":
                 items.append(SLOT)
@@ -355,7 +366,7 @@ def parsed(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
                 continue
             if item.dtype.kind != "b":
                 raise IndexError(f"arrays used as indices must be integers or booleans, not {item.dtype} ({item!r})")
-            item = evaluated("indexing by a mask", item)
+            item = evaluate_for_shape("indexing by a mask", item)
         if isinstance(item, (list, tuple, np.ndarray)) and np.shape(item):
             array = np.asarray(item)
             if array.size == 0 and array.dtype.kind == "f" and not isinstance(item, np.ndarray):
@@ -385,5 +396,5 @@ def index(x: Node, key: Any) -> Node:
     A boolean node as a mask gives a result whose shape depends on its values, so it is evaluated; inside a
     function transform only.
     """
-    x, items, arrays = parsed(x, key)
+    x, items, arrays = parse_key(x, key)
     return getitem.on_nodes((x, *[as_node(a) for a in arrays]) if arrays else (x,), {"key": items})

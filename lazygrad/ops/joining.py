@@ -16,7 +16,7 @@ from ._rule import Rule
 from .indexing import scatter_add
 from .linear import WHOLE, along, common_dtype, concatenate
 
-__all__ = ["joined", "stack", "stacked"]
+__all__ = ["join_arrays", "stack", "stack_arrays"]
 
 
 # -- along a new axis ------------------------------------------------------------------------------
@@ -31,7 +31,7 @@ def _stack_shape(*xs: Node, axis: int) -> Signature:
     return (*first[:k], len(xs), *first[k:]), common_dtype(xs)
 
 
-def _stacked(*xs: Any, axis: int) -> Any:
+def _stack(*xs: Any, axis: int) -> Any:
     if not np.ndim(xs[0]):
         return np.array(xs)  # five times faster for numbers
     return np.stack(xs, axis=axis)
@@ -44,7 +44,7 @@ _PLACE = (
 
 stack = op(
     "stack",
-    _stacked,
+    _stack,
     shape=_stack_shape,
     vjp={"xs": Rule(lambda g, place: g[place], metas=(_PLACE,))},
     jvp={"xs": Rule(lambda t, place, whole: scatter_add(t, shape=whole, key=place), metas=(_PLACE, WHOLE))},
@@ -57,7 +57,7 @@ stack = op(
 # -- NumPy's functions -----------------------------------------------------------------------------
 
 
-def joined(join: Any, arrays: Any, dtype: Any, **static: Any) -> Any:
+def join_arrays(join: Any, arrays: Any, dtype: Any, **static: Any) -> Any:
     """Join arrays of which each keeps its own dtype until then; the result in another dtype if that is safe."""
     nodes = [as_node(a) for a in arrays]
     if not nodes:
@@ -71,41 +71,41 @@ def joined(join: Any, arrays: Any, dtype: Any, **static: Any) -> Any:
 
 
 @function(np.concatenate)
-def concatenated(arrays: Sequence[Any], /, axis: int | None = 0, *, dtype: Any = None) -> Any:
+def concatenate_arrays(arrays: Sequence[Any], /, axis: int | None = 0, *, dtype: Any = None) -> Any:
     """Join the arrays along an axis."""
-    return joined(concatenate, arrays, dtype, axis=axis)
+    return join_arrays(concatenate, arrays, dtype, axis=axis)
 
 
 @function(np.stack)
-def stacked(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None) -> Any:
+def stack_arrays(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None) -> Any:
     """Join the arrays along a new axis."""
-    return joined(stack, arrays, dtype, axis=axis)
+    return join_arrays(stack, arrays, dtype, axis=axis)
 
 
 @function(np.vstack)
 def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """Join the arrays, at least 2-d, along the first axis."""
-    return joined(concatenate, [shape.atleast_2d(a) for a in tup], dtype, axis=0)
+    return join_arrays(concatenate, [shape.atleast_2d(a) for a in tup], dtype, axis=0)
 
 
 @function(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """Join the arrays along the second axis, or the only one."""
     arrays = [shape.atleast_1d(a) for a in tup]
-    return joined(concatenate, arrays, dtype, axis=0 if arrays and arrays[0].ndim == 1 else 1)
+    return join_arrays(concatenate, arrays, dtype, axis=0 if arrays and arrays[0].ndim == 1 else 1)
 
 
 @function(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
     """Join the arrays, at least 3-d, along the third axis."""
-    return joined(concatenate, [shape.atleast_3d(a) for a in tup], None, axis=2)
+    return join_arrays(concatenate, [shape.atleast_3d(a) for a in tup], None, axis=2)
 
 
 @function(np.column_stack)
 def column_stack(tup: Sequence[Any]) -> Any:
     """Join the arrays along the second axis, 1-d ones as columns."""
     nodes = [as_node(a) for a in tup]
-    return joined(concatenate, [n if n.ndim > 1 else shape.atleast_2d(n).T for n in nodes], None, axis=1)
+    return join_arrays(concatenate, [n if n.ndim > 1 else shape.atleast_2d(n).T for n in nodes], None, axis=1)
 
 
 def _depth(arrays: Any) -> tuple[int, int]:
@@ -130,7 +130,7 @@ def block(arrays: Any) -> Any:
 
     def built(part: Any, level: int) -> Any:
         if isinstance(part, list):
-            return joined(concatenate, [built(p, level - 1) for p in part], None, axis=-level)
+            return join_arrays(concatenate, [built(p, level - 1) for p in part], None, axis=-level)
         node = as_node(part)
         return node if node.ndim == ndim else shape.expand_dims(node, axis=tuple(range(ndim - node.ndim)))
 
@@ -140,13 +140,13 @@ def block(arrays: Any) -> Any:
 @function(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """Join the values to the end, of the flattened arrays by default."""
-    return joined(concatenate, [arr, values], None, axis=axis)
+    return join_arrays(concatenate, [arr, values], None, axis=axis)
 
 
 @function(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """Return an array with values put before these places along an axis, or into the flattened array."""
-    arr, places = as_node(arr), shape.known(obj, "the places that np.insert puts values at")
+    arr, places = as_node(arr), shape.evaluate_argument(obj, "the places that np.insert puts values at")
     if axis is None:
         arr, axis = arr.reshape(-1), 0
     axis = normalize_axis_index(axis, arr.ndim)
@@ -164,7 +164,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         count = np.insert(np.arange(n), places, 0).size - n
     new = np.broadcast_to(values, (*arr.shape[:axis], count, *arr.shape[axis + 1 :]))
     order = np.insert(np.arange(n), places, np.arange(n, n + count))
-    return joined(concatenate, [arr, new], None, axis=axis)[along(axis, order)]
+    return join_arrays(concatenate, [arr, new], None, axis=axis)[along(axis, order)]
 
 
 @function(np.delete)
@@ -173,5 +173,5 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = arr.reshape(-1), 0
     axis = normalize_axis_index(axis, arr.ndim)
-    places = shape.known(obj, "the places that np.delete leaves out")
+    places = shape.evaluate_argument(obj, "the places that np.delete leaves out")
     return arr[along(axis, np.delete(np.arange(arr.shape[axis]), places))]

@@ -12,7 +12,7 @@ from .._graph.node import INEXACT, Node
 from ._declare import bilinear, function, result_dtype
 from ._op import Signature
 from .arithmetic import multiply
-from .einsum import operand
+from .einsum import as_operand
 from .linear import reshape, transpose
 
 __all__ = ["dot", "matmul"]
@@ -93,7 +93,7 @@ def dot(x: Any, y: Any) -> Any:
     >>> np.dot(lg.constant(np.ones((2, 3, 4))), np.ones((5, 4, 6))).shape
     (2, 3, 5, 6)
     """
-    x, y = operand(x), operand(y)
+    x, y = as_operand(x), as_operand(y)
     if not x.shape or not y.shape:
         return multiply.build_binary(x, y)
     if y.ndim <= 2:

@@ -28,7 +28,7 @@ __all__ = [
     "broadcast_to",
     "common_dtype",
     "concatenate",
-    "expanded",
+    "expand",
     "identity",
     "negative",
     "real",
@@ -99,7 +99,7 @@ real = linear(
 # -- shape -----------------------------------------------------------------------------------------
 
 
-def _shape_of(function: Any) -> Any:
+def _infer_shape(function: Any) -> Any:
     """Return an inference that asks NumPy for the shape of uninitialised booleans: no arithmetic, no copy."""
 
     def infer(x: Node, **static: Any) -> Signature:
@@ -108,7 +108,7 @@ def _shape_of(function: Any) -> Any:
     return infer
 
 
-def _transposed(g: Any, axes: Sequence[int] | None) -> Any:
+def _transpose_back(g: Any, axes: Sequence[int] | None) -> Any:
     if axes is None:
         return g.transpose()
     inverse = [0] * len(axes)
@@ -124,7 +124,7 @@ def _broadcast(x: Any, shape: tuple[int, ...]) -> Any:
 reshape = linear(
     "reshape",
     lambda x, shape: x.reshape(shape),
-    shape=_shape_of(lambda x, shape: x.reshape(shape)),
+    shape=_infer_shape(lambda x, shape: x.reshape(shape)),
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"shape": -1},
     doc="Return the same elements in another shape; one length may be -1.\n\n"
@@ -134,8 +134,8 @@ reshape = linear(
 transpose = linear(
     "transpose",
     lambda x, axes: x.transpose(axes),
-    shape=_shape_of(lambda x, axes: x.transpose(axes)),
-    transpose=_transposed,
+    shape=_infer_shape(lambda x, axes: x.transpose(axes)),
+    transpose=_transpose_back,
     statics={"axes": None},
     doc="Return the axes in another order; reversed without `axes`.\n\n"
     ">>> transpose(np.array([[1.0, 2.0]]))\narray([[1.],\n       [2.]])",
@@ -144,7 +144,7 @@ transpose = linear(
 broadcast_to = linear(
     "broadcast_to",
     _broadcast,
-    shape=_shape_of(_broadcast),
+    shape=_infer_shape(_broadcast),
     transpose=pass_on,  # the engine sums every contribution to its input's shape
     statics={"shape": ()},
     numpy=(np.broadcast_to,),
@@ -153,7 +153,7 @@ broadcast_to = linear(
 )
 
 
-def expanded(x: Any, shape: tuple[int, ...]) -> Any:
+def expand(x: Any, shape: tuple[int, ...]) -> Any:
     """Repeat x along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
     if isinstance(x, Node) or math.prod(shape) > _SMALL:
         return np.broadcast_to(x, shape)
@@ -177,7 +177,7 @@ sum_to = linear(
     "sum_to",
     unbroadcast,
     shape=lambda x, shape: (shape, x.dtype),
-    transpose=lambda g, x_shape: expanded(g, x_shape),
+    transpose=lambda g, x_shape: expand(g, x_shape),
     statics={"shape": ()},
     doc="Sum x to a shape that broadcasts to its own: the transpose of broadcast_to.",
 )
@@ -190,14 +190,14 @@ def spread(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     if shape and axis is not None and not keepdims:  # NumPy lets a 0-d array be reduced along axis 0
         axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
         g = g.reshape(tuple([1 if k in axes else n for k, n in enumerate(shape)]))
-    return expanded(g, shape)
+    return expand(g, shape)
 
 
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
-def reduced(function: Any) -> Any:
+def infer_reduction(function: Any) -> Any:
     """Return an inference for a reduction: the shape from the axes, the dtype from NumPy."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -218,7 +218,7 @@ def reduced(function: Any) -> Any:
 sum = linear(
     "sum",
     _sum,
-    shape=reduced(np.sum),
+    shape=infer_reduction(np.sum),
     transpose=lambda g, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims),
     statics={"axis": None, "keepdims": False},
     doc="Return the sum over `axis` (all axes by default).\n\n"
@@ -255,7 +255,7 @@ def _concatenate_shape(*xs: Node, axis: int | None) -> Signature:
 _starts: dict[int, tuple[weakref.ref[Node], tuple[int, ...], list[int]]] = {}
 
 
-def _measured(node: Node) -> list[int]:
+def _measure_starts(node: Node) -> list[int]:
     """Return where each input starts along the joined axis, after the only look at all inputs for all their rules."""
     axis = node.static["axis"]
     if axis is None:
@@ -272,7 +272,7 @@ def _part(node: Node, argnum: int) -> slice:
     if found is None or found[1] is not node.shape:
         serial = node.serial
         ends = weakref.ref(node, lambda _: _starts.pop(serial, None))
-        found = _starts[serial] = (ends, node.shape, _measured(node))
+        found = _starts[serial] = (ends, node.shape, _measure_starts(node))
     return slice(found[2][argnum], found[2][argnum + 1])
 
 

@@ -9,15 +9,15 @@ import numpy as np
 from ._declare import function
 from ._op import Op, as_node
 from .arithmetic import guarded_divide
-from .counting import index_of
+from .counting import declare_index_of
 from .linear import spread
-from .reduce import counted, extremum, prepared, reduce_by
-from .statistics import declare_spread, degrees_of_freedom, medians, quantiles, spread_around
+from .reduce import count_where, declare_extremum, prepare, reduce_by
+from .statistics import declare_median, declare_quantile, declare_spread, degrees_of_freedom, spread_around
 
 __all__ = ["nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
 
 
-def _known(a: Any) -> Any:
+def _where_known(a: Any) -> Any:
     """Return where there is no nan; integers have none."""
     return np.equal(a, a) if a.dtype.kind in "fc" else True
 
@@ -35,7 +35,7 @@ def nansum(
     where: Any = True,
 ) -> Any:
     """Return the sum over `axis`, nan taken for 0."""
-    return np.sum(_filled("nansum", a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+    return np.sum(_fill_nan("nansum", a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @function(np.nanprod)
@@ -48,39 +48,39 @@ def nanprod(
     where: Any = True,
 ) -> Any:
     """Return the product over `axis`, nan taken for 1."""
-    return np.prod(_filled("nanprod", a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+    return np.prod(_fill_nan("nanprod", a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @function(np.nancumsum)
 def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Return the running sum, nan taken for 0."""
-    return np.cumsum(_filled("nancumsum", a, 0), axis, dtype)
+    return np.cumsum(_fill_nan("nancumsum", a, 0), axis, dtype)
 
 
 @function(np.nancumprod)
 def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """Return the running product, nan taken for 1."""
-    return np.cumprod(_filled("nancumprod", a, 1), axis, dtype)
+    return np.cumprod(_fill_nan("nancumprod", a, 1), axis, dtype)
 
 
-def _filled(name: str, a: Any, fill: float) -> Any:
+def _fill_nan(name: str, a: Any, fill: float) -> Any:
     a = as_node(a)
-    return prepared(name, a, None, _known(a), fill)
+    return prepare(name, a, None, _where_known(a), fill)
 
 
 # -- averages and spread ---------------------------------------------------------------------------
 
 
-def _seen(name: str, a: Any, dtype: Any, where: Any) -> tuple[Any, Any]:
+def _find_known(name: str, a: Any, dtype: Any, where: Any) -> tuple[Any, Any]:
     """Return the elements as floats, and a mask of those that count."""
-    a = prepared(name, a, dtype)
+    a = prepare(name, a, dtype)
     if a.dtype.kind not in "fc":
         return a.astype(float), where
-    known = _known(a)
+    known = _where_known(a)
     return a, known if where is True else np.where(where, known, False)
 
 
-def _quotient(total: Any, free: Any) -> Any:
+def _divide_by_free(total: Any, free: Any) -> Any:
     """Return total / free, and nan, without derivative, where nothing is free."""
     return np.where(free > 0, total, float("nan")) / np.where(free > 0, free, 1)
 
@@ -88,20 +88,20 @@ def _quotient(total: Any, free: Any) -> Any:
 @function(np.nanmean)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     """Return the mean over `axis` of what is no nan."""
-    node, seen = _seen("nanmean", a, dtype, where)
+    node, seen = _find_known("nanmean", a, dtype, where)
     total = np.sum(node, axis=axis, keepdims=keepdims, where=seen)
-    return _quotient(total, counted(seen, node.shape, axis, keepdims).astype(total.dtype))
+    return _divide_by_free(total, count_where(seen, node.shape, axis, keepdims).astype(total.dtype))
 
 
 def _nanvar(
     name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
 ) -> Any:
     """Return the variance of what is no nan, around its mean or a number given as `mean`."""
-    node, seen = _seen(name, a, dtype, where)
+    node, seen = _find_known(name, a, dtype, where)
     if mean is None:
         mean = nanmean(node, axis, keepdims=True, where=seen)
     total, count = spread_around(node, axis, keepdims, seen, mean)
-    return _quotient(total, count - degrees_of_freedom(name, ddof, correction))
+    return _divide_by_free(total, count - degrees_of_freedom(name, ddof, correction))
 
 
 nanvar = declare_spread("nanvar", _nanvar, "the variance over `axis` of what is no nan", squared=True)
@@ -122,8 +122,8 @@ def _nan_share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     return guarded_divide(reached, np.sum(reached, axis=axis, keepdims=True))
 
 
-def _extremum(name: str, choose: Any, what: str) -> Op:
-    made = extremum(
+def _declare_extremum(name: str, choose: Any, what: str) -> Op:
+    made = declare_extremum(
         name,
         lambda x, axis, keepdims: choose(x, axis=axis, keepdims=keepdims),
         f"The {what} of what is no nan",
@@ -131,18 +131,18 @@ def _extremum(name: str, choose: Any, what: str) -> Op:
     )
 
     def call(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        return reduce_by(made, prepared(name, a), axis, keepdims)
+        return reduce_by(made, prepare(name, a), axis, keepdims)
 
     call.__doc__ = made.doc
     function(choose)(call)
     return made
 
 
-nanmax = _extremum("nanmax", np.nanmax, "maximum")
-nanmin = _extremum("nanmin", np.nanmin, "minimum")
-nanargmax = index_of("nanargmax", np.nanargmax)
-nanargmin = index_of("nanargmin", np.nanargmin)
+nanmax = _declare_extremum("nanmax", np.nanmax, "maximum")
+nanmin = _declare_extremum("nanmin", np.nanmin, "minimum")
+nanargmax = declare_index_of("nanargmax", np.nanargmax)
+nanargmin = declare_index_of("nanargmin", np.nanargmin)
 
-function(np.nanmedian)(medians("nanmedian", skipna=True))
-function(np.nanquantile)(quantiles("nanquantile", 1, skipna=True))
-function(np.nanpercentile)(quantiles("nanpercentile", 100, skipna=True))
+function(np.nanmedian)(declare_median("nanmedian", skipna=True))
+function(np.nanquantile)(declare_quantile("nanquantile", 1, skipna=True))
+function(np.nanpercentile)(declare_quantile("nanpercentile", 100, skipna=True))

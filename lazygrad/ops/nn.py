@@ -12,12 +12,12 @@ from ._declare import elementwise, op
 from ._op import Op, Signature, as_nodes
 from ._rule import BLOCKED
 from .arithmetic import chosen, guarded_multiply
-from .reduce import _logsumexp, exponentials, floating
+from .reduce import _logsumexp, as_floating, exponentials
 
 __all__ = ["checked_labels", "cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
 
 
-def _like(x: Node, **static: Any) -> Signature:
+def _infer_like(x: Node, **static: Any) -> Signature:
     np.empty(x.shape, bool).any(axis=static.get("axis"))  # NumPy's own error for an axis out of range
     return x.shape, x.dtype if x.dtype.kind == "f" else np.dtype(float)
 
@@ -38,7 +38,7 @@ relu = elementwise(
 
 
 def _softmax(x: Any, axis: Any) -> Any:
-    x = floating(x)
+    x = as_floating(x)
     e = np.exp(x - x.max(axis=axis, keepdims=True, initial=-np.inf))
     return e / np.add.reduce(e, axis=axis, keepdims=True)
 
@@ -51,7 +51,7 @@ def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
 softmax = op(
     "softmax",
     _softmax,
-    shape=_like,
+    shape=_infer_like,
     vjp={"x": _softmax_rule},
     jvp={"x": _softmax_rule},  # the Jacobian diag(p) - p p^T is symmetric
     statics={"axis": -1},
@@ -63,7 +63,7 @@ softmax = op(
 log_softmax = op(
     "log_softmax",
     lambda x, axis: x - _logsumexp(x, axis, True),
-    shape=_like,
+    shape=_infer_like,
     vjp={"x": lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)},
     jvp={"x": lambda t, out, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)},
     statics={"axis": -1},
@@ -95,12 +95,12 @@ checked_labels = op(
 )
 
 
-def _given(labels: Any) -> Any:
+def _as_labels(labels: Any) -> Any:
     """Return labels of a dtype of their own: a plain number must not take the dtype of the scores."""
     return labels if isinstance(labels, Node) else np.asarray(labels)
 
 
-def _labelled(x: Node, labels: Node) -> Signature:
+def _infer_labelled(x: Node, labels: Node) -> Signature:
     if labels.dtype.kind not in "iu":
         raise TypeError(f"labels must be integers, not {labels.dtype}: one number for each row of scores")
     if not x.shape or labels.shape != x.shape[:-1]:
@@ -124,10 +124,10 @@ def _one_hot(labels: Any, x: Any) -> Any:
     return np.where(_is_label(labels, x.shape[-1]), x.dtype.type(1), x.dtype.type(0))
 
 
-_picked: Op = op(
+_pick_op: Op = op(
     "pick",
     _pick,
-    shape=lambda x, labels: (_labelled(x, labels)[0], x.dtype),
+    shape=lambda x, labels: (_infer_labelled(x, labels)[0], x.dtype),
     vjp={
         "x": lambda g, labels, x_shape: np.where(_is_label(labels, x_shape[-1]), g[..., None], 0),
         "labels": BLOCKED,
@@ -146,7 +146,7 @@ def pick(scores: Any, labels: Any) -> Any:
     >>> pick(np.array([[0.5, 0.1], [0.2, 0.7]]), [0, 1])
     array([0.5, 0.7])
     """
-    return _picked(scores, _given(labels))
+    return _pick_op(scores, _as_labels(labels))
 
 
 def _pnls(x: Any, labels: Any) -> Any:
@@ -162,7 +162,7 @@ def _surplus(x: Any, labels: Any) -> Any:
 _hard = op(
     "cross_entropy",
     _pnls,
-    shape=_labelled,
+    shape=_infer_labelled,
     vjp={"x": lambda g, x, labels: g[..., None] * _surplus(x, labels), "labels": BLOCKED},
     jvp={"x": lambda t, x, labels: np.sum(t * _surplus(x, labels), axis=-1), "labels": BLOCKED},
     inputs="x labels",
@@ -229,7 +229,7 @@ def cross_entropy(scores: Any, labels: Any) -> Any:
     >>> cross_entropy(s, [[1.0, 0.0], [0.0, 1.0]]).value.round(4)
     array([0.1269, 0.6931])
     """
-    x, y = as_nodes((scores, _given(labels)))
+    x, y = as_nodes((scores, _as_labels(labels)))
     if y.dtype.kind in "iu" and y.shape == x.shape and y.op is None and not np.all(np.sum(y._value, axis=-1) == 1):
         raise ShapeError(
             f"integer labels of the scores' shape {x.shape} must be one-hot; class numbers have shape {x.shape[:-1]}"
@@ -238,12 +238,12 @@ def cross_entropy(scores: Any, labels: Any) -> Any:
 
 
 def _svm(x: Any, labels: Any) -> Any:
-    x = floating(x)
+    x = as_floating(x)
     margins = np.maximum(0, x - _pick(x, labels)[..., None] + 1)
     return np.add.reduce(margins, axis=-1) - 1  # the label's own margin is exactly 1
 
 
-def _violated(x: Any, labels: Any) -> Any:
+def _slope_of_margins(x: Any, labels: Any) -> Any:
     """Return 1 for every class over the margin, and for the label minus their number."""
     own = _one_hot(labels, x)
     over = np.where(x - pick(x, labels)[..., None] + 1 > 0, 1 - own, 0 * own)
@@ -253,9 +253,9 @@ def _violated(x: Any, labels: Any) -> Any:
 _svm_loss = op(
     "svm_loss",
     _svm,
-    shape=_labelled,
-    vjp={"x": lambda g, x, labels: g[..., None] * _violated(x, labels), "labels": BLOCKED},
-    jvp={"x": lambda t, x, labels: np.sum(t * _violated(x, labels), axis=-1), "labels": BLOCKED},
+    shape=_infer_labelled,
+    vjp={"x": lambda g, x, labels: g[..., None] * _slope_of_margins(x, labels), "labels": BLOCKED},
+    jvp={"x": lambda t, x, labels: np.sum(t * _slope_of_margins(x, labels), axis=-1), "labels": BLOCKED},
     inputs="x labels",
     doc="Return the SVM loss of each row: the sum over j != y of max(0, x_j - x_y + 1) (Sullivan, lecture 3).",
 )
@@ -269,4 +269,4 @@ def svm_loss(scores: Any, labels: Any) -> Any:
     >>> svm_loss(np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0]]), [0, 1])
     array([2.9, 0. ])
     """
-    return _svm_loss(scores, _given(labels))
+    return _svm_loss(scores, _as_labels(labels))

@@ -23,25 +23,25 @@ __all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
 # -- vectors ---------------------------------------------------------------------------------------
 
 
-def _floating(x: Any) -> Any:
+def _as_floating(x: Any) -> Any:
     """Return the array itself, or integers as floats."""
     return x if x.dtype.kind in "fc" else x.astype(float)
 
 
-def _reduced(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
+def _infer_norm(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
     shape = np.empty(x.shape, bool).any(axis=axis, keepdims=keepdims).shape if axis is not None or keepdims else ()
     return shape, np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else np.dtype(float)
 
 
 def _euclidean_value(x: Any, axis: Any, keepdims: bool) -> Any:
-    x = _floating(x)
+    x = _as_floating(x)
     return np.sqrt(np.sum((conj(x) * x).real, axis=axis, keepdims=keepdims))
 
 
 _euclidean = op(
     "norm",
     _euclidean_value,
-    shape=_reduced,
+    shape=_infer_norm,
     vjp={
         "x": lambda g, x, out, axis, keepdims: spread(g * reciprocal(out), x.shape, axis, keepdims) * conj(x),
     },
@@ -57,7 +57,7 @@ _euclidean = op(
 
 def _p_value(x: Any, ord: float, axis: Any, keepdims: bool) -> Any:
     with np.errstate(divide="ignore"):  # a negative power of 0 is infinite, and the norm then rightly 0
-        return np.sum(np.abs(_floating(x)) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+        return np.sum(np.abs(_as_floating(x)) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
 def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
@@ -72,7 +72,7 @@ def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
 _p_norm = op(
     "p_norm",
     _p_value,
-    shape=_reduced,
+    shape=_infer_norm,
     vjp={
         "x": lambda g, x, out, ord, axis, keepdims: (
             spread(g, x.shape, axis, keepdims) * _p_slope(x, out, ord, axis, keepdims)
@@ -88,7 +88,7 @@ _p_norm = op(
 )
 
 
-def _of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+def _norm_of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
     if isinstance(ord, str):
         raise ValueError(f"there is no norm of vectors of order {ord!r}")
     if ord is None or ord == 2:
@@ -114,7 +114,7 @@ def _largest(x: Any, axis: Any, keepdims: bool) -> Any:
 # -- matrices --------------------------------------------------------------------------------------
 
 
-def _of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+def _norm_of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
     row, column = [normalize_axis_index(k, x.ndim) for k in axis]
     if row == column:
         raise ValueError(f"the norm of matrices takes two different axes, not {axis}")
@@ -137,7 +137,7 @@ def _of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any
 @function(np.linalg.norm)
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the norm of vectors (along one axis) or matrices (two axes), of any order."""
-    x = _floating(as_node(x))
+    x = _as_floating(as_node(x))
     if axis is None:
         if ord is None:
             return _euclidean(x, axis=None, keepdims=keepdims)
@@ -145,22 +145,22 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     else:
         axes = axis if isinstance(axis, tuple) else (int(axis),)
     if len(axes) == 1:
-        return _of_vectors(x, ord, axes[0], keepdims)
+        return _norm_of_vectors(x, ord, axes[0], keepdims)
     if len(axes) != 2:
         raise ValueError(f"a norm is along one axis (of vectors) or two (of matrices), not {len(axes)}")
-    return _of_matrices(x, ord, (axes[0], axes[1]), keepdims)
+    return _norm_of_matrices(x, ord, (axes[0], axes[1]), keepdims)
 
 
 @function(np.linalg.vector_norm)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """Return the norm of vectors: all elements along `axis`, which may be several."""
-    return _of_vectors(_floating(as_node(x)), ord, axis, keepdims)
+    return _norm_of_vectors(_as_floating(as_node(x)), ord, axis, keepdims)
 
 
 @function(np.linalg.matrix_norm)
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """Return the norm of the matrices along the last two axes."""
-    return _of_matrices(_floating(as_node(x)), ord, (-2, -1), keepdims)
+    return _norm_of_matrices(_as_floating(as_node(x)), ord, (-2, -1), keepdims)
 
 
 @function(np.linalg.cond)
@@ -169,7 +169,7 @@ def cond(x: Any, p: Any = None) -> Any:
 
     For an order other than 2 and -2 a singular matrix is an error, as it is for its inverse.
     """
-    x = _floating(as_node(x))
+    x = _as_floating(as_node(x))
     if 0 in x.shape:
         raise ValueError("cond is not defined on empty arrays")
     if p not in (None, 2, -2):

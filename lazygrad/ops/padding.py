@@ -9,11 +9,11 @@ from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Signature, as_node
 from .indexing import SLOT, scatter_add
-from .joining import joined
+from .joining import join_arrays
 from .linear import along
 from .linear import concatenate as join
 from .repeating import repeat
-from .shape import known
+from .shape import evaluate_argument
 
 __all__ = ["pad"]
 
@@ -31,7 +31,7 @@ STATISTICS: dict[str, Any] = {"maximum": np.max, "minimum": np.min, "mean": np.m
 # -- the op ----------------------------------------------------------------------------------------
 
 
-def _padded(x: Any, pad_width: Pairs, mode: str, options: tuple[tuple[str, Any], ...]) -> Any:
+def _pad_array(x: Any, pad_width: Pairs, mode: str, options: tuple[tuple[str, Any], ...]) -> Any:
     return np.pad(x, pad_width, mode, **dict(options)) if pad_width else x
 
 
@@ -65,7 +65,7 @@ def _sources(n: int, widths: tuple[int, int], mode: str, odd: bool) -> tuple[Any
     return places[used], read[used], weights[used]
 
 
-def _folded(g: Any, x_shape: tuple[int, ...], pad_width: Pairs, mode: str, options: Any) -> Any:
+def _fold_border(g: Any, x_shape: tuple[int, ...], pad_width: Pairs, mode: str, options: Any) -> Any:
     """Sum what came from each element, starting with the axis that was padded last: the transpose of pad."""
     for axis in reversed(range(len(x_shape))):
         n, (before, after) = x_shape[axis], pad_width[axis]
@@ -89,9 +89,9 @@ def _tangent(t: Any, pad_width: Pairs, mode: str, options: Any) -> Any:
 
 _pad: Any = op(
     "pad",
-    _padded,
+    _pad_array,
     shape=_padded_shape,
-    vjp={"x": _folded},
+    vjp={"x": _fold_border},
     jvp={"x": _tangent},
     statics={"pad_width": (), "mode": "constant", "options": ()},
     doc="Return x with a border of constants or of its own elements.",
@@ -101,7 +101,7 @@ _pad: Any = op(
 # -- borders computed from the array ---------------------------------------------------------------
 
 
-def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+def _slice_along(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
     return x[along(axis, slice(start, stop))]
 
 
@@ -110,18 +110,21 @@ def _statistics(x: Any, axis: int, widths: tuple[int, int], lengths: tuple[Any, 
     if 0 in lengths and mode in ("maximum", "minimum"):
         raise ValueError("a stat_length of 0 has no extremum to pad with")
     first, last = lengths
-    parts = [_part(x, axis, None, first), _part(x, axis, None if last is None else -last, 0 if last == 0 else None)]
+    parts = [
+        _slice_along(x, axis, None, first),
+        _slice_along(x, axis, None if last is None else -last, 0 if last == 0 else None),
+    ]
     found = [STATISTICS[mode](part, axis=axis, keepdims=True) for part in parts]
     return repeat(found[0], widths[0], axis), repeat(found[1], widths[1], axis)
 
 
-def _filled(x: Any, pad_width: Pairs, values: Node) -> Any:
+def _pad_with_nodes(x: Any, pad_width: Pairs, values: Node) -> Any:
     """Add a border of constants that are computed."""
     pairs: Any = np.broadcast_to(values.astype(x.dtype), (x.ndim, 2))
     for axis, widths in enumerate(pad_width):
         shapes = [(*x.shape[:axis], width, *x.shape[axis + 1 :]) for width in widths]
         before, after = [np.broadcast_to(pairs[axis, k], shape) for k, shape in enumerate(shapes)]
-        x = joined(join, [before, x, after], None, axis=axis)
+        x = join_arrays(join, [before, x, after], None, axis=axis)
     return x
 
 
@@ -134,7 +137,7 @@ def _pairs(given: Any, ndim: int) -> Pairs:
 
 
 def _widths(given: Any, ndim: int) -> Pairs:
-    given = known(given, "how far np.pad pads")
+    given = evaluate_argument(given, "how far np.pad pads")
     if isinstance(given, dict):
         widths = np.zeros((ndim, 2), int)
         for axis, width in given.items():
@@ -161,8 +164,8 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     widths = _widths(pad_width, x.ndim)
     option = kwargs.get(OPTIONS[mode])
     if isinstance(option, Node) and mode == "constant":
-        return _filled(x, widths, option)
-    option = known(option, f"`{OPTIONS[mode]}` of np.pad")
+        return _pad_with_nodes(x, widths, option)
+    option = evaluate_argument(option, f"`{OPTIONS[mode]}` of np.pad")
     if isinstance(option, str):
         if option not in ("even", "odd"):
             raise ValueError(f"reflect_type must be 'even' or 'odd', not {option!r}")
@@ -171,16 +174,16 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     if mode == "empty":  # what NumPy leaves undefined
         mode = "constant"
     if mode in STATISTICS and x.dtype.kind in INEXACT:
-        return _composed(x, widths, mode, option)
+        return _pad_with_statistics(x, widths, mode, option)
     options = () if option is None else ((OPTIONS[mode], option),)
     return _pad(x, pad_width=widths, mode=mode, options=options)
 
 
-def _composed(x: Any, pad_width: Pairs, mode: str, lengths: Any) -> Any:
+def _pad_with_statistics(x: Any, pad_width: Pairs, mode: str, lengths: Any) -> Any:
     """Add a border of statistics, along one axis after the other."""
     _padded_shape(x, pad_width, mode, ())
     for axis, widths in enumerate(pad_width):
         if any(widths):
             before, after = _statistics(x, axis, widths, (None, None) if lengths is None else lengths[axis], mode)
-            x = joined(join, [before, x, after], None, axis=axis)
+            x = join_arrays(join, [before, x, after], None, axis=axis)
     return x

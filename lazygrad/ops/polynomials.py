@@ -15,7 +15,7 @@ from .._graph.node import Node
 from ._declare import function, op, result_dtype
 from ._op import Op, Signature
 from .arithmetic import guarded_divide
-from .einsum import einsum, operand
+from .einsum import as_operand, einsum
 from .linear import concatenate, reshape
 from .products import convolve
 
@@ -24,13 +24,13 @@ __all__ = ["poly", "polyder", "polydiv", "polyfit", "polyint", "polymul", "polyv
 
 def _coefficients(p: Any) -> Node:
     """Return a vector; a number is a vector of one."""
-    p = operand(p)
+    p = as_operand(p)
     if p.ndim > 1:
         raise ShapeError(f"the coefficients of a polynomial are a vector, not of shape {p.shape}")
     return p if p.ndim else reshape(p, shape=(1,))
 
 
-def _floating(x: Node) -> Node:
+def _as_floating(x: Node) -> Node:
     return x if x.dtype.kind in "fc" else x.astype(float)
 
 
@@ -71,7 +71,7 @@ _polyval: Op = op(
 @function(np.polyval)
 def polyval(p: Any, x: Any) -> Node:
     """Return the polynomial of coefficients `p` at each element of `x`."""
-    return _polyval(_coefficients(p), operand(x))
+    return _polyval(_coefficients(p), as_operand(x))
 
 
 def _roots(p: Any) -> Any:
@@ -104,7 +104,7 @@ def roots(p: Any) -> Node:
 @function(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
     """Return the coefficients of the polynomial with these roots, or the characteristic polynomial of a matrix."""
-    zeros = _floating(operand(seq_of_zeros))
+    zeros = _as_floating(as_operand(seq_of_zeros))
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] and zeros.size:
         return _characteristic(zeros)
     if zeros.ndim > 1:
@@ -133,7 +133,7 @@ def _characteristic(a: Node) -> Node:
 # -- arithmetic ------------------------------------------------------------------------------------
 
 
-def _aligned(a1: Any, a2: Any) -> tuple[Node, Node]:
+def _align(a1: Any, a2: Any) -> tuple[Node, Node]:
     """Return two polynomials with as many coefficients, zeros in front."""
     a, b = _coefficients(a1), _coefficients(a2)
     count = max(a.size, b.size)
@@ -147,14 +147,14 @@ def _aligned(a1: Any, a2: Any) -> tuple[Node, Node]:
 @function(np.polyadd)
 def polyadd(a1: Any, a2: Any) -> Node:
     """Return the sum of two polynomials."""
-    a, b = _aligned(a1, a2)
+    a, b = _align(a1, a2)
     return a + b
 
 
 @function(np.polysub)
 def polysub(a1: Any, a2: Any) -> Node:
     """Return the difference of two polynomials."""
-    a, b = _aligned(a1, a2)
+    a, b = _align(a1, a2)
     return a - b
 
 
@@ -167,7 +167,7 @@ def polymul(a1: Any, a2: Any) -> Node:
 @function(np.polydiv)
 def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
     """Return quotient and remainder of two polynomials; leading zeros of the remainder stay."""
-    rest, divisor = (_floating(_coefficients(p)) for p in (u, v))
+    rest, divisor = (_as_floating(_coefficients(p)) for p in (u, v))
     dtype = np.result_type(rest.dtype, divisor.dtype)
     rest, divisor = rest.astype(dtype), divisor.astype(dtype)
     n = divisor.size
@@ -176,7 +176,7 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
         factor = rest[:1] / divisor[:1]
         quotient.append(factor)
         rest = concatenate(rest[1:n] - factor * divisor[1:], rest[n:], axis=0)
-    nothing = operand(np.zeros(1, dtype))
+    nothing = as_operand(np.zeros(1, dtype))
     return concatenate(*quotient, axis=0) if quotient else nothing, rest if rest.size else nothing
 
 
@@ -225,12 +225,12 @@ def polyfit(
     """
     if full or cov:
         raise TypeError("np.polyfit on nodes gives the coefficients alone: leave out `full` and `cov`")
-    x, y = _floating(operand(x)), _floating(operand(y))
+    x, y = _as_floating(as_operand(x)), _as_floating(as_operand(y))
     if x.ndim != 1 or y.ndim not in (1, 2) or y.shape[:1] != x.shape or not x.size:
         raise ShapeError(f"polyfit({x.shape}, {y.shape}): it takes a vector and as many values, or rows of them")
     matrix = np.vander(x, operator.index(deg) + 1)
     if w is not None:
-        w = _floating(operand(w))
+        w = _as_floating(as_operand(w))
         matrix = matrix * w[:, None]
         y = y * (w if y.ndim == 1 else w[:, None])
     scale = np.sqrt((matrix * matrix).sum(axis=0))  # as for NumPy, for the sake of conditioning

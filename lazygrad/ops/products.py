@@ -14,7 +14,7 @@ from .._errors import ShapeError
 from .._graph.node import Node
 from ._declare import bilinear, function, op, result_dtype
 from ._op import Op, Signature
-from .einsum import contraction, einsum, operand
+from .einsum import as_operand, contract_all, einsum
 from .indexing import scatter_add
 from .linalg import matmul
 from .linear import concatenate, reshape
@@ -37,7 +37,7 @@ def _letters(m: int, n: int) -> tuple[str, str]:
 
 
 @functools.cache
-def _joined(m: int, n: int, first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[str, str], str]:
+def _pair_axes(m: int, n: int, first: tuple[int, ...], second: tuple[int, ...]) -> tuple[tuple[str, str], str]:
     """Return terms and output of the sum over pairs of axes, one of m and one of n."""
     left, right = _letters(m, n)
     shared = {right[k]: left[i] for i, k in zip(first, second, strict=True)}
@@ -55,7 +55,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
     >>> np.tensordot(lg.constant(np.ones((2, 3, 4))), np.ones((4, 3, 5)), axes=([2, 1], [0, 1])).shape
     (2, 5)
     """
-    a, b = operand(a), operand(b)
+    a, b = as_operand(a), as_operand(b)
     if isinstance(axes, (int, np.integer)):
         of_a, of_b = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
     else:
@@ -63,7 +63,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
     fits = len(of_a) == len(of_b) <= min(a.ndim, b.ndim)
     if not fits or any(a.shape[i] != b.shape[k] for i, k in zip(of_a, of_b, strict=True)):
         raise ShapeError(f"tensordot({a.shape}, {b.shape}, axes={axes!r}): the summed axes differ in length or number")
-    return contraction((a, b), *_joined(a.ndim, b.ndim, of_a, of_b))
+    return contract_all((a, b), *_pair_axes(a.ndim, b.ndim, of_a, of_b))
 
 
 @function(np.linalg.tensordot)
@@ -74,19 +74,19 @@ def _tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Node:
 @function(np.inner)
 def inner(a: Any, b: Any) -> Node:
     """Return the sum of products over the last axes; for a number the plain product."""
-    a, b = operand(a), operand(b)
+    a, b = as_operand(a), as_operand(b)
     return tensordot(a, b, axes=(-1, -1) if a.ndim and b.ndim else 0)
 
 
 @function(np.outer)
 def outer(a: Any, b: Any) -> Node:
     """Return every element of `a` times every element of `b`, as a matrix."""
-    return tensordot(_flat(operand(a)), _flat(operand(b)), axes=0)
+    return tensordot(_flat(as_operand(a)), _flat(as_operand(b)), axes=0)
 
 
 @function(np.linalg.outer)
 def _outer(x1: Any, x2: Any, /) -> Node:
-    x1, x2 = operand(x1), operand(x2)
+    x1, x2 = as_operand(x1), as_operand(x2)
     if x1.ndim != 1 or x2.ndim != 1:
         raise ShapeError(f"np.linalg.outer takes two vectors, not {x1.shape} and {x2.shape}; np.outer flattens")
     return outer(x1, x2)
@@ -95,10 +95,10 @@ def _outer(x1: Any, x2: Any, /) -> Node:
 @function(np.kron)
 def kron(a: Any, b: Any) -> Node:
     """Return the Kronecker product: every element of `a` times all of `b`, in blocks."""
-    a, b = operand(a), operand(b)
+    a, b = as_operand(a), as_operand(b)
     left, right = _letters(a.ndim, b.ndim)
     pairs = [*zip_longest(left[::-1], right[::-1], fillvalue="")][::-1]  # the last axes belong together
-    blocks = contraction((a, b), (left, right), "".join([i + k for i, k in pairs]))
+    blocks = contract_all((a, b), (left, right), "".join([i + k for i, k in pairs]))
     lengths = [*zip_longest(a.shape[::-1], b.shape[::-1], fillvalue=1)][::-1]
     return reshape(blocks, shape=tuple([m * n for m, n in lengths]))
 
@@ -109,7 +109,7 @@ def kron(a: Any, b: Any) -> Node:
 @function(np.vdot)
 def vdot(a: Any, b: Any) -> Node:
     """Return the inner product of all elements; the first argument is conjugated."""
-    a, b = operand(a), operand(b)
+    a, b = as_operand(a), as_operand(b)
     if a.size != b.size:
         raise ShapeError(f"vdot({a.shape}, {b.shape}): the arguments differ in size")
     return tensordot(conj(_flat(a)), _flat(b), axes=1)
@@ -118,7 +118,7 @@ def vdot(a: Any, b: Any) -> Node:
 @function(np.vecdot, np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Node:
     """Return the inner products of vectors along an axis; the first argument is conjugated."""
-    x1, x2 = (x if axis == -1 else moveaxis(x, axis, -1) for x in (operand(x1), operand(x2)))
+    x1, x2 = (x if axis == -1 else moveaxis(x, axis, -1) for x in (as_operand(x1), as_operand(x2)))
     if x1.shape[-1:] != x2.shape[-1:] or not x1.ndim:
         raise ShapeError(f"vecdot({x1.shape}, {x2.shape}): the vectors differ in length")
     return einsum("...a,...a->...", conj(x1), x2)
@@ -131,7 +131,7 @@ _MATVEC, _VECMAT = ([getattr(np, name)] if hasattr(np, name) else [] for name in
 @function(*_MATVEC)
 def matvec(x1: Any, x2: Any, /) -> Node:
     """Return the products of matrices with vectors."""
-    x1, x2 = operand(x1), operand(x2)
+    x1, x2 = as_operand(x1), as_operand(x2)
     if not x2.ndim or x1.ndim < 2:
         raise ShapeError(f"matvec({x1.shape}, {x2.shape}): it takes matrices and vectors")
     return matmul(x1, x2) if x2.ndim == 1 else matmul(x1, x2[..., None])[..., 0]
@@ -140,7 +140,7 @@ def matvec(x1: Any, x2: Any, /) -> Node:
 @function(*_VECMAT)
 def vecmat(x1: Any, x2: Any, /) -> Node:
     """Return the products of vectors, conjugated, with matrices."""
-    x1, x2 = conj(operand(x1)), operand(x2)
+    x1, x2 = conj(as_operand(x1)), as_operand(x2)
     if not x1.ndim or x2.ndim < 2:
         raise ShapeError(f"vecmat({x1.shape}, {x2.shape}): it takes vectors and matrices")
     return matmul(x1, x2) if x1.ndim == 1 else matmul(x1[..., None, :], x2)[..., 0, :]
@@ -184,24 +184,24 @@ def cross_along(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -
     """Return the cross product of vectors of 2 or 3 elements along the axes; for two of 2, its last element alone."""
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = (x if k == -1 else moveaxis(x, k, -1) for x, k in ((operand(a), axisa), (operand(b), axisb)))
+    a, b = (x if k == -1 else moveaxis(x, k, -1) for x, k in ((as_operand(a), axisa), (as_operand(b), axisb)))
     lengths = a.shape[-1:] + b.shape[-1:]
     if lengths == (2, 2):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     if len(lengths) < 2 or not {*lengths} <= {2, 3}:
         raise ShapeError(f"cross({a.shape}, {b.shape}): the vectors must have 2 or 3 elements")
-    product = cross(*[x if x.shape[-1] == 3 else _padded(x) for x in (a, b)])
+    product = cross(*[x if x.shape[-1] == 3 else _pad_to_space(x) for x in (a, b)])
     return product if axisc == -1 else moveaxis(product, -1, axisc)
 
 
-def _padded(x: Node) -> Node:
+def _pad_to_space(x: Node) -> Node:
     """Return vectors in the plane as vectors in space."""
     return concatenate(x, np.zeros((*x.shape[:-1], 1), x.dtype), axis=-1)
 
 
 @function(np.linalg.cross)
 def _cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Node:
-    x1, x2 = operand(x1), operand(x2)
+    x1, x2 = as_operand(x1), as_operand(x2)
     if any(not x.ndim or x.shape[axis] != 3 for x in (x1, x2)):
         raise ShapeError(f"cross({x1.shape}, {x2.shape}): the vectors must have 3 elements")
     return cross_along(x1, x2, axis=axis)
@@ -258,13 +258,13 @@ convolve: Op = op(
 @function(np.convolve)
 def convolution(a: Any, v: Any, mode: str = "full") -> Node:
     """Return the convolution of two vectors; a number is a vector of one."""
-    return convolve(*[x if x.ndim else _flat(x) for x in (operand(a), operand(v))], mode=mode)
+    return convolve(*[x if x.ndim else _flat(x) for x in (as_operand(a), as_operand(v))], mode=mode)
 
 
 @function(np.correlate)
 def correlate(a: Any, v: Any, mode: str = "valid") -> Node:
     """Return the correlation of two vectors: `a` convolved with the conjugate of `v` reversed."""
-    a, v = operand(a), operand(v)
+    a, v = as_operand(a), as_operand(v)
     if a.ndim != 1 or v.ndim != 1:
         raise ShapeError(f"correlate({a.shape}, {v.shape}): it takes two vectors")
     backwards = conj(v)[::-1]

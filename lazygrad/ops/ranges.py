@@ -31,7 +31,7 @@ def _places(num: int, ndim: int, dtype: DType) -> Any:
     return np.arange(num, dtype=np.finfo(dtype).dtype).reshape(-1, *(1,) * ndim)
 
 
-def _given(y: Any, dtype: Any, axis: int) -> Any:
+def _finish(y: Any, dtype: Any, axis: int) -> Any:
     """Bring the result into the dtype asked for, rounding integers down, and put the places along an axis."""
     y = y if axis == 0 else np.moveaxis(y, 0, axis)
     if dtype is None or y.dtype == np.dtype(dtype):
@@ -51,7 +51,7 @@ def linspace(
     y = places * step + start
     if endpoint and num > 1:
         y = np.where(places == count, stop, y)
-    y = _given(y, dtype, axis)
+    y = _finish(y, dtype, axis)
     return (y, step if count > 0 else np.nan) if retstep else y
 
 
@@ -62,7 +62,7 @@ def logspace(
     """Return powers of `base`, whose exponents are evenly spaced from `start` to `stop`."""
     if np.ndim(base):
         start, stop, base = np.broadcast_arrays(*[as_node(x) for x in (start, stop, base)])
-    return _given(base ** linspace(start, stop, num, endpoint), dtype, axis)
+    return _finish(base ** linspace(start, stop, num, endpoint), dtype, axis)
 
 
 @function(np.geomspace)
@@ -73,4 +73,4 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
         raise TypeError("np.geomspace on nodes takes real numbers")
     share = _places(num, start.ndim, inexact) / max(num - 1 if endpoint else num, 1)
     sign = np.sign(start)
-    return _given(sign * (start * sign) ** (1 - share) * (stop * sign) ** share, dtype, axis)
+    return _finish(sign * (start * sign) ** (1 - share) * (stop * sign) ** share, dtype, axis)

@@ -13,26 +13,26 @@ from ._declare import function, linear, op, result_dtype
 from ._op import Op, Signature, as_node
 from .arithmetic import guarded_multiply
 from .bounds import at_least, at_most
-from .linear import reduced, spread, sum
+from .linear import infer_reduction, spread, sum
 
 __all__ = [
     "AXES",
-    "averaged",
+    "as_floating",
     "axes_of",
     "count_of",
-    "counted",
+    "count_where",
+    "declare_extremum",
     "exponentials",
-    "extremum",
-    "floating",
-    "gathered",
+    "gather_axes",
+    "infer_average",
     "logsumexp",
     "max",
     "mean",
     "min",
-    "prepared",
+    "prepare",
     "prod",
     "reduce_by",
-    "regrouped",
+    "restore_axes",
     "trace",
 ]
 
@@ -57,15 +57,15 @@ def count_of(shape: tuple[int, ...], axis: Any) -> int:
     return count
 
 
-def gathered(x: Any, axis: Any) -> Any:
+def gather_axes(x: Any, axis: Any) -> Any:
     """Return the array with the axes that are reduced made one, in front."""
     axes = axes_of(axis, x.ndim)
     rest = tuple([k for k in range(x.ndim) if k not in axes])
     return x.transpose((*axes, *rest)).reshape((count_of(x.shape, axis), *[x.shape[k] for k in rest]))
 
 
-def regrouped(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """Return an array that `gathered` made to its axes, those of `shape`."""
+def restore_axes(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Return an array that `gather_axes` made to its axes, those of `shape`."""
     axes = axes_of(axis, len(shape))
     order = (*axes, *[k for k in range(len(shape)) if k not in axes])
     return y.reshape(tuple([shape[k] for k in order])).transpose(tuple([order.index(k) for k in range(len(shape))]))
@@ -74,7 +74,7 @@ def regrouped(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
 # -- the arguments that NumPy's reductions share ---------------------------------------------------
 
 
-def prepared(name: str, a: Any, dtype: Any = None, where: Any = True, fill: float = 0) -> Node:
+def prepare(name: str, a: Any, dtype: Any = None, where: Any = True, fill: float = 0) -> Node:
     """Return the node to be reduced: in the dtype asked for, and `fill` where the mask does not hold."""
     a = as_node(a)
     if dtype is not None and a.dtype != dtype:
@@ -108,7 +108,7 @@ def _sum(
 ) -> Any:
     """Return the sum over `axis` (all axes by default)."""
     if dtype is not None or where is not True or initial is not None:
-        a = prepared("sum", a, dtype, where)
+        a = prepare("sum", a, dtype, where)
     if axis is None and not keepdims and a.dtype.kind in "fc":
         total = build(sum, (a,), TOTAL, (), a.dtype)  # the shortest way, for losses
     else:
@@ -120,9 +120,9 @@ def _mean_rule(g: Any, x_shape: tuple[int, ...], axis: Any, keepdims: bool) -> A
     return spread(g / (count_of(x_shape, axis) or 1), x_shape, axis, keepdims)
 
 
-def averaged(function: Any) -> Any:
+def infer_average(function: Any) -> Any:
     """Return an inference for `function` over axes; unlike the other reductions it takes no axis of a 0-d array."""
-    infer = reduced(function)
+    infer = infer_reduction(function)
 
     def checked(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
         if axis is not None and not x.shape:
@@ -135,7 +135,7 @@ def averaged(function: Any) -> Any:
 mean = linear(
     "mean",
     lambda x, axis, keepdims: x.mean(axis=axis, keepdims=keepdims),
-    shape=averaged(np.mean),
+    shape=infer_average(np.mean),
     transpose=_mean_rule,
     statics=AXES,
     doc="Return the arithmetic mean over `axis` (all axes by default).\n\n"
@@ -146,16 +146,16 @@ mean = linear(
 @function(np.mean)
 def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     """Return the arithmetic mean over `axis` (all axes by default), of the elements where the mask holds."""
-    node = prepared("mean", a, dtype, where)
+    node = prepare("mean", a, dtype, where)
     if where is True:
         return reduce_by(mean, node, axis, keepdims)
     total = np.sum(node, axis=axis, keepdims=keepdims)
     if total.dtype.kind not in "fc":
         total = total.astype(float)
-    return total / counted(where, node.shape, axis, keepdims).astype(total.dtype)
+    return total / count_where(where, node.shape, axis, keepdims).astype(total.dtype)
 
 
-def counted(where: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
+def count_where(where: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     """Count for how many of the elements that are reduced to one the mask holds."""
     return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=keepdims)
 
@@ -169,13 +169,13 @@ def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     return reached / np.sum(reached, axis=axis, keepdims=True)
 
 
-def extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _share, example: str = "") -> Op:
+def declare_extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _share, example: str = "") -> Op:
     """Declare the choice of one element of those reduced, whose ties split the derivative by `share`."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
         if 0 in x.shape:
             function(np.empty(x.shape, bool), axis, keepdims)  # NumPy's own error if there is nothing to choose from
-        return reduced(np.max)(x, axis, keepdims)
+        return infer_reduction(np.max)(x, axis, keepdims)
 
     return op(
         name,
@@ -196,13 +196,13 @@ def extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _sh
     )
 
 
-max = extremum(
+max = declare_extremum(
     "max",
     lambda x, axis, keepdims: x.max(axis=axis, keepdims=keepdims),
     "Return the maximum",
     example=">>> max(np.array([[1.0, 3.0], [2.0, 2.0]]), axis=1)\narray([3., 2.])",
 )
-min = extremum(
+min = declare_extremum(
     "min",
     lambda x, axis, keepdims: x.min(axis=axis, keepdims=keepdims),
     "Return the minimum",
@@ -210,7 +210,7 @@ min = extremum(
 )
 
 
-def _bounded(op: Op, bound: Op) -> Any:
+def _declare_function(op: Op, bound: Op) -> Any:
     """Declare NumPy's maximum or minimum, which an `initial` value bounds like `clip`."""
 
     def call(
@@ -223,26 +223,26 @@ def _bounded(op: Op, bound: Op) -> Any:
         if initial is None:
             if where is not True:
                 raise ValueError(f"np.{op.name} of what a mask `where` chooses needs an `initial` value")
-            return reduce_by(op, prepared(op.name, a), axis, keepdims)
+            return reduce_by(op, prepare(op.name, a), axis, keepdims)
         a = as_node(a)
         least = a.dtype.type(initial).item()
-        a = prepared(op.name, a, None, where, least)
+        a = prepare(op.name, a, None, where, least)
         if a.size == 0:
-            return as_node(np.full(reduced(np.max)(a, axis, keepdims)[0], least, a.dtype))
+            return as_node(np.full(infer_reduction(np.max)(a, axis, keepdims)[0], least, a.dtype))
         return bound(reduce_by(op, a, axis, keepdims), bound=least)
 
     call.__doc__ = op.doc
     return call
 
 
-function(np.max, np.amax)(_bounded(max, at_least))
-function(np.min, np.amin)(_bounded(min, at_most))
+function(np.max, np.amax)(_declare_function(max, at_least))
+function(np.min, np.amin)(_declare_function(min, at_most))
 
 
 @function(np.ptp)
 def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the maximum minus the minimum."""
-    node = prepared("ptp", a)
+    node = prepare("ptp", a)
     return reduce_by(max, node, axis, keepdims) - reduce_by(min, node, axis, keepdims)
 
 
@@ -263,13 +263,13 @@ def _of_the_others(x: Any) -> Any:
 
 
 def _cofactors(x: Any, axis: Any) -> Any:
-    return regrouped(_of_the_others(gathered(x, axis)), x.shape, axis)
+    return restore_axes(_of_the_others(gather_axes(x, axis)), x.shape, axis)
 
 
 prod = op(
     "prod",
     lambda x, axis, keepdims: np.prod(x, axis=axis, keepdims=keepdims),
-    shape=reduced(np.prod),
+    shape=infer_reduction(np.prod),
     vjp={"x": lambda g, x, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims) * _cofactors(x, axis)},
     jvp={"x": lambda t, x, axis, keepdims: np.sum(t * _cofactors(x, axis), axis=axis, keepdims=keepdims)},
     statics=AXES,
@@ -288,7 +288,7 @@ def _prod(
     where: Any = True,
 ) -> Any:
     """Return the product over `axis` (all axes by default)."""
-    product = reduce_by(prod, prepared("prod", a, dtype, where, 1), axis, keepdims)
+    product = reduce_by(prod, prepare("prod", a, dtype, where, 1), axis, keepdims)
     return product if initial is None else product * product.dtype.type(initial)
 
 
@@ -323,21 +323,21 @@ trace = linear(
 @function(np.trace)
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
     """Return the sum along a diagonal of two axes."""
-    node = prepared("trace", a, dtype)
+    node = prepare("trace", a, dtype)
     return trace.on_nodes((node,), {"offset": offset, "axis1": axis1, "axis2": axis2})
 
 
 # -- logsumexp -------------------------------------------------------------------------------------
 
 
-def floating(x: Any) -> Any:
+def as_floating(x: Any) -> Any:
     """Return the array itself, or integers as floats before a difference of them can wrap around."""
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
 def exponentials(x: Any, axis: Any) -> tuple[Any, Any]:
     """Return exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
-    x = floating(x)
+    x = as_floating(x)
     most = float(np.finfo(x.dtype).max)
     peak = np.minimum(x.max(axis=axis, keepdims=True, initial=-most), most)
     return np.exp(x - peak), peak
@@ -357,7 +357,7 @@ def _softness(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
 logsumexp = op(
     "logsumexp",
     _logsumexp,
-    shape=reduced(np.mean),
+    shape=infer_reduction(np.mean),
     vjp={
         "x": lambda g, x, out, x_shape, axis, keepdims: (
             spread(g, x_shape, axis, keepdims) * _softness(x, out, axis, keepdims)

@@ -15,7 +15,7 @@ from ._declare import function, linear
 from ._op import Signature, as_node
 from .indexing import SLOT, scatter_add
 from .linear import along
-from .shape import known
+from .shape import evaluate_argument
 
 __all__ = ["flip", "repeat", "resize", "roll", "tile"]
 
@@ -37,7 +37,7 @@ def _repeated_shape(x: Node, repeats: int | tuple[int, ...], axis: int) -> Signa
     return (*x.shape[:axis], n, *x.shape[axis + 1 :]), x.dtype
 
 
-def _gathered(g: Any, x_shape: tuple[int, ...], repeats: int | tuple[int, ...], axis: int) -> Any:
+def _sum_repeats(g: Any, x_shape: tuple[int, ...], repeats: int | tuple[int, ...], axis: int) -> Any:
     """Sum over the repetitions of each element: the transpose of repeat."""
     axis %= len(x_shape)
     if isinstance(repeats, tuple):
@@ -50,7 +50,7 @@ _repeat = linear(
     "repeat",
     lambda x, repeats, axis: x.repeat(repeats, axis),
     shape=_repeated_shape,
-    transpose=_gathered,
+    transpose=_sum_repeats,
     statics={"repeats": 1, "axis": 0},
     doc="Repeat each element along an axis: all as often, or each its own number of times.",
 )
@@ -59,7 +59,7 @@ _repeat = linear(
 @function(np.repeat)
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element along an axis, or each of the flattened array."""
-    a, repeats = as_node(a), np.asarray(known(repeats, "how often np.repeat repeats"))
+    a, repeats = as_node(a), np.asarray(evaluate_argument(repeats, "how often np.repeat repeats"))
     if repeats.dtype.kind not in "biu":
         raise TypeError(f"repeats must be integers, not {repeats.dtype}")
     counts = repeats.tolist()
@@ -102,7 +102,7 @@ _tile = linear(
 @function(np.tile)
 def tile(A: Any, reps: Any) -> Any:
     """Repeat the array along each axis, with new axes in front where there are too few."""
-    reps = known(reps, "how often np.tile repeats")
+    reps = evaluate_argument(reps, "how often np.tile repeats")
     return _tile(A, reps=tuple([operator.index(r) for r in (reps if np.ndim(reps) else (reps,))]))
 
 
@@ -135,7 +135,7 @@ _resize = linear(
 @function(np.resize)
 def resize(a: Any, new_shape: Any) -> Any:
     """Return the elements in another shape, again from the first where they do not suffice."""
-    new_shape = known(new_shape, "the shape that np.resize gives")
+    new_shape = evaluate_argument(new_shape, "the shape that np.resize gives")
     return _resize(a, new_shape=tuple([operator.index(n) for n in (new_shape if np.ndim(new_shape) else (new_shape,))]))
 
 
@@ -166,7 +166,7 @@ _roll: Any = linear(
 @function(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     """Shift the elements along axes, or the flattened array; those that leave come in at the other end."""
-    shift = known(shift, "how far np.roll shifts")
+    shift = evaluate_argument(shift, "how far np.roll shifts")
     return _roll(a, shift=tuple([int(s) for s in shift]) if np.ndim(shift) else int(shift), axis=axis)
 
 
@@ -187,7 +187,7 @@ flip: Any = linear(
 )
 
 
-def _flipping(name: str, ndim: int, axis: int) -> Any:
+def _declare_flip(name: str, ndim: int, axis: int) -> Any:
     def flipped(m: Any) -> Any:
         if m.ndim < ndim:
             raise ValueError(f"np.{name} takes at least {ndim} axes, not the {m.ndim} of {m!r}")
@@ -197,8 +197,8 @@ def _flipping(name: str, ndim: int, axis: int) -> Any:
     return flipped
 
 
-function(np.fliplr)(_flipping("fliplr", 2, 1))
-function(np.flipud)(_flipping("flipud", 1, 0))
+function(np.fliplr)(_declare_flip("fliplr", 2, 1))
+function(np.flipud)(_declare_flip("flipud", 1, 0))
 
 
 @function(np.rot90)

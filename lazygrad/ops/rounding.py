@@ -10,7 +10,7 @@ from .._graph.node import Node
 from ._declare import elementwise, function, op
 from ._op import Op, as_node
 from ._rule import BLOCKED, ZERO, pass_on
-from .arithmetic import guarded_multiply, locally_constant
+from .arithmetic import declare_locally_constant, guarded_multiply
 
 __all__ = [
     "allclose",
@@ -40,20 +40,20 @@ for _ufunc in (
     *(np.signbit, np.isnan, np.isinf, np.isfinite, np.isneginf, np.isposinf),
     *(np.logical_not, np.bitwise_count, np.spacing),
 ):
-    locally_constant(_ufunc.__name__, _ufunc, _ufunc, inputs="x")
+    declare_locally_constant(_ufunc.__name__, _ufunc, _ufunc, inputs="x")
 # From NumPy 2.5 on `fix` is a deprecated name of `trunc`, and warns when it is called.
 _fix: Any = np.trunc if np.lib.NumpyVersion(np.__version__) >= "2.5.0" else np.fix
-locally_constant("fix", _fix, np.fix, inputs="x")
+declare_locally_constant("fix", _fix, np.fix, inputs="x")
 for _pairing in (np.logical_and, np.logical_or, np.logical_xor, np.gcd, np.lcm):
-    locally_constant(_pairing.__name__, _pairing, _pairing)
+    declare_locally_constant(_pairing.__name__, _pairing, _pairing)
 
-invert = locally_constant("invert", np.invert, np.invert, inputs="x")
-bitwise_and = locally_constant("bitwise_and", np.bitwise_and, np.bitwise_and)
-bitwise_or = locally_constant("bitwise_or", np.bitwise_or, np.bitwise_or)
-bitwise_xor = locally_constant("bitwise_xor", np.bitwise_xor, np.bitwise_xor)
-left_shift = locally_constant("left_shift", np.left_shift, np.left_shift)
-right_shift = locally_constant("right_shift", np.right_shift, np.right_shift)
-floor_divide = locally_constant("floor_divide", np.floor_divide, np.floor_divide)
+invert = declare_locally_constant("invert", np.invert, np.invert, inputs="x")
+bitwise_and = declare_locally_constant("bitwise_and", np.bitwise_and, np.bitwise_and)
+bitwise_or = declare_locally_constant("bitwise_or", np.bitwise_or, np.bitwise_or)
+bitwise_xor = declare_locally_constant("bitwise_xor", np.bitwise_xor, np.bitwise_xor)
+left_shift = declare_locally_constant("left_shift", np.left_shift, np.left_shift)
+right_shift = declare_locally_constant("right_shift", np.right_shift, np.right_shift)
+floor_divide = declare_locally_constant("floor_divide", np.floor_divide, np.floor_divide)
 
 round = op(
     "round",
@@ -98,17 +98,17 @@ def _times_trunc(g: Any, x: Any, y: Any, out: Any) -> Any:
     return guarded_multiply(g, -np.rint((x - out) / y))  # the quotient itself may have been rounded to the next whole
 
 
-def _remainder(ufunc: Any, by_y: Any, doc: str) -> Op:
+def _declare_remainder(ufunc: Any, by_y: Any, doc: str) -> Op:
     rules = {"x": pass_on, "y": by_y}
     return elementwise(ufunc.__name__, ufunc, inputs="x y", vjp=rules, jvp=rules, numpy=(ufunc,), doc=doc)
 
 
-remainder = _remainder(np.remainder, _times_floor, "Return x - y floor(x / y), as Python's %.")
-fmod = _remainder(np.fmod, _times_trunc, "Return x - y trunc(x / y), as C's fmod.")
+remainder = _declare_remainder(np.remainder, _times_floor, "Return x - y floor(x / y), as Python's %.")
+fmod = _declare_remainder(np.fmod, _times_trunc, "Return x - y trunc(x / y), as C's fmod.")
 
 # -- whole and fractional part, mantissa and exponent -------------------------------------------------
 
-whole_part = locally_constant("whole_part", lambda x: np.modf(x)[1], inputs="x")
+whole_part = declare_locally_constant("whole_part", lambda x: np.modf(x)[1], inputs="x")
 fractional_part = elementwise(
     "fractional_part",
     lambda x: np.modf(x)[0],
@@ -146,7 +146,7 @@ def ldexp_of_numbers(x: Any, exponent: Any) -> Node:
     return ldexp.on_nodes((as_node(x), as_node(exponent)), {})
 
 
-binary_exponent = locally_constant("binary_exponent", lambda x: np.frexp(x)[1], inputs="x")
+binary_exponent = declare_locally_constant("binary_exponent", lambda x: np.frexp(x)[1], inputs="x")
 mantissa = elementwise(
     "mantissa",
     lambda x: np.frexp(x)[0],
@@ -165,7 +165,7 @@ def frexp(x: Any) -> tuple[Node, Node]:
 # -- equality ----------------------------------------------------------------------------------------
 
 
-def _compared(compare: Any, inputs: str, shape: Any, **statics: Any) -> Op:
+def _declare_comparison(compare: Any, inputs: str, shape: Any, **statics: Any) -> Op:
     """Declare a comparison that takes options: of element with element, or of the arrays as a whole."""
     zero = dict.fromkeys(inputs.split(), ZERO)
     return op(
@@ -181,12 +181,14 @@ def _compared(compare: Any, inputs: str, shape: Any, **statics: Any) -> Op:
     )
 
 
-def _one(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+def _infer_one(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     return ()
 
 
 TOLERANCES = {"rtol": 1e-5, "atol": 1e-8, "equal_nan": False}
-isclose = _compared(np.isclose, "a b", np.broadcast_shapes, **TOLERANCES)
-allclose = _compared(np.allclose, "a b", lambda *shapes: _one(np.broadcast_shapes(*shapes)), **TOLERANCES)
-array_equal = _compared(np.array_equal, "a1 a2", _one, equal_nan=False)
-array_equiv = _compared(np.array_equiv, "a1 a2", _one)
+isclose = _declare_comparison(np.isclose, "a b", np.broadcast_shapes, **TOLERANCES)
+allclose = _declare_comparison(
+    np.allclose, "a b", lambda *shapes: _infer_one(np.broadcast_shapes(*shapes)), **TOLERANCES
+)
+array_equal = _declare_comparison(np.array_equal, "a1 a2", _infer_one, equal_nan=False)
+array_equiv = _declare_comparison(np.array_equiv, "a1 a2", _infer_one)

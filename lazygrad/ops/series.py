@@ -18,7 +18,7 @@ from .arithmetic import guarded_multiply
 __all__ = ["i0", "sinc"]
 
 
-def _of_order(name: str, function: Callable[..., Any], numpy: Callable[..., Any], doc: str) -> Op:
+def _declare_of_order(name: str, function: Callable[..., Any], numpy: Callable[..., Any], doc: str) -> Op:
     """Declare an op with the static `order`, whose derivative is itself at the next order."""
 
     def rule(g: Any, x: Any, order: int) -> Any:
@@ -63,7 +63,7 @@ def _sinc(x: Any, order: int) -> Any:
     return math.pi**order * value
 
 
-sinc = _of_order("sinc", _sinc, np.sinc, "sin(pi x) / (pi x), and its derivatives.")
+sinc = _declare_of_order("sinc", _sinc, np.sinc, "sin(pi x) / (pi x), and its derivatives.")
 
 
 NODES = 64  # enough for all x with a finite value: the error falls as exp(-(4 * NODES)^2 / 2x)
@@ -79,4 +79,6 @@ def _i0(x: Any, order: int) -> Any:
     return total
 
 
-i0 = _of_order("i0", _i0, np.i0, "The modified Bessel function of the first kind of order 0, and its derivatives.")
+i0 = _declare_of_order(
+    "i0", _i0, np.i0, "The modified Bessel function of the first kind of order 0, and its derivatives."
+)

@@ -13,21 +13,31 @@ from .._graph.node import Node
 from . import linear as ops
 from ._declare import function, linear
 from ._op import Signature, as_node
-from .indexing import evaluated
+from .indexing import evaluate_for_shape
 
-__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "expand_dims", "known", "ravel", "reshape", "squeeze", "swapaxes"]
+__all__ = [
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "evaluate_argument",
+    "expand_dims",
+    "ravel",
+    "reshape",
+    "squeeze",
+    "swapaxes",
+]
 
 
-def known(x: Any, what: str) -> Any:
+def evaluate_argument(x: Any, what: str) -> Any:
     """Return the value of an argument that a shape depends on: of a node inside a function transform alone."""
-    return evaluated(what, x) if isinstance(x, Node) else x
+    return evaluate_for_shape(what, x) if isinstance(x, Node) else x
 
 
 # -- another shape ---------------------------------------------------------------------------------
 
 
-def _shape_given(shape: Any) -> tuple[int, ...]:
-    shape = known(shape, "a shape")
+def _read_shape(shape: Any) -> tuple[int, ...]:
+    shape = evaluate_argument(shape, "a shape")
     if isinstance(shape, np.ndarray):
         shape = shape.tolist()
     return tuple([operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))])
@@ -38,7 +48,7 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
     """Return the elements in another shape; ``order="F"`` takes and puts them with the first axis fastest."""
     if (shape is None) is (newshape is None):
         raise TypeError("np.reshape takes one `shape`")
-    wanted = _shape_given(newshape if shape is None else shape)
+    wanted = _read_shape(newshape if shape is None else shape)
     if order in ("C", "A"):  # what is computed is in C order as far as anybody can tell
         return ops.reshape(a, shape=wanted)
     if order != "F":
@@ -104,14 +114,14 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 # -- axes of length 1 ------------------------------------------------------------------------------
 
 
-def _expanded(x: Node, axis: int | tuple[int, ...]) -> Signature:
+def _infer_expanded(x: Node, axis: int | tuple[int, ...]) -> Signature:
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
     axes = normalize_axis_tuple(axis, ndim)
     lengths = iter(x.shape)
     return tuple([1 if k in axes else next(lengths) for k in range(ndim)]), x.dtype
 
 
-def _squeezed(x: Node, axis: int | tuple[int, ...] | None) -> Signature:
+def _infer_squeezed(x: Node, axis: int | tuple[int, ...] | None) -> Signature:
     if axis is None:
         return tuple([n for n in x.shape if n != 1]), x.dtype
     if not x.shape and axis in (0, -1):  # NumPy lets it pass
@@ -125,7 +135,7 @@ def _squeezed(x: Node, axis: int | tuple[int, ...] | None) -> Signature:
 expand_dims = linear(
     "expand_dims",
     np.expand_dims,
-    shape=_expanded,
+    shape=_infer_expanded,
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"axis": ()},
     numpy=(np.expand_dims,),
@@ -135,7 +145,7 @@ expand_dims = linear(
 squeeze = linear(
     "squeeze",
     np.squeeze,
-    shape=_squeezed,
+    shape=_infer_squeezed,
     transpose=lambda g, x_shape: g.reshape(x_shape),
     statics={"axis": None},
     numpy=(np.squeeze,),
@@ -143,7 +153,7 @@ squeeze = linear(
 )
 
 
-def _each(one: Any) -> Any:
+def _apply_to_each(one: Any) -> Any:
     """Return a function of one array for any number of them, as a tuple."""
     return lambda *arys: one(as_node(arys[0])) if len(arys) == 1 else tuple([one(as_node(a)) for a in arys])
 
@@ -152,11 +162,11 @@ def _at_least_3d(x: Node) -> Node:
     return x if x.ndim > 2 else expand_dims(x, axis=((0, 1, 2), (0, 2), (2,))[x.ndim])
 
 
-atleast_1d = function(np.atleast_1d)(_each(lambda x: x if x.ndim else expand_dims(x, axis=0)))
+atleast_1d = function(np.atleast_1d)(_apply_to_each(lambda x: x if x.ndim else expand_dims(x, axis=0)))
 atleast_2d = function(np.atleast_2d)(
-    _each(lambda x: x if x.ndim > 1 else expand_dims(x, axis=tuple(range(2 - x.ndim))))
+    _apply_to_each(lambda x: x if x.ndim > 1 else expand_dims(x, axis=tuple(range(2 - x.ndim))))
 )
-atleast_3d = function(np.atleast_3d)(_each(_at_least_3d))
+atleast_3d = function(np.atleast_3d)(_apply_to_each(_at_least_3d))
 
 
 # -- broadcasting ----------------------------------------------------------------------------------

@@ -16,14 +16,14 @@ from ._declare import function, op, result_dtype
 from ._op import Op, Signature, as_node
 from ._rule import ZERO
 from .choice import take, take_along_axis
-from .indexing import evaluated
+from .indexing import evaluate_for_shape
 
 __all__ = ["argpartition", "argsort", "is_in", "lexsort", "partition", "search", "searchsorted", "sort", "unique"]
 
 INTP = np.dtype(np.intp)
 
 
-def _locally_constant(name: str, value: Callable[..., Any], inputs: str, **fields: Any) -> Op:
+def _declare_positions(name: str, value: Callable[..., Any], inputs: str, **fields: Any) -> Op:
     zero = {i.lstrip("*"): ZERO for i in inputs.split()}
     return op(
         name,
@@ -50,7 +50,7 @@ def _order(x: Any, axis: int | None, kind: Any, stable: bool | None) -> Any:
     return np.argsort(x, axis, kind) if stable is None else np.argsort(x, axis, stable=stable)
 
 
-argsort = _locally_constant(
+argsort = _declare_positions(
     "argsort", _order, "a", shape=_order_shape, statics={"axis": -1, "kind": None, "stable": None}, numpy=(np.argsort,)
 )
 
@@ -64,7 +64,7 @@ def _partition_shape(x: Node, kth: Any, axis: int | None, kind: str) -> Signatur
     return shape, dtype
 
 
-argpartition = _locally_constant(
+argpartition = _declare_positions(
     "argpartition",
     lambda x, kth, axis, kind: np.argpartition(x, kth, axis, kind),
     "a",
@@ -83,7 +83,7 @@ def _common_order(*keys: Node, axis: int) -> Signature:
     return shape, INTP
 
 
-lexicographic = _locally_constant(
+lexicographic = _declare_positions(
     "lexsort",
     lambda *keys, axis: np.asarray(np.lexsort(keys, axis)),
     "*keys",
@@ -106,7 +106,7 @@ def _search_shape(a: Node, v: Node, side: str) -> Signature:
     return v.shape, INTP
 
 
-search = _locally_constant(
+search = _declare_positions(
     "searchsorted",
     lambda a, v, side: np.asarray(np.searchsorted(a, v, side)),
     "a v",
@@ -126,7 +126,7 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 # -- sorted values ---------------------------------------------------------------------------------
 
 
-def _sortable(a: Any, axis: int | None) -> tuple[Node, int]:
+def _along_one_axis(a: Any, axis: int | None) -> tuple[Node, int]:
     a = as_node(a)
     if axis is None:
         return a.reshape(-1), 0
@@ -140,7 +140,7 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
         raise TypeError("np.sort on nodes does not take order=")
     if kind not in (None, "quicksort", "heapsort", "mergesort", "stable"):
         raise ValueError(f"sort kind must be one of 'quick', 'heap', or 'stable' (got {kind!r})")
-    a, axis = _sortable(a, axis)
+    a, axis = _along_one_axis(a, axis)
     return take_along_axis(a, argsort(a, axis=axis, kind="stable"), axis)
 
 
@@ -153,7 +153,7 @@ def sort_complex(a: Any) -> Any:
 @function(np.partition)
 def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
     """Return the elements such that each k-th is in its place, with smaller ones before and larger ones behind."""
-    a, axis = _sortable(a, axis)
+    a, axis = _along_one_axis(a, axis)
     return take_along_axis(a, argpartition(a, kth=kth, axis=axis, kind=kind), axis)
 
 
@@ -195,7 +195,7 @@ def unique(
     sorted: bool = True,
 ) -> Any:
     """Return the distinct elements in order; the derivative goes to where each stands first."""
-    known = evaluated("np.unique", ar)
+    known = evaluate_for_shape("np.unique", ar)
     _, first, inverse, counts = np.unique(known, True, True, True, axis, equal_nan=equal_nan)
     wanted = (return_index, first), (return_inverse, inverse), (return_counts, counts)
     values = take(ar, first, axis)
@@ -240,7 +240,7 @@ def union1d(ar1: Any, ar2: Any) -> Any:
 @function(np.intersect1d)
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """Return the distinct elements that both have; the derivative goes to the first."""
-    x, y = (evaluated("np.intersect1d", a) for a in (ar1, ar2))
+    x, y = (evaluate_for_shape("np.intersect1d", a) for a in (ar1, ar2))
     _, first, second = np.intersect1d(x, y, assume_unique, return_indices=True)
     values = take(ar1, first).astype(np.result_type(x, y))
     return (values, first, second) if return_indices else values
@@ -249,7 +249,7 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
 @function(np.setdiff1d)
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     """Return the distinct elements of the first that the second has not."""
-    known, others = (evaluated("np.setdiff1d", a) for a in (ar1, ar2))
+    known, others = (evaluate_for_shape("np.setdiff1d", a) for a in (ar1, ar2))
     first = np.arange(known.size) if assume_unique else np.unique(known, return_index=True)[1]
     return take(ar1, first[~np.isin(known.reshape(-1)[first], others)])
 
@@ -259,14 +259,14 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     """Return the distinct elements that one of the two has."""
     parts = [ar1, ar2] if assume_unique else [unique(ar1), unique(ar2)]
     both = _flat(*parts)
-    known = evaluated("np.setxor1d", both)
+    known = evaluate_for_shape("np.setxor1d", both)
     order = np.argsort(known, kind="stable")
     differs = known[order][1:] != known[order][:-1]
     alone = np.concatenate([[True], differs]) & np.concatenate([differs, [True]]) if order.size else order > 0
     return take(both, order[alone])
 
 
-is_in = _locally_constant(
+is_in = _declare_positions(
     "isin",
     lambda element, test_elements, invert: np.isin(element, test_elements, invert=invert),
     "element test_elements",

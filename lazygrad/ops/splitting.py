@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from . import shape
 from ._declare import function
-from .joining import stacked
+from .joining import stack_arrays
 from .linear import along
 
 __all__ = ["array_split", "split", "trim_zeros", "unstack"]
@@ -23,7 +23,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Return the parts between these places along an axis, or so many parts of nearly the same length."""
     axis = normalize_axis_index(axis, ary.ndim)
     n = ary.shape[axis]
-    given = shape.known(indices_or_sections, "where np.array_split cuts")
+    given = shape.evaluate_argument(indices_or_sections, "where np.array_split cuts")
     if np.ndim(given):
         cuts = [0, *[operator.index(k) for k in given], n]
     else:
@@ -38,7 +38,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 @function(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Return the parts between these places along an axis, or so many parts of the same length."""
-    given = shape.known(indices_or_sections, "where np.split cuts")
+    given = shape.evaluate_argument(indices_or_sections, "where np.split cuts")
     if not np.ndim(given) and ary.shape[normalize_axis_index(axis, ary.ndim)] % given:
         raise ValueError(f"axis {axis} of {ary!r} cannot be split into {given} parts of the same length")
     return array_split(ary, given, axis)
@@ -82,7 +82,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
     if trim not in ("fb", "bf", "f", "b"):
         raise ValueError(f"trim must be made of 'f' and 'b', not {trim!r}")
     axes = normalize_axis_tuple(range(filt.ndim) if axis is None else axis, filt.ndim)
-    places = np.argwhere(shape.known(filt, "what np.trim_zeros trims"))
+    places = np.argwhere(shape.evaluate_argument(filt, "what np.trim_zeros trims"))
     key = [slice(None)] * filt.ndim
     for k in axes:
         if not len(places):
@@ -102,7 +102,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
     if 0 in outer:
         raise ValueError("np.apply_along_axis needs at least one 1-d array")
     found = [func1d(rows[place], *args, **kwargs) for place in np.ndindex(outer)]
-    whole = stacked(found).reshape((*outer, *np.shape(found[0])))
+    whole = stack_arrays(found).reshape((*outer, *np.shape(found[0])))
     ndim = len(outer)
     return np.moveaxis(whole, range(ndim, whole.ndim), range(axis, axis + whole.ndim - ndim))
 

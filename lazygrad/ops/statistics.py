@@ -17,18 +17,18 @@ from ._rule import ZERO
 from .arithmetic import guarded_multiply
 from .bounds import at_least, at_most
 from .linear import spread
-from .reduce import AXES, averaged, axes_of, count_of, counted, gathered, prepared, reduce_by, regrouped
+from .reduce import AXES, axes_of, count_of, count_where, gather_axes, infer_average, prepare, reduce_by, restore_axes
 
 __all__ = [
     "average",
     "corrcoef",
     "cov",
+    "declare_median",
+    "declare_quantile",
     "declare_spread",
     "degrees_of_freedom",
     "median",
-    "medians",
     "quantile",
-    "quantiles",
     "root",
     "spread_around",
     "std",
@@ -57,7 +57,7 @@ def _real_part(x: Any) -> Any:
     return np.real(x) if x.dtype.kind == "c" else x
 
 
-_infer_var = averaged(np.var)
+_infer_var = infer_average(np.var)
 
 var = op(
     "var",
@@ -83,7 +83,7 @@ def spread_around(a: Any, axis: Any, keepdims: bool, where: Any, mean: Any) -> t
     d = np.where(where, a - mean, 0)
     squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)
     total = np.sum(squares, axis=axis, keepdims=keepdims)
-    return total, counted(where, a.shape, axis, keepdims).astype(total.dtype)
+    return total, count_where(where, a.shape, axis, keepdims).astype(total.dtype)
 
 
 def degrees_of_freedom(name: str, ddof: float, correction: float | None) -> float:
@@ -98,11 +98,11 @@ def _variance(
 ) -> Any:
     """Return the mean squared distance from the mean, or from another number given as `mean`."""
     ddof = degrees_of_freedom(name, ddof, correction)
-    node = prepared(name, a, dtype)
+    node = prepare(name, a, dtype)
     if where is True and mean is None:
         return reduce_by(var, node, axis, keepdims, ddof=ddof)
     if node.dtype.kind not in "fc":
-        node = prepared(name, node, float)
+        node = prepare(name, node, float)
     if mean is None:
         mean = np.mean(node, axis=axis, keepdims=True, where=where)
     total, count = spread_around(node, axis, keepdims, where, mean)
@@ -154,7 +154,7 @@ def _positions(counts: Any, q: Any, method: str) -> Any:
 
 
 def _quantile_shares(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
-    rows = gathered(x, axis)
+    rows = gather_axes(x, axis)
     q = np.asarray(q, dtype=float)
     known = rows == rows
     counts = np.sum(known, axis=0) if skipna else np.full(rows.shape[1:], len(rows))
@@ -168,7 +168,7 @@ def _quantile_shares(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> An
         shares += part[:, None] * reached / np.maximum(np.sum(reached, axis=1, keepdims=True), 1)
     if not skipna:
         shares[:, :, ~np.all(known, axis=0)] = np.nan
-    return np.stack([regrouped(s, x.shape, axis) for s in shares]).reshape((*q.shape, *x.shape))
+    return np.stack([restore_axes(s, x.shape, axis) for s in shares]).reshape((*q.shape, *x.shape))
 
 
 quantile_shares = op(
@@ -195,7 +195,7 @@ def _order_jvp(t: Any, x: Any, axis: Any, keepdims: bool, q: Any, method: str, s
     return np.sum(guarded_multiply(shares, t), axis=axes, keepdims=keepdims)
 
 
-_infer_median = averaged(np.median)
+_infer_median = infer_average(np.median)
 
 median = op(
     "median",
@@ -215,7 +215,7 @@ def _quantile_dtype(dtype: DType, level: DType | None, method: str) -> DType:
 
 
 def _quantile_shape(x: Node, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Signature:
-    shape, _ = averaged(np.sum)(x, axis, keepdims)
+    shape, _ = infer_average(np.sum)(x, axis, keepdims)
     level = None if isinstance(q, (int, float)) else np.asarray(q).dtype
     return (*np.shape(q), *shape), _quantile_dtype(x.dtype, level, method)
 
@@ -236,7 +236,7 @@ quantile = op(
 )
 
 
-def quantiles(name: str, hundred: float, *, skipna: bool) -> Any:
+def declare_quantile(name: str, hundred: float, *, skipna: bool) -> Any:
     """Declare `np.quantile`, or with hundred = 100 `np.percentile`, on nodes."""
 
     def call(
@@ -249,7 +249,7 @@ def quantiles(name: str, hundred: float, *, skipna: bool) -> Any:
     ) -> Any:
         if isinstance(q, Node):
             raise TypeError(f"np.{name} takes numbers for `q`, not {q!r}: use its `.value`")
-        node = prepared(name, a)
+        node = prepare(name, a)
         if node.dtype.kind == "c":
             raise TypeError(f"np.{name} takes real numbers, not {node.dtype}")
         plain = isinstance(q, (int, float))
@@ -264,19 +264,19 @@ def quantiles(name: str, hundred: float, *, skipna: bool) -> Any:
     return call
 
 
-def medians(name: str, *, skipna: bool) -> Any:
+def declare_median(name: str, *, skipna: bool) -> Any:
     """Declare `np.median`, or without nan `np.nanmedian`, on nodes."""
 
     def call(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-        return reduce_by(median, prepared(name, a), axis, keepdims, skipna=skipna)
+        return reduce_by(median, prepare(name, a), axis, keepdims, skipna=skipna)
 
     call.__doc__ = "The middle one of the elements over `axis` (all axes by default), or the mean of the middle two."
     return call
 
 
-function(np.median)(medians("median", skipna=False))
-function(np.quantile)(quantiles("quantile", 1, skipna=False))
-function(np.percentile)(quantiles("percentile", 100, skipna=False))
+function(np.median)(declare_median("median", skipna=False))
+function(np.quantile)(declare_quantile("quantile", 1, skipna=False))
+function(np.percentile)(declare_quantile("percentile", 100, skipna=False))
 
 # -- averages, covariance --------------------------------------------------------------------------
 
@@ -357,9 +357,9 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     deviation = np.sqrt(np.diagonal(c).real)
     c = c / deviation[:, None] / deviation[None, :]
     if c.dtype.kind == "c":
-        return _bounded(c.real) + 1j * _bounded(c.imag)
-    return _bounded(c)
+        return _clip_to_one(c.real) + 1j * _clip_to_one(c.imag)
+    return _clip_to_one(c)
 
 
-def _bounded(x: Any) -> Any:
+def _clip_to_one(x: Any) -> Any:
     return at_most(at_least(x, bound=-1.0), bound=1.0)

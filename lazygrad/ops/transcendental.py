@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-def _unary(ufunc: Any, rule: Callable[..., Any], doc: str, *aliases: Any) -> Op:
+def _declare_unary(ufunc: Any, rule: Callable[..., Any], doc: str, *aliases: Any) -> Op:
     """Declare one of NumPy's functions of one argument; its rule maps adjoints and tangents alike."""
     return elementwise(ufunc.__name__, ufunc, vjp={"x": rule}, jvp={"x": rule}, numpy=(ufunc, *aliases), doc=doc)
 
@@ -57,48 +57,48 @@ def _unary(ufunc: Any, rule: Callable[..., Any], doc: str, *aliases: Any) -> Op:
 
 LN2, LN10 = math.log(2), math.log(10)
 
-exp = _unary(
+exp = _declare_unary(
     np.exp,
     lambda g, out: guarded_multiply(g, out),
     "Return e ** x.\n\n>>> exp(np.array([0.5, 2.0])).round(4)\narray([1.6487, 7.3891])",
 )
-exp2 = _unary(
+exp2 = _declare_unary(
     np.exp2,
     lambda g, out: guarded_multiply(g, LN2 * out),
     "Return 2 ** x.\n\n>>> exp2(np.array([0.5, 2.0])).round(4)\narray([1.4142, 4.    ])",
 )
-expm1 = _unary(
+expm1 = _declare_unary(
     np.expm1,
     lambda g, x: guarded_multiply(g, np.exp(x)),
     "Return e ** x - 1, accurate near 0.\n\n>>> expm1(np.array([0.5, 2.0])).round(4)\narray([0.6487, 6.3891])",
 )
-log = _unary(
+log = _declare_unary(
     np.log,
     lambda g, x: guarded_divide(g, x),
     "Return the natural logarithm.\n\n>>> log(np.array([0.5, 2.0])).round(4)\narray([-0.6931,  0.6931])",
 )
-log2 = _unary(
+log2 = _declare_unary(
     np.log2,
     lambda g, x: guarded_divide(g, LN2 * x),
     "Return the logarithm to base 2.\n\n>>> log2(np.array([0.5, 2.0])).round(4)\narray([-1.,  1.])",
 )
-log10 = _unary(
+log10 = _declare_unary(
     np.log10,
     lambda g, x: guarded_divide(g, LN10 * x),
     "Return the logarithm to base 10.\n\n>>> log10(np.array([0.5, 2.0])).round(4)\narray([-0.301,  0.301])",
 )
-log1p = _unary(
+log1p = _declare_unary(
     np.log1p,
     lambda g, x: guarded_divide(g, 1 + x),
     "Return log(1 + x), accurate near 0.\n\n>>> log1p(np.array([0.5, 2.0])).round(4)\narray([0.4055, 1.0986])",
 )
-sqrt = _unary(
+sqrt = _declare_unary(
     np.sqrt,
     lambda g, out: guarded_divide(0.5 * g, out),
     "Return the square root; its derivative at 0 is inf.\n\n"
     ">>> sqrt(np.array([0.5, 2.0])).round(4)\narray([0.7071, 1.4142])",
 )
-cbrt = _unary(
+cbrt = _declare_unary(
     np.cbrt,
     lambda g, out: guarded_divide(g, 3 * out * out),
     "Return the cube root; its derivative at 0 is inf.\n\n"
@@ -120,28 +120,28 @@ one_minus_square = elementwise(
     doc="Return 1 - x^2, accurate near 1, where the product by itself would give inf - inf as a later derivative.",
 )
 
-sin = _unary(
+sin = _declare_unary(
     np.sin,
     lambda g, x: g * np.cos(x),
     "Return sin x.\n\n>>> sin(np.array([0.5, 2.0])).round(4)\narray([0.4794, 0.9093])",
 )
-cos = _unary(
+cos = _declare_unary(
     np.cos,
     lambda g, x: -g * np.sin(x),
     "Return cos x.\n\n>>> cos(np.array([0.5, 2.0])).round(4)\narray([ 0.8776, -0.4161])",
 )
-tan = _unary(
+tan = _declare_unary(
     np.tan,
     lambda g, out: g * (1 + out * out),
     "Return tan x.\n\n>>> tan(np.array([0.5, 2.0])).round(4)\narray([ 0.5463, -2.185 ])",
 )
-arcsin = _unary(
+arcsin = _declare_unary(
     np.arcsin,
     lambda g, x: guarded_divide(g, np.sqrt(one_minus_square(x))),
     "Return the angle of a sine; its derivative is inf at the ends.\n\n"
     ">>> arcsin(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.5236])",
 )
-arccos = _unary(
+arccos = _declare_unary(
     np.arccos,
     lambda g, x: -guarded_divide(g, np.sqrt(one_minus_square(x))),
     "Return the angle of a cosine; its derivative is -inf at the ends.\n\n"
@@ -154,18 +154,18 @@ def _by_tangent(g: Any, x: Any) -> Any:
     return g / root / root
 
 
-arctan = _unary(
+arctan = _declare_unary(
     np.arctan,
     _by_tangent,
     "Return the angle of a tangent.\n\n>>> arctan(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.4636])",
 )
-deg2rad = _unary(
+deg2rad = _declare_unary(
     np.deg2rad,
     lambda g: np.deg2rad(g),
     "Convert degrees to radians.\n\n>>> deg2rad(np.array([90.0, 180.0])).round(4)\narray([1.5708, 3.1416])",
     np.radians,
 )
-rad2deg = _unary(
+rad2deg = _declare_unary(
     np.rad2deg,
     lambda g: np.rad2deg(g),
     "Convert radians to degrees.\n\n>>> rad2deg(np.array([0.0, np.pi]))\narray([  0., 180.])",
@@ -174,35 +174,35 @@ rad2deg = _unary(
 
 # -- hyperbolic functions --------------------------------------------------------------------------
 
-sinh = _unary(
+sinh = _declare_unary(
     np.sinh,
     lambda g, x: guarded_multiply(g, np.cosh(x)),
     "Return the hyperbolic sine.\n\n>>> sinh(np.array([0.5, 2.0])).round(4)\narray([0.5211, 3.6269])",
 )
-cosh = _unary(
+cosh = _declare_unary(
     np.cosh,
     lambda g, x: guarded_multiply(g, np.sinh(x)),
     "Return the hyperbolic cosine.\n\n>>> cosh(np.array([0.5, 2.0])).round(4)\narray([1.1276, 3.7622])",
 )
-tanh = _unary(
+tanh = _declare_unary(
     np.tanh,
     lambda g, out: g * (1 - out * out),
     "Return the hyperbolic tangent (Stratos H: tanh; J = diag(1 - tanh(x)^2)).\n\n"
     ">>> tanh(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.4621])",
 )
-arcsinh = _unary(
+arcsinh = _declare_unary(
     np.arcsinh,
     lambda g, x: g / _root_beside_one(x),
     "Return the inverse of sinh.\n\n>>> arcsinh(np.array([0.5, 2.0])).round(4)\narray([0.4812, 1.4436])",
 )
-arccosh = _unary(
+arccosh = _declare_unary(
     np.arccosh,
     # The roots of the factors, not of their product: that would be on the wrong branch for complex x.
     lambda g, x: guarded_divide(guarded_divide(g, np.sqrt(x - 1)), np.sqrt(x + 1)),
     "Return the inverse of cosh; its derivative at 1 is inf.\n\n"
     ">>> arccosh(np.array([1.0, 2.0])).round(4)\narray([0.   , 1.317])",
 )
-arctanh = _unary(
+arctanh = _declare_unary(
     np.arctanh,
     lambda g, x: guarded_divide(g, one_minus_square(x)),
     "Return the inverse of tanh; its derivative at 1 is inf.\n\n"
@@ -226,7 +226,7 @@ sigmoid = elementwise(
 # -- of two arguments ------------------------------------------------------------------------------
 
 
-def _binary(ufunc: Any, by_x: Callable[..., Any], by_y: Callable[..., Any], doc: str) -> Op:
+def _declare_binary(ufunc: Any, by_x: Callable[..., Any], by_y: Callable[..., Any], doc: str) -> Op:
     rules = {"x": by_x, "y": by_y}
     return elementwise(ufunc.__name__, ufunc, inputs="x y", vjp=rules, jvp=rules, numpy=(ufunc,), doc=doc)
 
@@ -240,7 +240,7 @@ def _leg(g: Any, x: Any, out: Any) -> Any:
     return guarded_multiply(g, _over(x, out))
 
 
-hypot = _binary(
+hypot = _declare_binary(
     np.hypot,
     _leg,
     lambda g, y, out: _leg(g, y, out),
@@ -254,7 +254,7 @@ def _turn(g: Any, across: Any, x: Any, y: Any) -> Any:
     return guarded_multiply(g, _over(_over(across, size), size))
 
 
-arctan2 = _binary(  # NumPy's x1 is y, its x2 is x
+arctan2 = _declare_binary(  # NumPy's x1 is y, its x2 is x
     np.arctan2,
     lambda g, x, y: _turn(g, y, x, y),
     lambda g, x, y: -_turn(g, x, x, y),
@@ -269,17 +269,17 @@ def _share(x: Any, y: Any, scale: float) -> Any:
     return sigmoid(scale * (np.where(same * (x > 0), 0, x) - np.where(same, 0, y)))
 
 
-def _log_add(ufunc: Any, scale: float, doc: str) -> Op:
-    return _binary(ufunc, lambda g, x, y: g * _share(x, y, scale), lambda g, x, y: g * _share(y, x, scale), doc)
+def _declare_log_add(ufunc: Any, scale: float, doc: str) -> Op:
+    return _declare_binary(ufunc, lambda g, x, y: g * _share(x, y, scale), lambda g, x, y: g * _share(y, x, scale), doc)
 
 
-logaddexp = _log_add(
+logaddexp = _declare_log_add(
     np.logaddexp,
     1.0,
     "Return log(e^x + e^y) without overflow.\n\n"
     ">>> logaddexp(0.0, np.array([0.0, 1000.0])).round(4)\narray([6.931e-01, 1.000e+03])",
 )
-logaddexp2 = _log_add(
+logaddexp2 = _declare_log_add(
     np.logaddexp2,
     LN2,
     "Return log2(2^x + 2^y) without overflow.\n\n"

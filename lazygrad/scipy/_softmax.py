@@ -13,7 +13,7 @@ from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ..ops._rule import ZERO
 from ..ops.arithmetic import guarded_multiply
-from ..ops.linear import reduced, spread
+from ..ops.linear import infer_reduction, spread
 from ._calls import on_nodes
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
@@ -23,7 +23,7 @@ STATICS = {"axis": None, "keepdims": False}
 
 def _weighted_shape(a: Node, b: Node, axis: Any, keepdims: bool) -> Signature:
     shape, dtype = np.broadcast_shapes(a.shape, b.shape), np.result_type(a.dtype, b.dtype)
-    return reduced(np.mean)(Node(None, (), {}, shape, dtype), axis, keepdims)
+    return infer_reduction(np.mean)(Node(None, (), {}, shape, dtype), axis, keepdims)
 
 
 def _signed(a: Any, b: Any, axis: Any, keepdims: bool) -> Any:

@@ -16,7 +16,7 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def format_bytes(nbytes: float) -> str:
-    """A number of bytes, short.
+    """Write a number of bytes in a few characters.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def format_bytes(nbytes: float) -> str:
 
 
 def import_optional(module: str, extra: str, what: str) -> Any:
-    """An optional dependency; an ImportError that names the extra if it is missing."""
+    """Import an optional dependency, or raise an ImportError that names the extra it comes with."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -39,10 +39,10 @@ def import_optional(module: str, extra: str, what: str) -> Any:
         raise ImportError(f'{what} needs {package}: pip install "lazygrad[{extra}]"') from error
 
 
-def truncate(items: Sequence[Any], at: int) -> tuple[Sequence[Any], str]:
-    """The first items, and what to say of the rest."""
-    more = len(items) - at
-    return items[:at], f"... and {more} more" if more > 0 else ""
+def truncate(items: Sequence[Any], most: int) -> tuple[Sequence[Any], str]:
+    """Return the first items, and a text that says how many more there are."""
+    more = len(items) - most
+    return items[:most], f"... and {more} more" if more > 0 else ""
 
 
 @attrs.frozen
@@ -68,11 +68,11 @@ class Grid:
     align: str = "<>"
 
     def find_side(self, column: int) -> str:
-        """Where the text of a column stands."""
+        """Return the side on which the text of a column stands: ``<`` or ``>``."""
         return self.align[min(column, len(self.align) - 1)]
 
     def text(self, narrowest: int = 0) -> str:
-        """Aligned columns, each at least so wide."""
+        """Return the table as text in aligned columns, each at least `narrowest` wide."""
         cells = [[str(cell) for cell in row] for row in (self.head, *self.rows)] if self.head else []
         widths = [max(narrowest, *map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
@@ -82,26 +82,26 @@ class Grid:
         return "\n".join([line.rstrip() for line in (self.title, *lines, self.foot) if line])
 
     def html(self) -> str:
-        """An HTML table."""
+        """Return the table as HTML."""
 
-        def line(tag: str, cells: Sequence[Any]) -> str:
+        def write_row(tag: str, cells: Sequence[Any]) -> str:
             sides = ["left" if self.find_side(k) == "<" else "right" for k in range(len(cells))]
-            made = [
+            tagged = [
                 f'<{tag} style="text-align:{side}">{html.escape(str(cell))}</{tag}>'
                 for cell, side in zip(cells, sides, strict=True)
             ]
-            return f"<tr>{''.join(made)}</tr>"
+            return f"<tr>{''.join(tagged)}</tr>"
 
         rows, more = truncate(self.rows, SHOWN)
         table = ""
         if self.head:
-            body = "".join([line("td", row) for row in rows])
-            table = f"<table><thead>{line('th', self.head)}</thead><tbody>{body}</tbody></table>"
+            body = "".join([write_row("td", row) for row in rows])
+            table = f"<table><thead>{write_row('th', self.head)}</thead><tbody>{body}</tbody></table>"
         parts = [f"<p>{html.escape(text)}</p>" if text else "" for text in (self.title, more, self.foot)]
         return parts[0] + table + parts[1] + parts[2]
 
     def rich(self) -> Any:
-        """A table of `rich`."""
+        """Return the table as `rich` shows it."""
         what = "a table in colours"
         group = import_optional("rich.console", "rich", what).Group
         table_of, text_of = (
@@ -122,19 +122,19 @@ class Grid:
 
 
 class Displayable:
-    """What is shown as tables: in a notebook, and by `rich`."""
+    """Something that notebooks and `rich` show as tables."""
 
     __slots__ = ()
 
     def grids(self) -> Sequence[Grid]:
-        """The tables."""
+        """Return the tables to show."""
         raise NotImplementedError
 
     def _repr_html_(self) -> str:
-        """For notebooks."""
+        """Return the tables as HTML, for notebooks."""
         return f'<div class="lazygrad">{"".join([grid.html() for grid in self.grids()])}</div>'
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        """For `rich`, if it is installed."""
+        """Yield the tables of `rich`, which calls this where it is installed."""
         for grid in self.grids():
             yield grid.rich()

@@ -1,4 +1,4 @@
-"""Where nan and inf are born: told of one node, and watched for as nodes are computed.
+"""Where nan and inf are born: found at one node, and watched for while nodes are computed.
 
 A value or a contribution that is not finite, although everything it was computed from is, is born there; all that
 follows from it is not. A leaf that holds nan is a birth of its own where a computation lets it through (an inf
@@ -20,27 +20,27 @@ from .._errors import NonFiniteError, NonFiniteWarning
 from .._graph.node import INEXACT, Node, label
 from .._graph.types import DType
 from .._graph.watch import Watcher, replace_watchers, watchers
-from .source_lines import user_frame
+from .source_lines import find_user_frame
 from .trace import name_adjoint
 
-__all__ = ["NonFinite", "Operand", "born", "errstate", "finite", "leaf_record", "quiet"]
+__all__ = ["NonFinite", "Operand", "describe_leaf", "errstate", "find_birth", "is_finite", "silence_numpy"]
 
 Mode = Literal["raise", "warn", "ignore"]
 
 
-def finite(value: Any) -> bool:
+def is_finite(value: Any) -> bool:
     """Whether an array or number holds neither nan nor inf."""
     return value.dtype.kind not in INEXACT or bool(np.isfinite(value).all())
 
 
-def quiet() -> np.errstate:
-    """A block in which NumPy does not warn of what is about to be reported better."""
+def silence_numpy() -> np.errstate:
+    """Return a block in which NumPy does not warn, as the watcher reports the same with its place."""
     return np.errstate(divide="ignore", over="ignore", invalid="ignore")
 
 
 @attrs.frozen(eq=False)
 class Operand:
-    """Summary of an array that a computation took or gave.
+    """Summary of an array that a computation took or gave; prints as a line.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Operand:
 
     @classmethod
     def of(cls, name: str, value: Any) -> Operand:
-        """The summary of an array or number."""
+        """Return the summary of an array or number."""
         array = np.asarray(value)
         good = np.isfinite(array)
         numbers = np.abs(array[good]) if array.dtype.kind == "c" else array[good]
@@ -80,24 +80,24 @@ class Operand:
 
     @property
     def finite(self) -> bool:
-        """Whether every element is."""
+        """Return whether every element is finite."""
         return not self.nans + self.infs
 
     @property
     def what(self) -> str:
-        """What there is of nan and inf, in words."""
+        """Return which of nan and inf occur, in words."""
         return " and ".join([word for word, count in (("nan", self.nans), ("inf", self.infs)) if count]) or "finite"
 
     def __str__(self) -> str:
         span = "" if self.min is None else f"{self.min:.4g} to {self.max:.4g}"
         if self.finite:
-            told = f"finite, {span}" if span else "empty"
+            text = f"finite, {span}" if span else "empty"
         else:
             counts = ((self.nans, "nan"), (self.infs, "inf"))
-            told = ", ".join([f"{count} {word}" for count, word in counts if count])
-            told += f", first at {self.where}" if self.where else ""
-            told += f", others {span}" if span else ""
-        return f"{self.name}: shape {self.shape}, {self.dtype}, {told}"
+            text = ", ".join([f"{count} {word}" for count, word in counts if count])
+            text += f", first at {self.where}" if self.where else ""
+            text += f", others {span}" if span else ""
+        return f"{self.name}: shape {self.shape}, {self.dtype}, {text}"
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -139,17 +139,17 @@ class NonFinite:
 
     @property
     def op(self) -> str:
-        """The name of the node's op."""
+        """Return the name of the node's op."""
         return "leaf" if self.node.op is None else str(self.node.op.name)
 
     @property
     def name(self) -> str:
-        """What reports call the node."""
+        """Return what reports call the node."""
         return label(self.node)
 
     @property
     def source(self) -> str | None:
-        """The user's file and line that built the node; None unless `lazygrad.trace_sources` was on."""
+        """Return the user's file and line that built the node; None unless `lazygrad.trace_sources` was on."""
         return self.node.source
 
     def __repr__(self) -> str:
@@ -172,39 +172,39 @@ class NonFinite:
 # -- one node ---------------------------------------------------------------------------------------
 
 
-def born(i: Node) -> NonFinite | None:
-    """What is born in a node whose value has been computed; None if it is finite or follows from others."""
-    if finite(i._value):
+def find_birth(i: Node) -> NonFinite | None:
+    """Return the record of nan or inf born in a computed node; None if its value is finite or follows from others."""
+    if is_finite(i._value):
         return None
     if isinstance(i, AdjointNode):
-        return _in_adjoint(i)
-    if all(finite(j._value) for j in i.inputs):
-        inputs = tuple([Operand.of(_called(j), j._value) for j in i.inputs])
+        return _find_birth_in_adjoint(i)
+    if all(is_finite(j._value) for j in i.inputs):
+        inputs = tuple([Operand.of(_name_operand(j), j._value) for j in i.inputs])
         return NonFinite("value", unmirrored(i), None, None, None, inputs, Operand.of(label(unmirrored(i)), i._value))
-    return _nan_leaf(i.inputs)
+    return _find_nan_leaf(i.inputs)
 
 
-def leaf_record(leaf: Node) -> NonFinite:
-    """The record of a leaf that holds nan or inf."""
+def describe_leaf(leaf: Node) -> NonFinite:
+    """Return the record of a leaf that holds nan or inf."""
     return NonFinite("leaf", leaf, None, None, None, (), Operand.of(label(leaf), leaf._value))
 
 
-def _nan_leaf(inputs: Sequence[Node]) -> NonFinite | None:
+def _find_nan_leaf(inputs: Sequence[Node]) -> NonFinite | None:
     for j in inputs:
         if j.op is None and j.dtype.kind in INEXACT and np.isnan(j._value).any():
-            return leaf_record(j)
+            return describe_leaf(j)
     return None
 
 
-def _called(j: Node) -> str:
-    """What a value that is read is called."""
+def _name_operand(j: Node) -> str:
+    """Return what reports call a value that a computation reads."""
     if isinstance(j, AdjointNode):
         return name_adjoint(j)
     return label(j if j.op is None else unmirrored(j))
 
 
-def _in_adjoint(a: AdjointNode) -> NonFinite | None:
-    """The contribution, or the sum of them, in which nan or inf is born; the rules of this one node run again."""
+def _find_birth_in_adjoint(a: AdjointNode) -> NonFinite | None:
+    """Run the rules of one adjoint again to find the contribution, or the sum, in which nan or inf is born."""
     values = [j._value for j in a.inputs]
     terms = a.contributions(values)
     target = a.op.target()
@@ -213,29 +213,29 @@ def _in_adjoint(a: AdjointNode) -> NonFinite | None:
         term = unbroadcast_to(next(terms)[2], a.shape, a.dtype, rule)
         c = unmirrored(consumer)
         parts.append(Operand.of(f"the contribution of {label(c)}", term))
-        if not parts[-1].finite and all(finite(v) for v in values[start:stop]):
+        if not parts[-1].finite and all(is_finite(v) for v in values[start:stop]):
             adjoint = Operand.of(f"d{target}/d{label(c)}", values[start])
-            reads = [Operand.of(_called(j), j._value) for j in a.inputs[start + 1 : stop]]
+            reads = [Operand.of(_name_operand(j), j._value) for j in a.inputs[start + 1 : stop]]
             output = attrs.evolve(parts[-1], name=f"its contribution to {name_adjoint(a)}")
             return NonFinite("contribution", c, a.of, argnum, target, (adjoint, *reads), output)
     if all(part.finite for part in parts):
         output = Operand.of(name_adjoint(a), a._value)
         return NonFinite("sum", a.of, None, None, target, tuple(parts), output)
-    return _nan_leaf(a.inputs)
+    return _find_nan_leaf(a.inputs)
 
 
 # -- as nodes are computed ------------------------------------------------------------------------------
 
 
 class _Guard(Watcher):
-    """Looks at every node when it has been computed."""
+    """A watcher that checks every node as soon as it is computed."""
 
     def __init__(self, raises: bool) -> None:
         self._raises = raises
         self._quiet: list[Any] = []
 
     def need_begins(self, node: Node, was_requested: bool) -> None:
-        self._quiet.append(quiet())
+        self._quiet.append(silence_numpy())
         self._quiet[-1].__enter__()
 
     def need_ends(self) -> None:
@@ -244,13 +244,13 @@ class _Guard(Watcher):
     def computation_ends(self, node: Node) -> None:
         if node.op.mirrors is not None:  # a mirror shows what its original gave
             return
-        found = born(node)
+        found = find_birth(node)
         if found is None:
             return
         if self._raises:
             node._value = None  # else the next question would not see it born again
             raise NonFiniteError(found)
-        warnings.warn(NonFiniteWarning(str(found)), stacklevel=user_frame()[1])
+        warnings.warn(NonFiniteWarning(str(found)), stacklevel=find_user_frame()[1])
 
 
 def errstate(nonfinite: Mode = "raise") -> AbstractContextManager[None]:
@@ -261,7 +261,7 @@ def errstate(nonfinite: Mode = "raise") -> AbstractContextManager[None]:
     nonfinite
         ``"raise"`` (a `NonFiniteError`), ``"warn"`` (a `NonFiniteWarning`) or ``"ignore"``, where a value or a
         contribution to an adjoint is not finite though all that it was computed from is. A leaf that
-        holds nan counts where a computation lets it through. What is found so is not warned of by NumPy, too.
+        holds nan counts where a computation lets it through. NumPy does not warn of the same a second time.
 
     Returns
     -------

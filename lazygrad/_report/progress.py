@@ -1,4 +1,4 @@
-"""A bar for long evaluations."""
+"""A bar that shows how far a long evaluation has come."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ __all__ = ["Progress", "progress"]
 
 
 class Progress(Watcher):
-    """Counts what a block computes, and shows it.
+    """A watcher that counts what a block computes, and shows it as a bar.
 
     Attributes
     ----------
     done
         Values and adjoints computed so far.
     planned
-        Those and what the running question still needs; after a question, and one that failed, as many as `done`.
+        Values and adjoints computed, and those that the running question still needs; after a question, also one that
+        failed, as many as `done`.
 
     Examples
     --------
@@ -43,7 +44,7 @@ class Progress(Watcher):
         self._counted: dict[int, Node] = {}  # what the running question needs, met so far
 
     def question_begins(self) -> None:
-        """A question begins."""
+        """Note that a question begins."""
         self._depth += 1
 
     def describe_question(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
@@ -55,28 +56,28 @@ class Progress(Watcher):
                     self._plan(adjoint)
 
     def question_ends(self) -> None:
-        """A question ends; what it planned and did not do is forgotten."""
+        """Forget what the question planned and did not do."""
         self._depth -= 1
         if not self._depth:
             self._counted.clear()
             self._show(self.done)
 
     def need_begins(self, node: Node, was_requested: bool) -> None:
-        """A node is needed."""
+        """Plan what a needed node still lacks."""
         self.question_begins()
         self._plan(node)
 
     def need_ends(self) -> None:
-        """That need is met."""
+        """Note that the need is met."""
         self.question_ends()
 
     def computation_ends(self, node: Node) -> None:
-        """One more is done; a mirror shows what its original computed."""
+        """Count one more, unless it is a mirror, which shows what its original computed."""
         if node.op.mirrors is None:
             self._count(1)
 
     def note_visit(self, node: Node, rules: int) -> None:
-        """One more that could not be planned."""
+        """Count one more that could not be planned."""
         self._show(self.planned + 1)
         self._count(1)
 

@@ -1,4 +1,4 @@
-"""Source lines: where in the user's program a node was built.
+"""The lines of the user's program where nodes were built.
 
 While lines are traced, a node notes the first frame outside lazygrad and NumPy as it is made. It is the
 constructor of `Node` that is exchanged, so where lines are not traced, nothing is looked up and nothing is run.
@@ -19,7 +19,7 @@ from .._derivatives.tangents import Tangents
 from .._derivatives.target_memo import copy_bare
 from .._graph.node import Node, install
 
-__all__ = ["trace_sources", "user_frame"]
+__all__ = ["find_user_frame", "trace_sources"]
 
 # Files whose lines are not the user's; attrs writes constructors into files that do not exist.
 _PACKAGES = (
@@ -28,8 +28,8 @@ _PACKAGES = (
 )
 OURS = (*[folder + os.sep for folder in _PACKAGES], "<attrs generated")
 
-# Where a node is built on behalf of another one, and what that is called there: what a rule builds belongs to the
-# node whose rule it is.
+# Code that builds nodes on behalf of another node, and the local variable that holds that node there: what a rule
+# builds belongs to the node whose rule it is.
 _BEHALF: dict[CodeType, str] = {
     AdjointNode.contributions.__code__: "consumer",
     Tangents._term.__code__: "i",
@@ -38,8 +38,8 @@ _BEHALF: dict[CodeType, str] = {
 _plain_init = Node.__init__
 
 
-def user_frame() -> tuple[FrameType | None, int]:
-    """The first frame that is the user's, and its `stacklevel` for a warning of the caller."""
+def find_user_frame() -> tuple[FrameType | None, int]:
+    """Return the innermost frame of the user's code, and its `stacklevel` for a warning of the caller."""
     frame: FrameType | None = sys._getframe(1)
     level = 1
     while frame is not None and frame.f_code.co_filename.startswith(OURS):
@@ -47,31 +47,31 @@ def user_frame() -> tuple[FrameType | None, int]:
     return frame, level
 
 
-def _init(self: Node, *args: Any, **kwargs: Any) -> None:
-    """What makes nodes while lines are traced."""
+def _init_traced(self: Node, *args: Any, **kwargs: Any) -> None:
+    """Make a node while lines are traced: note the user's line, or that of the node it is built for."""
     _plain_init(self, *args, **kwargs)
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and (code := frame.f_code).co_filename.startswith(OURS):
-        if code in _BEHALF and (place := _place(frame.f_locals[_BEHALF[code]])) is not None:
+        if code in _BEHALF and (place := _find_place(frame.f_locals[_BEHALF[code]])) is not None:
             self._source = place
             return
         frame = frame.f_back
     self._source = None if frame is None else (frame.f_code.co_filename, frame.f_lineno)
 
 
-def _place(node: Node) -> tuple[str, int] | None:
-    """File and line of a node; those of an adjoint are those of the node it is the adjoint of."""
+def _find_place(node: Node) -> tuple[str, int] | None:
+    """Return file and line of a node; an adjoint has those of the node it is the adjoint of."""
     while isinstance(node, AdjointNode):
         node = node.of
     return getattr(node, "_source", None)
 
 
-def _source(self: Node) -> str | None:
-    """Where the node was built, as ``file.py:12``; None unless `lazygrad.trace_sources` was on.
+def _describe_source(self: Node) -> str | None:
+    """Return where the node was built, as ``file.py:12``; None unless `lazygrad.trace_sources` was on.
 
     The file is named as seen from the current directory. An adjoint has the line of the node it is the adjoint of.
     """
-    place = _place(self)
+    place = _find_place(self)
     return None if place is None else f"{place[0].removeprefix(os.getcwd() + os.sep)}:{place[1]}"
 
 
@@ -103,7 +103,7 @@ class trace_sources:
 
     def __init__(self, on: bool = True) -> None:
         self._before = Node.__init__
-        Node.__init__ = _init if on else _plain_init  # type: ignore[method-assign]
+        Node.__init__ = _init_traced if on else _plain_init  # type: ignore[method-assign]
 
     def __enter__(self) -> None:
         pass
@@ -114,6 +114,6 @@ class trace_sources:
         Node.__init__ = self._before  # type: ignore[method-assign]
 
 
-install({"source": property(_source)})
+install({"source": property(_describe_source)})
 if os.environ.get("LAZYGRAD_SOURCES", "0") not in ("", "0"):
     trace_sources()

@@ -1,4 +1,4 @@
-"""What a memo holds, as rows; and the nodes below a target, in order and by name."""
+"""The entries of a memo as rows of a table that can be sorted and filtered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._graph.node import Node, label
 from .._graph.types import DType
 from .grid import Displayable, Grid, import_optional
 
-__all__ = ["Row", "Table", "row"]
+__all__ = ["Row", "Table", "make_row"]
 
 COLUMNS = ("node", "kind", "op", "shape", "dtype", "bytes", "state")
 
@@ -32,7 +32,7 @@ class Row:
 
     @property
     def stale(self) -> bool:
-        """Whether the entry was there and a leaf below it has been set since."""
+        """Return whether the entry was there and a leaf below it has been set since."""
         return self.state == "stale"
 
 
@@ -40,7 +40,7 @@ class Table(Displayable, list[Row]):
     """The rows of `Differentiator.table`, or some of them; prints as a table."""
 
     def sorted(self, by: str = "nbytes", *, reverse: bool | None = None) -> Table:
-        """The rows in another order.
+        """Return the rows in another order.
 
         Parameters
         ----------
@@ -60,13 +60,13 @@ class Table(Displayable, list[Row]):
         [('adjoint', 'adjoint', 1600), ('value', 'matmul', 800), ('value', 'tanh', 800), ('adjoint', 'adjoint', 800), \
 ('adjoint', 'adjoint', 800)]
         """
-        key = _key(by)
-        return Table(sorted(self, key=key, reverse=key is _nbytes if reverse is None else reverse))
+        key = _get_key(by)
+        return Table(sorted(self, key=key, reverse=key is _get_nbytes if reverse is None else reverse))
 
     def where(
         self, *, name: str | None = None, op: str | None = None, kind: str | None = None, state: str | None = None
     ) -> Table:
-        """The rows that fit all patterns given.
+        """Return the rows that fit all patterns given.
 
         Parameters
         ----------
@@ -85,22 +85,22 @@ class Table(Displayable, list[Row]):
         enc/x  adjoint  adjoint  ()     float64      8  fresh
         """
         rows: Iterable[Row] = self
-        for look, pattern in ((_name, name), (_op, op), (_kind, kind), (_state, state)):
+        for get, pattern in ((_get_name, name), (_get_op, op), (_get_kind, kind), (_get_state, state)):
             if pattern is not None:
-                rows = [r for r in rows if fnmatchcase(look(r), pattern)]
+                rows = [r for r in rows if fnmatchcase(get(r), pattern)]
         return Table(rows)
 
     def top(self, n: int, by: str = "nbytes") -> Table:
-        """The `n` rows with the most bytes, or the largest by another field."""
+        """Return the `n` rows with the most bytes, or the largest by another field."""
         return Table(self.sorted(by, reverse=True)[:n])
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all rows; each counts for itself, also where two share an array."""
+        """Return the bytes of all rows, counting an array again for each row that shares it."""
         return sum(r.nbytes for r in self)
 
     def to_pandas(self) -> Any:
-        """The rows as a `pandas.DataFrame`; pandas is an extra (``pip install "lazygrad[pandas]"``).
+        """Return the rows as a `pandas.DataFrame`; pandas is an extra (``pip install "lazygrad[pandas]"``).
 
         Raises
         ------
@@ -108,61 +108,62 @@ class Table(Displayable, list[Row]):
             If pandas is not installed.
         """
         pandas = import_optional("pandas", "pandas", "Table.to_pandas")
-        return pandas.DataFrame([_cells(r) for r in self], columns=COLUMNS)
+        return pandas.DataFrame([_list_cells(r) for r in self], columns=COLUMNS)
 
     def grids(self) -> list[Grid]:
-        """The table for notebooks and terminals."""
-        return [Grid(COLUMNS, [_cells(r) for r in self], align="<<<<<><")]
+        """Return the table for notebooks and terminals."""
+        return [Grid(COLUMNS, [_list_cells(r) for r in self], align="<<<<<><")]
 
     def __str__(self) -> str:
         return self.grids()[0].text()
 
 
-def _cells(r: Row) -> tuple[Any, ...]:
+def _list_cells(r: Row) -> tuple[Any, ...]:
     return label(r.node), r.kind, r.op, r.shape, str(r.dtype), r.nbytes, r.state
 
 
-def _name(r: Row) -> str:
+def _get_name(r: Row) -> str:
     return label(r.node)
 
 
-def _op(r: Row) -> str:
+def _get_op(r: Row) -> str:
     return r.op
 
 
-def _kind(r: Row) -> str:
+def _get_kind(r: Row) -> str:
     return r.kind
 
 
-def _state(r: Row) -> str:
+def _get_state(r: Row) -> str:
     return r.state
 
 
-def _nbytes(r: Row) -> int:
+def _get_nbytes(r: Row) -> int:
     return r.nbytes
 
 
 KEYS: dict[str, Callable[[Row], Any]] = {
-    "name": _name,
+    "name": _get_name,
     "serial": lambda r: r.node.serial,
-    "kind": _kind,
-    "op": _op,
+    "kind": _get_kind,
+    "op": _get_op,
     "shape": lambda r: (math.prod(r.shape), r.shape),
     "dtype": lambda r: str(r.dtype),
-    "nbytes": _nbytes,
-    "bytes": _nbytes,
-    "state": _state,
+    "nbytes": _get_nbytes,
+    "bytes": _get_nbytes,
+    "state": _get_state,
 }
 
 
-def _key(by: str) -> Callable[[Row], Any]:
-    """How to sort by a field."""
+def _get_key(by: str) -> Callable[[Row], Any]:
+    """Return the function that sorts rows by a field."""
     if by not in KEYS:
         raise ValueError(f"rows are sorted by one of {', '.join(KEYS)}, not {by!r}")
     return KEYS[by]
 
 
-def row(node: Node, entry: Node, kind: str) -> Row:
+def make_row(node: Node, entry: Node, kind: str) -> Row:
+    """Return the row of a value or an adjoint: `entry` holds it, `node` is what it belongs to."""
     state = "fresh" if entry._value is not None else "stale" if entry._stale else "not computed"
     nbytes = 0 if entry._value is None else entry._value.nbytes
     return Row(node, kind, entry.op.name, entry.shape, entry.dtype, nbytes, state)

@@ -1,4 +1,4 @@
-"""What the events of a report add up to: requests, hits and misses; bytes; what each op did."""
+"""Sums over the events of a report: requests, hits and misses; bytes; runs of each op."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Question(NamedTuple):
 
 @attrs.frozen
 class Tally:
-    """How often values, or adjoints, were needed and what became of it.
+    """The requests for values, or for adjoints, and how many of them had to compute.
 
     A *request* is one need, by a computation or by the caller; a *hit* found the memo fresh, a *miss* had
     to compute. Leaves are always fresh; structural zeros and the seed dL/dL = 1 do not count. An engine without
@@ -57,7 +57,7 @@ class Tally:
     computed
         The nodes whose value, or adjoint, was computed, in that order.
     stale
-        Those of them that had been in the memo before, until a leaf was set.
+        The nodes among them that had been in the memo before, until a leaf was set.
     reused
         The nodes whose value, or adjoint, was needed and not computed: it was there before. No leaves.
     """
@@ -69,22 +69,22 @@ class Tally:
 
     @property
     def misses(self) -> int:
-        """Requests that had to compute: as many as nodes computed."""
+        """Return how many requests had to compute: as many as nodes were computed."""
         return len(self.computed)
 
     @property
     def hits(self) -> int:
-        """Requests that the memo answered."""
+        """Return how many requests the memo answered."""
         return self.requests - self.misses
 
     @property
     def hit_rate(self) -> float:
-        """Hits per request; 0 where there was none."""
+        """Return the hits per request; 0 where there was none."""
         return self.hits / self.requests if self.requests else 0.0
 
 
 class Note(NamedTuple):
-    """What is known of a computation."""
+    """The size of what a computation made, whether it was there before, and the time it took."""
 
     nbytes: int
     stale: bool  # whether the value had been there before
@@ -98,7 +98,7 @@ Events = Iterable[Event]
 
 
 def count_requests(events: Events, visits: Sequence[tuple[Node, int]], adjoints: bool) -> Tally:
-    """Requests and what became of them: of adjoints, or of values."""
+    """Count the requests for adjoints, or for values, and list what they computed and what they reused."""
     requests = 0
     computed: list[Any] = []
     stale: list[Any] = []
@@ -133,7 +133,10 @@ def count_requests(events: Events, visits: Sequence[tuple[Node, int]], adjoints:
 def measure_memory(
     events: Sequence[tuple[tuple[Node, bool], Note]], forgotten: Sequence[tuple[int, Node]]
 ) -> tuple[int, int]:
-    """The bytes held at the end by what was computed, and at most; `forgotten` tells before which event."""
+    """Return the bytes that what was computed held at the end, and at most.
+
+    `forgotten` lists the nodes that became stale, each with the number of events before that.
+    """
     held: dict[int, int] = {}
     now = peak = passed = 0
     for position, stale in [*forgotten, (len(events), None)]:
@@ -150,18 +153,18 @@ def measure_memory(
 
 @attrs.define
 class OpTally:
-    """What one op did, or the rules of one op.
+    """Runs, bytes and seconds of one op, or of the rules of one op.
 
     Attributes
     ----------
     op
         The op's name; ``vjp of`` it for the rules that make an adjoint, of all its consumers' ops.
     runs
-        How many values, or adjoints.
+        How many values, or adjoints, it computed.
     nbytes
-        Their bytes.
+        The bytes of these.
     seconds
-        The time they took; 0 unless it was asked for.
+        The time they took; 0 unless ``record(timing=True)``.
     """
 
     op: str
@@ -171,7 +174,7 @@ class OpTally:
 
 
 def tally_ops(events: Events) -> tuple[OpTally, ...]:
-    """Runs, bytes and seconds of each op, most expensive first."""
+    """Add up runs, bytes and seconds of each op, most expensive first."""
     found: dict[str, OpTally] = {}
     for (node, was_requested), note in events:
         if not was_requested:
@@ -184,7 +187,7 @@ def tally_ops(events: Events) -> tuple[OpTally, ...]:
 
 
 def name_computation(node: Node) -> str:
-    """What computed a node: its op, or the rules of its consumers' ops."""
+    """Name what computed a node: its op, or the rules of its consumers' ops."""
     name: str = node.op.name
     if not node.op.is_adjoint:
         return name

@@ -9,7 +9,7 @@ from .._graph.traverse import collect_inputs_first
 from .._graph.value import forward_rec
 from .._query.checks import check_node, map_nodes, resolve_names
 from .._query.differentiator import Differentiator, differentiator
-from .._report.nonfinite import NonFinite, born, errstate, finite, leaf_record, quiet
+from .._report.nonfinite import NonFinite, describe_leaf, errstate, find_birth, is_finite, silence_numpy
 
 __all__ = ["NonFinite", "find_nonfinite"]
 
@@ -64,7 +64,7 @@ def find_nonfinite(L: Node, wrt: Any = None, *, cotangent: Any = None) -> NonFin
       gives its contribution to dL/dx: shape (2,), float64, 1 inf, first at (1,), others 0.5 to 0.5
     """
     check_node(L)
-    with lock, errstate(nonfinite="ignore"), quiet():
+    with lock, errstate(nonfinite="ignore"), silence_numpy():
         adjoints: list[Node] = []
         if wrt is not None:
             d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
@@ -74,7 +74,7 @@ def find_nonfinite(L: Node, wrt: Any = None, *, cotangent: Any = None) -> NonFin
         if found is not None and found.kind == "contribution":  # forward comes first: the consumer's own value
             found = _first_below([found.node], looked) or found
         found = found or _first_below([L], looked)
-        return found or next((_leaf_behind(i) for i in (*adjoints, L) if not finite(i._value)), None)
+        return found or next((_leaf_behind(i) for i in (*adjoints, L) if not is_finite(i._value)), None)
 
 
 def _first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
@@ -87,7 +87,7 @@ def _first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
         if i.op is not None:
             if i._value is None:
                 forward_rec(i)
-            if (found := born(i)) is not None:
+            if (found := find_birth(i)) is not None:
                 return found
     return None
 
@@ -99,5 +99,5 @@ def _others(i: Node, looked: set[int], below: dict[int, Node]) -> list[Node]:
 def _leaf_behind(i: Node) -> NonFinite:
     """The leaf that a value which is not finite comes from, where nothing is born on the way."""
     while i.op is not None:
-        i = next(j for j in i.inputs if not finite(j._value))
-    return leaf_record(i)
+        i = next(j for j in i.inputs if not is_finite(j._value))
+    return describe_leaf(i)

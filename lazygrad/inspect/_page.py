@@ -14,7 +14,7 @@ import numpy as np
 from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node, label
 from .._report.grid import format_bytes
-from .._report.nonfinite import Operand, quiet
+from .._report.nonfinite import Operand, silence_numpy
 from .._report.report import Report
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
 from ._dot import printable, widths
@@ -98,7 +98,7 @@ def _data(found: Picture) -> dict[str, Any]:
     boxes, wide = found.boxes, widths(found, "bytes")
     steps, left_out, queries = _steps(found)
     names = [(printable(i.name), k) for k, box in enumerate(boxes) if box.kind == "fold" for i in box.nodes if i.name]
-    with quiet():
+    with silence_numpy():
         details = [_details(box) for box in boxes]
     return {
         "target": next(k for k, box in enumerate(boxes) if box.target),

@@ -8,32 +8,33 @@ way, get a schedule of their own; a bounded number is kept.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict, Unpack, overload
 
 import attrs
 import numpy as np
 
 from .._derivatives.adjoint_node import follow
 from .._errors import ShapeError
-from .._functions.call import Argnums, positions, title
-from .._functions.trace import signature, traced
+from .._functions.call import title
 from .._graph.invalidate import update
-from .._graph.leaf import changes
-from .._graph.node import INEXACT, Node, _next_serial, delist, label, lock
-from .._graph.traverse import ancestors, inputs_first
-from .._graph.trees import Tree, flatten, leaves, map_tree
-from .._query.checks import check_node, check_target, check_wrt, each, resolved
+from .._graph.leaf import count_reforms
+from .._graph.node import Node, label, lock
+from .._graph.traverse import ancestors
+from .._graph.trees import Tree, flatten, leaves
+from .._graph.types import Array, Structure
+from .._query.checks import K, W, check_node, check_target, check_wrt, map_nodes, resolve_names
 from .._query.differentiator import differentiator
-from .._schedule.schedule import BACKENDS, Branched, with_numba
+from .._schedule.schedule import BACKENDS, with_numba
+from .of_functions import CompiledFunction
 from .specialised import FLOAT, Compiled, Specialization, as_input, given_out
 
 __all__ = ["compile"]
 
 
 @attrs.define(eq=False, repr=False)
-class CompiledNodes(Compiled):
+class CompiledNodes(Compiled[Any]):
     """A question about nodes: values of targets, and gradients, for other values of some leaves."""
 
     targets: Tree = attrs.field(kw_only=True)
@@ -50,7 +51,7 @@ class CompiledNodes(Compiled):
 
     def __reduce__(self) -> Any:
         question = self.targets.like(self.targets.leaves), self.wrt, self.given.like(self.inputs)
-        return partial(compile, **self.options, specializations=self.limit), question
+        return partial(self.remake, **self.options, specializations=self.limit), question
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Values of the targets, and their gradients, for these values of the inputs."""
@@ -59,7 +60,7 @@ class CompiledNodes(Compiled):
         inputs = self.inputs
         if named or len(args) != len(inputs):
             args = self._by_name(args, named)
-        if self._version != changes():
+        if self._version != count_reforms():
             self._review()
         special = self._last or self._special([(i.shape, i.dtype) for i in inputs], [])
         for value, (shape, dtype) in zip(args, special.kinds, strict=True):
@@ -95,7 +96,7 @@ class CompiledNodes(Compiled):
         if self.wrt is None:
             return values
         following = iter(results[count:])
-        gradients = [each(self.wrt, lambda _: next(following)) for _ in range(count)]
+        gradients = [map_nodes(self.wrt, lambda _: next(following)) for _ in range(count)]
         return values, self.targets.like(gradients)
 
     def _by_name(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -132,7 +133,7 @@ class CompiledNodes(Compiled):
         if wrt is not None:
             for target in targets:
                 adjoint = differentiator(target).adjoint
-                roots += leaves(each(wrt, adjoint))
+                roots += leaves(map_nodes(wrt, adjoint))
         return roots
 
     def _own(self) -> Specialization:
@@ -157,146 +158,92 @@ class CompiledNodes(Compiled):
         return Specialization(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
 
 
-@attrs.define(eq=False, repr=False)
-class CompiledFunction(Compiled):
-    """A function: its value, and its gradient, for other arguments."""
+class Options(TypedDict, total=False):
+    """The options of `compile`."""
 
-    function: Callable[..., Any] = attrs.field(kw_only=True)
-    argnums: Argnums | None = attrs.field(kw_only=True)
-
-    def __reduce__(self) -> Any:
-        return partial(compile, **self.options, specializations=self.limit), (self.function, self.argnums)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Value and gradient at these arguments; without ``wrt`` the value alone."""
-        self.statistics.calls += 1
-        if self._version != changes():
-            self._review()
-        special = self._last
-        if (
-            special is not None
-            and special.kinds is not None
-            and not kwargs
-            and special.kinds == [_kind(a) for a in args]
-        ):
-            values = [FLOAT.type(a) if a.__class__ is float else a for a in args] if special.floats else args
-            try:
-                return self._answer(special, special.run(values, self.statistics))
-            except Branched:
-                pass
-        argnums = self._argnums(args)
-        key = signature(self.function, argnums, args, kwargs)
-        given = leaves((args, kwargs))
-        for special in list(reversed(self._made.get(key, ()))):
-            try:
-                found = self._answer(special, special.run(self._values(special, given), self.statistics))
-            except Branched:
-                continue
-            self._last = special
-            return found
-        special = self._traced(key, argnums, args, kwargs, self.options)
-        try:
-            found = special.run(self._values(special, given), self.statistics)
-        except Branched:  # the last bits decide the way
-            special = self._traced(key, argnums, args, kwargs, {**self.options, "exact": True})
-            found = special.run(self._values(special, given), self.statistics)
-        return self._answer(special, found)
-
-    def _argnums(self, args: tuple[Any, ...]) -> Argnums:
-        """The arguments whose numbers are inputs; without ``wrt`` all those that are float throughout."""
-        if self.argnums is not None:
-            return self.argnums
-        return [k for k, a in enumerate(args) if all(_is_float(leaf) for leaf in leaves(a))]
-
-    def _statics(self, args: tuple[Any, ...]) -> list[Any]:
-        if self.argnums is None:
-            return []
-        chosen, _ = positions(self.function, self.argnums, len(args))
-        return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
-
-    def _values(self, special: Specialization, given: list[Any]) -> list[Any]:
-        assert special.trace is not None
-        stands = special.trace.leaves
-        return [as_input(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
-
-    def _traced(
-        self,
-        key: Hashable,
-        argnums: Argnums,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        options: Mapping[str, Any],
-    ) -> Specialization:
-        with self._guard, lock:
-            before = _next_serial()
-            trace = traced(self.function, argnums, args, kwargs)
-            outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
-            roots: list[Node] = list(outputs)
-            if self.argnums is not None:
-                L = trace.target()
-                roots += [differentiator(L).adjoint(i) for i in trace.wrt.leaves if i is not None]
-            inputs = [node for node in trace.leaves if node is not None]
-            # Arguments that are all arrays, or floats, are told by their shapes and dtypes alone.
-            kinds: Any = [_kind(a) for a in args]
-            if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
-                kinds = None
-            special = Specialization(
-                roots,
-                inputs,
-                kinds,
-                options,
-                guards=trace.guards,
-                before=before,
-                trace=trace,
-                statics=self._statics(args),
-            )
-            _let_go([*roots, *[i for i, _, _ in trace.guards]], before)
-            self._kept(key, special)
-            self._last = special
-            return special
-
-    def _answer(self, special: Specialization, results: Sequence[Any]) -> Any:
-        trace = special.trace
-        assert trace is not None
-        found = iter([given_out(r) for r in results])
-        value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
-        if self.argnums is None:
-            return value
-        return value, trace.wrt.like(
-            [static if i is None else next(found) for i, static in zip(trace.wrt.leaves, special.statics, strict=True)]
-        )
+    backend: str
+    exact: bool
+    specializations: int
 
 
-def _kind(argument: Any) -> Any:
-    """Shape and dtype of an array that is taken as it is, or float; None for what has to be looked at."""
-    if argument.__class__ is np.ndarray:
-        return (argument.shape, argument.dtype) if argument.shape else None
-    return float if argument.__class__ is float else None
+@overload
+def compile(
+    targets: Node, wrt: Node | str, inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[tuple[Array, Array]]: ...
 
 
-def _let_go(roots: Sequence[Node], before: int) -> None:
-    """Undo that nodes older than a trace know it: what they are set to must not have to fit it."""
-    seen: set[int] = set()
-    for root in roots:
-        for i in inputs_first(root, lambda i: [j for j in i.inputs if j.serial > before and j.serial not in seen]):
-            seen.add(i.serial)
-            if any(j.serial < before for j in i.inputs):
-                delist(i)
+@overload
+def compile(
+    targets: Node, wrt: list[W], inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[tuple[Array, list[Array]]]: ...
 
 
-def _is_float(leaf: Any) -> bool:
-    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "?") in INEXACT
+@overload
+def compile(
+    targets: Node, wrt: tuple[W, ...], inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[tuple[Array, tuple[Array, ...]]]: ...
+
+
+@overload
+def compile(
+    targets: Node, wrt: Mapping[K, W], inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[tuple[Array, dict[K, Array]]]: ...
+
+
+@overload
+def compile(
+    targets: Node, wrt: None = None, inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[Array]: ...
+
+
+@overload
+def compile(
+    targets: list[Node], wrt: None = None, inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[list[Array]]: ...
+
+
+@overload
+def compile(
+    targets: tuple[Node, ...], wrt: None = None, inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[tuple[Array, ...]]: ...
+
+
+@overload
+def compile(
+    targets: Mapping[K, Node], wrt: None = None, inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[dict[K, Array]]: ...
+
+
+@overload
+def compile(
+    targets: Callable[..., object], wrt: int, inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[tuple[Array, Any]]: ...
+
+
+@overload
+def compile(
+    targets: Callable[..., object], wrt: Sequence[int], inputs: Structure = ..., **options: Unpack[Options]
+) -> Compiled[tuple[Array, tuple[Any, ...]]]: ...
+
+
+@overload
+def compile(
+    targets: Callable[..., object] | Sequence[object] | Mapping[K, object],
+    wrt: Structure = ...,
+    inputs: Structure = ...,
+    **options: Unpack[Options],
+) -> Compiled[Any]: ...
 
 
 def compile(
-    targets: Any,
-    wrt: Any = None,
-    inputs: Any = (),
+    targets: Structure,
+    wrt: Structure = None,
+    inputs: Structure = (),
     *,
     backend: str = "auto",
     exact: bool = False,
     specializations: int = 8,
-) -> Any:
+) -> Compiled[Any]:
     """Return a callable that answers one question for other values of its inputs, without a walk of the graph.
 
     Parameters
@@ -373,17 +320,17 @@ def compile(
         whole = [isinstance(k, (int, np.integer)) for k in (wrt if isinstance(wrt, (tuple, list)) else [wrt])]
         if wrt is not None and not all(whole):
             raise TypeError(f"wrt of a function names positional arguments, an int or several, not {wrt!r}")
-        return CompiledFunction(title(targets), options, specializations, function=targets, argnums=wrt)
+        return CompiledFunction(title(targets), options, specializations, function=targets, argnums=wrt)  # type: ignore[arg-type]
     tree = flatten(targets)
     for target in tree.leaves:
         check_node(target)
     if wrt is not None:
-        wrt = resolved(wrt, tree.leaves[0]) if tree.leaves else wrt
-        each(wrt, check_wrt)
+        wrt = resolve_names(wrt, tree.leaves[0]) if tree.leaves else wrt
+        map_nodes(wrt, check_wrt)
         for target in tree.leaves:
             check_target(target)
     named = tree.leaves and any(isinstance(i, str) for i in leaves(inputs))
-    given = flatten(resolved(inputs, tree.leaves[0]) if named else inputs)
+    given = flatten(resolve_names(inputs, tree.leaves[0]) if named else inputs)
     names = [i.name if isinstance(i, Node) else None for i in given.leaves]
     if isinstance(inputs, Mapping) and len(inputs) == len(given.leaves):
         names = [str(name) for name in inputs]
@@ -396,3 +343,6 @@ def compile(
     return CompiledNodes(
         name, options, specializations, targets=tree, wrt=wrt, given=given, inputs=given.leaves, names=names
     )
+
+
+Compiled.remake = staticmethod(compile)

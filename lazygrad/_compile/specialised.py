@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import attrs
 import numpy as np
 
 from .._functions.trace import Traced
-from .._graph.leaf import changes, leaf_array
+from .._graph.leaf import as_leaf_array, count_reforms
 from .._graph.log import logger
 from .._graph.node import Node
+from .._graph.types import Function, Structure
 from .._schedule.forms.buffers import LARGE
 from .._schedule.schedule import NotANumber, Schedule
 
 __all__ = ["FLOAT", "CompileStatistics", "Compiled", "Specialization", "as_input", "given_out"]
+
+Answer = TypeVar("Answer", covariant=True)  # what a compiled question returns
 
 
 @attrs.define
@@ -100,7 +103,7 @@ class Specialization:
 
 
 @attrs.define(eq=False, repr=False)
-class Compiled:
+class Compiled(Generic[Answer]):
     """A compiled question; `lazygrad.compile` makes them.
 
     Attributes
@@ -121,14 +124,20 @@ class Compiled:
     <compiled adjoint#..., 1 calls, 1 schedules>
     """
 
+    remake: ClassVar[Function]  # `lazygrad.compile`, by which a copy or a pickle is made again
+
     name: str
     options: Mapping[str, Any]
     limit: int
     statistics: CompileStatistics = attrs.field(factory=CompileStatistics, init=False)
     _made: dict[Hashable, list[Specialization]] = attrs.field(factory=dict, init=False)  # oldest signature first
     _last: Specialization | None = attrs.field(default=None, init=False)
-    _version: int = attrs.field(factory=changes, init=False)
+    _version: int = attrs.field(factory=count_reforms, init=False)
     _guard: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Structure, **named: Structure) -> Answer: ...
 
     @property
     def schedule(self) -> Schedule:
@@ -143,7 +152,7 @@ class Compiled:
     def _review(self) -> None:
         """Give up what was made for leaves that have changed in more than their value."""
         with self._guard:
-            self._version = changes()
+            self._version = count_reforms()
             for key, made in list(self._made.items()):
                 made[:] = [special for special in made if special.plain.fits()]
                 if not made:
@@ -168,7 +177,7 @@ class Compiled:
 def as_input(value: Any, leaf: Node) -> Any:
     """An argument as an array, or a number where it has no axes."""
     if value.__class__ is not np.ndarray or value.dtype.kind not in "biufc" or not value.dtype.isnative:
-        value = leaf_array(value, leaf.static["leaf"], like=leaf.dtype)
+        value = as_leaf_array(value, leaf.static["leaf"], like=leaf.dtype)
     return value if value.ndim else value[()]
 
 

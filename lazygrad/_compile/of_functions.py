@@ -1,0 +1,155 @@
+"""A compiled function: its value and gradient for other arguments, by schedules of the graphs that it was traced to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .._functions.call import Argnums, positions
+from .._functions.trace import signature, traced
+from .._graph.leaf import count_reforms
+from .._graph.node import INEXACT, Node, _next_serial, delist, lock
+from .._graph.traverse import collect_inputs_first
+from .._graph.trees import leaves, map_tree
+from .._query.differentiator import differentiator
+from .._schedule.schedule import Branched
+from .specialised import FLOAT, Compiled, Specialization, as_input, given_out
+
+__all__ = ["CompiledFunction"]
+
+
+@attrs.define(eq=False, repr=False)
+class CompiledFunction(Compiled[Any]):
+    """A function: its value, and its gradient, for other arguments."""
+
+    function: Callable[..., Any] = attrs.field(kw_only=True)
+    argnums: Argnums | None = attrs.field(kw_only=True)
+
+    def __reduce__(self) -> Any:
+        return partial(self.remake, **self.options, specializations=self.limit), (self.function, self.argnums)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Value and gradient at these arguments; without ``wrt`` the value alone."""
+        self.statistics.calls += 1
+        if self._version != count_reforms():
+            self._review()
+        special = self._last
+        if (
+            special is not None
+            and special.kinds is not None
+            and not kwargs
+            and special.kinds == [_kind(a) for a in args]
+        ):
+            values = [FLOAT.type(a) if a.__class__ is float else a for a in args] if special.floats else args
+            try:
+                return self._answer(special, special.run(values, self.statistics))
+            except Branched:
+                pass
+        argnums = self._argnums(args)
+        key = signature(self.function, argnums, args, kwargs)
+        given = leaves((args, kwargs))
+        for special in list(reversed(self._made.get(key, ()))):
+            try:
+                found = self._answer(special, special.run(self._values(special, given), self.statistics))
+            except Branched:
+                continue
+            self._last = special
+            return found
+        special = self._traced(key, argnums, args, kwargs, self.options)
+        try:
+            found = special.run(self._values(special, given), self.statistics)
+        except Branched:  # the last bits decide the way
+            special = self._traced(key, argnums, args, kwargs, {**self.options, "exact": True})
+            found = special.run(self._values(special, given), self.statistics)
+        return self._answer(special, found)
+
+    def _argnums(self, args: tuple[Any, ...]) -> Argnums:
+        """The arguments whose numbers are inputs; without ``wrt`` all those that are float throughout."""
+        if self.argnums is not None:
+            return self.argnums
+        return [k for k, a in enumerate(args) if all(_is_float(leaf) for leaf in leaves(a))]
+
+    def _statics(self, args: tuple[Any, ...]) -> list[Any]:
+        if self.argnums is None:
+            return []
+        chosen, _ = positions(self.function, self.argnums, len(args))
+        return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
+
+    def _values(self, special: Specialization, given: list[Any]) -> list[Any]:
+        assert special.trace is not None
+        stands = special.trace.leaves
+        return [as_input(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
+
+    def _traced(
+        self,
+        key: Hashable,
+        argnums: Argnums,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        options: Mapping[str, Any],
+    ) -> Specialization:
+        with self._guard, lock:
+            before = _next_serial()
+            trace = traced(self.function, argnums, args, kwargs)
+            outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
+            roots: list[Node] = list(outputs)
+            if self.argnums is not None:
+                L = trace.target()
+                roots += [differentiator(L).adjoint(i) for i in trace.wrt.leaves if i is not None]
+            inputs = [node for node in trace.leaves if node is not None]
+            # Arguments that are all arrays, or floats, are told by their shapes and dtypes alone.
+            kinds: Any = [_kind(a) for a in args]
+            if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
+                kinds = None
+            special = Specialization(
+                roots,
+                inputs,
+                kinds,
+                options,
+                guards=trace.guards,
+                before=before,
+                trace=trace,
+                statics=self._statics(args),
+            )
+            _let_go([*roots, *[i for i, _, _ in trace.guards]], before)
+            self._kept(key, special)
+            self._last = special
+            return special
+
+    def _answer(self, special: Specialization, results: Sequence[Any]) -> Any:
+        trace = special.trace
+        assert trace is not None
+        found = iter([given_out(r) for r in results])
+        value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
+        if self.argnums is None:
+            return value
+        return value, trace.wrt.like(
+            [static if i is None else next(found) for i, static in zip(trace.wrt.leaves, special.statics, strict=True)]
+        )
+
+
+def _kind(argument: Any) -> Any:
+    """Shape and dtype of an array that is taken as it is, or float; None for what has to be looked at."""
+    if argument.__class__ is np.ndarray:
+        return (argument.shape, argument.dtype) if argument.shape else None
+    return float if argument.__class__ is float else None
+
+
+def _let_go(roots: Sequence[Node], before: int) -> None:
+    """Undo that nodes older than a trace know it: what they are set to must not have to fit it."""
+    seen: set[int] = set()
+    for root in roots:
+        for i in collect_inputs_first(
+            root, lambda i: [j for j in i.inputs if j.serial > before and j.serial not in seen]
+        ):
+            seen.add(i.serial)
+            if any(j.serial < before for j in i.inputs):
+                delist(i)
+
+
+def _is_float(leaf: Any) -> bool:
+    return isinstance(leaf, float) or getattr(getattr(leaf, "dtype", None), "kind", "?") in INEXACT

@@ -1,7 +1,33 @@
-"""The ops, by what they are; each is one statement. Functions here take nodes, arrays and numbers.
+"""The ops, one statement each: value, shape and dtype, and the rules of their derivatives.
 
-The seeds' names: Stratos' *cmult* is `multiply`, *concat* `concatenate`, *mult* `matmul`, *pnls*
-`cross_entropy`, *logit* `sigmoid`, *sm* `softmax`; *add*, *pick*, *pow* and *tanh* keep theirs.
+Functions here take nodes, arrays and numbers. This room says what a node can be computed by, and what NumPy's
+functions mean on nodes; it may import the graph and the errors alone, and knows neither targets nor questions.
+`_declare` holds the ways to declare an op, `_op` the op itself, `_rule` what a rule may read.
+
+Some ops have other names in the seeds:
+
+==========================  ====================
+Stratos, appendix H         here
+==========================  ====================
+*cmult*                     `multiply`
+*concat*                    `concatenate`
+*logit*                     `sigmoid`
+*mult*                      `matmul`
+*pnls*                      `cross_entropy`
+*sm*                        `softmax`
+*add, pick, pow, tanh*      under these names
+==========================  ====================
+
+Examples
+--------
+>>> import lazygrad as lg
+>>> scores = lg.parameter([[0.0, 0.0], [1.0, 1.0]])
+>>> losses = lg.ops.cross_entropy(scores, [0, 1])
+>>> losses.value.round(4)
+array([0.6931, 0.6931])
+>>> lg.gradient(losses.sum(), scores)
+array([[-0.5,  0.5],
+       [ 0.5, -0.5]])
 """
 
 from typing import TYPE_CHECKING

@@ -59,13 +59,13 @@ def function(*numpy: Callable[..., Any]) -> Callable[[F], F]:
     """
 
     def enter(meaning: F) -> F:
-        _mean(numpy, meaning)
+        _enter_meaning(numpy, meaning)
         return meaning
 
     return enter
 
 
-def _mean(numpy: tuple[Callable[..., Any], ...], meaning: Callable[..., Any]) -> None:
+def _enter_meaning(numpy: tuple[Callable[..., Any], ...], meaning: Callable[..., Any]) -> None:
     """Enter what NumPy functions mean on nodes."""
     for f in numpy:
         if f in MEANINGS:
@@ -116,17 +116,17 @@ def op(
     names = tuple(inputs.split())
     statics = statics or {}
 
-    def labelled(n: str, r: Callable[..., Any]) -> Rule:
+    def read(n: str, r: Callable[..., Any]) -> Rule:
         return read_rule(name, r, names, statics, f"the rule of {name!r} by {n!r}")
 
-    def rules(given: Mapping[str, Callable[..., Any] | Rule | None]) -> tuple[Rule | None, ...]:
+    def read_all(given: Mapping[str, Callable[..., Any] | Rule | None]) -> tuple[Rule | None, ...]:
         if unknown := [key for key in given if key not in [n.lstrip("*") for n in names]]:
             raise TypeError(f"op {name!r} has a rule for {unknown[0]!r}, but its inputs are {', '.join(names)}")
         found = [given.get(n.lstrip("*"), UNDEFINED) for n in names]
         pairs = zip(names, found, strict=True)
-        return tuple([r if r is None or isinstance(r, Rule) else labelled(n, r) for n, r in pairs])
+        return tuple([r if r is None or isinstance(r, Rule) else read(n, r) for n, r in pairs])
 
-    made = Op(name, function, shape, names, statics, rules(vjp), rules(jvp or {}), inspect.cleandoc(doc), numpy)
+    made = Op(name, function, shape, names, statics, read_all(vjp), read_all(jvp or {}), inspect.cleandoc(doc), numpy)
     made.pointwise, made.composite = pointwise, composite
     made.plain = len(names) if not statics and names[-1][0] != "*" else -1
     made.edge_rules = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
@@ -135,7 +135,7 @@ def op(
         if name in OPS:
             raise ValueError(f"op {name!r} is declared twice")
         OPS[name] = made
-        _mean(numpy, made)
+        _enter_meaning(numpy, made)
     return made
 
 

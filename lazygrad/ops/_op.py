@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from sys import getrefcount
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import attrs
 import numpy as np
@@ -18,7 +18,7 @@ from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import CONSTANT, as_leaf_array, copy_frozen, make_leaf
 from .._graph.node import NO_STATIC, Node, build, label
 from .._graph.shapes import broadcast
-from .._graph.types import Array, DType
+from .._graph.types import Array, ArrayLike, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
 
 __all__ = [
@@ -103,7 +103,17 @@ class Op:
 
     # -- building ---------------------------------------------------------------------------------
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    @overload
+    def __call__(self, x: Node, /, *others: object, **statics: object) -> Node: ...
+    @overload
+    def __call__(self, x: ArrayLike, y: Node, /, *others: object, **statics: object) -> Node: ...
+    @overload
+    def __call__(self, x: ArrayLike, y: ArrayLike, z: Node, /, *others: object, **statics: object) -> Node: ...
+    @overload
+    def __call__(self, /, *arrays: ArrayLike, **statics: object) -> Array: ...
+    @overload
+    def __call__(self, /, *operands: object, **statics: object) -> Any: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if not kwargs and len(args) == self.plain:
             inputs, static = args, NO_STATIC
         else:
@@ -136,7 +146,7 @@ class Op:
     def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
         """Build the node for these inputs, at least one of which is a node."""
         nodes = as_nodes(inputs)
-        shape, dtype = self.checked(nodes, static)
+        shape, dtype = self.infer_checked(nodes, static)
         return build(self, nodes, static or NO_STATIC, shape, dtype)
 
     def single(self, x: Node) -> Node:
@@ -152,18 +162,18 @@ class Op:
             shape = x.shape
             if shape == y.shape or not y.shape:
                 return build(self, (x, y), NO_STATIC, shape, dtype)
-            return build(self, (x, y), NO_STATIC, self.joined(x, y), dtype)
-        shape, dtype = self.checked((x, y), NO_STATIC)
+            return build(self, (x, y), NO_STATIC, self.broadcast_shapes(x, y), dtype)
+        shape, dtype = self.infer_checked((x, y), NO_STATIC)
         return build(self, (x, y), NO_STATIC, shape, dtype)
 
-    def joined(self, x: Node, y: Node) -> tuple[int, ...]:
+    def broadcast_shapes(self, x: Node, y: Node) -> tuple[int, ...]:
         """Return the shape two operands broadcast to; an error of ours names op, inputs and shapes."""
         try:
             return broadcast(x.shape, y.shape)
         except ValueError:
-            return self.checked((x, y), NO_STATIC)[0]
+            return self.infer_checked((x, y), NO_STATIC)[0]
 
-    def checked(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Signature:
+    def infer_checked(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Signature:
         """Infer shape and dtype of the output; an error of ours names op, inputs and shapes."""
         try:
             return self.infer_from(*nodes, **static)
@@ -177,7 +187,7 @@ class Op:
 
     def infer(self, node: Node) -> Signature:
         """Infer shape and dtype of `node` from its inputs as they are now."""
-        return self.checked(node.inputs, node.static)
+        return self.infer_checked(node.inputs, node.static)
 
     def numbers(self, node: Node) -> list[tuple[Node, Any]]:
         """Return the plain numbers among the inputs, and their values in the dtype that the other inputs give them."""
@@ -220,10 +230,10 @@ class Op:
         """Return whether nothing should flow to one of the inputs, as for labels."""
         return self.rule(argnum) is BLOCKED
 
-    def requested(self) -> None:
+    def count_request(self) -> None:
         """Count a request by the caller; only adjoints do."""
 
-    def reshaped(self, node: Node) -> None:
+    def forget_shape(self, node: Node) -> None:
         """Forget what depends on the shape of `node`, which has changed; only adjoints hold such."""
 
     def contribution(
@@ -253,10 +263,10 @@ def count_requests(inputs: Sequence[Node]) -> None:
         if j.__class__ is not Node and j is not first:
             if first is not None:  # several: each once
                 for other in {id(k): k for k in inputs if k.__class__ is not Node and k is not first}.values():
-                    other.op.requested()
+                    other.op.count_request()
                 return
             first = j
-            j.op.requested()
+            j.op.count_request()
 
 
 def freeze(value: Any) -> Any:

@@ -161,7 +161,7 @@ even_edges = op(
 )
 
 
-def _edges(x: Any, bins: Any, range: Any) -> Any:
+def _find_edges(x: Any, bins: Any, range: Any) -> Any:
     """Return the edges of the bins: as they are, or from the least to the greatest element at even distances."""
     if isinstance(bins, str):
         bins = len(np.histogram_bin_edges(evaluate_for_shape("np.histogram", x), bins, range)) - 1
@@ -179,7 +179,7 @@ def _sum_in_boxes(
 ) -> tuple[Any, list[Any]]:
     """Sum weights in the boxes of a grid, and return the sums and the edges of the boxes along each axis."""
     ranges = [None] * len(columns) if ranges is None else ranges
-    edges = [_edges(x, b, r) for x, b, r in zip(columns, bins, ranges, strict=True)]
+    edges = [_find_edges(x, b, r) for x, b, r in zip(columns, bins, ranges, strict=True)]
     shape = tuple([len(e) - 1 for e in edges])
     flat: Any = 0
     for x, e, n in zip(columns, edges, shape, strict=True):

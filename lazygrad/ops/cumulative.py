@@ -67,10 +67,10 @@ def _infer_running(function: Any) -> Any:
 def _apply_along_axis(rule: Any) -> Any:
     """Return a rule along the first axis as a rule along `axis`."""
 
-    def applied(t: Any, axis: int, *values: Any) -> Any:
+    def apply(t: Any, axis: int, *values: Any) -> Any:
         return np.swapaxes(rule(np.swapaxes(t, 0, axis), *[np.swapaxes(v, 0, axis) for v in values]), 0, axis)
 
-    return applied
+    return apply
 
 
 # -- sums and products -----------------------------------------------------------------------------

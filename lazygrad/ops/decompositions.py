@@ -58,18 +58,18 @@ def _half_lower(x: Any) -> Any:
     return on_diagonal(0.5 * diagonal(x), t(strictly_upper(t(x))))
 
 
-def _between(left: Any, x: Any, right: Any) -> Any:
+def _solve_both(left: Any, x: Any, right: Any) -> Any:
     """Return left^-1 x right^-1."""
     return t(np.linalg.solve(t(right), t(np.linalg.solve(left, x))))
 
 
 def _cholesky_vjp(g: Any, out: Any) -> Any:
     # dL = L low(L^-1 dA L^-H)
-    return hermitian(_between(t(out), _half_lower(t(out) @ g), conj(out)))
+    return hermitian(_solve_both(t(out), _half_lower(t(out) @ g), conj(out)))
 
 
 def _cholesky_jvp(dx: Any, out: Any) -> Any:
-    return out @ _half_lower(_between(out, hermitian(dx), h(out)))
+    return out @ _half_lower(_solve_both(out, hermitian(dx), h(out)))
 
 
 _cholesky = op(

@@ -36,7 +36,7 @@ def _square(x: Any, offset: int) -> tuple[int, int]:
     return (x.shape[0] + abs(offset),) * 2
 
 
-def _embedded_shape(x: Node, offset: int, axis1: int, axis2: int, shape: tuple[int, ...] | None) -> Signature:
+def _infer_embedding(x: Node, offset: int, axis1: int, axis2: int, shape: tuple[int, ...] | None) -> Signature:
     return shape or _square(x, offset), x.dtype
 
 
@@ -62,7 +62,7 @@ diagonal = linear(
 diagonal_embed: Any = linear(
     "diagonal_embed",
     _embed,
-    shape=_embedded_shape,
+    shape=_infer_embedding,
     transpose=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
     statics={"offset": 0, "axis1": 0, "axis2": 1, "shape": None},
     doc="Return zeros with x on the diagonals, for a vector in a square matrix: the transpose of diagonal.",

@@ -128,13 +128,13 @@ def block(arrays: Any) -> Any:
     depth, ndim = _depth(arrays)
     ndim = max(depth, ndim)
 
-    def built(part: Any, level: int) -> Any:
+    def build(part: Any, level: int) -> Any:
         if isinstance(part, list):
-            return join_arrays(concatenate, [built(p, level - 1) for p in part], None, axis=-level)
+            return join_arrays(concatenate, [build(p, level - 1) for p in part], None, axis=-level)
         node = as_node(part)
         return node if node.ndim == ndim else shape.expand_dims(node, axis=tuple(range(ndim - node.ndim)))
 
-    return built(arrays, depth)
+    return build(arrays, depth)
 
 
 @function(np.append)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._errors import ShapeError
 from .._graph.node import Node
+from .._graph.types import both as np
 from ._declare import elementwise, op
 from ._op import Op, Signature, as_nodes
 from ._rule import BLOCKED
@@ -171,7 +170,7 @@ _hard = op(
 )
 
 
-def _same_rows(x: Node, y: Node) -> Signature:
+def _infer_same_rows(x: Node, y: Node) -> Signature:
     if not x.shape or x.shape != y.shape:
         raise ValueError(f"scores of shape {x.shape} need one-hot labels of the same shape, not {y.shape}")
     dtype = np.result_type(x.dtype, y.dtype)
@@ -181,7 +180,7 @@ def _same_rows(x: Node, y: Node) -> Signature:
 _soft = op(
     "cross_entropy_one_hot",
     lambda x, y: np.add.reduce(guarded_multiply(y, _logsumexp(x, -1, True) - x), axis=-1),
-    shape=_same_rows,
+    shape=_infer_same_rows,
     vjp={
         "x": lambda g, x, y: g[..., None] * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y),
         "y": lambda g, x: guarded_multiply(-g[..., None], log_softmax(x, axis=-1)),

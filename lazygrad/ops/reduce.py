@@ -91,7 +91,7 @@ def reduce_by(op: Op, a: Node, axis: Any, keepdims: bool, **static: Any) -> Node
     """Build the node of a reduction."""
     static = {"axis": tuple(axis) if isinstance(axis, list) else axis, "keepdims": keepdims, **static}
     nodes = (a,)
-    return build(op, nodes, static, *op.checked(nodes, static))
+    return build(op, nodes, static, *op.infer_checked(nodes, static))
 
 
 # -- sum, mean -------------------------------------------------------------------------------------
@@ -124,12 +124,12 @@ def infer_average(function: Any) -> Any:
     """Return an inference for `function` over axes; unlike the other reductions it takes no axis of a 0-d array."""
     infer = infer_reduction(function)
 
-    def checked(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
+    def infer_checked(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
         if axis is not None and not x.shape:
             normalize_axis_tuple(axis, 0)
         return infer(x, axis, keepdims)
 
-    return checked
+    return infer_checked
 
 
 mean = linear(

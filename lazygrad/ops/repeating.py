@@ -188,13 +188,13 @@ flip: Any = linear(
 
 
 def _declare_flip(name: str, ndim: int, axis: int) -> Any:
-    def flipped(m: Any) -> Any:
+    def flip_axis(m: Any) -> Any:
         if m.ndim < ndim:
             raise ValueError(f"np.{name} takes at least {ndim} axes, not the {m.ndim} of {m!r}")
         return flip(m, axis=axis)
 
-    flipped.__name__, flipped.__doc__ = name, f"Return the elements in reversed order along axis {axis}."
-    return flipped
+    flip_axis.__name__, flip_axis.__doc__ = name, f"Return the elements in reversed order along axis {axis}."
+    return flip_axis
 
 
 function(np.fliplr)(_declare_flip("fliplr", 2, 1))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import Node
+from .._graph.types import both as np
 from ._declare import elementwise, function, op
 from ._op import Op, as_node
 from ._rule import BLOCKED, ZERO, pass_on

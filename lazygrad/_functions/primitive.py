@@ -10,7 +10,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pickle import PicklingError
-from typing import Any
+from typing import Any, overload
 
 import attrs
 import numpy as np
@@ -19,6 +19,7 @@ from .._derivatives.adjoint_node import unbroadcast_node
 from .._errors import LazygradError, ShapeError
 from .._graph.leaf import constant, copy_frozen
 from .._graph.node import INEXACT, Node, build, lock
+from .._graph.types import Function
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator
 from ..ops._declare import op, result_dtype
@@ -29,6 +30,7 @@ __all__ = ["Primitive", "primitive"]
 
 REQUIRED = object()  # in place of the default of a keyword that has none
 Rules = Mapping[str, Any] | Callable[..., Any] | None
+Promise = Callable[..., Any] | str | None  # how the shape of the output is known
 
 
 @attrs.define(eq=False, repr=False)
@@ -215,14 +217,26 @@ def _promise(shape: Callable[..., Any]) -> Callable[..., Signature]:
     return infer
 
 
+@overload
 def primitive(
-    function: Callable[..., Any] | None = None,
+    function: Function, *, vjp: Rules = ..., jvp: Rules = ..., shape: Promise = ..., name: str | None = ...
+) -> Primitive: ...
+
+
+@overload
+def primitive(
+    function: None = ..., *, vjp: Rules = ..., jvp: Rules = ..., shape: Promise = ..., name: str | None = ...
+) -> Callable[[Function], Primitive]: ...
+
+
+def primitive(
+    function: Function | None = None,
     *,
     vjp: Rules = None,
     jvp: Rules = None,
-    shape: Any = None,
+    shape: Promise = None,
     name: str | None = None,
-) -> Any:
+) -> object:
     """Declare your own op: a function on arrays, with its derivatives.
 
     Parameters

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
-from .types import Array, DType, Shape, Signature, Statics
+from .types import Array, ArrayLike, DType, Shape, Signature, Statics
 
 if TYPE_CHECKING:
     from .node_methods import NodeMethods
 else:
     NodeMethods = object
 
-__all__ = ["Node", "Operand"]
+__all__ = ["Node", "NodeOrArray", "Operand"]
 
 # One lock for all graphs, because two graphs can meet in any new node. A query or a `set` takes it
 # once as a whole, building a node does not; so threads take turns and a node is still computed once.
@@ -131,8 +131,8 @@ class Node(NodeMethods):
         return f"<{kind}{name} #{self.serial}, shape {self.shape}, {self.dtype}{state}>"
 
 
-# What NumPy's functions and Python's operators take where a node is among the operands.
-Operand: TypeAlias = Node | Array
+NodeOrArray: TypeAlias = Node | Array  # the two readings of a rule's text
+Operand: TypeAlias = Node | ArrayLike  # what operators and NumPy's functions take beside a node
 
 
 def install(members: Mapping[str, object]) -> None:
@@ -146,7 +146,7 @@ def by_serial(node: Node) -> int:
     return node.serial
 
 
-def in_order(node: Node) -> tuple[float, ...]:
+def summation_key(node: Node) -> tuple[float, ...]:
     """Sort key of summation: by creation, but an adjoint right after its target, whenever it was built.
 
     So the order, and with it every bit of a sum, does not depend on which questions came first.

@@ -16,7 +16,7 @@ from .._graph.log import logger
 from .._graph.node import INEXACT, Node, Operand, label, lock
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
-from .._graph.types import Array, ArrayLike, Structure
+from .._graph.types import Array, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
 from .._report.source_lines import find_user_frame
@@ -96,7 +96,7 @@ class Differentiator:
     CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
     """
 
-    def __init__(self, L: Node, *, cotangent: Operand | ArrayLike | None = None) -> None:
+    def __init__(self, L: Node, *, cotangent: Operand | None = None) -> None:
         check_target(L)
         with lock:
             seed = None if cotangent is None else as_cotangent(L, cotangent)

@@ -7,7 +7,7 @@ from typing import Any, Literal, overload
 
 from .. import _report
 from .._graph.node import Node, Operand
-from .._graph.types import Array, ArrayLike, Function, Structure
+from .._graph.types import Array, Function, Structure
 from .checks import K, R, W
 from .differentiator import Differentiator, Unconnected, differentiator
 from .engine import LAZY
@@ -21,7 +21,7 @@ def gradient(
     wrt: Node | str,
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> Array: ...
@@ -33,7 +33,7 @@ def gradient(
     wrt: list[W],
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> list[Array]: ...
@@ -45,7 +45,7 @@ def gradient(
     wrt: R,
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> R: ...
@@ -57,7 +57,7 @@ def gradient(
     wrt: tuple[W, ...],
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> tuple[Array, ...]: ...
@@ -69,7 +69,7 @@ def gradient(
     wrt: Mapping[K, W],
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> dict[K, Array]: ...
@@ -81,7 +81,7 @@ def gradient(
     wrt: Node | str,
     *,
     unconnected: Unconnected,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> Array | None: ...
@@ -93,7 +93,7 @@ def gradient(
     wrt: list[W],
     *,
     unconnected: Unconnected,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> list[Array | None]: ...
@@ -105,7 +105,7 @@ def gradient(
     wrt: tuple[W, ...],
     *,
     unconnected: Unconnected,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> tuple[Array | None, ...]: ...
@@ -117,7 +117,7 @@ def gradient(
     wrt: Mapping[K, W],
     *,
     unconnected: Unconnected,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> dict[K, Array | None]: ...
@@ -129,7 +129,7 @@ def gradient(
     wrt: Sequence[object] | Mapping[K, object],
     *,
     unconnected: Unconnected = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[False] = ...,
 ) -> Any: ...
@@ -141,7 +141,7 @@ def gradient(
     wrt: Node | str,
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[True],
 ) -> tuple[Array, _report.Report]: ...
@@ -153,7 +153,7 @@ def gradient(
     wrt: list[W],
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[True],
 ) -> tuple[list[Array], _report.Report]: ...
@@ -165,7 +165,7 @@ def gradient(
     wrt: R,
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[True],
 ) -> tuple[R, _report.Report]: ...
@@ -177,7 +177,7 @@ def gradient(
     wrt: tuple[W, ...],
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[True],
 ) -> tuple[tuple[Array, ...], _report.Report]: ...
@@ -189,7 +189,7 @@ def gradient(
     wrt: Mapping[K, W],
     *,
     unconnected: Literal["zero", "raise"] = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[True],
 ) -> tuple[dict[K, Array], _report.Report]: ...
@@ -201,7 +201,7 @@ def gradient(
     wrt: Structure,
     *,
     unconnected: Unconnected = ...,
-    cotangent: Operand | ArrayLike | None = ...,
+    cotangent: Operand | None = ...,
     engine: str = ...,
     report: Literal[True],
 ) -> tuple[Any, _report.Report]: ...
@@ -212,7 +212,7 @@ def gradient(
     wrt: Structure,
     *,
     unconnected: Unconnected = "zero",
-    cotangent: Operand | ArrayLike | None = None,
+    cotangent: Operand | None = None,
     engine: str = LAZY,
     report: bool = False,
 ) -> Any:

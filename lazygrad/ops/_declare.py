@@ -18,7 +18,7 @@ import numpy as np
 
 from .._graph.node import Node
 from .._graph.shapes import broadcast
-from .._graph.types import DType
+from .._graph.types import DType, Function
 from ._op import OPS, Op, Signature, declare_all
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
@@ -40,7 +40,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
-def find_meaning(function: Callable[..., Any]) -> Callable[..., Any] | None:
+def find_meaning(function: Function) -> Callable[..., Any] | None:
     """Return the op or function that a function of NumPy's is on nodes, or None if it has no meaning there."""
     if (found := MEANINGS.get(function)) is None:
         declare_all()
@@ -48,7 +48,7 @@ def find_meaning(function: Callable[..., Any]) -> Callable[..., Any] | None:
     return found
 
 
-def function(*numpy: Callable[..., Any]) -> Callable[[F], F]:
+def function(*numpy: Function) -> Callable[[F], F]:
     """Declare a function of nodes that stands for NumPy functions of the same arguments.
 
     For instance::
@@ -75,7 +75,7 @@ def _enter_meaning(numpy: tuple[Callable[..., Any], ...], meaning: Callable[...,
 
 def op(
     name: str,
-    function: Callable[..., Any],
+    function: Function,
     *,
     shape: Callable[..., Signature],
     vjp: Mapping[str, Callable[..., Any] | Rule | None],
@@ -140,14 +140,14 @@ def op(
 
 
 @functools.cache
-def result_dtype(function: Callable[..., Any], *dtypes: DType) -> DType:
+def result_dtype(function: Function, *dtypes: DType) -> DType:
     """Return the dtype NumPy gives the result, asking NumPy once for each combination of dtypes."""
     with np.errstate(all="ignore"):
         result: DType = function(*[np.ones(1, d) for d in dtypes]).dtype
     return result
 
 
-def multiply_by(derivative: Callable[..., Any], inputs: Sequence[str], multiply: Callable[..., Any]) -> Rule:
+def multiply_by(derivative: Function, inputs: Sequence[str], multiply: Function) -> Rule:
     """Return the rule that multiplies what comes in by a local derivative (the Jacobian is diagonal, Stratos H.2)."""
     parameters = inspect.signature(derivative).parameters
     reads = tuple([OUT if p == "out" else inputs.index(p) for p in parameters])
@@ -156,7 +156,7 @@ def multiply_by(derivative: Callable[..., Any], inputs: Sequence[str], multiply:
 
 def elementwise(
     name: str,
-    function: Callable[..., Any],
+    function: Function,
     *,
     inputs: str = "x",
     partial: Mapping[str, Callable[..., Any]] | None = None,
@@ -201,10 +201,10 @@ def elementwise(
 
 def linear(
     name: str,
-    function: Callable[..., Any],
+    function: Function,
     *,
     shape: Callable[..., Signature],
-    transpose: Callable[..., Any],
+    transpose: Function,
     into: Callable[..., None] | None = None,
     inputs: str = "x",
     statics: Mapping[str, Any] | None = None,
@@ -239,7 +239,7 @@ def linear(
 
 def bilinear(
     name: str,
-    function: Callable[..., Any],
+    function: Function,
     *,
     shape: Callable[..., Signature],
     vjp: Mapping[str, Callable[..., Any]],

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import CONSTANT, as_leaf_array, copy_frozen, make_leaf
-from .._graph.node import NO_STATIC, Node, build, label
+from .._graph.node import NO_STATIC, Node, Operand, build, label
 from .._graph.shapes import broadcast
 from .._graph.types import Array, ArrayLike, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
@@ -123,7 +123,7 @@ class Op:
                 return self.on_nodes(inputs, static)
         return self.function(*inputs, **static)
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into inputs and statics."""
         count = len(args) if self.inputs[-1][0] == "*" else len(self.inputs)
         inputs = list(args[:count])
@@ -131,7 +131,7 @@ class Op:
         static = {**self.statics, **dict(zip(self.statics, args[count:], strict=False)), **kwargs}
         static = {
             k: tuple(v) if isinstance(v, (list, np.ndarray)) else v for k, v in static.items()
-        }  # not the caller's
+        }  # a list or array may be changed by the caller later
         if len(static) > len(self.statics) or len(args) > count + len(self.statics):
             unknown = [f"`{name}`" for name in static if name not in self.statics] or ["so many arguments"]
             raise TypeError(f"{self.name} does not take {', '.join(unknown)} on a node; it takes {self.signature()}")
@@ -143,7 +143,7 @@ class Op:
         """Return the call as text."""
         return str(self.__signature__)
 
-    def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
+    def on_nodes(self, inputs: Sequence[object], static: Mapping[str, object]) -> Node:
         """Build the node for these inputs, at least one of which is a node."""
         nodes = as_nodes(inputs)
         shape, dtype = self.infer_checked(nodes, static)
@@ -173,7 +173,7 @@ class Op:
         except ValueError:
             return self.infer_checked((x, y), NO_STATIC)[0]
 
-    def infer_checked(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Signature:
+    def infer_checked(self, nodes: tuple[Node, ...], static: Mapping[str, object]) -> Signature:
         """Infer shape and dtype of the output; an error of ours names op, inputs and shapes."""
         try:
             return self.infer_from(*nodes, **static)
@@ -196,7 +196,7 @@ class Op:
         like = np.result_type(*others) if others else None
         return [(j, as_node(j.static["number"], like)._value) for j in plain]
 
-    def run(self, node: Node) -> Any:
+    def run(self, node: Node) -> Array:
         """Compute the value of `node` from the values of its inputs: a^i = f^i(a^j, j in pa(i))."""
         inputs = node.inputs
         for j in inputs:
@@ -269,7 +269,7 @@ def count_requests(inputs: Sequence[Node]) -> None:
             j.op.count_request()
 
 
-def freeze(value: Any) -> Any:
+def freeze(value: Array) -> Array:
     """Return the value as the memo keeps it: a read-only array, or for 0-d a NumPy scalar."""
     if value.__class__ is np.ndarray:
         if not value.shape:
@@ -314,7 +314,7 @@ def declare_all() -> None:
         import_module(f"{__package__}.{found.name}")
 
 
-def as_node(value: Any, like: DType | None = None) -> Node:
+def as_node(value: Operand, like: DType | None = None) -> Node:
     """Return the node itself, or a constant around an array or number.
 
     A plain number takes the dtype `like`, as in NumPy's promotion, and remembers that it is one: should the
@@ -329,7 +329,7 @@ def as_node(value: Any, like: DType | None = None) -> Node:
     return make_leaf(copy_frozen(as_leaf_array(value, "constant")), CONSTANT)
 
 
-def as_nodes(values: Sequence[Any]) -> tuple[Node, ...]:
+def as_nodes(values: Sequence[object]) -> tuple[Node, ...]:
     """Return nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
     dtypes = [v.dtype for v in values if not isinstance(v, (int, float, complex, list, tuple)) and hasattr(v, "dtype")]
     like = dtypes[0] if dtypes else None

@@ -24,7 +24,8 @@ from typing import Any
 
 import attrs
 
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Function
 
 __all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "input_name", "meta_look_up", "pass_on", "read_rule"]
 
@@ -37,7 +38,7 @@ class Rule:
 
     function: Callable[..., Any]
     reads: tuple[int, ...] = ()  # positions of the inputs whose values it takes after `g`; OUT
-    rest: int | None = None  # ... and all inputs from this position on
+    rest: int | None = None  # and it takes all inputs from this position on
     metas: tuple[tuple[str, Callable[[Node, int], Any]], ...] = ()  # keyword -> look-up on the node
 
     label: str = ""  # the op and input it is for, as errors name it
@@ -58,12 +59,12 @@ class Rule:
         """Return how many values the rule takes on a node, the adjoint included."""
         return 1 + len(self.reads) + (0 if self.rest is None else len(node.inputs) - self.rest)
 
-    def meta(self, node: Node, argnum: int) -> dict[str, Any]:
+    def meta(self, node: Node, argnum: int) -> dict[str, object]:
         """Return the keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
         return {name: look_up(node, argnum) for name, look_up in self.metas}
 
 
-def pass_on(g: Any) -> Any:
+def pass_on(g: Operand) -> NodeOrArray:
     """Return the adjoint as it is: the rule of an identity."""
     return g
 
@@ -92,7 +93,7 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 
 
 def read_rule(
-    name: str, function: Callable[..., Any], inputs: Sequence[str], statics: Mapping[str, Any], label: str = ""
+    name: str, function: Function, inputs: Sequence[str], statics: Mapping[str, object], label: str = ""
 ) -> Rule:
     """Turn a function into a `Rule` by the names of its parameters.
 
@@ -118,7 +119,7 @@ def read_rule(
         else:
             known = ["out", *inputs, *(f"{i}_shape" for i in plain), *(f"{i}_dtype" for i in plain), *statics]
             raise TypeError(f"a rule of op {name!r} reads {p!r}, which is none of {', '.join(known)}, shapes, argnum")
-    if not in_order:  # values come by position before the keywords, whatever the order of writing
+    if not in_order:  # values are passed by position, so they must come before the keywords
         names = [p for p in parameters if p == "out" or p in inputs]
         written = function
 
@@ -128,7 +129,7 @@ def read_rule(
     return Rule(function, tuple(reads), rest, tuple(metas), label=label)
 
 
-def meta_look_up(name: str, inputs: Sequence[str], statics: Mapping[str, Any]) -> Callable[[Node, int], Any] | None:
+def meta_look_up(name: str, inputs: Sequence[str], statics: Mapping[str, object]) -> Callable[[Node, int], Any] | None:
     """Return the look-up of a shape, dtype or static that a parameter of a rule names; None for other names."""
     if name in statics:
         return lambda node, argnum: node.static[name]

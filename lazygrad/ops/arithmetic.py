@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, ZERO
@@ -39,7 +39,7 @@ __all__ = [
     "where",
 ]
 
-NUMBERS = (int, float, complex, np.integer, np.inexact)  # what has no shape and is no node
+NUMBERS = (int, float, complex, np.integer, np.inexact)  # they have no shape and are no nodes
 
 
 def _multiply_guarded(g: Any, y: Any) -> Any:
@@ -60,8 +60,8 @@ multiply = elementwise(
 )
 
 # -- guards: a singular local derivative contributes 0 where the incoming adjoint is exactly 0, so that
-#    `where` lets no nan or inf through from the branch that was not taken. Each element for itself: it is
-#    that of the plain product or quotient, but for a nan that comes of a 0. -------------------------
+#    `where` lets no nan or inf through from the branch that was not taken. Each element is
+#    that of the plain product or quotient, except for a nan that would come of a 0. ------------------
 
 
 def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
@@ -71,7 +71,7 @@ def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
 
 
 def _has_no_zero(x: Any) -> bool:
-    """Return whether no element is 0; counting is the quickest way to see, and for many elements after `!= 0`."""
+    """Return whether no element is 0; counting is the quickest way to see, for large arrays of booleans."""
     size = getattr(x, "size", 1)
     return bool(np.count_nonzero(x != 0 if size > 2048 else x) == size)
 
@@ -204,7 +204,7 @@ power = elementwise(
 
 
 @function(np.power)
-def power_or_pow(x: Any, y: Any) -> Any:
+def power_or_pow(x: Operand, y: Operand) -> Node:
     """Return x ** y; with a number as exponent it is Stratos' pow, whose derivative reads x alone."""
     if isinstance(x, Node) and isinstance(y, NUMBERS):
         return pow.on_nodes((x,), {"n": y})
@@ -212,7 +212,7 @@ def power_or_pow(x: Any, y: Any) -> Any:
 
 
 @function(np.float_power)
-def float_power(x: Any, y: Any) -> Any:
+def float_power(x: Operand, y: Operand) -> Node:
     """Return x ** y in at least double precision."""
     dtype = result_dtype(np.float_power, as_node(x).dtype, as_node(y).dtype)
     base = x.astype(dtype) if isinstance(x, Node) else np.asarray(x, dtype)
@@ -232,7 +232,7 @@ square = elementwise(
 
 
 @function(np.positive)
-def positive(x: Any) -> Any:
+def positive(x: Operand) -> Node:
     """Return x itself."""
     return x
 
@@ -249,7 +249,7 @@ sign = elementwise(
 
 
 @function(np.sign)
-def sign_or_phase(x: Any) -> Any:
+def sign_or_phase(x: Operand) -> Node:
     """Return -1, 0 or 1; for complex numbers x / |x|, and 0 at 0."""
     if x.dtype.kind != "c":
         return sign(x)
@@ -334,7 +334,7 @@ where = elementwise(
 
 
 @function(np.where)
-def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
+def choice(condition: Operand, x: Operand | None = None, y: Operand | None = None) -> Node:
     """Return x where the condition holds, else y; without both, the positions where it holds."""
     if x is None and y is None:
         return np.nonzero(condition)
@@ -343,7 +343,7 @@ def choice(condition: Any, x: Any = None, y: Any = None) -> Any:
     return where(condition, x, y)
 
 
-def declare_locally_constant(name: str, function: Any, *numpy: Any, inputs: str = "x y", doc: str = "") -> Op:
+def declare_locally_constant(name: str, function: object, *numpy: object, inputs: str = "x y", doc: str = "") -> Op:
     """Declare a function whose derivative is zero wherever there is one."""
     zero = dict.fromkeys(inputs.split(), ZERO)
     doc = doc or f"Compute `numpy.{name}` on nodes."

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from .._graph.types import DType
 from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature
@@ -39,7 +39,7 @@ maximum = _declare_choice(np.maximum, operator.gt, "larger", "2.0")
 minimum = _declare_choice(np.minimum, operator.lt, "smaller", "1.0")
 
 
-def infer_bounded(function: Any) -> Any:
+def infer_bounded(function: object) -> Any:
     """Return an inference for a function of an array and numbers as bounds."""
 
     def infer(x: Node, **bounds: Any) -> Signature:
@@ -161,7 +161,14 @@ def _drop_useless_bound(bound: Any, dtype: DType, kind: str) -> Any:
 
 
 @function(np.clip)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+def clip(
+    a: Operand,
+    a_min: Operand | None = None,
+    a_max: Operand | None = None,
+    *,
+    min: Operand | None = None,
+    max: Operand | None = None,
+) -> Node:
     """Return the values kept within bounds.
 
     The derivative at a number as bound is 0, as for relu; a tie with an array or node splits it evenly.
@@ -197,7 +204,9 @@ finite_or = op(
 
 
 @function(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    x: Operand, copy: bool = True, nan: Operand = 0.0, posinf: Operand | None = None, neginf: Operand | None = None
+) -> Node:
     """Return the values with numbers in the place of nan and infinities; the derivative is 0 there."""
     numbers = {"nan": nan, "posinf": posinf, "neginf": neginf}
     if x.dtype.kind == "c":

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._errors import ShapeError
-from .._graph.node import Node
+from .._graph.node import Node, Operand
+from .._graph.types import Axis
 from ._declare import function, op
 from ._op import Signature
 from ._rule import ZERO, pass_on
@@ -37,7 +38,7 @@ def _as_border(value: Any, like: Node, axis: int) -> Node:
 
 
 @function(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Node:
+def diff(a: Operand, n: int = 1, axis: int = -1, prepend: Operand | None = None, append: Operand | None = None) -> Node:
     """Return the n-th differences of neighbours along an axis."""
     a = as_operand(a)
     if n == 0:
@@ -57,7 +58,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 
 @function(np.ediff1d)
-def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Node:
+def ediff1d(ary: Operand, to_end: Operand | None = None, to_begin: Operand | None = None) -> Node:
     """Return the differences of consecutive elements, with something put before and after them."""
     ary = as_operand(ary).ravel()
     parts = [ary[1:] - ary[:-1]]
@@ -113,7 +114,7 @@ def _slope_along(f: Node, axis: int, given: Any, edge_order: int) -> Node:
 
 
 @function(np.gradient)
-def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+def gradient(f: Operand, *varargs: object, axis: Axis = None, edge_order: int = 1) -> Node | tuple[Node, ...]:
     """Return the slopes of samples along each axis, by central differences.
 
     Parameters
@@ -158,7 +159,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 
 @function(np.trapezoid)
-def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Node:
+def trapezoid(y: Operand, x: Operand | None = None, dx: float = 1.0, axis: int = -1) -> Node:
     """Return the area under samples along an axis, taken as straight from each to the next."""
     y = as_operand(y)
     axis = normalize_axis_index(axis, y.ndim)
@@ -184,7 +185,14 @@ interval = op(
 
 
 @function(np.interp)
-def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Node:
+def interp(
+    x: Operand,
+    xp: Operand,
+    fp: Operand,
+    left: Operand | None = None,
+    right: Operand | None = None,
+    period: object = None,
+) -> Node:
     """Return values at `x` on the line through the points ``(xp, fp)``, of increasing `xp`.
 
     It is differentiable by all three; where `x` meets a point, the derivative is that of the line to its right, and

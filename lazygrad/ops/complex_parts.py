@@ -7,12 +7,11 @@ function is g f'(z), that of a linear map its plain transpose, and a real input 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from .._graph.guards import inside_transform
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from .._graph.value import read_guarded
 from ._declare import elementwise, function, linear, result_dtype
 from .linear import real
@@ -38,26 +37,26 @@ conjugate = elementwise(
 
 
 @function(np.conjugate)
-def conjugate_or_itself(x: Any) -> Any:
+def conjugate_or_itself(x: Operand) -> Node:
     """Return the complex conjugate; for real numbers x itself."""
     return x if x.dtype.kind in "iuf" else conjugate(x)
 
 
 @function(np.angle)
-def angle(z: Any, deg: bool = False) -> Any:
+def angle(z: Operand, deg: bool = False) -> Node:
     """Return the angle of complex numbers, in radians or degrees; its derivative at 0 is 0."""
     turn = np.arctan2(np.imag(z), np.real(z)) if z.dtype.kind == "c" else np.arctan2(0, z)
     return turn * (180 / math.pi) if deg else turn
 
 
 @function(np.iscomplex)
-def iscomplex(x: Any) -> Any:
+def iscomplex(x: Operand) -> Node:
     """Return where the imaginary part is not 0."""
     return np.not_equal(np.imag(x), 0)
 
 
 @function(np.isreal)
-def isreal(x: Any) -> Any:
+def isreal(x: Operand) -> Node:
     """Return where the imaginary part is 0."""
     return np.equal(np.imag(x), 0)
 

@@ -8,11 +8,12 @@ derivative of the form by the third; so their rules are the ops themselves, and 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DType
 from ._declare import linear, op, result_dtype
 from ._op import Op, Signature
@@ -215,8 +216,14 @@ def _with_bias(y: Any, bias: Any) -> Any:
 
 
 def conv2d(
-    x: Any, w: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Any:
+    x: Operand,
+    w: Operand,
+    bias: Operand | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+) -> Node:
     """Return the two-dimensional convolution of a batch of images with filters (which are not flipped).
 
     Parameters
@@ -258,15 +265,15 @@ def conv2d(
 
 
 def conv_transpose2d(
-    x: Any,
-    w: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
+    x: Operand,
+    w: Operand,
+    bias: Operand | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    output_padding: int | Sequence[int] = 0,
     groups: int = 1,
-    dilation: Any = 1,
-) -> Any:
+    dilation: int | Sequence[int] = 1,
+) -> NodeOrArray:
     """Return the transpose of `conv2d`: from its result's shape to its input's.
 
     Parameters
@@ -349,7 +356,12 @@ def _pooling_windows(x: Any, size: Any, stride: Any, padding: Any, fill: float) 
     return strided_windows(x, size=_pair(size), stride=_pair(size if stride is None else stride))
 
 
-def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def max_pool2d(
+    x: Operand,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+) -> Node:
     """Return the largest element of each window over the last two axes; ties split the derivative evenly.
 
     Parameters
@@ -373,7 +385,13 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0) -
     return np.max(_pooling_windows(x, kernel_size, stride, padding, -math.inf), axis=(0, 1))
 
 
-def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, count_include_pad: bool = True) -> Any:
+def avg_pool2d(
+    x: Operand,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    count_include_pad: bool = True,
+) -> NodeOrArray:
     """Return the mean of each window over the last two axes.
 
     Parameters

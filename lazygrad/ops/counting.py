@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from .._graph.types import both as np
 from ._declare import function, linear, op
 from ._op import Op, Signature, as_node
@@ -19,7 +19,7 @@ __all__ = ["all", "any", "argmax", "argmin", "bincount", "count_nonzero", "decla
 # -- whether, and where ----------------------------------------------------------------------------
 
 
-def declare_index_of(name: str, find: Any) -> Op:
+def declare_index_of(name: str, find: object) -> Op:
     """Declare an op that says where along an axis something is."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -98,7 +98,7 @@ tally = linear(
 
 
 @function(np.bincount)
-def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Any:
+def bincount(x: Operand, weights: Operand | None = None, minlength: int = 0) -> Node:
     """Return how often each integer is in x, or the sum of its weights; differentiable in the weights."""
     x = evaluate_for_shape("np.bincount", x)
     counts = np.bincount(x, minlength=minlength)
@@ -183,7 +183,7 @@ def _sum_in_boxes(
     shape = tuple([len(e) - 1 for e in edges])
     flat: Any = 0
     for x, e, n in zip(columns, edges, shape, strict=True):
-        flat = flat * (n + 1) + place(as_node(x), as_node(e))  # with one bin more along each axis, for the rest
+        flat = flat * (n + 1) + place(as_node(x), as_node(e))  # one bin more along each axis is for the points in none
     length = int(np.prod([n + 1 for n in shape]))
     summed = tally(weights, flat, length=length).reshape(tuple([n + 1 for n in shape]))
     summed = summed[tuple([slice(None, -1)] * len(shape))]
@@ -197,7 +197,9 @@ def _sum_in_boxes(
 
 
 @function(np.histogram)
-def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None) -> Any:
+def histogram(
+    a: Operand, bins: Operand = 10, range: object = None, density: bool | None = None, weights: Operand | None = None
+) -> Any:
     """Return the weights, or the number, of the elements in each bin, and the edges; differentiable in the weights."""
     if isinstance(bins, str) and weights is not None:
         raise TypeError("np.histogram takes no weights with bins by name")
@@ -211,13 +213,17 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool | None = 
 
 @function(np.histogramdd)
 def histogramdd(
-    sample: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
+    sample: Operand,
+    bins: Operand = 10,
+    range: object = None,
+    density: bool | None = None,
+    weights: Operand | None = None,
 ) -> Any:
     """Return the weights, or the number, of the points in each box of a grid, and the edges of the boxes."""
     if not isinstance(sample, (list, tuple)):
         sample = [sample] if sample.ndim < 2 else sample.T
     columns = list(sample)
-    if np.ndim(columns[0]) == 0:  # numbers are points of one coordinate
+    if np.ndim(columns[0]) == 0:  # plain numbers: each is a point of one coordinate
         columns = [np.stack(columns)]
     bins = bins if hasattr(bins, "__len__") and not isinstance(bins, str) else [bins] * len(columns)
     if len(bins) != len(columns):
@@ -228,7 +234,12 @@ def histogramdd(
 
 @function(np.histogram2d)
 def histogram2d(
-    x: Any, y: Any, bins: Any = 10, range: Any = None, density: bool | None = None, weights: Any = None
+    x: Operand,
+    y: Operand,
+    bins: Operand = 10,
+    range: object = None,
+    density: bool | None = None,
+    weights: Operand | None = None,
 ) -> Any:
     """Return the weights, or the number, of the points in each box of a grid, and the edges along x and along y."""
     if not hasattr(bins, "__len__") or len(bins) != 2:  # one number, or one array of edges, for both

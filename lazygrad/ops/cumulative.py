@@ -185,5 +185,5 @@ def _declare_extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
 cummax = _declare_extremum("cummax", np.maximum, "maximum")
 cummin = _declare_extremum("cummin", np.minimum, "minimum")
 
-# What `ufunc.accumulate(x, axis)` is on nodes; NumPy's default axis is 0.
+# The functions that `ufunc.accumulate(x, axis)` calls on nodes; NumPy's default axis is 0.
 ACCUMULATE: dict[np.ufunc, Op] = {np.add: cumsum, np.multiply: cumprod, np.maximum: cummax, np.minimum: cummin}

@@ -1,7 +1,7 @@
 """Factorisations of matrices: Cholesky, QR and singular values.
 
 All take stacks of matrices, real or complex. A factorisation of several results is one op whose value holds all of
-them in one array, so it is computed once whatever is asked for.
+them in one array, so it is computed once for all of them.
 
 Conventions
 -----------
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from ._declare import function, op
 from ._op import Signature, as_node
 from .eigen import eigh, eigvalsh
@@ -84,7 +84,7 @@ _cholesky = op(
 
 
 @function(np.linalg.cholesky)
-def cholesky(a: Any, /, *, upper: bool = False) -> Any:
+def cholesky(a: Operand, /, *, upper: bool = False) -> Node:
     """Return the lower triangular L with a = L L^H, or the upper triangular U with a = U^H U."""
     return h(_cholesky(h(a))) if upper else _cholesky(a)
 
@@ -209,7 +209,7 @@ _svdvals = op(
 
 
 @function(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """Return singular vectors and values, or with compute_uv=False the values alone."""
     a = as_node(a)
     if hermitian:
@@ -233,7 +233,7 @@ def _svd_of_hermitian(a: Node, compute_uv: bool) -> Any:
 
 
 @function(np.linalg.svdvals)
-def svdvals(x: Any, /) -> Any:
+def svdvals(x: Operand, /) -> Node:
     """Return the singular values, descending."""
     return _svdvals(x)
 
@@ -299,7 +299,7 @@ _qr = op(
 
 
 @function(np.linalg.qr)
-def qr(a: Any, mode: str = "reduced") -> Any:
+def qr(a: Operand, mode: str = "reduced") -> Any:
     """Return orthonormal Q and upper triangular R with a = Q R; with mode "r" R alone."""
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"np.linalg.qr on nodes takes mode 'reduced', 'complete' or 'r', not {mode!r}")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .._graph.guards import inside_transform
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from .._graph.types import DType
 from .._graph.value import read_guarded
 from ._declare import function, op
@@ -121,7 +121,7 @@ def _triangle(UPLO: str) -> str:
 
 
 @function(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:
+def eigh(a: Operand, UPLO: str = "L") -> Any:
     """Return eigenvalues and eigenvectors of Hermitian matrices; their gradient is Hermitian."""
     a = as_node(a)
     w, V = _spectrum(_eigh(a, UPLO=_triangle(UPLO)), a.shape[-1])
@@ -129,7 +129,7 @@ def eigh(a: Any, UPLO: str = "L") -> Any:
 
 
 @function(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
+def eigvalsh(a: Operand, UPLO: str = "L") -> Node:
     """Return eigenvalues of Hermitian matrices, ascending; their gradient is Hermitian."""
     return _eigvalsh(a, UPLO=_triangle(UPLO))
 
@@ -146,7 +146,7 @@ def _eig_value(a: Any) -> Any:
 
 
 def _phase_reader(V: Any) -> Any:
-    """Return what reads how a change u of an eigenvector turns it: LAPACK keeps the largest element of each real.
+    """Return the matrix that reads how far a change u turns each eigenvector, whose largest element LAPACK keeps real.
 
     The imaginary part of the sum of this matrix times u, by columns, is the angle.
     """
@@ -220,7 +220,7 @@ def _drop_zero_imaginary(result: Any, a: Any, eigenvalues: int) -> Any:
 
 
 @function(np.linalg.eig)
-def eig(a: Any) -> Any:
+def eig(a: Operand) -> Any:
     """Return eigenvalues and eigenvectors of square matrices.
 
     They are complex; inside a function transform they are real where NumPy's are.
@@ -231,7 +231,7 @@ def eig(a: Any) -> Any:
 
 
 @function(np.linalg.eigvals)
-def eigvals(a: Any) -> Any:
+def eigvals(a: Operand) -> Node:
     """Return eigenvalues of square matrices, complex as those of `eig`."""
     a = as_node(a)
     return _drop_zero_imaginary(_eigvals(a), a, a.shape[-1] if a.ndim else 0)

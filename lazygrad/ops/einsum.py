@@ -26,7 +26,7 @@ from .linear import reshape, transpose
 __all__ = ["as_operand", "collapse", "contract", "contract_all", "einsum", "uncollapse"]
 
 
-def as_operand(value: Any) -> Node:
+def as_operand(value: object) -> Node:
     """Return a node for an argument; a plain number is an array like any other, as in these functions of NumPy's."""
     return value if isinstance(value, Node) else as_node(np.asarray(value))
 
@@ -223,7 +223,7 @@ def _program(terms: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ..
     for k, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
         kept = "".join([c for c, n in zip(term, shape, strict=True) if n == sizes[c]])
         once = _unique(kept)
-        # An axis of length 1 that is to be repeated: products do that without it.
+        # An axis of length 1 that is to be repeated is left out: the product repeats it.
         without: Changes = ((reshape, {"shape": tuple([sizes[c] for c in kept])}),) if kept != term else ()
         first.append(without + (_plan_collapse(kept, once) if kept != once else ()))
         left.append((k, once))
@@ -251,7 +251,7 @@ def _program(terms: tuple[str, ...], out: str, shapes: tuple[tuple[int, ...], ..
     return _Program(tuple(first), tuple(pairs), _plan_collapse(left[0][1], out))
 
 
-def contract_all(operands: Sequence[Node], terms: tuple[str, ...], out: str, path: Any = None) -> Node:
+def contract_all(operands: Sequence[Node], terms: tuple[str, ...], out: str, path: object = None) -> Node:
     """Return the sum of products of nodes over the axes whose letters are not in `out`.
 
     Parameters
@@ -278,7 +278,7 @@ def contract_all(operands: Sequence[Node], terms: tuple[str, ...], out: str, pat
 
 # -- einsum ----------------------------------------------------------------------------------------
 
-_LETTERS = ascii_uppercase + ascii_lowercase  # of the numbers in a list of axes, in NumPy's order
+_LETTERS = ascii_uppercase + ascii_lowercase  # for the numbers in a list of axes, in NumPy's order
 
 
 def _split_arguments(operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
@@ -311,7 +311,7 @@ def _read(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
         if count < 0 or (count and not ellipsis):
             raise ValueError(f"{term!r} does not name the axes of an operand with {ndim}")
         dots = max(dots, count)
-        terms.append(before + "".join(spare[:count][::-1]) + after)  # the last of the dots is the same axis in all
+        terms.append(before + "".join(spare[:count][::-1]) + after)  # dots are counted from the last
     broadcast = "".join(spare[:dots][::-1])
     names = "".join(written).replace("...", "")
     if not arrow:
@@ -328,7 +328,7 @@ def _read(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
 
 
 @function(np.einsum)
-def einsum(*operands: Any, optimize: Any = False) -> Node:
+def einsum(*operands: object, optimize: object = False) -> Node:
     """Return sums of products in Einstein's notation, as `numpy.einsum` means it.
 
     Parameters
@@ -371,7 +371,7 @@ def einsum(*operands: Any, optimize: Any = False) -> Node:
 
 
 @function(np.einsum_path)
-def einsum_path(*operands: Any, optimize: Any = "greedy") -> Any:
+def einsum_path(*operands: object, optimize: str = "greedy") -> Any:
     """Return the order in which einsum would join its operands; it looks at shapes alone."""
     values = [np.broadcast_to(x.dtype.type(0), x.shape) if isinstance(x, Node) else x for x in operands]
     return np.einsum_path(*values, optimize=optimize)

@@ -1,7 +1,7 @@
 """Discrete Fourier transforms.
 
 All are linear, so a jvp is the transform of the tangent. The matrix of a complex transform is symmetric: its
-transpose is itself, between cutting and padding. That of a real one keeps half of the frequencies, each of which
+transpose is itself, between cutting and padding. A real transform keeps half of the frequencies, each of which
 stands for its mirror image, too; so the transposes of `rfft` and `irfft` are each other, but for weights.
 """
 
@@ -41,7 +41,7 @@ def _signature(transform: Any, x: Node, lengths: Sequence[int], axes: Sequence[i
 
 
 def _of_two_points(transform: Any) -> Any:
-    """Return a transform of two points whatever the input is, to ask NumPy for its dtype."""
+    """Return a transform that takes two points of any input, to ask NumPy for its dtype."""
     return lambda x: transform(x, 2)
 
 
@@ -143,7 +143,7 @@ def _nd(transform: Op, a: Any, s: list[int], axes: list[int], norm: str | None) 
         return a
     if len(set(axes)) == len(axes):
         return transform(a, s=tuple(s), axes=tuple(axes), norm=norm)
-    for n, axis in zip(s[::-1], axes[::-1], strict=True):  # an axis that comes twice is transformed twice
+    for n, axis in zip(s[::-1], axes[::-1], strict=True):  # an axis that is named twice is transformed twice
         a = transform(a, s=(n,), axes=(axis,), norm=norm)
     return a
 

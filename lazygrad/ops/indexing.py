@@ -12,7 +12,7 @@ import numpy as np
 
 from .._graph.guards import inside_transform
 from .._graph.node import Node
-from .._graph.types import Array
+from .._graph.types import Array, DTypeLike
 from .._graph.value import read_guarded
 from ._declare import linear, op
 from ._op import Op, Signature, as_node
@@ -31,7 +31,7 @@ __all__ = [
     "shadow",
 ]
 
-FEW, SEVERAL = 4, 8  # columns: up to so many are faster added one by one than assigned, or added, all at once
+FEW, SEVERAL = 4, 8  # up to so many columns it is faster to add one by one than to assign, or to add, all at once
 PAIRS = {np.dtype(np.float64): np.complex128, np.dtype(np.float32): np.complex64}  # neighbours added as one number
 
 
@@ -55,7 +55,7 @@ def _fill_slots(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]
     return tuple([next(arrays) if item is SLOT else item for item in key])
 
 
-def shadow(shape: tuple[int, ...], dtype: Any = bool) -> Array:
+def shadow(shape: tuple[int, ...], dtype: DTypeLike = bool) -> Array:
     """Return zeros of a shape without memory of their own, to ask NumPy for shapes and errors."""
     return np.ndarray(shape, dtype, b"\0" * 8, 0, (0,) * len(shape))
 
@@ -118,7 +118,7 @@ def _distinct(places: Any, bound: int) -> bool:
     return int(np.count_nonzero(met)) == places.size
 
 
-def find_repeats(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Any]) -> Any:
+def find_repeats(shape: tuple[int, ...], key: tuple[object, ...], indices: Sequence[object]) -> Any:
     """Return which places of an array a key takes, flat, in its order; None if no place occurs twice."""
     if not indices:
         return None
@@ -177,7 +177,7 @@ def _scatter_add(g: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, 
         return out
     places, beside, rows = _places(shape, key, indices, g)
     if beside.size > FEW and _distinct(places, out.size):
-        zero = g.dtype.type(0)  # which is added as well, so that no -0.0 comes of assigning
+        zero = g.dtype.type(0)  # added, so that assigning leaves no -0.0
         if out.size > 2 * g.size:
             out[_fill_slots(key, indices)] = g + zero
         else:  # a second pass costs less than a second array
@@ -198,7 +198,7 @@ def _scatter_into(total: Any, g: Any, *indices: Any, x_shape: tuple[int, ...], k
         total[_fill_slots(key, indices)] += g
     elif 4 * rows.size >= total.size:
         total += _scatter_add(g, *indices, shape=x_shape, key=key)
-    else:  # what meets in one place is summed first, as in an array of its own
+    else:  # terms of one place are summed first, as in an array of its own
         distinct, which = np.unique(places, return_inverse=True)
         sums = np.zeros((distinct.size, beside.size), g.dtype)
         _accumulate(sums.reshape(-1), which * beside.size, np.arange(beside.size), rows)
@@ -313,7 +313,7 @@ add_at: Op = op(
 # -- keys ------------------------------------------------------------------------------------------
 
 
-def evaluate_for_shape(what: str, node: Any) -> Any:
+def evaluate_for_shape(what: str, node: object) -> Any:
     """Return the array behind a node that the shape of a result depends on: known inside a function transform alone."""
     if not isinstance(node, Node):
         return np.asarray(node)
@@ -347,7 +347,7 @@ def _read_flags(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
     return getitem.on_nodes((x,), {"key": tuple(axes)}), tuple(items)
 
 
-def parse_key(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
+def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Any]]:
     """Return the node a key applies to, the key as the static of `getitem`, and the index arrays for its slots."""
     items: list[Any] = []
     arrays: list[Any] = []
@@ -390,7 +390,7 @@ def parse_key(x: Node, key: Any) -> tuple[Node, tuple[Any, ...], list[Any]]:
     return x, tuple(items), arrays
 
 
-def index(x: Node, key: Any) -> Node:
+def index(x: Node, key: object) -> Node:
     """Return the node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs.
 
     A boolean node as a mask gives a result whose shape depends on its values, so it is evaluated; inside a

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
+from .._graph.types import DTypeLike
 from . import shape
 from ._declare import function, op
 from ._op import Signature, as_node
@@ -57,7 +58,7 @@ stack = op(
 # -- NumPy's functions -----------------------------------------------------------------------------
 
 
-def join_arrays(join: Any, arrays: Any, dtype: Any, **static: Any) -> Any:
+def join_arrays(join: object, arrays: Operand, dtype: DTypeLike, **static: object) -> Any:
     """Join arrays of which each keeps its own dtype until then; the result in another dtype if that is safe."""
     nodes = [as_node(a) for a in arrays]
     if not nodes:
@@ -71,38 +72,38 @@ def join_arrays(join: Any, arrays: Any, dtype: Any, **static: Any) -> Any:
 
 
 @function(np.concatenate)
-def concatenate_arrays(arrays: Sequence[Any], /, axis: int | None = 0, *, dtype: Any = None) -> Any:
+def concatenate_arrays(arrays: Sequence[object], /, axis: int | None = 0, *, dtype: DTypeLike | None = None) -> Any:
     """Join the arrays along an axis."""
     return join_arrays(concatenate, arrays, dtype, axis=axis)
 
 
 @function(np.stack)
-def stack_arrays(arrays: Sequence[Any], axis: int = 0, *, dtype: Any = None) -> Any:
+def stack_arrays(arrays: Sequence[object], axis: int = 0, *, dtype: DTypeLike | None = None) -> Any:
     """Join the arrays along a new axis."""
     return join_arrays(stack, arrays, dtype, axis=axis)
 
 
 @function(np.vstack)
-def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
+def vstack(tup: Sequence[object], *, dtype: DTypeLike | None = None) -> Node:
     """Join the arrays, at least 2-d, along the first axis."""
     return join_arrays(concatenate, [shape.atleast_2d(a) for a in tup], dtype, axis=0)
 
 
 @function(np.hstack)
-def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
+def hstack(tup: Sequence[object], *, dtype: DTypeLike | None = None) -> Node:
     """Join the arrays along the second axis, or the only one."""
     arrays = [shape.atleast_1d(a) for a in tup]
     return join_arrays(concatenate, arrays, dtype, axis=0 if arrays and arrays[0].ndim == 1 else 1)
 
 
 @function(np.dstack)
-def dstack(tup: Sequence[Any]) -> Any:
+def dstack(tup: Sequence[object]) -> Node:
     """Join the arrays, at least 3-d, along the third axis."""
     return join_arrays(concatenate, [shape.atleast_3d(a) for a in tup], None, axis=2)
 
 
 @function(np.column_stack)
-def column_stack(tup: Sequence[Any]) -> Any:
+def column_stack(tup: Sequence[object]) -> Node:
     """Join the arrays along the second axis, 1-d ones as columns."""
     nodes = [as_node(a) for a in tup]
     return join_arrays(concatenate, [n if n.ndim > 1 else shape.atleast_2d(n).T for n in nodes], None, axis=1)
@@ -123,7 +124,7 @@ def _depth(arrays: Any) -> tuple[int, int]:
 
 
 @function(np.block)
-def block(arrays: Any) -> Any:
+def block(arrays: Operand) -> Node:
     """Build the array of blocks: join the innermost lists along the last axis, the next along the one before."""
     depth, ndim = _depth(arrays)
     ndim = max(depth, ndim)
@@ -138,13 +139,13 @@ def block(arrays: Any) -> Any:
 
 
 @function(np.append)
-def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+def append(arr: Operand, values: Operand, axis: int | None = None) -> Node:
     """Join the values to the end, of the flattened arrays by default."""
     return join_arrays(concatenate, [arr, values], None, axis=axis)
 
 
 @function(np.insert)
-def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+def insert(arr: Operand, obj: object, values: Operand, axis: int | None = None) -> Node:
     """Return an array with values put before these places along an axis, or into the flattened array."""
     arr, places = as_node(arr), shape.evaluate_argument(obj, "the places that np.insert puts values at")
     if axis is None:
@@ -168,7 +169,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 
 @function(np.delete)
-def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+def delete(arr: Operand, obj: Operand, axis: int | None = None) -> Node:
     """Return the array without these places along an axis, or without those of the flattened array."""
     if axis is None:
         arr, axis = arr.reshape(-1), 0

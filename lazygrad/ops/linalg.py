@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.node import INEXACT, Node
+from .._graph.node import INEXACT, Node, Operand
 from ._declare import bilinear, function, result_dtype
 from ._op import Signature
 from .arithmetic import multiply
@@ -66,7 +66,7 @@ matmul = bilinear(
 
 
 @function(np.dot)
-def dot(x: Any, y: Any) -> Any:
+def dot(x: Operand, y: Operand) -> Node:
     """Return the product as `numpy.dot` means it: over the last axis of `x` and the last but one of `y`.
 
     Parameters

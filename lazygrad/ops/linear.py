@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node
-from .._graph.types import DType
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Array, Axis, DType
 from ._declare import elementwise, linear, op, result_dtype
 from ._op import Signature
 from ._rule import Rule, pass_on
@@ -153,7 +153,7 @@ broadcast_to = linear(
 )
 
 
-def expand(x: Any, shape: tuple[int, ...]) -> Any:
+def expand(x: Operand, shape: tuple[int, ...]) -> Any:
     """Repeat x along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
     if isinstance(x, Node) or math.prod(shape) > _SMALL:
         return np.broadcast_to(x, shape)
@@ -164,7 +164,7 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
     return made
 
 
-def unbroadcast(x: Any, shape: tuple[int, ...]) -> Any:
+def unbroadcast(x: Operand, shape: tuple[int, ...]) -> Array:
     """Sum an array to `shape`, over the axes along which broadcasting repeated it."""
     extra = len(x.shape) - len(shape)
     if extra and x.shape[extra:] == shape:
@@ -185,7 +185,7 @@ sum_to = linear(
 # -- sums ------------------------------------------------------------------------------------------
 
 
-def spread(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
+def spread(g: Operand, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> NodeOrArray:
     """Repeat a reduction's result along the axes that were reduced: the transpose of a sum."""
     if shape and axis is not None and not keepdims:  # NumPy lets a 0-d array be reduced along axis 0
         axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
@@ -197,7 +197,7 @@ def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
 
-def infer_reduction(function: Any) -> Any:
+def infer_reduction(function: object) -> Any:
     """Return an inference for a reduction: the shape from the axes, the dtype from NumPy."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -276,7 +276,7 @@ def _part(node: Node, argnum: int) -> slice:
     return slice(found[2][argnum], found[2][argnum + 1])
 
 
-def along(axis: int, item: Any) -> tuple[Any, ...]:
+def along(axis: int, item: object) -> tuple[Any, ...]:
     """Return the key that applies to one axis."""
     return (*[slice(None)] * axis, item)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array, DType
 from ._op import Signature
 
@@ -67,37 +67,37 @@ def square(a: Node) -> Signature:
 # -- transposes and parts --------------------------------------------------------------------------
 
 
-def t(x: Any) -> Any:
+def t(x: Operand) -> NodeOrArray:
     """Return the transpose, without conjugation."""
     return x.swapaxes(-1, -2)
 
 
-def conj(x: Any) -> Any:
+def conj(x: Operand) -> NodeOrArray:
     """Return the complex conjugate; a real array as it is."""
     return np.conj(x) if x.dtype.kind == "c" else x
 
 
-def h(x: Any) -> Any:
+def h(x: Operand) -> NodeOrArray:
     """Return the conjugate transpose."""
     return conj(x).swapaxes(-1, -2)
 
 
-def real(x: Any) -> Any:
+def real(x: Operand) -> NodeOrArray:
     """Return the real part; a real array as it is."""
     return np.real(x) if x.dtype.kind == "c" else x
 
 
-def imag(x: Any) -> Any:
+def imag(x: Operand) -> Array:
     """Return the imaginary part of a complex array."""
     return np.real(-1j * x)
 
 
-def hermitian(x: Any) -> Any:
+def hermitian(x: Operand) -> NodeOrArray:
     """Return the Hermitian part: the mean of a matrix and its conjugate transpose."""
     return 0.5 * (x + h(x))
 
 
-def reciprocal(x: Any) -> Any:
+def reciprocal(x: Operand) -> NodeOrArray:
     """Return 1 / x, and 0 where x is 0."""
     zero = x == 0
     return np.where(zero, 0, 1 / np.where(zero, 1, x))
@@ -118,17 +118,17 @@ def identities(shape: tuple[int, ...], dtype: DType) -> Array:
     return np.broadcast_to(np.eye(shape[-1], dtype=dtype), shape)
 
 
-def diagonal(x: Any) -> Any:
+def diagonal(x: Operand) -> NodeOrArray:
     """Return the diagonals of square matrices."""
     return np.sum(np.where(_mask(x.shape[-1], "diagonal"), x, 0), axis=-1)
 
 
-def on_diagonal(d: Any, rest: Any) -> Any:
+def on_diagonal(d: Operand, rest: Operand) -> NodeOrArray:
     """Put the vectors `d` on the diagonals of the square matrices `rest`."""
     return np.where(_mask(d.shape[-1], "diagonal"), d[..., None, :], rest)
 
 
-def strictly_upper(x: Any) -> Any:
+def strictly_upper(x: Operand) -> Array:
     """Return the part of square matrices above the diagonal; zeros elsewhere."""
     return np.where(_mask(x.shape[-1], "upper"), x, 0)
 
@@ -136,13 +136,13 @@ def strictly_upper(x: Any) -> Any:
 # -- several results of one factorisation, in one array ---------------------------------------------
 
 
-def pack(batch: tuple[int, ...], *parts: Any) -> Any:
+def pack(batch: tuple[int, ...], *parts: object) -> NodeOrArray:
     """Join several stacks, flattened, along one last axis."""
     flat = [p.reshape((*batch, math.prod(p.shape[len(batch) :]))) for p in parts]
     return np.concatenate(flat, axis=-1)
 
 
-def unpack(packed: Any, *shapes: tuple[int, ...]) -> list[Any]:
+def unpack(packed: Operand, *shapes: tuple[int, ...]) -> list[Any]:
     """Return the stacks that `pack` joined: `shapes` are those of their elements."""
     parts = []
     start = 0

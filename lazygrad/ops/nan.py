@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .._graph.node import Node, Operand
+from .._graph.types import DTypeLike
 from ._declare import function
 from ._op import Op, as_node
 from .arithmetic import guarded_divide
@@ -27,38 +29,38 @@ def _where_known(a: Any) -> Any:
 
 @function(np.nansum)
 def nansum(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
+    a: Operand,
+    axis: int | None = None,
+    dtype: DTypeLike | None = None,
     keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
+    initial: Operand | None = None,
+    where: Operand = True,
+) -> Node:
     """Return the sum over `axis`, nan taken for 0."""
     return np.sum(_fill_nan("nansum", a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @function(np.nanprod)
 def nanprod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
+    a: Operand,
+    axis: int | None = None,
+    dtype: DTypeLike | None = None,
     keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
+    initial: Operand | None = None,
+    where: Operand = True,
+) -> Node:
     """Return the product over `axis`, nan taken for 1."""
     return np.prod(_fill_nan("nanprod", a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @function(np.nancumsum)
-def nancumsum(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumsum(a: Operand, axis: int | None = None, dtype: DTypeLike | None = None) -> Node:
     """Return the running sum, nan taken for 0."""
     return np.cumsum(_fill_nan("nancumsum", a, 0), axis, dtype)
 
 
 @function(np.nancumprod)
-def nancumprod(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumprod(a: Operand, axis: int | None = None, dtype: DTypeLike | None = None) -> Node:
     """Return the running product, nan taken for 1."""
     return np.cumprod(_fill_nan("nancumprod", a, 1), axis, dtype)
 
@@ -86,7 +88,14 @@ def _divide_by_free(total: Any, free: Any) -> Any:
 
 
 @function(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
+def nanmean(
+    a: Operand,
+    axis: int | None = None,
+    dtype: DTypeLike | None = None,
+    keepdims: bool = False,
+    *,
+    where: Operand = True,
+) -> Node:
     """Return the mean over `axis` of what is no nan."""
     node, seen = _find_known("nanmean", a, dtype, where)
     total = np.sum(node, axis=axis, keepdims=keepdims, where=seen)

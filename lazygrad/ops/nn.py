@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import ShapeError
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
 from ._declare import elementwise, op
 from ._op import Op, Signature, as_nodes
@@ -137,7 +137,7 @@ _pick_op: Op = op(
 )
 
 
-def pick(scores: Any, labels: Any) -> Any:
+def pick(scores: Operand, labels: Operand) -> NodeOrArray:
     """Return the score of the label for each row: ``scores[..., label]`` (Stratos, appendix H: pick).
 
     Examples
@@ -195,7 +195,7 @@ _soft = op(
 )
 
 
-def cross_entropy(scores: Any, labels: Any) -> Any:
+def cross_entropy(scores: Operand, labels: Operand) -> Node:
     """Return -log p(label) for each row of scores, p = softmax(scores); never overflows.
 
     Parameters
@@ -260,7 +260,7 @@ _svm_loss = op(
 )
 
 
-def svm_loss(scores: Any, labels: Any) -> Any:
+def svm_loss(scores: Operand, labels: Operand) -> NodeOrArray:
     """Return the multi-class SVM loss of each row: the sum over j != y of max(0, s_j - s_y + 1) (Sullivan, lecture 3).
 
     Examples

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
+from .._graph.types import Axis
 from ._declare import function, op
 from ._op import Signature, as_node
 from .decompositions import svdvals
@@ -135,7 +136,7 @@ def _norm_of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -
 
 
 @function(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(x: Operand, ord: Operand | None = None, axis: Axis = None, keepdims: bool = False) -> Node:
     """Return the norm of vectors (along one axis) or matrices (two axes), of any order."""
     x = _as_floating(as_node(x))
     if axis is None:
@@ -152,19 +153,19 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 @function(np.linalg.vector_norm)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+def vector_norm(x: Operand, /, *, axis: Axis = None, keepdims: bool = False, ord: int = 2) -> Node:
     """Return the norm of vectors: all elements along `axis`, which may be several."""
     return _norm_of_vectors(_as_floating(as_node(x)), ord, axis, keepdims)
 
 
 @function(np.linalg.matrix_norm)
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+def matrix_norm(x: Operand, /, *, keepdims: bool = False, ord: Node | int | str = "fro") -> Node:
     """Return the norm of the matrices along the last two axes."""
     return _norm_of_matrices(_as_floating(as_node(x)), ord, (-2, -1), keepdims)
 
 
 @function(np.linalg.cond)
-def cond(x: Any, p: Any = None) -> Any:
+def cond(x: Operand, p: Operand | None = None) -> Node:
     """Return the condition number, a norm of the matrix times that of its inverse; infinite for singular matrices.
 
     For an order other than 2 and -2 a singular matrix is an error, as it is for its inverse.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.node import INEXACT, Node
+from .._graph.node import INEXACT, Node, Operand
 from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Signature, as_node
@@ -152,7 +152,7 @@ def _widths(given: Any, ndim: int) -> Pairs:
 
 
 @function(np.pad)
-def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Any:
+def pad(array: Operand, pad_width: object, mode: str = "constant", **kwargs: object) -> Node:
     """Return the array with a border: of constants, of its own elements, or of what is computed from them."""
     if not isinstance(mode, str):
         raise TypeError("np.pad on nodes takes no function as mode, as that would write into its argument")
@@ -171,7 +171,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
             raise ValueError(f"reflect_type must be 'even' or 'odd', not {option!r}")
     elif option is not None:
         option = _pairs(option, x.ndim)
-    if mode == "empty":  # what NumPy leaves undefined
+    if mode == "empty":  # NumPy leaves the border undefined
         mode = "constant"
     if mode in STATISTICS and x.dtype.kind in INEXACT:
         return _pad_with_statistics(x, widths, mode, option)

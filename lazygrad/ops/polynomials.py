@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ShapeError
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from ._declare import function, op, result_dtype
 from ._op import Op, Signature
 from .arithmetic import guarded_divide
@@ -69,7 +69,7 @@ _polyval: Op = op(
 
 
 @function(np.polyval)
-def polyval(p: Any, x: Any) -> Node:
+def polyval(p: Operand, x: Operand) -> Node:
     """Return the polynomial of coefficients `p` at each element of `x`."""
     return _polyval(_coefficients(p), as_operand(x))
 
@@ -96,13 +96,13 @@ _roots_of = op(
 
 
 @function(np.roots)
-def roots(p: Any) -> Node:
+def roots(p: Operand) -> Node:
     """Return the roots of a polynomial: complex always, as it depends on values whether all are real."""
     return _roots_of(_coefficients(p))
 
 
 @function(np.poly)
-def poly(seq_of_zeros: Any) -> Any:
+def poly(seq_of_zeros: Operand) -> Node:
     """Return the coefficients of the polynomial with these roots, or the characteristic polynomial of a matrix."""
     zeros = _as_floating(as_operand(seq_of_zeros))
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] and zeros.size:
@@ -145,27 +145,27 @@ def _align(a1: Any, a2: Any) -> tuple[Node, Node]:
 
 
 @function(np.polyadd)
-def polyadd(a1: Any, a2: Any) -> Node:
+def polyadd(a1: Operand, a2: Operand) -> Node:
     """Return the sum of two polynomials."""
     a, b = _align(a1, a2)
     return a + b
 
 
 @function(np.polysub)
-def polysub(a1: Any, a2: Any) -> Node:
+def polysub(a1: Operand, a2: Operand) -> Node:
     """Return the difference of two polynomials."""
     a, b = _align(a1, a2)
     return a - b
 
 
 @function(np.polymul)
-def polymul(a1: Any, a2: Any) -> Node:
+def polymul(a1: Operand, a2: Operand) -> Node:
     """Return the product of two polynomials; leading zeros stay."""
     return convolve(_coefficients(a1), _coefficients(a2))
 
 
 @function(np.polydiv)
-def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
+def polydiv(u: Operand, v: Operand) -> tuple[Node, ...]:
     """Return quotient and remainder of two polynomials; leading zeros of the remainder stay."""
     rest, divisor = (_as_floating(_coefficients(p)) for p in (u, v))
     dtype = np.result_type(rest.dtype, divisor.dtype)
@@ -181,7 +181,7 @@ def polydiv(u: Any, v: Any) -> tuple[Any, Any]:
 
 
 @function(np.polyder)
-def polyder(p: Any, m: int = 1) -> Node:
+def polyder(p: Operand, m: int = 1) -> Node:
     """Return the m-th derivative of a polynomial."""
     p, m = _coefficients(p), operator.index(m)
     if m < 0:
@@ -192,7 +192,7 @@ def polyder(p: Any, m: int = 1) -> Node:
 
 
 @function(np.polyint)
-def polyint(p: Any, m: int = 1, k: Any = None) -> Node:
+def polyint(p: Operand, m: int = 1, k: Operand | None = None) -> Node:
     """Return the m-th antiderivative of a polynomial, with integration constants `k`."""
     p, m = _coefficients(p), operator.index(m)
     if m < 0:
@@ -211,7 +211,13 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Node:
 
 @function(np.polyfit)
 def polyfit(
-    x: Any, y: Any, deg: int, rcond: float | None = None, full: bool = False, w: Any = None, cov: bool = False
+    x: Operand,
+    y: Operand,
+    deg: int,
+    rcond: float | None = None,
+    full: bool = False,
+    w: Operand | None = None,
+    cov: bool = False,
 ) -> Node:
     """Return the coefficients of the polynomial nearest to the points by least squares; differentiable by all of them.
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._errors import ShapeError
-from .._graph.node import Node
+from .._graph.node import Node, Operand
+from .._graph.types import DTypeLike
 from ._declare import bilinear, function, op, result_dtype
 from ._op import Op, Signature
 from .einsum import as_operand, contract_all, einsum
@@ -46,7 +47,7 @@ def _pair_axes(m: int, n: int, first: tuple[int, ...], second: tuple[int, ...]) 
 
 
 @function(np.tensordot)
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
+def tensordot(a: Operand, b: Operand, axes: object = 2) -> Node:
     """Return the sum of products over the last axes of `a` and the first of `b`, or over the pairs of axes named.
 
     Examples
@@ -72,14 +73,14 @@ def _tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Node:
 
 
 @function(np.inner)
-def inner(a: Any, b: Any) -> Node:
+def inner(a: Operand, b: Operand) -> Node:
     """Return the sum of products over the last axes; for a number the plain product."""
     a, b = as_operand(a), as_operand(b)
     return tensordot(a, b, axes=(-1, -1) if a.ndim and b.ndim else 0)
 
 
 @function(np.outer)
-def outer(a: Any, b: Any) -> Node:
+def outer(a: Operand, b: Operand) -> Node:
     """Return every element of `a` times every element of `b`, as a matrix."""
     return tensordot(_flat(as_operand(a)), _flat(as_operand(b)), axes=0)
 
@@ -93,7 +94,7 @@ def _outer(x1: Any, x2: Any, /) -> Node:
 
 
 @function(np.kron)
-def kron(a: Any, b: Any) -> Node:
+def kron(a: Operand, b: Operand) -> Node:
     """Return the Kronecker product: every element of `a` times all of `b`, in blocks."""
     a, b = as_operand(a), as_operand(b)
     left, right = _letters(a.ndim, b.ndim)
@@ -107,7 +108,7 @@ def kron(a: Any, b: Any) -> Node:
 
 
 @function(np.vdot)
-def vdot(a: Any, b: Any) -> Node:
+def vdot(a: Operand, b: Operand) -> Node:
     """Return the inner product of all elements; the first argument is conjugated."""
     a, b = as_operand(a), as_operand(b)
     if a.size != b.size:
@@ -116,7 +117,7 @@ def vdot(a: Any, b: Any) -> Node:
 
 
 @function(np.vecdot, np.linalg.vecdot)
-def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Node:
+def vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Node:
     """Return the inner products of vectors along an axis; the first argument is conjugated."""
     x1, x2 = (x if axis == -1 else moveaxis(x, axis, -1) for x in (as_operand(x1), as_operand(x2)))
     if x1.shape[-1:] != x2.shape[-1:] or not x1.ndim:
@@ -124,12 +125,12 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Node:
     return einsum("...a,...a->...", conj(x1), x2)
 
 
-# Since NumPy 2.2.
+# The next two exist since NumPy 2.2.
 _MATVEC, _VECMAT = ([getattr(np, name)] if hasattr(np, name) else [] for name in ("matvec", "vecmat"))
 
 
 @function(*_MATVEC)
-def matvec(x1: Any, x2: Any, /) -> Node:
+def matvec(x1: Operand, x2: Operand, /) -> Node:
     """Return the products of matrices with vectors."""
     x1, x2 = as_operand(x1), as_operand(x2)
     if not x2.ndim or x1.ndim < 2:
@@ -138,7 +139,7 @@ def matvec(x1: Any, x2: Any, /) -> Node:
 
 
 @function(*_VECMAT)
-def vecmat(x1: Any, x2: Any, /) -> Node:
+def vecmat(x1: Operand, x2: Operand, /) -> Node:
     """Return the products of vectors, conjugated, with matrices."""
     x1, x2 = conj(as_operand(x1)), as_operand(x2)
     if not x1.ndim or x2.ndim < 2:
@@ -150,13 +151,13 @@ function(np.linalg.matrix_transpose)(matrix_transpose)
 
 
 @function(np.linalg.diagonal)
-def diagonal(x: Any, /, *, offset: int = 0) -> Node:
+def diagonal(x: Operand, /, *, offset: int = 0) -> Node:
     """Return the diagonals of matrices."""
     return np.diagonal(x, offset, -2, -1)  # type: ignore[return-value]
 
 
 @function(np.linalg.trace)
-def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Node:
+def trace(x: Operand, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> Node:
     """Return the sums of the diagonals of matrices."""
     return np.trace(x, offset, -2, -1, dtype)
 
@@ -180,7 +181,9 @@ cross: Op = bilinear(
 
 
 @function(np.cross)
-def cross_along(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Node:
+def cross_along(
+    a: Operand, b: Operand, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> Node:
     """Return the cross product of vectors of 2 or 3 elements along the axes; for two of 2, its last element alone."""
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -256,13 +259,13 @@ convolve: Op = op(
 
 
 @function(np.convolve)
-def convolution(a: Any, v: Any, mode: str = "full") -> Node:
+def convolution(a: Operand, v: Operand, mode: str = "full") -> Node:
     """Return the convolution of two vectors; a number is a vector of one."""
     return convolve(*[x if x.ndim else _flat(x) for x in (as_operand(a), as_operand(v))], mode=mode)
 
 
 @function(np.correlate)
-def correlate(a: Any, v: Any, mode: str = "valid") -> Node:
+def correlate(a: Operand, v: Operand, mode: str = "valid") -> Node:
     """Return the correlation of two vectors: `a` convolved with the conjugate of `v` reversed."""
     a, v = as_operand(a), as_operand(v)
     if a.ndim != 1 or v.ndim != 1:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.types import DType
+from .._graph.node import Node, Operand
+from .._graph.types import DType, DTypeLike
 from .._graph.types import both as np
 from ._declare import function
 from ._op import as_node
@@ -41,8 +42,14 @@ def _finish(y: Any, dtype: Any, axis: int) -> Any:
 
 @function(np.linspace)
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0
-) -> Any:
+    start: Operand,
+    stop: Operand,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> Node | tuple[Node, ...]:
     """Return evenly spaced places from `start` to `stop`."""
     start, stop, inexact = _ends(start, stop)
     places = _places(num, start.ndim, inexact)
@@ -57,8 +64,14 @@ def linspace(
 
 @function(np.logspace)
 def logspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
-) -> Any:
+    start: Operand,
+    stop: Operand,
+    num: int = 50,
+    endpoint: bool = True,
+    base: Operand = 10.0,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> Node:
     """Return powers of `base`, whose exponents are evenly spaced from `start` to `stop`."""
     if np.ndim(base):
         start, stop, base = np.broadcast_arrays(*[as_node(x) for x in (start, stop, base)])
@@ -66,9 +79,11 @@ def logspace(
 
 
 @function(np.geomspace)
-def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+def geomspace(
+    start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, dtype: DTypeLike | None = None, axis: int = 0
+) -> Node:
     """Return places from `start` to `stop`, each a fixed multiple of the last; both of the same sign."""
-    start, stop, inexact = _ends(start, stop, np.dtype(float))  # as NumPy does, float32 or not
+    start, stop, inexact = _ends(start, stop, np.dtype(float))  # NumPy computes in float64 even for float32
     if inexact.kind == "c":
         raise TypeError("np.geomspace on nodes takes real numbers")
     share = _places(num, start.ndim, inexact) / max(num - 1 if endpoint else num, 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node, build
+from .._graph.node import Node, Operand, build
+from .._graph.types import Axis, DTypeLike, Function
 from .._graph.types import both as np
 from ._declare import function, linear, op, result_dtype
 from ._op import Op, Signature, as_node
@@ -42,14 +42,14 @@ TOTAL = dict(AXES)  # the statics of all sums over everything; never written to
 # -- axes ------------------------------------------------------------------------------------------
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     """Return the axes meant, counted from 0; NumPy lets a 0-d array be reduced along axis 0."""
     if axis is None or not ndim:
         return tuple(range(ndim))
     return normalize_axis_tuple(axis, ndim)
 
 
-def count_of(shape: tuple[int, ...], axis: Any) -> int:
+def count_of(shape: tuple[int, ...], axis: Axis) -> int:
     """Return how many elements each element of the result is made of."""
     count = 1
     for a in axes_of(axis, len(shape)):
@@ -57,14 +57,14 @@ def count_of(shape: tuple[int, ...], axis: Any) -> int:
     return count
 
 
-def gather_axes(x: Any, axis: Any) -> Any:
+def gather_axes(x: Operand, axis: Axis) -> Any:
     """Return the array with the axes that are reduced made one, in front."""
     axes = axes_of(axis, x.ndim)
     rest = tuple([k for k in range(x.ndim) if k not in axes])
     return x.transpose((*axes, *rest)).reshape((count_of(x.shape, axis), *[x.shape[k] for k in rest]))
 
 
-def restore_axes(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
+def restore_axes(y: Operand, shape: tuple[int, ...], axis: Axis) -> Any:
     """Return an array that `gather_axes` made to its axes, those of `shape`."""
     axes = axes_of(axis, len(shape))
     order = (*axes, *[k for k in range(len(shape)) if k not in axes])
@@ -74,7 +74,7 @@ def restore_axes(y: Any, shape: tuple[int, ...], axis: Any) -> Any:
 # -- the arguments that NumPy's reductions share ---------------------------------------------------
 
 
-def prepare(name: str, a: Any, dtype: Any = None, where: Any = True, fill: float = 0) -> Node:
+def prepare(name: str, a: Operand, dtype: DTypeLike | None = None, where: Operand = True, fill: float = 0) -> Node:
     """Return the node to be reduced: in the dtype asked for, and `fill` where the mask does not hold."""
     a = as_node(a)
     if dtype is not None and a.dtype != dtype:
@@ -87,7 +87,7 @@ def prepare(name: str, a: Any, dtype: Any = None, where: Any = True, fill: float
     return a
 
 
-def reduce_by(op: Op, a: Node, axis: Any, keepdims: bool, **static: Any) -> Node:
+def reduce_by(op: Op, a: Node, axis: Axis, keepdims: bool, **static: object) -> Node:
     """Build the node of a reduction."""
     static = {"axis": tuple(axis) if isinstance(axis, list) else axis, "keepdims": keepdims, **static}
     nodes = (a,)
@@ -120,7 +120,7 @@ def _mean_rule(g: Any, x_shape: tuple[int, ...], axis: Any, keepdims: bool) -> A
     return spread(g / (count_of(x_shape, axis) or 1), x_shape, axis, keepdims)
 
 
-def infer_average(function: Any) -> Any:
+def infer_average(function: object) -> Any:
     """Return an inference for `function` over axes; unlike the other reductions it takes no axis of a 0-d array."""
     infer = infer_reduction(function)
 
@@ -155,7 +155,7 @@ def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *
     return total / count_where(where, node.shape, axis, keepdims).astype(total.dtype)
 
 
-def count_where(where: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
+def count_where(where: Operand, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
     """Count for how many of the elements that are reduced to one the mask holds."""
     return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=keepdims)
 
@@ -169,7 +169,7 @@ def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     return reached / np.sum(reached, axis=axis, keepdims=True)
 
 
-def declare_extremum(name: str, function: Any, doc: str, share: Callable[..., Any] = _share, example: str = "") -> Op:
+def declare_extremum(name: str, function: object, doc: str, share: Function = _share, example: str = "") -> Op:
     """Declare the choice of one element of those reduced, whose ties split the derivative by `share`."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -240,7 +240,7 @@ function(np.min, np.amin)(_declare_function(min, at_most))
 
 
 @function(np.ptp)
-def ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def ptp(a: Operand, axis: int | None = None, keepdims: bool = False) -> Node:
     """Return the maximum minus the minimum."""
     node = prepare("ptp", a)
     return reduce_by(max, node, axis, keepdims) - reduce_by(min, node, axis, keepdims)
@@ -330,12 +330,12 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
 # -- logsumexp -------------------------------------------------------------------------------------
 
 
-def as_floating(x: Any) -> Any:
+def as_floating(x: Operand) -> Any:
     """Return the array itself, or integers as floats before a difference of them can wrap around."""
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
-def exponentials(x: Any, axis: Any) -> tuple[Any, Any]:
+def exponentials(x: Operand, axis: Axis) -> tuple[Any, Any]:
     """Return exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
     x = as_floating(x)
     most = float(np.finfo(x.dtype).max)

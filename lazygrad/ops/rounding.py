@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
 from ._op import Op, as_node
@@ -118,13 +118,13 @@ fractional_part = elementwise(
 
 
 @function(np.modf)
-def modf(x: Any) -> tuple[Node, Node]:
+def modf(x: Operand) -> tuple[Node, Node]:
     """Return the fractional and the whole part."""
     return fractional_part(x), whole_part(x)
 
 
 @function(np.divmod)
-def divide_with_remainder(x: Any, y: Any) -> tuple[Node, Node]:
+def divide_with_remainder(x: Operand, y: Operand) -> tuple[Node, Node]:
     """Return the quotient rounded down, and the remainder."""
     return floor_divide(x, y), remainder(x, y)
 
@@ -140,7 +140,7 @@ ldexp = elementwise(
 
 
 @function(np.ldexp)
-def ldexp_of_numbers(x: Any, exponent: Any) -> Node:
+def ldexp_of_numbers(x: Operand, exponent: Operand) -> Node:
     """Return x 2^exponent; a plain integer as exponent stays an integer even if x is a float."""
     return ldexp.on_nodes((as_node(x), as_node(exponent)), {})
 
@@ -156,7 +156,7 @@ mantissa = elementwise(
 
 
 @function(np.frexp)
-def frexp(x: Any) -> tuple[Node, Node]:
+def frexp(x: Operand) -> tuple[Node, Node]:
     """Return the mantissa, between 1/2 and 1 in size, and the binary exponent."""
     return mantissa(x), binary_exponent(x)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from . import linear as ops
 from ._declare import function, linear
 from ._op import Signature, as_node
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-def evaluate_argument(x: Any, what: str) -> Any:
+def evaluate_argument(x: Operand, what: str) -> Any:
     """Return the value of an argument that a shape depends on: of a node inside a function transform alone."""
     return evaluate_for_shape(what, x) if isinstance(x, Node) else x
 
@@ -44,12 +44,19 @@ def _read_shape(shape: Any) -> tuple[int, ...]:
 
 
 @function(np.reshape)
-def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Any:
+def reshape(
+    a: Operand,
+    /,
+    shape: int | Sequence[int] | None = None,
+    order: str = "C",
+    *,
+    newshape: int | Sequence[int] | None = None,
+) -> Node:
     """Return the elements in another shape; ``order="F"`` takes and puts them with the first axis fastest."""
     if (shape is None) is (newshape is None):
         raise TypeError("np.reshape takes one `shape`")
     wanted = _read_shape(newshape if shape is None else shape)
-    if order in ("C", "A"):  # what is computed is in C order as far as anybody can tell
+    if order in ("C", "A"):  # a computed array counts as one in C order
         return ops.reshape(a, shape=wanted)
     if order != "F":
         raise ValueError(f"order must be 'C', 'F' or 'A', not {order!r}")
@@ -57,7 +64,7 @@ def reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = N
 
 
 @function(np.ravel)
-def ravel(a: Any, order: str = "C") -> Any:
+def ravel(a: Operand, order: str = "C") -> Node:
     """Return all elements along one axis."""
     return reshape(a, -1, "C" if order == "K" else order)
 
@@ -66,7 +73,7 @@ def ravel(a: Any, order: str = "C") -> Any:
 
 
 @function(np.transpose)
-def transpose(a: Any, axes: Any = None) -> Any:
+def transpose(a: Operand, axes: object = None) -> Node:
     """Return the axes in another order; reversed by default."""
     if axes is not None:
         axes = tuple([k % a.ndim if -a.ndim <= k < a.ndim else k for k in axes])
@@ -74,7 +81,7 @@ def transpose(a: Any, axes: Any = None) -> Any:
 
 
 @function(np.swapaxes)
-def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(a: Operand, axis1: int, axis2: int) -> Node:
     """Exchange two axes."""
     axes = list(range(a.ndim))
     i, k = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
@@ -83,7 +90,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 
 
 @function(np.matrix_transpose)
-def matrix_transpose(x: Any, /) -> Any:
+def matrix_transpose(x: Operand, /) -> Node:
     """Exchange the last two axes."""
     if x.ndim < 2:
         raise ValueError(f"np.matrix_transpose takes at least 2 axes, not the {x.ndim} of {x!r}")
@@ -91,7 +98,7 @@ def matrix_transpose(x: Any, /) -> Any:
 
 
 @function(np.moveaxis)
-def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+def moveaxis(a: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Node:
     """Move some axes to other places, the rest in their order."""
     sources = normalize_axis_tuple(source, a.ndim, "source")
     destinations = normalize_axis_tuple(destination, a.ndim, "destination")
@@ -104,7 +111,7 @@ def moveaxis(a: Any, source: int | Sequence[int], destination: int | Sequence[in
 
 
 @function(np.rollaxis)
-def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+def rollaxis(a: Operand, axis: int, start: int = 0) -> Node:
     """Move one axis to before another, as it stands now."""
     axis = normalize_axis_index(axis, a.ndim)
     start = normalize_axis_index(start, a.ndim + 1) if start >= 0 else normalize_axis_index(start, a.ndim)
@@ -173,7 +180,7 @@ atleast_3d = function(np.atleast_3d)(_apply_to_each(_at_least_3d))
 
 
 @function(np.broadcast_arrays)
-def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
+def broadcast_arrays(*args: object) -> tuple[Node, ...]:
     """Broadcast the arrays to the shape that all broadcast to."""
     nodes = [as_node(a) for a in args]
     shape = np.broadcast_shapes(*[n.shape for n in nodes])
@@ -181,7 +188,7 @@ def broadcast_arrays(*args: Any) -> tuple[Any, ...]:
 
 
 @function(np.meshgrid)
-def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+def meshgrid(*xi: object, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Node, ...]:
     """Return the coordinates of a grid, one array for each axis."""
     if indexing not in ("xy", "ij"):
         raise ValueError(f"indexing must be 'xy' or 'ij', not {indexing!r}")

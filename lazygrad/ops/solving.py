@@ -15,7 +15,8 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._graph.guards import inside_transform
-from .._graph.node import Node
+from .._graph.node import Node, Operand
+from .._graph.types import Array
 from .._graph.value import read_guarded
 from ._bracketing import Tree, best_bracketing
 from ._declare import function, op
@@ -62,14 +63,14 @@ _solve: Op = op(
 
 
 @function(np.linalg.solve)
-def solve(a: Any, b: Any) -> Any:
+def solve(a: Operand, b: Operand) -> Node:
     """Return the solution x of a x = b; b is a vector only if it is 1-d."""
     a, b = as_nodes((a, b))
     return _solve(a, b[:, None])[..., 0] if b.ndim == 1 else _solve(a, b)
 
 
 @function(np.linalg.tensorinv)
-def tensorinv(a: Any, ind: int = 2) -> Any:
+def tensorinv(a: Operand, ind: int = 2) -> Node:
     """Return the inverse of a as a linear map from its last axes to its first `ind`."""
     if ind <= 0:
         raise ValueError(f"tensorinv takes a positive number of axes `ind`, not {ind}")
@@ -78,7 +79,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 
 @function(np.linalg.tensorsolve)
-def tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
+def tensorsolve(a: Operand, b: Operand, axes: Sequence[int] | None = None) -> Node:
     """Return the solution x of tensordot(a, x, x.ndim) = b; `axes` of a are moved to its end first."""
     a, b = as_nodes((a, b))
     if axes is not None:
@@ -201,7 +202,7 @@ _slogdet = op(
 
 
 @function(np.linalg.slogdet)
-def slogdet(a: Any) -> Any:
+def slogdet(a: Operand) -> Any:
     """Return the sign (or phase) of the determinant, and the logarithm of its modulus.
 
     The sign of a real determinant has no derivative; the phase of a complex one has.
@@ -250,7 +251,7 @@ _pinv = op(
 
 
 @function(np.linalg.pinv)
-def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = 1e-15) -> Any:
+def pinv(a: Operand, rcond: Array | float | None = None, hermitian: bool = False, *, rtol: float = 1e-15) -> Node:
     """Return the pseudo-inverse: singular values below `rcond` (or `rtol`) times the largest count as 0."""
     return _pinv(a, rtol=rtol if rcond is None else rcond, hermitian=hermitian)
 
@@ -294,7 +295,7 @@ _lstsq = op(
 
 
 @function(np.linalg.lstsq)
-def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
+def lstsq(a: Operand, b: Operand, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
     """Solve by least squares: solution, residuals, rank and singular values.
 
     NumPy gives no residuals if `a` has dependent columns. Before it is evaluated only its shape is known, so
@@ -329,7 +330,7 @@ matrix_rank = op(
 
 
 @function(np.linalg.matrix_power)
-def matrix_power(a: Any, n: int) -> Any:
+def matrix_power(a: Operand, n: int) -> Node:
     """Return the n-th power of square matrices, by repeated squaring; a negative one is that of the inverse."""
     n = operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
@@ -353,7 +354,7 @@ def _multiply_shapes(x: tuple[int, int], y: tuple[int, int]) -> tuple[tuple[int,
 
 
 @function(np.linalg.multi_dot)
-def multi_dot(arrays: Sequence[Any]) -> Any:
+def multi_dot(arrays: Sequence[object]) -> Node:
     """Return the product of several matrices in the order that costs least; the first and last may be vectors."""
     factors = list(as_nodes(list(arrays)))
     if len(factors) < 2:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
+from .._graph.types import Array
 from ._declare import function, op, result_dtype
 from ._op import Op, Signature, as_node
 from ._rule import ZERO
@@ -93,7 +94,7 @@ lexicographic = _declare_positions(
 
 
 @function(np.lexsort)
-def lexsort(keys: Any, axis: int = -1) -> Any:
+def lexsort(keys: Operand, axis: int = -1) -> Node:
     """Return the order by several keys, the last one first."""
     if len(keys) == 0:
         raise TypeError("lexsort needs at least one key")
@@ -116,7 +117,7 @@ search = _declare_positions(
 
 
 @function(np.searchsorted)
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+def searchsorted(a: Operand, v: Operand, side: str = "left", sorter: object = None) -> Node:
     """Return where elements would be inserted to keep `a` sorted."""
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', not {side!r}")
@@ -134,7 +135,9 @@ def _along_one_axis(a: Any, axis: int | None) -> tuple[Node, int]:
 
 
 @function(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *, stable: bool | None = None) -> Any:
+def sort(
+    a: Operand, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
+) -> Node:
     """Return the elements in order along an axis; the derivative of ties follows the stable permutation."""
     if order is not None:
         raise TypeError("np.sort on nodes does not take order=")
@@ -145,13 +148,13 @@ def sort(a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
 
 
 @function(np.sort_complex)
-def sort_complex(a: Any) -> Any:
+def sort_complex(a: Operand) -> Node:
     """Return the elements in order along the last axis, as complex numbers."""
     return sort(as_node(a)).astype(result_dtype(np.sort_complex, a.dtype))
 
 
 @function(np.partition)
-def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Any:
+def partition(a: Operand, kth: Operand, axis: int | None = -1, kind: str = "introselect") -> Node:
     """Return the elements such that each k-th is in its place, with smaller ones before and larger ones behind."""
     a, axis = _along_one_axis(a, axis)
     return take_along_axis(a, argpartition(a, kth=kth, axis=axis, kind=kind), axis)
@@ -185,7 +188,7 @@ class UniqueInverse(NamedTuple):
 
 @function(np.unique)
 def unique(
-    ar: Any,
+    ar: Operand,
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
@@ -193,7 +196,7 @@ def unique(
     *,
     equal_nan: bool = True,
     sorted: bool = True,
-) -> Any:
+) -> Node | tuple[Array | Node, ...]:
     """Return the distinct elements in order; the derivative goes to where each stands first."""
     known = evaluate_for_shape("np.unique", ar)
     _, first, inverse, counts = np.unique(known, True, True, True, axis, equal_nan=equal_nan)
@@ -204,25 +207,25 @@ def unique(
 
 
 @function(np.unique_all)
-def unique_all(x: Any) -> UniqueAll:
+def unique_all(x: Operand) -> UniqueAll:
     """Return the distinct elements, where each stands first, which one each element is, and how often each occurs."""
     return UniqueAll(*unique(x, True, True, True, equal_nan=False))
 
 
 @function(np.unique_counts)
-def unique_counts(x: Any) -> UniqueCounts:
+def unique_counts(x: Operand) -> UniqueCounts:
     """Return the distinct elements and how often each occurs."""
     return UniqueCounts(*unique(x, return_counts=True, equal_nan=False))
 
 
 @function(np.unique_inverse)
-def unique_inverse(x: Any) -> UniqueInverse:
+def unique_inverse(x: Operand) -> UniqueInverse:
     """Return the distinct elements and which one each element is."""
     return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False))
 
 
 @function(np.unique_values)
-def unique_values(x: Any) -> Any:
+def unique_values(x: Operand) -> Node:
     """Return the distinct elements."""
     return unique(x, equal_nan=False)
 
@@ -232,13 +235,13 @@ def _flat(*arrays: Any) -> Any:
 
 
 @function(np.union1d)
-def union1d(ar1: Any, ar2: Any) -> Any:
+def union1d(ar1: Operand, ar2: Operand) -> Node:
     """Return the distinct elements of both."""
     return unique(_flat(ar1, ar2))
 
 
 @function(np.intersect1d)
-def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
+def intersect1d(ar1: Operand, ar2: Operand, assume_unique: bool = False, return_indices: bool = False) -> Node:
     """Return the distinct elements that both have; the derivative goes to the first."""
     x, y = (evaluate_for_shape("np.intersect1d", a) for a in (ar1, ar2))
     _, first, second = np.intersect1d(x, y, assume_unique, return_indices=True)
@@ -247,7 +250,7 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
 
 
 @function(np.setdiff1d)
-def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+def setdiff1d(ar1: Operand, ar2: Operand, assume_unique: bool = False) -> Node:
     """Return the distinct elements of the first that the second has not."""
     known, others = (evaluate_for_shape("np.setdiff1d", a) for a in (ar1, ar2))
     first = np.arange(known.size) if assume_unique else np.unique(known, return_index=True)[1]
@@ -255,7 +258,7 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 
 
 @function(np.setxor1d)
-def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+def setxor1d(ar1: Operand, ar2: Operand, assume_unique: bool = False) -> Node:
     """Return the distinct elements that one of the two has."""
     parts = [ar1, ar2] if assume_unique else [unique(ar1), unique(ar2)]
     both = _flat(*parts)
@@ -277,7 +280,12 @@ is_in = _declare_positions(
 
 @function(np.isin)
 def isin(
-    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: str | None = None
-) -> Any:
+    element: Operand,
+    test_elements: Operand,
+    assume_unique: bool = False,
+    invert: bool = False,
+    *,
+    kind: str | None = None,
+) -> Node:
     """Return which elements are among others; `kind` does not matter."""
     return is_in(element, test_elements, invert=invert)

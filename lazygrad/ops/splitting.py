@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from .._graph.node import Node, Operand
+from .._graph.types import Function
 from . import shape
 from ._declare import function
 from .joining import stack_arrays
@@ -19,7 +21,7 @@ __all__ = ["array_split", "split", "trim_zeros", "unstack"]
 
 
 @function(np.array_split)
-def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(ary: Operand, indices_or_sections: Operand, axis: int = 0) -> list[Node]:
     """Return the parts between these places along an axis, or so many parts of nearly the same length."""
     axis = normalize_axis_index(axis, ary.ndim)
     n = ary.shape[axis]
@@ -36,7 +38,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @function(np.split)
-def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(ary: Operand, indices_or_sections: Operand, axis: int = 0) -> list[Node]:
     """Return the parts between these places along an axis, or so many parts of the same length."""
     given = shape.evaluate_argument(indices_or_sections, "where np.split cuts")
     if not np.ndim(given) and ary.shape[normalize_axis_index(axis, ary.ndim)] % given:
@@ -45,19 +47,19 @@ def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @function(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(ary: Operand, indices_or_sections: Operand) -> list[Node]:
     """Return the parts along the second axis, or the only one."""
     return split(_at_least(ary, 1, "hsplit"), indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
 @function(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(ary: Operand, indices_or_sections: Operand) -> list[Node]:
     """Return the parts along the first axis of two or more."""
     return split(_at_least(ary, 2, "vsplit"), indices_or_sections, 0)
 
 
 @function(np.dsplit)
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(ary: Operand, indices_or_sections: Operand) -> list[Node]:
     """Return the parts along the third axis."""
     return split(_at_least(ary, 3, "dsplit"), indices_or_sections, 2)
 
@@ -69,14 +71,14 @@ def _at_least(x: Any, ndim: int, name: str) -> Any:
 
 
 @function(np.unstack)
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+def unstack(x: Operand, /, *, axis: int = 0) -> tuple[Node, ...]:
     """Return the parts at each place of an axis, without it."""
     axis = normalize_axis_index(axis, _at_least(x, 1, "unstack").ndim)
     return tuple([x[along(axis, k)] for k in range(x.shape[axis])])
 
 
 @function(np.trim_zeros)
-def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Any:
+def trim_zeros(filt: Operand, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Node:
     """Return the array without the zeros at its front and back."""
     trim = trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
@@ -94,7 +96,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: int | Sequence[int] | None = N
 
 
 @function(np.apply_along_axis)
-def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+def apply_along_axis(func1d: Function, axis: int, arr: Operand, *args: object, **kwargs: object) -> Node:
     """Apply a function of 1-d arrays along an axis everywhere; what it returns takes the axis' place."""
     axis = normalize_axis_index(axis, arr.ndim)
     rows = np.moveaxis(arr, axis, -1)
@@ -108,7 +110,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
 
 
 @function(np.apply_over_axes)
-def apply_over_axes(func: Callable[[Any, int], Any], a: Any, axes: int | Sequence[int]) -> Any:
+def apply_over_axes(func: Callable[[Any, int], Any], a: Operand, axes: int | Sequence[int]) -> Node:
     """Apply a function of an array and an axis over several axes in turn, each kept with length 1."""
     for axis in normalize_axis_tuple(axes, a.ndim, allow_duplicate=True):
         found = func(a, axis)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._graph.node import Node
-from .._graph.types import DType
+from .._graph.node import Node, Operand
+from .._graph.types import Axis, DType, DTypeLike, Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
 from ._op import Signature, as_node
@@ -78,7 +77,7 @@ var = op(
 )
 
 
-def spread_around(a: Any, axis: Any, keepdims: bool, where: Any, mean: Any) -> tuple[Any, Any]:
+def spread_around(a: Operand, axis: int | None, keepdims: bool, where: Operand, mean: Operand) -> tuple[Any, Any]:
     """Sum the squared distances from `mean` of the elements where the mask holds, and count these."""
     d = np.where(where, a - mean, 0)
     squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)
@@ -109,7 +108,7 @@ def _variance(
     return total / np.maximum(count - ddof, 0)
 
 
-def declare_spread(name: str, variance: Callable[..., Any], what: str, *, squared: bool) -> Any:
+def declare_spread(name: str, variance: Function, what: str, *, squared: bool) -> Any:
     """Declare a variance, or its square root, on nodes; `variance` takes the name and the arguments."""
 
     def call(
@@ -260,7 +259,7 @@ def declare_quantile(name: str, hundred: float, *, skipna: bool) -> Any:
             raise ValueError(f"np.{name}: all `q` must lie between 0 and {hundred}")
         return reduce_by(quantile, node, axis, keepdims, q=q, method=method, skipna=skipna)
 
-    call.__doc__ = f"{name.capitalize()}s of the elements over `axis` (all axes by default), as numbers `q` say."
+    call.__doc__ = f"Return {name}s of the elements over `axis` (all axes by default), as numbers `q` say."
     return call
 
 
@@ -270,7 +269,9 @@ def declare_median(name: str, *, skipna: bool) -> Any:
     def call(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
         return reduce_by(median, prepare(name, a), axis, keepdims, skipna=skipna)
 
-    call.__doc__ = "The middle one of the elements over `axis` (all axes by default), or the mean of the middle two."
+    call.__doc__ = (
+        "Return the middle one of the elements over `axis` (all axes by default), or the mean of the middle two."
+    )
     return call
 
 
@@ -282,7 +283,9 @@ function(np.percentile)(declare_quantile("percentile", 100, skipna=False))
 
 
 @function(np.average)
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+def average(
+    a: Operand, axis: Axis = None, weights: Operand | None = None, returned: bool = False, *, keepdims: bool = False
+) -> Node | tuple[Node, ...]:
     """Return the weighted mean over `axis` (all axes by default), and with `returned` the sum of the weights, too."""
     a = as_node(a)
     if weights is None:
@@ -313,16 +316,16 @@ def _variables(m: Any, rowvar: bool, dtype: Any, keep: bool) -> Any:
 
 @function(np.cov)
 def cov(
-    m: Any,
-    y: Any = None,
+    m: Operand,
+    y: Operand | None = None,
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
-    fweights: Any = None,
-    aweights: Any = None,
+    fweights: Operand | None = None,
+    aweights: Operand | None = None,
     *,
-    dtype: Any = None,
-) -> Any:
+    dtype: DTypeLike | None = None,
+) -> Node:
     """Return the covariance matrix of the variables in the rows of m (and y); weights are differentiable, too."""
     parts = [as_node(v) for v in (m, y) if v is not None]
     dtype = np.result_type(*[v.dtype for v in parts], np.float64) if dtype is None else np.dtype(dtype)
@@ -349,7 +352,7 @@ def cov(
 
 
 @function(np.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+def corrcoef(x: Operand, y: Operand | None = None, rowvar: bool = True, *, dtype: DTypeLike | None = None) -> Node:
     """Return the matrix of correlation coefficients, bounded by -1 and 1."""
     c = cov(x, y, rowvar, dtype=dtype)
     if not c.ndim:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from ._declare import function, linear
 from ._op import Signature, as_node
 from .linear import along
@@ -56,13 +56,13 @@ sliding_sum: Any = linear(
 
 
 @function(sliding_window_view)
-def sliding_view(x: Any, window_shape: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
+def sliding_view(x: Operand, window_shape: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Node:
     """Return all windows of a shape along axes, along new last axes."""
     x = as_node(x)
     lengths = tuple(window_shape) if isinstance(window_shape, (tuple, list)) else (window_shape,)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)
     if len(lengths) != len(axes):
         raise ValueError(f"{len(lengths)} window lengths do not fit {len(axes)} axes")
-    for k, length in zip(axes, lengths, strict=True):  # one after the other: the transposes add up less that way
+    for k, length in zip(axes, lengths, strict=True):  # one axis after the other, as their transposes add fewer terms
         x = sliding_windows(x, length=length, axis=k)
     return x

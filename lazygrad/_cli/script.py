@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from .._graph.names import named_node
+from .._graph.names import find_named_node
 from .._graph.node import Node
 
 __all__ = ["Names", "ScriptError", "UsageError", "as_main", "complain", "run", "show_failure"]
@@ -141,7 +141,7 @@ class Names:
         """The node of that name, or an error with the known names, closest first."""
         known = self.spellings()
         try:
-            return named_node(known, name if name in known else name.replace('"', "'"))
+            return find_named_node(known, name if name in known else name.replace('"', "'"))
         except KeyError as error:
             message = str(error.args[0])
         if name in self.short:

@@ -13,19 +13,19 @@ import attrs
 import numpy as np
 
 from .._errors import LazygradError
-from .._graph.node import NO_STATIC, Node, enlist, in_order
+from .._graph.node import NO_STATIC, Node, enlist, summation_key
 from .._graph.shapes import broadcast
 from .._graph.types import DType
 from ..ops._op import as_node, count_requests, freeze
 from ..ops._rule import Rule
-from ..ops.linear import astype, broadcast_to, expanded, identity, real, sum_to, unbroadcast
+from ..ops.linear import astype, broadcast_to, expand, identity, real, sum_to, unbroadcast
 
 __all__ = [
     "AdjointNode",
     "ContributionSum",
     "Counts",
     "follow",
-    "summed",
+    "sum_contributions",
     "unbroadcast_node",
     "unbroadcast_to",
     "unmirrored",
@@ -69,8 +69,8 @@ class AdjointNode(Node):
             start = stop
 
     def order(self) -> tuple[float, ...]:
-        """Where its own contributions stand in sums: see `in_order`."""
-        of = in_order(self.of)
+        """Where its own contributions stand in sums: see `summation_key`."""
+        of = summation_key(self.of)
         return (*self.op.order, -len(of), *of)
 
     def contributions(self, arguments: Sequence[Any]) -> Iterator[tuple[Node, int, Any]]:
@@ -133,7 +133,7 @@ class ContributionSum:
             return self.mirror
         return adjoint.of  # type: ignore[attr-defined]
 
-    def requested(self) -> None:
+    def count_request(self) -> None:
         """Count a request by the caller."""
         self.counts.requests += 1
 
@@ -143,7 +143,7 @@ class ContributionSum:
 
     def run(self, node: AdjointNode) -> Any:
         """The contributions of the consumers, oldest first, summed."""
-        total = summed(node.inputs, node.edges, node.of, self.consumer)
+        total = sum_contributions(node.inputs, node.edges, node.of, self.consumer)
         count_requests(node.inputs)
         self.counts.misses += 1
         return freeze(total)
@@ -165,7 +165,7 @@ class ContributionSum:
             node.unfolded = total, stands
         return node.unfolded
 
-    def reshaped(self, node: AdjointNode) -> None:
+    def forget_shape(self, node: AdjointNode) -> None:
         """Forget the unfolded ops, which hold shapes."""
         node.unfolded = None
 
@@ -174,7 +174,9 @@ class ContributionSum:
         return False
 
 
-def summed(inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]) -> Any:
+def sum_contributions(
+    inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]
+) -> Any:
     """The terms of flat edges (rule, argnum) in order, added up; `inputs` hold their arguments, one after the other."""
     shape, dtype = of.shape, of.dtype
     total: Any = None
@@ -232,7 +234,7 @@ def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: DType, source: obje
         if common == term.shape:
             term = unbroadcast(term, shape)
         elif common == shape:
-            term = expanded(term, shape)
+            term = expand(term, shape)
         else:
             raise LazygradError(f"{source!r} returned shape {term.shape} for an input of shape {shape}")
     if term.dtype != dtype:

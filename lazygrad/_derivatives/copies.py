@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .._graph.leaf import leaf
-from .._graph.node import NO_STATIC, Node, build, by_serial, enlist, in_order, install
-from .._graph.traverse import inputs_first
+from .._graph.leaf import make_leaf
+from .._graph.node import NO_STATIC, Node, build, by_serial, enlist, install, summation_key
+from .._graph.traverse import collect_inputs_first
 from ..ops._rule import Rule, pass_on
 from .adjoint_node import AdjointNode, Counts
 from .target_memo import AdjointOp, MirrorOp
@@ -33,7 +33,7 @@ class _Saving(threading.local):
 _saving = _Saving()
 
 
-def _needs(i: Node) -> tuple[Node, ...]:
+def _list_needs(i: Node) -> tuple[Node, ...]:
     """The nodes that `i` cannot be made without."""
     if not isinstance(i, AdjointNode):
         return i.inputs
@@ -41,8 +41,8 @@ def _needs(i: Node) -> tuple[Node, ...]:
     return (*i.inputs, i.of, *consumers, i.op.mirror, i.op.seed)
 
 
-def _with_needs(node: Node) -> list[Node]:
-    return sorted(inputs_first(node, _needs), key=by_serial)
+def _collect_needs(node: Node) -> list[Node]:
+    return sorted(collect_inputs_first(node, _list_needs), key=by_serial)
 
 
 def _state(i: Node) -> tuple[Any, ...]:
@@ -62,7 +62,7 @@ def _restore(*state: Any) -> Node:
         value = np.array(value)[()]
         if value.ndim:
             value.flags.writeable = False
-        return leaf(value, static, name)
+        return make_leaf(value, static, name)
     if len(state) == 5:
         op, inputs, name, of, edges = state
         flat: list[Any] = []
@@ -106,18 +106,18 @@ def _reduce(self: Node, protocol: object = None) -> Any:
         if roots and roots[-1] is self:
             roots.pop()
         return _restore, _state(self)
-    return _last, (_Bundle(_with_needs(self)),)
+    return _last, (_Bundle(_collect_needs(self)),)
 
 
 def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
-    for i in _with_needs(self):
+    for i in _collect_needs(self):
         if id(i) not in memo:
             memo[id(i)] = _restore(*copy.deepcopy(_state(i), memo))
     return memo[id(self)]
 
 
 def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
-    return AdjointOp(Counts(_nobody), mirror, seed, in_order(mirror))
+    return AdjointOp(Counts(_nobody), mirror, seed, summation_key(mirror))
 
 
 def _nobody() -> None:

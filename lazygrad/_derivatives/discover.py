@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 
 import attrs
 
-from .._graph.node import INEXACT, Node, consumer_refs, in_order
+from .._graph.node import INEXACT, Node, consumer_refs, summation_key
 from .._graph.watch import watchers
 
 __all__ = ["WIDE", "Discovery", "Places", "flows", "flows_or_blocked"]
@@ -126,7 +126,7 @@ class Discovery:
         for serial in sorted(cone, reverse=True):
             consumers = cone[serial]
             if len(consumers) > 1:  # a consumer stands twice in the list if it was built as f(x, y, x)
-                consumers = sorted({c.serial: c for c in consumers}.values(), key=in_order)
+                consumers = sorted({c.serial: c for c in consumers}.values(), key=summation_key)
             leading[serial] = tuple([c for c in consumers if c is mirror or leading[c.serial]])
 
     def _from_target(self, serial: int) -> Iterator[None]:
@@ -139,7 +139,9 @@ class Discovery:
                 continue
             node, consumers = met[youngest]
             if youngest not in self.leading:
-                self.leading[youngest] = tuple(sorted(consumers, key=in_order) if len(consumers) > 1 else consumers)
+                self.leading[youngest] = tuple(
+                    sorted(consumers, key=summation_key) if len(consumers) > 1 else consumers
+                )
             self._expand(node)
             # Only now, so that an interrupted step is simply done again.
             self._floor = youngest

@@ -15,10 +15,10 @@ from ..ops._rule import Rule
 from .adjoint_node import unbroadcast_to
 from .discover import Discovery, flows
 
-__all__ = ["Edge", "edges_between", "open_arcs", "rule_and_reads"]
+__all__ = ["Edge", "find_edges_between", "arc_finder", "find_vjp_rule"]
 
 
-def open_arcs(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[Node, int]]]:
+def arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[Node, int]]]:
     """Node -> (consumer, argnum) of each edge from it that leads to `L`, oldest consumer first.
 
     A derivative flows along these edges; with `everything`, blocked edges, structural zeros and integers
@@ -37,7 +37,7 @@ def open_arcs(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[
     return arcs
 
 
-def rule_and_reads(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
+def find_vjp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
     """The vjp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
     nodes: list[Node] = []
     rule, _ = c.op.contribution(c, argnum, c, None, nodes)  # the first is the place of the adjoint
@@ -73,9 +73,9 @@ class Edge:
         return float(np.linalg.norm(np.ravel(self.pull(self.consumer.dtype.type(1).reshape(self.consumer.shape)[()]))))
 
 
-def edges_between(W: Node, L: Node) -> dict[int, list[Edge]]:
+def find_edges_between(W: Node, L: Node) -> dict[int, list[Edge]]:
     """Serial -> the edges to consumers, for every node that a path from `W` to `L` leaves; L's own list is empty."""
-    arcs = open_arcs(L)
+    arcs = arc_finder(L)
     found: dict[int, list[Edge]] = {L.serial: []}
     todo = [W] if W is not L else []
     while todo:

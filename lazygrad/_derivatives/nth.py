@@ -15,7 +15,7 @@ import numpy as np
 
 from .._graph.leaf import constant
 from .._graph.node import Node, _next_serial, build, by_serial
-from .._graph.traverse import ancestors, inputs_first
+from .._graph.traverse import ancestors, collect_inputs_first
 from ..ops.arithmetic import divide, guarded_divide, guarded_multiply
 from .adjoint_node import unbroadcast_node
 from .tangents import Tangents
@@ -81,7 +81,7 @@ class Derivation(Tangents):
     def _shared(self, term: Node, before: int) -> Node:
         if term.serial in self._found:
             return term
-        fresh = inputs_first(term, lambda i: [j for j in i.inputs if j.serial > before]) if before else [term]
+        fresh = collect_inputs_first(term, lambda i: [j for j in i.inputs if j.serial > before]) if before else [term]
         place: dict[int, Node] = {}
         for i in sorted(fresh, key=by_serial):
             inputs = tuple([place.get(j.serial, j) for j in i.inputs])

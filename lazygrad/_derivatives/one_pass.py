@@ -17,7 +17,7 @@ from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
 from ..ops._op import freeze
 from ..ops._rule import Rule
-from .adjoint_node import AdjointNode, summed
+from .adjoint_node import AdjointNode, sum_contributions
 from .discover import WIDE, Places, flows
 
 __all__ = ["gradients_in_one_pass"]
@@ -91,7 +91,7 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Any) -> dict[in
                 if j._value is None:
                     forward_rec(j, was_requested=False)
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
-            total = summed(inputs, edges, i, _consumer)
+            total = sum_contributions(inputs, edges, i, _consumer)
             held[serial] = _ValueHolder(i, total if i.shape else total[()])
         inputs.clear()
         for c in found:

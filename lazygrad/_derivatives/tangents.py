@@ -19,7 +19,7 @@ from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name
 from .adjoint_node import AdjointNode, unbroadcast_node, unbroadcast_to
-from .target_memo import collector_paused
+from .target_memo import pause_collector
 
 __all__ = ["TangentValues", "Tangents"]
 
@@ -39,7 +39,7 @@ class Tangents:
 
     def of(self, i: Node) -> Node | None:
         """The tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
-        with collector_paused():
+        with pause_collector():
             demand(i, self._missing, self._build)
         return self._found.get(i.serial)
 

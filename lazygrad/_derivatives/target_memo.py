@@ -23,7 +23,7 @@ import numpy as np
 
 from .._graph.demand import demand
 from .._graph.leaf import constant
-from .._graph.node import NO_STATIC, Node, _next_serial, enlist, in_order
+from .._graph.node import NO_STATIC, Node, _next_serial, enlist, summation_key
 from .._graph.value import forward_rec
 from ..ops._op import freeze
 from ..ops._rule import Rule, pass_on
@@ -85,7 +85,7 @@ class MirrorOp:
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
+def pause_collector() -> Iterator[None]:
     """Keep the garbage collector from searching what is only being built; nothing here makes cycles.
 
     Its passes over a graph that grows to 100 000 nodes cost more than building it.
@@ -99,7 +99,7 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def copy(node: Node) -> Node:
+def copy_bare(node: Node) -> Node:
     """A node like another, with nothing in the memo and no consumers."""
     fresh: dict[str, Any] = {"value": None, "stale": False, "consumers": None, "memo": None}
     if isinstance(node, AdjointNode):
@@ -126,13 +126,13 @@ class TargetMemo:
     def of(cls, target: Node, seed: Node | None = None) -> TargetMemo:
         """A new memo; `seed` is dL/dL, one by default."""
         ref = weakref.ref(target)
-        mirror = copy(target)
+        mirror = copy_bare(target)
         mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
         enlist(mirror)
         if isinstance(mirror, AdjointNode):
             follow(mirror)
-        order = (*in_order(target), 0 if seed is None else mirror.serial)
-        op = AdjointOp(Counts(ref), mirror, _one(target) if seed is None else seed, order)
+        order = (*summation_key(target), 0 if seed is None else mirror.serial)
+        op = AdjointOp(Counts(ref), mirror, _make_unit_seed(target) if seed is None else seed, order)
         return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
 
     @property
@@ -154,7 +154,7 @@ class TargetMemo:
         if i.serial == self.serial:
             return self.seed
         if i.serial not in self.adjoints:
-            with collector_paused():
+            with pause_collector():
                 if not self.discovery.find(i):
                     return None
                 demand(i, self._missing, self.build)
@@ -200,7 +200,7 @@ class TargetMemo:
         """Follow a target whose shape or dtype has changed."""
         self.clear()
         if not self.seeded:
-            self.op.seed = _one(target)
+            self.op.seed = _make_unit_seed(target)
         elif self.seed.op is None and self.seed.shape == target.shape:
             self.op.seed = constant(self.seed._value.astype(target.dtype))
 
@@ -215,7 +215,7 @@ class TargetMemo:
         self.op.counts.misses = self.op.counts.requests = 0
 
 
-def _one(target: Node) -> Node:
+def _make_unit_seed(target: Node) -> Node:
     return Node(None, (), SEED, target.shape, target.dtype, value=freeze(np.ones(target.shape, target.dtype)))
 
 

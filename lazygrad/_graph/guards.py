@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Guard", "evaluating", "guards", "record_guards", "running"]
+__all__ = ["Guard", "inside_transform", "guards", "record_guards", "enter_transform"]
 
 _running: ContextVar[bool] = ContextVar("lazygrad_transform", default=False)
-evaluating = _running.get  # whether nodes may be evaluated on demand
+inside_transform = _running.get  # whether nodes may be evaluated on demand
 
 Guard = tuple[Any, Callable[[Any], Any], Any]  # a node, what was made of its value, and what came of it
 _guards: ContextVar[list[Guard] | None] = ContextVar("lazygrad_guards", default=None)
@@ -22,7 +22,7 @@ guards = _guards.get  # the list that reads of values are noted in, or None
 
 
 @contextmanager
-def running() -> Iterator[None]:
+def enter_transform() -> Iterator[None]:
     """A transform runs the user's function."""
     token = _running.set(True)
     try:
@@ -37,7 +37,7 @@ def record_guards() -> Iterator[list[Guard]]:
     found: list[Guard] = []
     token = _guards.set(found)
     try:
-        with running():
+        with enter_transform():
             yield found
     finally:
         _guards.reset(token)

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._errors import LazygradError
 from .bits import same_bits
-from .leaf import copy_frozen, leaf_array, leaf_reformed, number_becomes_leaf
+from .leaf import as_leaf_array, copy_frozen, note_reform, turn_number_into_leaf
 from .log import logger
 from .node import Node, by_serial, consumer_refs, install, lock
 from .traverse import dependents
@@ -50,7 +50,7 @@ def invalidate(i: Node) -> None:
             watcher.note_stale(node)
 
 
-def _overwritten(self: Node, new: Array) -> bool:
+def _overwrite_if_unshared(self: Node, new: Array) -> bool:
     """Whether the new value could be written into the old array, as nobody else has a reference to it.
 
     That spares the page faults of a fresh array, which cost more than the copy.
@@ -95,7 +95,7 @@ def _set(self: Node, value: Any) -> None:
     >>> y.value
     array([ 9., 16.])
     """
-    new = _acceptable(self, value)
+    new = _as_leaf_value(self, value)
     with lock:
         if not same_bits(self._value, new):
             _change([(self, new)])
@@ -128,33 +128,33 @@ def update(values: Mapping[Node, Any]) -> None:
     """
     if not isinstance(values, Mapping) or not all(isinstance(leaf, Node) for leaf in values):
         raise TypeError("update takes a mapping from leaves to their new values")
-    changes = [(leaf, _acceptable(leaf, value)) for leaf, value in values.items()]
+    changes = [(leaf, _as_leaf_value(leaf, value)) for leaf, value in values.items()]
     with lock:
         _change([(leaf, new) for leaf, new in changes if not same_bits(leaf._value, new)])
 
 
-def _acceptable(self: Node, value: Any) -> Array:
+def _as_leaf_value(self: Node, value: Any) -> Array:
     """The value as an array the leaf can hold; not yet a copy."""
     if self.op is not None:
         raise TypeError(f"only leaves can be set; {self!r} is computed from its inputs")
     kind = self.static["leaf"]
     if kind == "seed":
         raise TypeError("the seed dL/dL of a target is fixed; pass `cotangent=` for another")
-    return leaf_array(value, kind, like=self.dtype)
+    return as_leaf_array(value, kind, like=self.dtype)
 
 
 def _change(changes: Sequence[tuple[Node, Array]]) -> None:
     """Give leaves values that differ from their own."""
     for leaf, new in changes:
         if "number" in leaf.static:
-            number_becomes_leaf(leaf)
+            turn_number_into_leaf(leaf)
         if new.shape != leaf.shape or new.dtype != leaf.dtype:
-            leaf_reformed()
+            note_reform()
             _refit([(leaf, copy_frozen(new)) for leaf, new in changes])
             return
     for leaf, new in changes:
         invalidate(leaf)
-        if not _overwritten(leaf, new):
+        if not _overwrite_if_unshared(leaf, new):
             leaf._value = copy_frozen(new)
 
 
@@ -171,14 +171,14 @@ def _refit(changes: Sequence[tuple[Node, Any]]) -> None:
         nodes = sorted(dependents([*leaves, *numbers]), key=by_serial)
         for i in nodes:
             if i.serial in wanted:
-                _reform(i, None, wanted[i.serial].shape, wanted[i.serial].dtype, before)
+                _change_signature(i, None, wanted[i.serial].shape, wanted[i.serial].dtype, before)
             if i.op is None:
                 continue
             for number, cast in i.op.numbers(i):
                 if cast.dtype != number.dtype:
-                    _reform(number, cast, (), cast.dtype, before)
+                    _change_signature(number, cast, (), cast.dtype, before)
             shape, dtype = i.op.infer(i)
-            _reform(i, None, shape, dtype, before)
+            _change_signature(i, None, shape, dtype, before)
         for i in nodes:
             invalidate(i)
         for leaf, value in changes:
@@ -198,7 +198,7 @@ def _refit(changes: Sequence[tuple[Node, Any]]) -> None:
         raise
 
 
-def _reform(i: Node, value: Any, shape: tuple[int, ...], dtype: Any, before: list[Any]) -> None:
+def _change_signature(i: Node, value: Any, shape: tuple[int, ...], dtype: Any, before: list[Any]) -> None:
     """Change a node's shape and dtype, and a plain number's value, after noting what they were."""
     before.append((i, i._value, i.shape, i.dtype))
     i.shape, i.dtype = shape, dtype
@@ -213,7 +213,7 @@ def _drop_adjoints(nodes: list[Node]) -> None:
             logger.info("the memo of %r is cleared: a leaf below it changes shape or dtype", i)
             i._memo.reshaped()
         if i.op is not None:
-            i.op.reshaped(i)
+            i.op.forget_shape(i)
 
 
 install({"set": _set})

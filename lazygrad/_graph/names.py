@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from .node import Node
 
-__all__ = ["named_node"]
+__all__ = ["find_named_node"]
 
 
-def named_node(named: Mapping[str, Node], name: str) -> Node:
+def find_named_node(named: Mapping[str, Node], name: str) -> Node:
     """The node of that name; an unknown one is a KeyError that lists the known, closest first."""
     if name in named:
         return named[name]

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from .demand import demand
 from .node import Node, by_serial, living_consumers
 
-__all__ = ["ancestors", "dependents", "inputs_first"]
+__all__ = ["ancestors", "dependents", "collect_inputs_first"]
 
 
 def ancestors(L: Node) -> list[Node]:
     """All nodes `L` is computed from and `L` itself, oldest first."""
-    return sorted(inputs_first(L, lambda i: i.inputs), key=by_serial)
+    return sorted(collect_inputs_first(L, lambda i: i.inputs), key=by_serial)
 
 
-def inputs_first(L: Node, needs: Callable[[Node], Sequence[Node]]) -> list[Node]:
+def collect_inputs_first(L: Node, needs: Callable[[Node], Sequence[Node]]) -> list[Node]:
     """`L` and all it needs, directly or not, each after what it needs."""
     found: dict[int, Node] = {}
     demand(

@@ -15,7 +15,7 @@ import numpy as np
 
 from .node import INEXACT, Node
 
-__all__ = ["Tree", "aligned", "as_key", "flatten", "leaves", "map_tree", "places", "structure"]
+__all__ = ["Tree", "align_leaves", "as_key", "flatten", "leaves", "map_tree", "list_places", "structure_key"]
 
 _LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
 
@@ -55,7 +55,7 @@ def _fields(tree: Any) -> list[str] | None:
     """The fields of an instance of an attrs class or dataclass that hold parameters; None for what is neither."""
     if not attrs.has(type(tree)) and not dataclasses.is_dataclass(tree):
         return None
-    return [name for name in _field_names(tree) if not _static(getattr(tree, name))]
+    return [name for name in _field_names(tree) if not _is_static(getattr(tree, name))]
 
 
 def _field_names(tree: Any) -> list[str]:
@@ -63,7 +63,7 @@ def _field_names(tree: Any) -> list[str]:
     return [f.name for f in fields if f.init]
 
 
-def _static(value: Any) -> bool:
+def _is_static(value: Any) -> bool:
     """Whether a field of a class is no parameter: a name, a function, a count, a switch."""
     if isinstance(value, (Node, float, complex)) or _parts(value) is not None:
         return False
@@ -91,27 +91,27 @@ class Tree:
         >>> flatten({"W": 1.0, "layers": [2.0, (3.0,)]}).like([10, 20, 30])
         {'W': 10, 'layers': [20, (30,)]}
         """
-        return _made(self._make, iter(made))
+        return _rebuild(self._make, iter(made))
 
 
-def _made(make: Any, following: Iterator[Any]) -> Any:
+def _rebuild(make: Any, following: Iterator[Any]) -> Any:
     if make is None:
         return next(following)
-    return make[0]([_made(child, following) for child in make[1]])
+    return make[0]([_rebuild(child, following) for child in make[1]])
 
 
-def _taken_apart(tree: Any, found: list[Any]) -> Any:
+def _take_apart(tree: Any, found: list[Any]) -> Any:
     parts = _parts(tree)
     if parts is None:
         found.append(tree)
         return None
-    return parts[1], [_taken_apart(child, found) for child in parts[0]]
+    return parts[1], [_take_apart(child, found) for child in parts[0]]
 
 
 def flatten(tree: Any) -> Tree:
     """Take a tree apart."""
     found: list[Any] = []
-    return Tree(found, _taken_apart(tree, found))
+    return Tree(found, _take_apart(tree, found))
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -133,12 +133,12 @@ def map_tree(one: Callable[[Any], Any], tree: Any) -> Any:
     return parts[1]([map_tree(one, child) for child in parts[0]])
 
 
-def places(tree: Any, place: str = "") -> list[str]:
+def list_places(tree: Any, place: str = "") -> list[str]:
     """Where its leaves are, as one would write it in Python.
 
     Examples
     --------
-    >>> places({"W": 1.0, "layers": [2.0, (3.0,)]})
+    >>> list_places({"W": 1.0, "layers": [2.0, (3.0,)]})
     ["['W']", "['layers'][0]", "['layers'][1][0]"]
     """
     parts = _parts(tree)
@@ -150,17 +150,17 @@ def places(tree: Any, place: str = "") -> list[str]:
         steps = [f".{name}" for name in getattr(tree, "_fields", ())] or [f"[{k}]" for k in range(len(tree))]
     else:
         steps = [f".{name}" for name in _fields(tree) or ()]
-    return [found for step, child in zip(steps, parts[0], strict=True) for found in places(child, place + step)]
+    return [found for step, child in zip(steps, parts[0], strict=True) for found in list_places(child, place + step)]
 
 
-def structure(tree: Any) -> Hashable:
+def structure_key(tree: Any) -> Hashable:
     """A key that trees have in common if they differ in their leaves alone; None for a leaf.
 
     Examples
     --------
-    >>> structure({"W": 1.0, "layers": [2.0]}) == structure({"W": 3.0, "layers": [4.0]})
+    >>> structure_key({"W": 1.0, "layers": [2.0]}) == structure_key({"W": 3.0, "layers": [4.0]})
     True
-    >>> structure([1.0]) == structure((1.0,))
+    >>> structure_key([1.0]) == structure_key((1.0,))
     False
     """
     parts = _parts(tree)
@@ -173,7 +173,7 @@ def structure(tree: Any) -> Hashable:
             tuple(names),
             tuple((name, as_key(getattr(tree, name))) for name in _field_names(tree) if name not in names),
         )
-    return kind, rest, tuple([structure(child) for child in parts[0]])
+    return kind, rest, tuple([structure_key(child) for child in parts[0]])
 
 
 def as_key(value: Any) -> Hashable:
@@ -185,7 +185,7 @@ def as_key(value: Any) -> Hashable:
     return type(value), value
 
 
-def aligned(given: Any, example: Any, what: str) -> list[Any]:
+def align_leaves(given: Any, example: Any, what: str) -> list[Any]:
     """The leaves of one tree in the order that those of another have: the keys of a dict may come in any order.
 
     Raises
@@ -195,10 +195,10 @@ def aligned(given: Any, example: Any, what: str) -> list[Any]:
 
     Examples
     --------
-    >>> aligned({"b": 2, "a": 1}, {"a": 0, "b": 0}, "the second must have the structure of the first")
+    >>> align_leaves({"b": 2, "a": 1}, {"a": 0, "b": 0}, "the second must have the structure of the first")
     [1, 2]
     """
-    here, there = places(given), places(example)
+    here, there = list_places(given), list_places(example)
     if here == there:
         return leaves(given)
     by_place = dict(zip(here, leaves(given), strict=True))

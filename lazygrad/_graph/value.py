@@ -20,7 +20,7 @@ from .node import Node, install, lock
 from .types import Array
 from .watch import Watcher, watchers
 
-__all__ = ["forward_rec", "pending", "read_guarded", "readonly_view", "zeros"]
+__all__ = ["forward_rec", "find_pending", "read_guarded", "readonly_view", "zeros"]
 
 
 def _list_missing(i: Node) -> Sequence[Node] | None:
@@ -54,7 +54,7 @@ def forward_rec(i: Node, *, was_requested: bool = True) -> Any:
     with lock:
         listening = watchers()
         if was_requested and i.op is not None:
-            i.op.requested()
+            i.op.count_request()
         if not listening:
             if i._value is None and was_requested and i._memo is not None and i._memo.plans is not None:
                 i._memo.plans.compute((i,))  # as it is asked for again and again
@@ -101,7 +101,7 @@ def _demand_watched(i: Node, was_requested: bool, listening: Sequence[Watcher]) 
             watcher.need_ends()
 
 
-def pending(i: Node, done: dict[int, Node]) -> list[Node]:
+def find_pending(i: Node, done: dict[int, Node]) -> list[Node]:
     """Return what `forward_rec` of a node would compute, in that order.
 
     Nodes in `done` are left out, and the nodes found are added to it, so that several calls share what they need.

@@ -1,69 +1,75 @@
-"""Who can be told of the walks: reports, progress bars, checks of what is computed."""
+"""Watchers of the walks: reports, progress bars and checks register here, and the walks tell them what happens."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from .node import Node
 
-__all__ = ["Watcher", "unwatched", "watchers", "watching"]
+__all__ = ["Watcher", "attach_watcher", "detach_watchers", "replace_watchers", "watchers"]
 
 
 class Watcher:
-    """What can be told of the walks while a block runs; does nothing with it."""
+    """A listener that is told of the walks while a block runs; this base class ignores all it hears.
 
-    nodes_touched: int = 0  # nodes examined by discovery, which adds to it
+    Attributes
+    ----------
+    nodes_touched
+        The number of nodes examined by discovery, which adds to it.
+    """
+
+    nodes_touched: int = 0
 
     def question_begins(self) -> None:
-        """A question begins, which may ask for several nodes."""
+        """Hear that a question begins, which may ask for several nodes."""
 
     def describe_question(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
-        """What the question is."""
+        """Hear what the question is: the gradients of a differentiator's target by `wrt`, by the lazy engine or not."""
 
     def question_ends(self) -> None:
-        """A question ends."""
+        """Hear that a question ends, answered or failed."""
 
-    def need_begins(self, node: Node, asked: bool) -> None:
-        """Somebody needs `node`: the caller, or else a computation that was told of already."""
+    def need_begins(self, node: Node, was_requested: bool) -> None:
+        """Hear that the value of `node` is needed: by the caller, if it `was_requested`, else by a computation."""
 
     def need_ends(self) -> None:
-        """That need is met, or failed."""
+        """Hear that the last need is met, or failed."""
 
     def computation_begins(self, node: Node) -> None:
-        """The inputs of `node` are there, and its op is run."""
+        """Hear that the inputs of `node` have values, and that its op is about to run."""
 
     def computation_ends(self, node: Node) -> None:
-        """The value of `node` is in the memo."""
+        """Hear that the value of `node` is in the memo."""
 
     def note_stale(self, node: Node) -> None:
-        """A leaf below `node` was set, so it is stale."""
+        """Hear that a leaf below `node` was set, so that its value is stale."""
 
     def note_visit(self, node: Node, rules: int) -> None:
-        """An engine without a memo computed the adjoint or tangent of `node`, by so many rules."""
+        """Hear that an engine without a memo ran so many rules for the adjoint or tangent of `node`."""
 
 
-_open: ContextVar[tuple[Watcher, ...]] = ContextVar("lazygrad_watchers", default=())
-watchers = _open.get
-
-
-@contextmanager
-def watching(watcher: Watcher) -> Iterator[None]:
-    """Tell `watcher` of the walks in this thread while the block runs."""
-    token = _open.set((*_open.get(), watcher))
-    try:
-        yield
-    finally:
-        _open.reset(token)
+_watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("lazygrad_watchers", default=())
+watchers = _watchers.get  # the watchers of this thread
 
 
 @contextmanager
-def unwatched() -> Iterator[None]:
-    """Tell nobody of the walks of the block: it looks at the memo, and asks nothing."""
-    token = _open.set(())
+def replace_watchers(listening: tuple[Watcher, ...]) -> Iterator[None]:
+    """Tell only these watchers of the walks in this thread while the block runs."""
+    token = _watchers.set(listening)
     try:
         yield
     finally:
-        _open.reset(token)
+        _watchers.reset(token)
+
+
+def attach_watcher(watcher: Watcher) -> AbstractContextManager[None]:
+    """Tell `watcher`, too, of the walks in this thread while the block runs."""
+    return replace_watchers((*watchers(), watcher))
+
+
+def detach_watchers() -> AbstractContextManager[None]:
+    """Tell nobody of the walks of the block, which only inspects the memo."""
+    return replace_watchers(())

@@ -282,7 +282,7 @@ class Differentiator:
 
         Examples
         --------
-        >>> import lazygrad as lg
+        >>> import lazygrad as lg, numpy as np
         >>> x = lg.parameter(2.0, name="x")
         >>> y = np.exp(x)
         >>> y.name = "y"

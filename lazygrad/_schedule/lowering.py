@@ -12,11 +12,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, summed, unbroadcast_node, unbroadcast_to
+from .._derivatives.adjoint_node import AdjointNode, sum_contributions, unbroadcast_node, unbroadcast_to
 from .._derivatives.target_memo import MirrorOp
 from .._graph.demand import demand
 from .._graph.node import NO_STATIC, Node
-from .._graph.traverse import inputs_first
+from .._graph.traverse import collect_inputs_first
 from ..ops import linear
 from ..ops._op import Op
 from ..ops._rule import Rule
@@ -42,7 +42,7 @@ class Template:
 def _template(stands: Sequence[Node], result: Node) -> Template:
     places = {s.serial: -1 - k for k, s in enumerate(stands)}
     rows: list[Any] = []
-    for i in inputs_first(result, lambda j: j.inputs):
+    for i in collect_inputs_first(result, lambda j: j.inputs):
         if i.serial in places:
             continue
         places[i.serial] = len(rows)
@@ -177,7 +177,7 @@ class _Lowering:
 
         def total(*values: Any) -> Any:
             held = [_ValueHolder(value, j) for value, j in zip(values, inputs, strict=True)]
-            return summed(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
+            return sum_contributions(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
 
         return self.program.add(Kernel("call", "contributions", total, pure=False), args, of.shape, of.dtype)
 

@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.target_memo import collector_paused
+from .._derivatives.target_memo import pause_collector
 from .._graph.guards import Guard
-from .._graph.leaf import changes
+from .._graph.leaf import count_reforms
 from .._graph.node import Node
 from .._graph.value import forward_rec
 from .forms.batches import Levels, levelled
@@ -69,7 +69,7 @@ class Schedule:
     _ready: deque[Callable[..., tuple[Any, ...]]] = attrs.field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
-        with collector_paused():
+        with pause_collector():
             self._make()
 
     def _make(self) -> None:
@@ -90,17 +90,17 @@ class Schedule:
         given = own if self.twins else ()  # what stands for an input of another shape
         read = [i for i in (*program.leaves.values(), *program.numbers) if i.serial not in given]
         self._made_for = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
-        self._version = changes()
+        self._version = count_reforms()
         self._written = written(program, params, self.exact, self.keep, self.backend)
         arrays = isinstance(self._written, (Straight, Levels, Steps))
         self._unguarded = arrays and any(k is not None and k.guarded for k in map(program.kernels.__getitem__, live))
 
     def current(self) -> bool:
         """Whether what was written into the source is still so."""
-        if self._version != changes():
+        if self._version != count_reforms():
             if not self.fits():
                 return False
-            self._version = changes()
+            self._version = count_reforms()
         return True
 
     def fits(self) -> bool:

@@ -2,93 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from .._errors import ShapeError
 from .._functions.call import Argnums
 from .._graph.leaf import copy_frozen
-from .._graph.trees import Tree, flatten, places
+from .._graph.trees import Tree, flatten, list_places
 from .._graph.value import readonly_view
-from ._point import Flat, Point
-from ._prepared import Prepared
-from ._signature import Arguments, Signature, Slot
+from ._point import Flat, Linearizer, Point
+from ._prepared import Answers, PreparedByExample
+from ._signature import Arguments, Slot
+from ._statistics import Statistics
 
-if TYPE_CHECKING:
-    from ._backend import Backend
-    from ._statistics import Statistics
-
-__all__ = ["PreparedCalls"]
+__all__ = ["EagerBackend", "PreparedCalls"]
 
 
-class _At:
-    """A function at one point, and the answers that were found there."""
+class EagerBackend(Linearizer, Protocol):
+    """What a backend must answer at a `Point`, so that a function can be prepared by calling it: see `Backend`."""
 
-    def __init__(self, backend: Backend, function: Callable[..., Any], arrays: list[Any], told: Statistics) -> None:
+    @property
+    def namespace(self) -> Any:
+        """Return the module of functions on the backend's arrays."""
+
+    def array(self, value: Any) -> Any:
+        """Return a NumPy array in the backend's own kind."""
+
+    def gradient(self, at: Point, wanted: Sequence[int]) -> list[Any]:
+        """Return the gradients of the only output."""
+
+    def jvp(self, at: Point, tangents: Sequence[Any]) -> list[Any]:
+        """Return the tangents of the outputs."""
+
+    def hvp(self, at: Point, vectors: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+        """Return the products of the Hessian with vectors."""
+
+    def jacobian(self, at: Point, wanted: Sequence[int]) -> list[list[Any]]:
+        """Return for each output the Jacobians by the wanted arrays."""
+
+
+class EagerAnswers:
+    """A function at one point, and the answers that a backend found there."""
+
+    def __init__(
+        self, backend: EagerBackend, function: Callable[..., Any], arrays: list[Any], statistics: Statistics
+    ) -> None:
         self._backend = backend
-        self._told = told
+        self._statistics = statistics
         self._trees: list[Tree] = []  # what the function returned, once it has run
-        self._point = Point(backend, _flat(backend, function, self._trees), arrays)
+        self._point = Point(backend, _flatten_outputs(backend, function, self._trees), arrays)
         self._found: dict[tuple[str, int], Any] = {}
         self._values: list[Any] | None = None
 
     @property
     def out(self) -> Tree:
-        """What the function returns."""
-        self._outs()
+        """Return the structure of the function's result, with its leaves."""
+        self.values()
         return self._trees[0]
 
     def slots(self) -> list[Slot]:
-        """What came out; whoever asks wants a derivative, so that the function is linearised at once."""
+        """Return shape and dtype of each output, linearising at once: whoever asks wants a derivative."""
         self._point.linearise()
-        names = [f"output{place}" for place in places(self.out.like(self._outs()))]
-        return [Slot(name, out.shape, out.dtype) for name, out in zip(names, self._outs(), strict=True)]
-
-    def _outs(self) -> list[Any]:
-        if self._values is None:
-            if not self._point.linear:
-                self._told.evaluated("value")
-            self._values = [_owned(out) for out in self._point.outs]
-        return self._values
+        outs = self.values()
+        names = [f"output{place}" for place in list_places(self.out.like(outs))]
+        return [Slot(name, out.shape, out.dtype) for name, out in zip(names, outs, strict=True)]
 
     def values(self) -> list[Any]:
-        """The outputs."""
-        return self._outs()
-
-    def _memoised(self, kind: str, wanted: Sequence[int], missing_of: Callable[[list[int]], list[Any]]) -> list[Any]:
-        if missing := [k for k in wanted if (kind, k) not in self._found]:
-            self._told.evaluated(kind)
-            self._found.update({(kind, k): made for k, made in zip(missing, missing_of(missing), strict=True)})
-        return [self._found[kind, k] for k in wanted]
+        """Return the outputs, evaluated once."""
+        if self._values is None:
+            if not self._point.linear:
+                self._statistics.count_evaluation("value")
+            self._values = [_copy_readonly(out) for out in self._point.outs]
+        return self._values
 
     def gradients(self, wanted: Sequence[int]) -> list[Any]:
-        """Those that were not asked for yet are."""
-        return self._memoised(
-            "gradient", wanted, lambda ks: self._fitted(self._backend.gradient(self._point, ks), self._arrays(ks))
-        )
+        """Return the gradients, asking the backend for those that are not known yet."""
+
+        def compute(missing: list[int]) -> list[Any]:
+            return self._check_answers(self._backend.gradient(self._point, missing), self._arrays_at(missing))
+
+        return self._find_or_compute("gradient", wanted, compute)
 
     def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        """As the backend has it."""
-        self._told.evaluated("vjp")
-        return self._fitted(self._point.pull(cotangents, wanted), self._arrays(wanted))
+        """Return the vector-Jacobian products, which are not kept."""
+        self._statistics.count_evaluation("vjp")
+        return self._check_answers(self._point.pull(cotangents, wanted), self._arrays_at(wanted))
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
-        """As the backend has it."""
-        self._told.evaluated("jvp")
-        return self._fitted(self._backend.jvp(self._point, tangents), self._outs())
+        """Return the Jacobian-vector products, which are not kept."""
+        self._statistics.count_evaluation("jvp")
+        return self._check_answers(self._backend.jvp(self._point, tangents), self.values())
 
     def hessian_times(
         self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
-        """As the backend has it."""
-        self._told.evaluated("hvp")
-        point = self._point if cotangents is None else self._weighed(cotangents)
-        return self._fitted(self._backend.hvp(point, vectors, wanted), self._arrays(wanted))
+        """Return the products of the Hessian with vectors, which are not kept."""
+        self._statistics.count_evaluation("hvp")
+        point = self._point if cotangents is None else self._weigh_outputs(cotangents)
+        return self._check_answers(self._backend.hvp(point, vectors, wanted), self._arrays_at(wanted))
 
-    def _weighed(self, cotangents: Sequence[Any]) -> Point:
-        """The sum of the outputs' products with cotangents, at the same point."""
+    def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
+        """Return the Jacobians of each output, asking the backend for the columns that are not known yet."""
+
+        def compute(missing: list[int]) -> list[Any]:
+            rows = self._backend.jacobian(self._point, missing)
+            return [[_copy_readonly(row[n]) for row in rows] for n in range(len(missing))]
+
+        columns = self._find_or_compute("jacobian", wanted, compute)
+        return [[column[n] for column in columns] for n in range(len(self.values()))]
+
+    def _find_or_compute(
+        self, kind: str, wanted: Sequence[int], compute: Callable[[list[int]], list[Any]]
+    ) -> list[Any]:
+        """Return the answers of one kind, computing in one go those that were not asked for before."""
+        if missing := [k for k in wanted if (kind, k) not in self._found]:
+            self._statistics.count_evaluation(kind)
+            self._found.update({(kind, k): answer for k, answer in zip(missing, compute(missing), strict=True)})
+        return [self._found[kind, k] for k in wanted]
+
+    def _weigh_outputs(self, cotangents: Sequence[Any]) -> Point:
+        """Return the sum of the outputs' products with cotangents, as a function at the same point."""
         weights = [self._backend.array(w) for w in cotangents]
 
         def total(*arrays: Any) -> list[Any]:
@@ -98,28 +133,19 @@ class _At:
 
         return Point(self._backend, total, self._point.arrays)
 
-    def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
-        """Those that were not asked for yet are."""
-
-        def columns(ks: list[int]) -> list[Any]:
-            rows = self._backend.jacobian(self._point, ks)
-            return [[_owned(row[n]) for row in rows] for n in range(len(ks))]
-
-        found = self._memoised("jacobian", wanted, columns)
-        return [[column[n] for column in found] for n in range(len(self._outs()))]
-
-    def _arrays(self, wanted: Sequence[int]) -> list[Any]:
+    def _arrays_at(self, wanted: Sequence[int]) -> list[Any]:
         return [self._point.arrays[k] for k in wanted]
 
-    def _fitted(self, made: Sequence[Any], like: Sequence[Any]) -> list[Any]:
+    def _check_answers(self, answers: Sequence[Any], expected: Sequence[Any]) -> list[Any]:
+        """Return a backend's answers as read-only arrays, if they have the number and shapes that are expected."""
         name = type(self._backend).__name__
-        if len(made) != len(like):
-            raise ShapeError(f"{name} gave {len(made)} answers where {len(like)} were asked for")
-        return [_fitted(name, answer, a) for answer, a in zip(made, like, strict=True)]
+        if len(answers) != len(expected):
+            raise ShapeError(f"{name} gave {len(answers)} answers where {len(expected)} were asked for")
+        return [_check_answer(name, answer, like) for answer, like in zip(answers, expected, strict=True)]
 
 
-def _flat(backend: Backend, function: Callable[..., Any], trees: list[Tree]) -> Flat:
-    """The same function with a list of arrays as its result, whose structure it notes."""
+def _flatten_outputs(backend: EagerBackend, function: Callable[..., Any], trees: list[Tree]) -> Flat:
+    """Return the function with a list of arrays as its result; the structure of the last result is put in `trees`."""
 
     def flat(*moved: Any) -> list[Any]:
         trees[:] = [flatten(function(*moved))]
@@ -128,64 +154,52 @@ def _flat(backend: Backend, function: Callable[..., Any], trees: list[Tree]) -> 
     return flat
 
 
-def _fitted(name: str, answer: Any, like: Any) -> Any:
+def _check_answer(name: str, answer: Any, like: Any) -> Any:
+    """Return one answer of a backend as a read-only array of the expected shape and dtype."""
     array = np.asarray(answer)
     if array.shape != like.shape:
         raise ShapeError(f"{name} gave an answer of shape {array.shape}, where {like.shape} was to be expected")
     if array.dtype.kind == "c" and like.dtype.kind != "c":
         array = array.real
-    return _owned(array.astype(like.dtype, copy=False))
+    return _copy_readonly(array.astype(like.dtype, copy=False))
 
 
-def _owned(answer: Any) -> Any:
-    """An answer as a read-only array that nobody else can write to."""
+def _copy_readonly(answer: Any) -> Any:
+    """Return an answer as a read-only array that nobody else can write to."""
     return readonly_view(copy_frozen(np.asarray(answer)))
 
 
-class PreparedCalls(Prepared):
+class PreparedCalls(PreparedByExample[EagerBackend]):
     """A function that a backend calls anew at each point."""
 
     def __init__(
-        self,
-        backend: Backend,
-        f: Callable[..., Any],
-        example: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        wrt: Argnums,
-        points: int,
+        self, backend: EagerBackend, f: Any, example: tuple[Any, ...], kwargs: Any, wrt: Argnums, points: int
     ) -> None:
         if not callable(f):
             raise TypeError(
                 f"{type(backend).__name__} prepares functions; a node is for the backend 'lazy' and engines"
             )
-        super().__init__(Signature.of(f, example, kwargs, wrt), points)
-        self._backend, self._function, self._kwargs, self._wrt = backend, f, kwargs, wrt
-        self._present = self.signature.given(example).copied()
+        super().__init__(backend, f, example, kwargs, wrt, points)
         self.statistics.schedules = 1
 
-    def __reduce__(self) -> Any:
-        arguments = self.signature.arguments(self._present.leaves)
-        return PreparedCalls, (self._backend, self._function, arguments, self._kwargs, self._wrt, self._points)
-
-    def _at(self, given: Arguments | None) -> Any:
-        given = self._present if given is None else given
-        for known, at in self._recent:
-            if known.same(given):
-                self._present = known
-                return self._remember(known, at)
-        self._present = given = given.copied()
+    def _go_to(self, arguments: Arguments | None) -> Answers:
+        arguments = self._present if arguments is None else arguments
+        if (known := self._recall(arguments)) is not None:
+            self._present = known[0]
+            return self._remember(*known)
+        self._present = arguments = arguments.copy()
         # None of it leads back to us, so that a point goes when it is forgotten, without the garbage collector.
         signature, function, kwargs, wanted = self.signature, self._function, self._kwargs, self.signature.wanted
         constant = [
-            leaf if slot.dtype is None or k in wanted else self._backend.array(leaf)
-            for k, (leaf, slot) in enumerate(zip(given.leaves, signature.slots, strict=True))
+            leaf if slot.dtype is None or k in wanted else self._source.array(leaf)
+            for k, (leaf, slot) in enumerate(zip(arguments.leaves, signature.slots, strict=True))
         ]
 
         def moved(*arrays: Any) -> Any:
             leaves = list(constant)
             for k, array in zip(wanted, arrays, strict=True):
                 leaves[k] = array
-            return function(*signature.arguments(leaves), **kwargs)
+            return function(*signature.build_arguments(leaves), **kwargs)
 
-        at = _At(self._backend, moved, [np.asarray(given.leaves[k]) for k in wanted], self.statistics)
-        return self._remember(given, at)
+        arrays = [np.asarray(arguments.leaves[k]) for k in wanted]
+        return self._remember(arguments, EagerAnswers(self._source, moved, arrays, self.statistics))

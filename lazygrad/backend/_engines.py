@@ -12,7 +12,7 @@ from .._graph.leaf import constant
 from .._graph.value import readonly_view, zeros
 from .._query.differentiator import Differentiator, differentiator
 from .._query.engine import named_engine
-from ._lazy import Graph, LazyBackend
+from ._lazy import AnswersByPoint, Graph, LazyBackend
 from ._point import jacobian_by_rows, push_by_rows
 
 __all__ = ["EngineBackend"]
@@ -25,7 +25,7 @@ class EngineGraph(Graph):
         super().__init__(*rest)
         self._engine = engine
         self._slopes: dict[bool, Differentiator] = {}
-        self._gradients: list[tuple[list[Any], dict[int, Any]]] = []
+        self._gradients: AnswersByPoint = []
 
     def clear(self) -> None:
         """Forget what depends on shapes."""
@@ -33,8 +33,8 @@ class EngineGraph(Graph):
         self._gradients.clear()
         self._slopes.clear()
 
-    def _slope(self, d: Differentiator) -> Differentiator:
-        """Of the gradient's product with a vector."""
+    def _differentiate_slope(self, d: Differentiator) -> Differentiator:
+        """Return the memo of the gradient's product with the directions."""
         total: Any = constant(np.zeros((), d.target.dtype))
         for node, direction in zip(self.nodes, self._directions, strict=True):
             if d.is_connected(node):
@@ -42,35 +42,35 @@ class EngineGraph(Graph):
                 total = total + (term.real if node.dtype.kind == "c" else term)
         return differentiator(total)
 
-    def _pulled(self, kind: str, d: Differentiator, wanted: Sequence[int]) -> list[Any]:
-        self._statistics.evaluated(kind)
+    def _differentiate(self, kind: str, d: Differentiator, wanted: Sequence[int]) -> list[Any]:
+        self._statistics.count_evaluation(kind)
         nodes = [self.nodes[k] for k in wanted]
         found = d.gradient(nodes, unconnected="none", engine=self._engine)
         return [zeros(node) if g is None else g for node, g in zip(nodes, found, strict=True)]
 
     def gradients(self, wanted: Sequence[int]) -> list[Any]:
-        """An engine has no memo of its own, so its answers are kept with the point that they belong to."""
-        known = self._here(self._gradients)
+        """Return the gradients, kept with their point: an engine has no memo of its own."""
+        known = self._find_present(self._gradients)
         if missing := [k for k in wanted if k not in known]:
             known.update(zip(missing, super().gradients(missing), strict=True))
         return [known[k] for k in wanted]
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
-        """The tangents of the outputs, row by row."""
+        """Return the tangents of the outputs, row by row."""
         return [readonly_view(t) for t in push_by_rows(self.pull, self.values(), tangents)]
 
     def hessian_times(
         self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
-        """The engine's gradient of the gradient's product with the vectors, which is a graph, too."""
-        d = differentiator(self.outs[0]) if cotangents is None else self._paired(cotangents)
+        """Return the engine's gradient of the gradient's product with the vectors, which is a graph, too."""
+        d = differentiator(self.outs[0]) if cotangents is None else self._pair_with(cotangents)
         if (cotangents is None) not in self._slopes:
-            self._slopes[cotangents is None] = self._slope(d)
+            self._slopes[cotangents is None] = self._differentiate_slope(d)
         for direction, v in zip(self._directions, vectors, strict=True):
             direction.set(v)
-        return self._pulled("hvp", self._slopes[cotangents is None], wanted)
+        return self._differentiate("hvp", self._slopes[cotangents is None], wanted)
 
-    def _rows(self, wanted: Sequence[int]) -> list[list[Any]]:
+    def _compute_jacobians(self, wanted: Sequence[int]) -> list[list[Any]]:
         rows = jacobian_by_rows(self.pull, self.values(), [self.nodes[k] for k in wanted], wanted)
         return [[readonly_view(matrix) for matrix in row] for row in rows]
 

@@ -19,26 +19,27 @@ from .._functions.reverse import pairing, vjp
 from .._functions.trace import Traced, traced
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
-from .._graph.trees import Tree, flatten, places
+from .._graph.trees import Tree, flatten, list_places
 from .._graph.value import forward_rec, readonly_view, zeros
 from .._jacobian.of_functions import Passes, cheaper
 from .._query.differentiator import Differentiator, differentiator
 from ._backend import Backend
 from ._point import Flat, Pull
 from ._point_memo import PointMemo
-from ._prepared import At, Prepared
+from ._prepared import Answers, Prepared, PreparedByExample
+from ._recent import Recent
 from ._signature import Arguments, Signature, Slot
 from ._statistics import Statistics
 
 __all__ = ["Graph", "LazyBackend"]
 
-Answers = list[tuple[list[Any], dict[int, Any]]]  # of some points: their values, and by leaf what was found there
+AnswersByPoint = Recent[tuple[list[Any], dict[int, Any]]]  # of each point the values, and by leaf the answers there
 
-TRACES = 8  # ways through a function that are kept
+TRACES = 8  # how many ways through a function are kept
 
 
 class CachedPasses(Passes):
-    """Passes that are built once, and made again at every point."""
+    """Passes whose graphs are built once, and evaluated again at every point."""
 
     def __init__(self) -> None:
         self._of_outs: dict[int, tuple[Node, Differentiator]] = {}
@@ -61,13 +62,13 @@ class Graph:
     Parameters
     ----------
     function
-        What errors call it.
+        Whose name errors tell.
     moving
         The leaves that arguments are loaded into.
     nodes
-        Those that derivatives are asked by.
+        The leaves that derivatives are asked by.
     out
-        What the function returns.
+        The function's result.
     points
         How many points are remembered.
     """
@@ -81,23 +82,22 @@ class Graph:
         self.outs = [_as_node(leaf) for leaf in self.out.leaves]
         self.reshaped = False  # whether some leaf has another shape now, so that it must be built again
         self._statistics = statistics
-        self._kept = PointMemo(moving, points)
+        self._point_memo = PointMemo(moving, points)
         self._call = Call(function, list(nodes), flatten(nodes), out, None, False)
-        self._jacobians: Answers = []
-        self._points = points
+        self._jacobians: AnswersByPoint = Recent(points)
         self._passes: Passes = CachedPasses()
         for i in self.outs:
-            if isinstance(i, Node):  # told, as the memos of other cotangents are, that shapes change
+            if isinstance(i, Node):  # it clears this when shapes change, as it does the memos of other cotangents
                 target_memo(i).others.add(self)  # type: ignore[arg-type]
 
     def load(self, values: Sequence[Any]) -> None:
         """Go to a point; nothing is computed."""
-        self._kept.load(values)
+        self._point_memo.load(values)
 
     def clear(self) -> None:
         """Forget what depends on shapes: called when those of nodes below the outputs are about to change."""
         self.reshaped = True
-        self._kept.forget()
+        self._point_memo.forget()
         self._jacobians.clear()
         self._passes = CachedPasses()
         for name in ("_slots", "_seeds", "_pairing", "_directions", "_tangents"):
@@ -124,196 +124,195 @@ class Graph:
     # -- answers -----------------------------------------------------------------------------------
 
     def slots(self) -> list[Slot]:
-        """Shape and dtype of each output."""
+        """Return shape and dtype of each output."""
         return self._slots
 
     @functools.cached_property
     def _slots(self) -> list[Slot]:
-        names = [f"output{place}" for place in places(self.out.like(self.out.leaves))]
+        names = [f"output{place}" for place in list_places(self.out.like(self.out.leaves))]
         return [
             Slot(name, out.shape, out.dtype) if isinstance(out, Node) else Slot(name)
             for name, out in zip(names, self.outs, strict=True)
         ]
 
     def values(self) -> list[Any]:
-        """The outputs."""
-        return self._answers("value", self.outs)
+        """Return the outputs."""
+        return self._evaluate("value", self.outs)
 
-    def _answers(self, kind: str, nodes: Sequence[Any]) -> list[Any]:
+    def _evaluate(self, kind: str, nodes: Sequence[Any]) -> list[Any]:
+        """Return the values of nodes, counting an evaluation if one of them is not in the memo."""
         if any(isinstance(i, Node) and i._value is None for i in nodes):
-            self._statistics.evaluated(kind)
+            self._statistics.count_evaluation(kind)
         return [readonly_view(forward_rec(i)) if isinstance(i, Node) else i for i in nodes]
 
     def gradients(self, wanted: Sequence[int]) -> list[Any]:
-        """From the memo that the output itself keeps."""
-        return self._pulled("gradient", differentiator(self.outs[0]), wanted)
+        """Return the gradients from the memo that the output itself keeps."""
+        return self._differentiate("gradient", differentiator(self.outs[0]), wanted)
 
     def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        """From the memo of the outputs' products with cotangents."""
-        return self._pulled("vjp", self._paired(cotangents), wanted)
+        """Return the vector-Jacobian products, from the memo of the outputs' products with cotangents."""
+        return self._differentiate("vjp", self._pair_with(cotangents), wanted)
 
-    def _paired(self, cotangents: Sequence[Any]) -> Differentiator:
+    def _pair_with(self, cotangents: Sequence[Any]) -> Differentiator:
+        """Set the cotangents, and return the memo of the outputs' products with them."""
         for seed, w in zip(self._seeds, cotangents, strict=True):
             seed.set(w)
         return self._pairing
 
-    def _pulled(self, kind: str, d: Differentiator, wanted: Sequence[int]) -> list[Any]:
+    def _differentiate(self, kind: str, d: Differentiator, wanted: Sequence[int]) -> list[Any]:
+        """Return gradients from a memo, counting an evaluation if it has to compute an adjoint."""
         nodes = [self.nodes[k] for k in wanted]
         before = d.cache_info().misses
         try:
             found = d.gradient(nodes, unconnected="none")
         finally:
             if d.cache_info().misses > before:
-                self._statistics.evaluated(kind)
+                self._statistics.count_evaluation(kind)
         return [zeros(node) if g is None else g for node, g in zip(nodes, found, strict=True)]
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
-        """By tangents, which are nodes as well."""
-        return self._pushed("jvp", self.outs, tangents)
+        """Return the Jacobian-vector products: tangents, which are nodes as well."""
+        return self._push_to("jvp", self.outs, tangents)
 
     def hessian_times(
         self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
-        """By tangents of the very adjoints that the gradient, or the vector-Jacobian product, consists of."""
-        d = differentiator(self.outs[0]) if cotangents is None else self._paired(cotangents)
-        return self._pushed("hvp", [d.adjoint(self.nodes[k]) for k in wanted], vectors)
+        """Return tangents of the very adjoints that the gradient, or the vector-Jacobian product, consists of."""
+        d = differentiator(self.outs[0]) if cotangents is None else self._pair_with(cotangents)
+        return self._push_to("hvp", [d.adjoint(self.nodes[k]) for k in wanted], vectors)
 
-    def _pushed(self, kind: str, nodes: Sequence[Node], tangents: Sequence[Any]) -> list[Any]:
+    def _push_to(self, kind: str, nodes: Sequence[Node], tangents: Sequence[Any]) -> list[Any]:
+        """Set the tangents of the leaves, and return those of nodes."""
         for direction, t in zip(self._directions, tangents, strict=True):
             direction.set(t)
         pushed = [self._tangents.of(i) for i in nodes]
-        found = iter(self._answers(kind, [t for t in pushed if t is not None]))
+        found = iter(self._evaluate(kind, [t for t in pushed if t is not None]))
         return [zeros(i) if t is None else next(found) for i, t in zip(nodes, pushed, strict=True)]
 
     def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
-        """One that was found is kept with the point that it belongs to."""
-        known = self._here(self._jacobians)
+        """Return the Jacobians, which are kept with the point that they belong to."""
+        known = self._find_present(self._jacobians)
         if missing := [k for k in wanted if k not in known]:
-            self._statistics.evaluated("jacobian")
-            rows = self._rows(missing)
+            self._statistics.count_evaluation("jacobian")
+            rows = self._compute_jacobians(missing)
             known.update({k: [row[n] for row in rows] for n, k in enumerate(missing)})
         return [[known[k][n] for k in wanted] for n in range(len(self.outs))]
 
-    def _rows(self, wanted: Sequence[int]) -> list[list[Any]]:
-        """Jacobians in the mode of fewer passes."""
+    def _compute_jacobians(self, wanted: Sequence[int]) -> list[list[Any]]:
+        """Return the Jacobians by the mode that needs fewer passes."""
         return cheaper(self._call, self.outs, [self.nodes[k] for k in wanted], self._passes)
 
-    def _here(self, answers: Answers) -> dict[int, Any]:
-        """Those of the present point, which is known by its values: while they are the same objects, nothing moved."""
-        at = [forward_rec(i, asked=False) for i in (*self.outs, *self.moving)]
-        known = next((found for key, found in answers if all(a is b for a, b in zip(key, at, strict=True))), None)
+    def _find_present(self, answers: AnswersByPoint) -> dict[int, Any]:
+        """Return the answers cached at the present point: while its values are the same objects, nothing has moved."""
+        at = [forward_rec(i, was_requested=False) for i in (*self.outs, *self.moving)]
+        known = answers.find(lambda one: all(a is b for a, b in zip(one[0], at, strict=True)))
         if known is None:
-            known = {}
-            answers.insert(0, (at, known))
-            del answers[self._points :]
-        return known
+            known = at, {}
+        answers.use(known)
+        return known[1]
 
 
 def _as_node(out: Any) -> Any:
-    """An output as a node, if it is a number."""
+    """Return an output as a node, if it is a number."""
     number = isinstance(out, (bool, int, float, complex, np.ndarray, np.generic))
     return constant(out) if number else out
 
 
-class PreparedFunction(Prepared):
-    """A function on graphs: one for each way through it. `made` makes them, of what `Graph` takes."""
+class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
+    """A function on graphs, one for each way through it; `make_graph` makes them of the arguments of `Graph`."""
 
     def __init__(
         self,
-        made: Callable[..., Graph],
-        f: Callable[..., Any],
+        make_graph: Callable[..., Graph],
+        f: Any,
         example: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         wrt: Argnums,
         points: int,
     ) -> None:
-        super().__init__(Signature.of(f, example, kwargs, wrt), points, lock)
-        self._made, self._function, self._kwargs, self._wrt = made, f, kwargs, wrt
+        super().__init__(make_graph, f, example, kwargs, wrt, points, lock)
         self._graphs: list[tuple[Traced, tuple[Any, ...], Graph]] = []  # the one used last comes first
-        self._present = self.signature.given(example).copied()
-        self._graph(self._present)
+        self._load_graph(self._present)
 
-    def __reduce__(self) -> Any:
-        arguments = self.signature.arguments(self._present.leaves)
-        return PreparedFunction, (self._made, self._function, arguments, self._kwargs, self._wrt, self._points)
-
-    def _at(self, given: Arguments | None) -> At:
-        given = self._present if given is None else given
-        graph = self._graph(given)
+    def _go_to(self, arguments: Arguments | None) -> Answers:
+        arguments = self._present if arguments is None else arguments
+        graph = self._load_graph(arguments)
         arrays = iter([i._value for i in graph.moving])
         leaves = [
             leaf if slot.dtype is None else next(arrays)
-            for slot, leaf in zip(self.signature.slots, given.leaves, strict=True)
+            for slot, leaf in zip(self.signature.slots, arguments.leaves, strict=True)
         ]
-        self._present = Arguments(leaves, given.statics)
+        self._present = Arguments(leaves, arguments.statics)
         return self._remember(self._present, graph)
 
-    def _graph(self, given: Arguments) -> Graph:
-        """The graph of the way that the function takes there, at that point."""
-        values = [leaf for leaf, slot in zip(given.leaves, self.signature.slots, strict=True) if slot.dtype is not None]
+    def _load_graph(self, arguments: Arguments) -> Graph:
+        """Return the graph of the way that the function takes at a point, moved to that point."""
+        slots = self.signature.slots
+        values = [leaf for leaf, slot in zip(arguments.leaves, slots, strict=True) if slot.dtype is not None]
         self._graphs = [one for one in self._graphs if not one[2].reshaped]
         for k, (trace, statics, graph) in enumerate(self._graphs):
-            if statics == given.statics:
+            if statics == arguments.statics:
                 graph.load(values)
                 if trace.holds():
                     self._graphs.insert(0, self._graphs.pop(k))
                     return graph
-        trace = traced(self._function, self._wrt, self.signature.arguments(given.leaves), self._kwargs)
+        trace = traced(self._function, self._wrt, self.signature.build_arguments(arguments.leaves), self._kwargs)
         self.statistics.schedules += 1
-        moving = [i for i in trace.leaves[: len(given.leaves)] if i is not None]
+        moving = [i for i in trace.leaves[: len(arguments.leaves)] if i is not None]
         nodes = [i for i in trace.wrt.leaves if isinstance(i, Node)]
-        graph = self._made(self._function, moving, nodes, trace.out, self._points, self.statistics)
-        self._graphs = [(trace, given.statics, graph), *self._graphs[: TRACES - 1]]
+        graph = self._source(self._function, moving, nodes, trace.out, self._points, self.statistics)
+        self._graphs = [(trace, arguments.statics, graph), *self._graphs[: TRACES - 1]]
         return graph
 
 
 class PreparedNode(Prepared):
     """A node on the graph that it is part of; the leaves are the user's own."""
 
-    def __init__(self, made: Callable[..., Graph], L: Node, wrt: Any, points: int) -> None:
+    def __init__(self, make_graph: Callable[..., Graph], L: Node, wrt: Any, points: int) -> None:
         super().__init__(Signature.of_nodes(L, wrt), points, lock)
-        self._made, self._target, self._wrt = made, L, wrt
-        self._graph = self._new_graph()
+        self._make_graph, self._target, self._wrt = make_graph, L, wrt
+        self._graph = self._build_graph()
 
     def __reduce__(self) -> Any:
-        return PreparedNode, (self._made, self._target, self._wrt, self._points)
+        return PreparedNode, (self._make_graph, self._target, self._wrt, self._points)
 
-    def _new_graph(self) -> Graph:
+    def _build_graph(self) -> Graph:
+        """Build what answers questions, for the leaves' shapes as they are now."""
         self.statistics.schedules += 1
         nodes = list(self.signature.nodes)
-        return self._made(_node, nodes, nodes, self._target, self._points, self.statistics)
+        return self._make_graph(_stand_for_node, nodes, nodes, self._target, self._points, self.statistics)
 
-    def _given(self, args: tuple[Any, ...]) -> Arguments | None:
+    def _check_arguments(self, args: tuple[Any, ...]) -> Arguments | None:
         if self._graph.reshaped:
             self.signature = Signature.of_nodes(self._target, self._wrt)
-            self._graph = self._new_graph()
-        return super()._given(args)
+            self._graph = self._build_graph()
+        return super()._check_arguments(args)
 
-    def _at(self, given: Arguments | None) -> At:
-        if given is not None:
-            self._graph.load(given.leaves)
+    def _go_to(self, arguments: Arguments | None) -> Answers:
+        if arguments is not None:
+            self._graph.load(arguments.leaves)
         return self._remember(Arguments([i._value for i in self._graph.moving], ()), self._graph)
 
 
-def _node() -> None:
-    """What a prepared node is called where a function is told of."""
+def _stand_for_node() -> None:
+    """Stand for a prepared node where a function is expected."""
 
 
 class LazyBackend(Backend):
     """The backend that `prepare` uses by itself."""
 
-    def __init__(self, made: Callable[..., Graph] = Graph) -> None:
-        self.made = made
+    def __init__(self, make_graph: Callable[..., Graph] = Graph) -> None:
+        self.make_graph = make_graph
 
     def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
-        """By a graph that lives for one call."""
+        """Return the outputs, and the function that pulls cotangents back, by a graph that lives for one call."""
         outs, pull = vjp(lambda *moved: list(f(*moved)), *arrays)
         return outs, lambda cotangents, wanted: [pull(list(cotangents))[k] for k in wanted]
 
     def prepare(self, f: Any, *example: Any, wrt: Any = 0, points: int = 2, **kwargs: Any) -> Prepared:
-        """See `lazygrad.backend.prepare`."""
+        """Prepare a function or a node: see `lazygrad.backend.prepare`."""
         if not isinstance(f, Node):
-            return PreparedFunction(self.made, f, example, kwargs, wrt, points)
+            return PreparedFunction(self.make_graph, f, example, kwargs, wrt, points)
         if example or kwargs:
             raise TypeError(f"a node is prepared as it is: prepare({label(f)}, wrt=...) takes no arguments")
-        return PreparedNode(self.made, f, wrt, points)
+        return PreparedNode(self.make_graph, f, wrt, points)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .._errors import LazygradError
 from .._graph.node import Node
-from .._query.checks import resolved
+from .._query.checks import resolve_names
 from .._query.engine import LAZY, names
 from .._query.gradient import gradient
 from .._report.report import record
@@ -120,7 +120,7 @@ def compare(L: Node, wrt: Any, engines: Sequence[str] | None = None, *, cotangen
     lazy 1 3 3 0.0
     sweep 3 4 4 0.0
     """
-    request = (L, resolved(wrt, L), cotangent)
+    request = (L, resolve_names(wrt, L), cotangent)
     truth = _flat(_ask(request, LAZY))
     return Comparison([_row(request, name, truth) for name in (names() if engines is None else engines)])
 

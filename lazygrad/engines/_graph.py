@@ -14,10 +14,10 @@ import attrs
 import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to
-from .._derivatives.edges import rule_and_reads
+from .._derivatives.edges import find_vjp_rule
 from .._errors import NotDifferentiableError
 from .._graph.node import INEXACT, Node
-from .._graph.traverse import inputs_first
+from .._graph.traverse import collect_inputs_first
 from .._graph.value import forward_rec
 from .._graph.watch import watchers
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
@@ -59,7 +59,7 @@ def _edge(c: Node, argnum: int, j: Node) -> Edge:
     """The edge; raises NotDifferentiableError if it has no rule."""
     if isinstance(c, AdjointNode):
         return Edge(c, argnum, j, PASS_ON, ())
-    rule, reads = rule_and_reads(c, argnum)
+    rule, reads = find_vjp_rule(c, argnum)
     return Edge(c, argnum, j, rule, tuple(reads))
 
 
@@ -81,7 +81,7 @@ class Graph:
     @classmethod
     def of(cls, L: Node, wrt: Iterable[Node]) -> Graph:
         """Walk the graph below `L`; an edge without a rule is an error if a path from `wrt` needs it, else left out."""
-        order = inputs_first(L, needs)
+        order = collect_inputs_first(L, needs)
         depends = {i.serial for i in wrt}
         opened: dict[int, list[tuple[int, Node]]] = {}
         for c in order:

@@ -32,11 +32,11 @@ __all__ = ["explain"]
 ENOUGH = 2**1000  # paths: more are counted as infinitely many, lest the counts grow as long as the graph
 
 
-def _at_most(count: Any) -> Any:
+def _cap(count: Any) -> Any:
     return count if count < ENOUGH else math.inf
 
 
-PATHS = Semiring(lambda x, y: _at_most(x + y), lambda x, y: _at_most(x * y), 0, 1)
+PATHS = Semiring(lambda x, y: _cap(x + y), lambda x, y: _cap(x * y), 0, 1)
 
 
 def explain(L: Node | Differentiator, wrt: Any, *, cotangent: Any = None, analyze: bool = False) -> Explanation:
@@ -95,13 +95,13 @@ def explain(L: Node | Differentiator, wrt: Any, *, cotangent: Any = None, analyz
     True
     """
     with lock, detach_watchers():
-        d = L if isinstance(L, Differentiator) else _asked(L, cotangent)
+        d = L if isinstance(L, Differentiator) else _find_differentiator(L, cotangent)
         try:
             d._check()
             nodes = resolve_names(wrt, d.target)
             wanted: list[Node] = []
             map_nodes(nodes, wanted.append)
-            plan = _planned(d, tuple(wanted))
+            plan = _plan(d, tuple(wanted))
         finally:
             if d is not L and d._memo is not d.target._memo:
                 delist(d._memo.mirror)
@@ -115,27 +115,27 @@ def explain(L: Node | Differentiator, wrt: Any, *, cotangent: Any = None, analyz
     return attrs.evolve(plan, actual=actual, gradients=gradients)
 
 
-def _asked(L: Node, cotangent: Any) -> Differentiator:
+def _find_differentiator(L: Node, cotangent: Any) -> Differentiator:
     """What `lazygrad.gradient` would ask; a memo that it would make is not kept."""
     check_target(L)
     if L._memo is not None and cotangent is None:
         return differentiator(L)
-    return _with(L, TargetMemo.of(L, None if cotangent is None else as_cotangent(L, cotangent)))
+    return _wrap_memo(L, TargetMemo.of(L, None if cotangent is None else as_cotangent(L, cotangent)))
 
 
-def _with(L: Node, memo: TargetMemo) -> Differentiator:
+def _wrap_memo(L: Node, memo: TargetMemo) -> Differentiator:
     """A differentiator around a memo that the target does not know of."""
     made = Differentiator.__new__(Differentiator)
     made._set_up(L, memo)
     return made
 
 
-def _planned(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
+def _plan(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
     """What the differentiator's `gradient` would do."""
     L, memo = d.target, d._memo
-    scratch = _scratch(memo)
-    like = _with(L, scratch)
-    known = {i.serial for i in _own(memo)}
+    scratch = _copy_memo(memo)
+    like = _wrap_memo(L, scratch)
+    known = {i.serial for i in _list_own_nodes(memo)}
     will = Report()  # as if it had run
     done: dict[int, Node] = {}
     steps: list[Node] = []
@@ -155,17 +155,17 @@ def _planned(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
             steps=tuple([Step.of(i) for i in steps]),
             values=will.values,
             adjoints=will.adjoints,
-            reads=_reads(steps),
+            reads=_list_reads(steps),
             built=len([i for i in steps if isinstance(i, AdjointNode) and i.serial not in known]),
             nodes_touched=will.nodes_touched,
         )
     finally:
-        for i in reversed(_own(scratch)):
+        for i in reversed(_list_own_nodes(scratch)):
             if i.serial not in known:
                 delist(i)
 
 
-def _reads(steps: Iterable[Node]) -> tuple[Read, ...]:
+def _list_reads(steps: Iterable[Node]) -> tuple[Read, ...]:
     """The forward values that the rules of adjoints read, in the order of first need."""
     found: dict[int, Read] = {}
     for i in steps:
@@ -185,17 +185,17 @@ def _original(i: Node) -> Node:
 # -- a memo to build in ---------------------------------------------------------------------------------
 
 
-def _scratch(memo: TargetMemo) -> TargetMemo:
+def _copy_memo(memo: TargetMemo) -> TargetMemo:
     """A copy of a memo: what is built in it stays in it. (Memos nest no deeper than derivatives do.)"""
     discovery = copy.copy(memo.discovery)
     discovery.leading = dict(discovery.leading)
     discovery._met = {serial: (i, list(consumers)) for serial, (i, consumers) in discovery._met.items()}
     discovery._heap = list(discovery._heap)
-    inner = {serial: _scratch(other) for serial, other in memo.inner.items()}
+    inner = {serial: _copy_memo(other) for serial, other in memo.inner.items()}
     return TargetMemo(memo.serial, discovery, memo.op, memo.seeded, dict(memo.adjoints), inner)
 
 
-def _own(memo: TargetMemo) -> list[Node]:
+def _list_own_nodes(memo: TargetMemo) -> list[Node]:
     """The nodes that a memo, and those inside it, have built: mirrors and adjoints, oldest first."""
     found: list[Node] = []
     todo = [memo]

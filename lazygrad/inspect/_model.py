@@ -16,9 +16,9 @@ from .._query.checks import check_node, check_target, map_nodes, resolve_names
 from .._report.grid import format_bytes
 from .._report.report import Report
 from .._report.trace import name_adjoint
-from ._replay import COMPUTED, HIT, STALE, Replay, Touch, touch_of
+from ._replay import COMPUTED, HIT, STALE, Replay, Touch, make_touch
 
-__all__ = ["COMPUTED", "HIT", "STALE", "STATES", "UNTOUCHED", "Box", "Picture", "kind_of", "merged", "picture"]
+__all__ = ["COMPUTED", "HIT", "STALE", "STATES", "UNTOUCHED", "Box", "Picture", "find_kind", "merge_boxes", "picture"]
 
 UNTOUCHED = "untouched"
 STATES = (STALE, COMPUTED, HIT, UNTOUCHED)  # several nodes in one box have the first that one of them has
@@ -72,7 +72,7 @@ class Box:
             names = ", ".join([label(j) for j in self.nodes[:LISTED]])
             told = [f"{self.title}: {len(self.nodes):,} nodes", names + ", ..." * (len(self.nodes) > LISTED)]
         else:
-            told = [f"{label(i)}: {kind_of(i)}, shape {i.shape}, {i.dtype}"]
+            told = [f"{label(i)}: {find_kind(i)}, shape {i.shape}, {i.dtype}"]
         told.append(
             f"value {self.value}, adjoint {self.adjoint}" + (f", {format_bytes(self.nbytes)}" if self.nbytes else "")
         )
@@ -115,7 +115,7 @@ class Picture:
         return box, False
 
 
-def kind_of(node: Node) -> str:
+def find_kind(node: Node) -> str:
     """What kind of leaf it is, or its op."""
     return str(node.static["leaf"] if node.op is None else node.op.name)
 
@@ -130,11 +130,11 @@ def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
         asked: dict[int, Node] = {}
         if wrt is not None:
             map_nodes(resolve_names(wrt, L), lambda i: asked.update({check_node(i).serial: i}))
-        below = {i.serial: i for i in collect_inputs_first(L, _inputs)}
+        below = {i.serial: i for i in collect_inputs_first(L, _list_inputs)}
         nodes = sorted((below | asked).values(), key=by_serial)
         place = {i.serial: k for k, i in enumerate(nodes)}
-        edges = _edges(nodes, place, place[L.serial], asked)
-        made = Picture(L, [_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report))
+        edges = _find_edges(nodes, place, place[L.serial], asked)
+        made = Picture(L, [_make_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report))
         _give_states(made, report)
     boxes = made.boxes
     boxes[place[L.serial]].target = True
@@ -146,12 +146,12 @@ def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
     return made
 
 
-def _inputs(i: Node) -> list[Node]:
+def _list_inputs(i: Node) -> list[Node]:
     """The inputs of a node, with targets where mirrors stand for them."""
     return [j if j.op is None else unmirrored(j) for j in i.inputs]
 
 
-def _edges(
+def _find_edges(
     nodes: Sequence[Node], place: dict[int, int], target: int, asked: Iterable[int]
 ) -> dict[tuple[int, int], bool]:
     """All edges, and whether they are on a path: reached from what was asked for, and leading to the target."""
@@ -175,18 +175,18 @@ def _edges(
     return edges
 
 
-def _box(i: Node) -> Box:
-    kind = kind_of(i)
+def _make_box(i: Node) -> Box:
+    kind = find_kind(i)
     if isinstance(i, AdjointNode):
-        return Box([i], "adjoint", i.name or name_adjoint(i), f"adjoint {_shape(i)}")
+        return Box([i], "adjoint", i.name or name_adjoint(i), f"adjoint {_write_shape(i)}")
     if i.op is not None:
-        return Box([i], "op", i.name or kind, f"{kind} {_shape(i)}" if i.name else _shape(i))
+        return Box([i], "op", i.name or kind, f"{kind} {_write_shape(i)}" if i.name else _write_shape(i))
     if "number" in i.static:
         return Box([i], "constant", i.name or f"{i.static['number']:.6g}")
-    return Box([i], "parameter" if kind == "parameter" else "constant", i.name or kind, _shape(i))
+    return Box([i], "parameter" if kind == "parameter" else "constant", i.name or kind, _write_shape(i))
 
 
-def _shape(i: Node) -> str:
+def _write_shape(i: Node) -> str:
     return "×".join(map(str, i.shape)) or "scalar"
 
 
@@ -202,20 +202,20 @@ def _give_states(made: Picture, report: Report | None) -> None:
             if adjoint and isinstance(touch.entry, AdjointNode):
                 entries.setdefault(boxes[at].node.serial, touch.entry)
     for k, box in enumerate(boxes):
-        box.value = _state(box.node, told.get((k, False)))
+        box.value = _find_state(box.node, told.get((k, False)))
         box.entry = entries.get(box.node.serial)
         if box.entry is not None:
-            box.adjoint = _state(box.entry, told.get((k, True)))
+            box.adjoint = _find_state(box.entry, told.get((k, True)))
         elif (k, True) in told:  # by an engine without a memo
             box.adjoint = told[k, True]
         box.nbytes = sum([e._value.nbytes for e in (box.node, box.entry) if e is not None and e._value is not None])
     if report is not None and report.timing:
         for (node, asked), note in zip(report._events, report._notes, strict=True):
-            if not asked and (at := made.where(touch_of(COMPUTED, node))[0]) is not None:
+            if not asked and (at := made.where(make_touch(COMPUTED, node))[0]) is not None:
                 boxes[at].seconds += note.seconds
 
 
-def _state(entry: Node, told: str | None) -> str:
+def _find_state(entry: Node, told: str | None) -> str:
     if entry._value is None:
         return STALE if entry._stale else UNTOUCHED
     return told or (UNTOUCHED if entry.op is None else COMPUTED)
@@ -224,12 +224,12 @@ def _state(entry: Node, told: str | None) -> str:
 # -- folding -------------------------------------------------------------------------------------------
 
 
-def merged(old: Picture, groups: Sequence[Sequence[int]], titles: Sequence[str]) -> Picture:
+def merge_boxes(old: Picture, groups: Sequence[Sequence[int]], titles: Sequence[str]) -> Picture:
     """The picture with each group of boxes, given in order, in one box; a box is in one group at most."""
     target = {k: group[-1] for group in groups for k in group}  # the place of the last, so that inputs stay before
     made: dict[int, Box] = {}
     for group, text in zip(groups, titles, strict=True):
-        made[group[-1]] = _fold([old.boxes[k] for k in group], text)
+        made[group[-1]] = _fold_boxes([old.boxes[k] for k in group], text)
     kept = [k for k in range(len(old.boxes)) if target.get(k, k) == k]
     new = {k: n for n, k in enumerate(kept)}
     at = [new[target.get(k, k)] for k in range(len(old.boxes))]
@@ -241,7 +241,7 @@ def merged(old: Picture, groups: Sequence[Sequence[int]], titles: Sequence[str])
     return Picture(old.L, [made.get(k, old.boxes[k]) for k in kept], edges, place, old.replay)
 
 
-def _fold(boxes: Sequence[Box], text: str) -> Box:
+def _fold_boxes(boxes: Sequence[Box], text: str) -> Box:
     """Several boxes as one."""
     nodes = [i for box in boxes for i in box.nodes]
     return Box(

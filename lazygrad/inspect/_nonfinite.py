@@ -70,18 +70,18 @@ def find_nonfinite(L: Node, wrt: Any = None, *, cotangent: Any = None) -> NonFin
             d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
             map_nodes(resolve_names(wrt, L), lambda i: adjoints.append(d.adjoint(i)))
         looked: set[int] = set()
-        found = _first_below(adjoints, looked)
+        found = _find_first_below(adjoints, looked)
         if found is not None and found.kind == "contribution":  # forward comes first: the consumer's own value
-            found = _first_below([found.node], looked) or found
-        found = found or _first_below([L], looked)
-        return found or next((_leaf_behind(i) for i in (*adjoints, L) if not is_finite(i._value)), None)
+            found = _find_first_below([found.node], looked) or found
+        found = found or _find_first_below([L], looked)
+        return found or next((_find_leaf_behind(i) for i in (*adjoints, L) if not is_finite(i._value)), None)
 
 
-def _first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
+def _find_first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
     """The first birth among the roots and all that they are computed from, but for what was looked at before."""
     below: dict[int, Node] = {}
     for root in roots:
-        below.update({i.serial: i for i in collect_inputs_first(root, lambda i: _others(i, looked, below))})
+        below.update({i.serial: i for i in collect_inputs_first(root, lambda i: _list_unvisited(i, looked, below))})
     for i in sorted(below.values(), key=by_serial):
         looked.add(i.serial)
         if i.op is not None:
@@ -92,11 +92,11 @@ def _first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
     return None
 
 
-def _others(i: Node, looked: set[int], below: dict[int, Node]) -> list[Node]:
+def _list_unvisited(i: Node, looked: set[int], below: dict[int, Node]) -> list[Node]:
     return [j for j in i.inputs if j.serial not in looked and j.serial not in below]
 
 
-def _leaf_behind(i: Node) -> NonFinite:
+def _find_leaf_behind(i: Node) -> NonFinite:
     """The leaf that a value which is not finite comes from, where nothing is born on the way."""
     while i.op is not None:
         i = next(j for j in i.inputs if not is_finite(j._value))

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import CONSTANT, as_leaf_array, copy_frozen, make_leaf
-from .._graph.node import NO_STATIC, Node, Operand, build, label
+from .._graph.node import NO_STATIC, Node, NodeOrArray, Operand, build, label
 from .._graph.shapes import broadcast
 from .._graph.types import Array, ArrayLike, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
@@ -329,7 +329,7 @@ def as_node(value: Operand, like: DType | None = None) -> Node:
     return make_leaf(copy_frozen(as_leaf_array(value, "constant")), CONSTANT)
 
 
-def as_nodes(values: Sequence[object]) -> tuple[Node, ...]:
+def as_nodes(values: Sequence[NodeOrArray]) -> tuple[Node, ...]:
     """Return nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
     dtypes = [v.dtype for v in values if not isinstance(v, (int, float, complex, list, tuple)) and hasattr(v, "dtype")]
     like = dtypes[0] if dtypes else None

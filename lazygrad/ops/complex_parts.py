@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .._graph.guards import inside_transform
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray
 from .._graph.value import read_guarded
 from ._declare import elementwise, function, linear, result_dtype
 from .linear import real
@@ -37,26 +37,26 @@ conjugate = elementwise(
 
 
 @function(np.conjugate)
-def conjugate_or_itself(x: Operand) -> Node:
+def conjugate_or_itself(x: NodeOrArray) -> Any:
     """Return the complex conjugate; for real numbers x itself."""
     return x if x.dtype.kind in "iuf" else conjugate(x)
 
 
 @function(np.angle)
-def angle(z: Operand, deg: bool = False) -> Node:
+def angle(z: NodeOrArray, deg: bool = False) -> Node:
     """Return the angle of complex numbers, in radians or degrees; its derivative at 0 is 0."""
     turn = np.arctan2(np.imag(z), np.real(z)) if z.dtype.kind == "c" else np.arctan2(0, z)
     return turn * (180 / math.pi) if deg else turn
 
 
 @function(np.iscomplex)
-def iscomplex(x: Operand) -> Node:
+def iscomplex(x: NodeOrArray) -> Node:
     """Return where the imaginary part is not 0."""
     return np.not_equal(np.imag(x), 0)
 
 
 @function(np.isreal)
-def isreal(x: Operand) -> Node:
+def isreal(x: NodeOrArray) -> Node:
     """Return where the imaginary part is 0."""
     return np.equal(np.imag(x), 0)
 

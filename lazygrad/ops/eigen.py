@@ -129,7 +129,7 @@ def eigh(a: Operand, UPLO: str = "L") -> Any:
 
 
 @function(np.linalg.eigvalsh)
-def eigvalsh(a: Operand, UPLO: str = "L") -> Node:
+def eigvalsh(a: Operand, UPLO: str = "L") -> Any:
     """Return eigenvalues of Hermitian matrices, ascending; their gradient is Hermitian."""
     return _eigvalsh(a, UPLO=_triangle(UPLO))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._graph.guards import inside_transform
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array
 from .._graph.value import read_guarded
 from ._bracketing import Tree, best_bracketing
@@ -70,7 +70,7 @@ def solve(a: Operand, b: Operand) -> Node:
 
 
 @function(np.linalg.tensorinv)
-def tensorinv(a: Operand, ind: int = 2) -> Node:
+def tensorinv(a: NodeOrArray, ind: int = 2) -> Node:
     """Return the inverse of a as a linear map from its last axes to its first `ind`."""
     if ind <= 0:
         raise ValueError(f"tensorinv takes a positive number of axes `ind`, not {ind}")
@@ -79,7 +79,7 @@ def tensorinv(a: Operand, ind: int = 2) -> Node:
 
 
 @function(np.linalg.tensorsolve)
-def tensorsolve(a: Operand, b: Operand, axes: Sequence[int] | None = None) -> Node:
+def tensorsolve(a: NodeOrArray, b: NodeOrArray, axes: Sequence[int] | None = None) -> Node:
     """Return the solution x of tensordot(a, x, x.ndim) = b; `axes` of a are moved to its end first."""
     a, b = as_nodes((a, b))
     if axes is not None:
@@ -251,7 +251,7 @@ _pinv = op(
 
 
 @function(np.linalg.pinv)
-def pinv(a: Operand, rcond: Array | float | None = None, hermitian: bool = False, *, rtol: float = 1e-15) -> Node:
+def pinv(a: Operand, rcond: Array | float | None = None, hermitian: bool = False, *, rtol: float = 1e-15) -> Any:
     """Return the pseudo-inverse: singular values below `rcond` (or `rtol`) times the largest count as 0."""
     return _pinv(a, rtol=rtol if rcond is None else rcond, hermitian=hermitian)
 
@@ -295,7 +295,7 @@ _lstsq = op(
 
 
 @function(np.linalg.lstsq)
-def lstsq(a: Operand, b: Operand, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
+def lstsq(a: NodeOrArray, b: NodeOrArray, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
     """Solve by least squares: solution, residuals, rank and singular values.
 
     NumPy gives no residuals if `a` has dependent columns. Before it is evaluated only its shape is known, so
@@ -330,7 +330,7 @@ matrix_rank = op(
 
 
 @function(np.linalg.matrix_power)
-def matrix_power(a: Operand, n: int) -> Node:
+def matrix_power(a: NodeOrArray, n: int) -> Any:
     """Return the n-th power of square matrices, by repeated squaring; a negative one is that of the inverse."""
     n = operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:

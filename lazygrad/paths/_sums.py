@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Literal
 
-from .._derivatives.defined import defined_leaves
-from .._derivatives.edges import open_arcs
+from .._derivatives.defined import find_defined_leaves
+from .._derivatives.edges import arc_finder
 from .._graph.node import Node, lock
 from .._jacobian.local import factors
 from .._jacobian.structured import product
@@ -123,7 +123,7 @@ def sum_product(
             raise ValueError(f"edges must be 'open' or 'all', not {edges!r}")
         memo.belong(graph, semiring, arc, edges)
         with lock:
-            return sum_over_paths(W, graph, open_arcs(graph, edges == "all"), semiring, arc, memo, _serial)
+            return sum_over_paths(W, graph, arc_finder(graph, edges == "all"), semiring, arc, memo, _serial)
     if not isinstance(graph, Mapping):
         raise TypeError(f"expected a node or a mapping from nodes to their children, not {type(graph).__name__}")
     target = _last(graph) if to is None else to
@@ -248,4 +248,4 @@ def differentiable_leaves(L: Node) -> tuple[Node, ...]:
     if not isinstance(L, Node):
         raise TypeError(f"expected a node, not {type(L).__name__}")
     with lock:
-        return defined_leaves(L)
+        return find_defined_leaves(L)

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.edges import Edge, edges_between
+from .._derivatives.edges import Edge, find_edges_between
 from .._graph.node import Node, label, lock
 from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view
@@ -202,7 +202,7 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
         if gradient is None:
             return found
         with np.errstate(all="ignore"):  # what overflows is shown by its norm
-            search = Search(W, L, k, forward_rec(d.adjoint(L)), edges_between(W, L))
+            search = Search(W, L, k, forward_rec(d.adjoint(L)), find_edges_between(W, L))
             counts = search.counts().sums
             found.number = counts[W.serial]
             found.bound = search.run(sum(counts.values()), budget)

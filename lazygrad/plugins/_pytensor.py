@@ -22,9 +22,9 @@ from .._errors import ShapeError
 from .._functions.call import title
 from .._functions.trace import names_of
 from .._graph.node import INEXACT
-from .._graph.trees import aligned, as_key, flatten, leaves, structure
+from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
 from .._graph.types import Array
-from ._points import Point, Points, Steps, then
+from ._points import GraphMemo, PointGraph, Steps, add_step
 
 __all__ = ["Arguments", "LazyOp", "Prototype"]
 
@@ -38,7 +38,7 @@ class Arguments:
     _key: Hashable = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        key = structure(self.args), tuple([as_key(leaf) for leaf in leaves(self.args)])
+        key = structure_key(self.args), tuple([as_key(leaf) for leaf in leaves(self.args)])
         object.__setattr__(self, "_key", key)
 
     def __reduce__(self) -> Any:
@@ -57,7 +57,7 @@ class Prototype:
 
     def __init__(self, f: Callable[..., Any], *example: Any, points: int = 2) -> None:
         self.example = example
-        self.points = Points(f, points)
+        self.points = GraphMemo(f, points)
 
     @property
     def name(self) -> str:
@@ -69,12 +69,12 @@ class Prototype:
         names = names_of(self.points.function, args, {})
         return [names[k] for k in wanted]
 
-    def like(self, arguments: Arguments, inputs: Sequence[Variable]) -> Point:
+    def like(self, arguments: Arguments, inputs: Sequence[Variable]) -> PointGraph:
         """Some graph for arguments like these: the structure, shapes and dtypes of the results are read off it."""
         examples: list[Any] = [None] * len(inputs)
         if self.example:
             what = f"the arguments of {self.name} must have the structure of its example"
-            given = aligned(self.example, arguments.args, what)
+            given = align_leaves(self.example, arguments.args, what)
             examples = [np.asarray(given[k]) for k in arguments.wanted]
         known = shapes_known(inputs)
         arrays = [
@@ -133,7 +133,7 @@ class LazyOp(Op):  # type: ignore[misc]
 
     def then(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> LazyOp:
         """The op of one more derivative."""
-        return LazyOp(self.of, self.arguments, then(self.steps, kind, outs, ins))
+        return LazyOp(self.of, self.arguments, add_step(self.steps, kind, outs, ins))
 
     def make_node(self, *inputs: Any) -> Apply:
         """Apply it to variables."""
@@ -143,7 +143,7 @@ class LazyOp(Op):  # type: ignore[misc]
     def _types(self, steps: Steps, inputs: Sequence[Variable]) -> list[Any]:
         if not steps:
             given = inputs[: len(self.arguments.wanted)]
-            _, outputs = self.of.like(self.arguments, given).graph(())
+            _, outputs = self.of.like(self.arguments, given).build(())
             if not outputs:
                 raise TypeError(f"{self} returns no array, so there is nothing for PyTensor to compute")
             fixed = shapes_known(given)

@@ -12,9 +12,9 @@ import numpy as np
 from .._errors import ShapeError
 from .._functions.call import title
 from .._graph.invalidate import update
-from .._graph.leaf import leaf_array
+from .._graph.leaf import as_leaf_array
 from .._graph.node import Node
-from .._graph.trees import aligned, leaves, map_tree, places
+from .._graph.trees import align_leaves, leaves, list_places, map_tree
 from .._graph.types import DType
 from ..backend import Prepared
 from ..backend._signature import Place
@@ -90,7 +90,7 @@ class Shared:
         """That of a function at these values of its leaves."""
         signature = prepared.signature
         slots = iter(signature.wanted_slots())
-        pairs = zip(places(signature.wrt), leaves(signature.wrt), strict=True)
+        pairs = zip(list_places(signature.wrt), leaves(signature.wrt), strict=True)
         named = [(place, next(slots)) for place, leaf in pairs if isinstance(leaf, Place)]
         slices = _following((place, slot.shape, slot.dtype) for place, slot in named if slot.dtype is not None)
         x = np.empty(slices[-1].stop if slices else 0)
@@ -136,14 +136,14 @@ class Layout:
 
     def flat(self, tree: Any) -> Vector:
         """Such arrays as a vector; checked."""
-        found = aligned(
+        found = align_leaves(
             tree,
             self.structure([0.0] * len(self.slices)),
             "what is made a vector must have the structure of `wrt`",
         )
         x = np.empty(self.size)
         for s, leaf in zip(self.slices, self.answers(found), strict=True):
-            array = leaf_array(leaf, "vector")
+            array = as_leaf_array(leaf, "vector")
             if array.dtype.kind == "c" and s.dtype.kind != "c":
                 raise TypeError(f"the leaf {s.told} has dtype {s.dtype}, but was given {array.dtype}")
             if array.shape != s.shape:
@@ -170,7 +170,7 @@ class Layout:
         """A private copy of a vector; checked."""
         if isinstance(x, dict):
             raise TypeError(f"{what} must be a vector, not a dict: `objective.flat` makes it one")
-        array = leaf_array(x, "vector")
+        array = as_leaf_array(x, "vector")
         if array.dtype.kind == "c":
             raise TypeError(f"{what} must be real, but has dtype {array.dtype}: give real and imaginary parts by turns")
         if array.shape != (self.size,) and not (array.ndim == 0 and self.size == 1):

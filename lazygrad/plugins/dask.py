@@ -33,7 +33,7 @@ from dask.tokenize import tokenize
 from .._graph.node import Node, lock
 from .._graph.trees import map_tree
 from .._graph.value import readonly_view
-from .._query.checks import as_cotangent, check_node, check_target, each, resolved
+from .._query.checks import as_cotangent, check_node, check_target, map_nodes, resolve_names
 from .._query.differentiator import Differentiator, Unconnected, differentiator
 from ._dask.parallel import DataParallel, data_parallel
 from ._dask.steps import Graph
@@ -196,7 +196,7 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
             check_target(L)
             d = Differentiator(L, cotangent=as_cotangent(L, cotangent))
         d._check()
-        nodes = resolved(wrt, L)
+        nodes = resolve_names(wrt, L)
         missing: list[Node] = []
         found: list[Node] = []
 
@@ -205,7 +205,7 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
             (missing if adjoint is None else found).append(i if adjoint is None else adjoint)
             return len(found) - 1 if adjoint is not None else -len(missing)
 
-        structure = each(nodes, connected)
+        structure = map_nodes(nodes, connected)
         if not found or unconnected != "zero":  # nothing is computed for those; but it warns or raises
             d.gradient(missing, unconnected=unconnected)
         absent = [None if unconnected == "none" else (i.shape, i.dtype) for i in missing]

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._errors import ShapeError
 from .._functions.call import Argnums, positions
-from .._graph.leaf import leaf_array
+from .._graph.leaf import as_leaf_array
 from .._graph.node import Node
 from .._graph.trees import flatten, leaves
 from .._query.checks import check_target
@@ -116,7 +116,7 @@ class Objective:
             f = Partial(f, example, chosen, kwargs)
         moving = tuple([example[k] for k in chosen])
         prepared = prepare(f, *moving, wrt=0 if single else tuple(range(len(moving))), points=points, backend=backend)
-        present = prepared.signature.given(moving).leaves
+        present = prepared.signature.check_arguments(moving).leaves
         shared = Shared.of(prepared, single, [present[k] for k in prepared.signature.wanted])
         return _made(Layout(shared, list(range(len(shared.slices)))))
 
@@ -369,7 +369,7 @@ def _like(value: Any, cotangent: Any) -> Any:
     """A vector as a cotangent in the structure of the outputs."""
     tree = flatten(value)
     sizes = [np.size(out) for out in tree.leaves]
-    array = leaf_array(cotangent, "vector")
+    array = as_leaf_array(cotangent, "vector")
     if array.size != sum(sizes):
         raise ShapeError(f"a cotangent has {array.size} elements, but the target {sum(sizes)}")
     parts = np.split(array.reshape(-1), np.cumsum(sizes[:-1]))

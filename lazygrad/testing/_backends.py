@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from .._errors import ShapeError
-from .._graph.trees import leaves, places, structure
+from .._graph.trees import leaves, list_places, structure_key
 from ..backend._backend import Backend
 from ..backend._prepare import prepare
 from ..backend._prepared import Prepared
@@ -43,9 +43,11 @@ class _Kit:
 
     def equal(self, found: Any, expected: Any) -> None:
         """The same structure, shapes and dtypes, about the same numbers; and read-only."""
-        if structure(found) != structure(expected):
-            raise AssertionError(f"the answer has leaves at {places(found)}, expected {places(expected)}: {found}")
-        for place, a, b in zip(places(found), leaves(found), leaves(expected), strict=True):
+        if structure_key(found) != structure_key(expected):
+            raise AssertionError(
+                f"the answer has leaves at {list_places(found)}, expected {list_places(expected)}: {found}"
+            )
+        for place, a, b in zip(list_places(found), leaves(found), leaves(expected), strict=True):
             if not isinstance(a, np.ndarray):
                 raise AssertionError(f"the answer{place} is a {type(a).__name__}, expected an array")
             b = np.asarray(b)

@@ -15,7 +15,7 @@ import numpy as np
 from .._functions.forward import jvp
 from .._functions.reverse import vjp
 from .._graph.node import INEXACT
-from .._graph.trees import flatten, places
+from .._graph.trees import flatten, list_places
 from .._graph.trees import leaves as leaves_of
 from ..ops._op import Op
 from ..ops._rule import UNDEFINED
@@ -150,7 +150,7 @@ def check_grads(
     modes = (modes,) if isinstance(modes, str) else modes
     if unknown := [mode for mode in modes if mode not in ("fwd", "rev")]:
         raise TypeError(f"modes are 'fwd' and 'rev', not {unknown[0]!r}")
-    for place, leaf in zip(places(args, "args"), leaves_of(args), strict=True):
+    for place, leaf in zip(list_places(args, "args"), leaves_of(args), strict=True):
         dtype = np.asarray(leaf).dtype
         if dtype.kind not in INEXACT or (dtype.itemsize < 8 * (1 + (dtype.kind == "c")) and not allow_float32):
             told = "pass `allow_float32=True` and wider tolerances"
@@ -184,7 +184,7 @@ def _check_order(f: Any, args: Any, order: int, last: int, modes: Sequence[str],
 
     pulled = leaves_of(pull(w)) if "rev" in modes else None
     given = flatten(args)
-    for k, (place, x) in enumerate(zip(places(args, "args"), given.leaves, strict=True)):
+    for k, (place, x) in enumerate(zip(list_places(args, "args"), given.leaves, strict=True)):
         x = np.asarray(x)
         for index, unit in sample_units(x, rng):
             step = tolerance.eps * max(1.0, float(np.abs(x[index])))
@@ -204,5 +204,3 @@ def _check_order(f: Any, args: Any, order: int, last: int, modes: Sequence[str],
         else:
             t = given.like([direction(rng, np.asarray(x)) for x in given.leaves])
             _check_order(lambda *moved: jvp(f, moved, t)[1], args, order + 1, last, modes, tolerance)
-
-

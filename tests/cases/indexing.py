@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lazygrad._graph.guards import running
+from lazygrad._graph.guards import enter_transform
 from lazygrad.ops.indexing import SLOT
 from tests.helpers.op_checks import Point
 from tests.helpers.op_rows import FLOATS, Row, below, calls, complexes, mask, real, spaced, zeros_of
@@ -79,7 +79,7 @@ def inside(function: Any, *domains: Any, first: bool = False, **fields: Any) -> 
     """A row of what only a function transform allows, as the shape of the result depends on values."""
 
     def call(*xs: Any, **static: Any) -> Any:
-        with running():
+        with enter_transform():
             found = function(*xs, **static)
         return found[0] if first else found
 

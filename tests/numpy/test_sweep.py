@@ -20,7 +20,7 @@ import pytest
 
 import lazygrad as lg
 import lazygrad.numpy
-from lazygrad._graph.guards import running
+from lazygrad._graph.guards import enter_transform
 from lazygrad.numpy import _creation
 from lazygrad.ops._declare import MEANINGS
 from tests.helpers.op_checks import direction, inner, slope
@@ -236,7 +236,7 @@ def outcome(name: str, form: str, call: Call, arrays: Sequence[Any], inside: boo
     """Try one call; whether it gave a result, which is right."""
     f, reference = CALLABLES[name]
     nodes = [lg.parameter(a) for a in arrays]
-    with running() if inside else contextlib.nullcontext():
+    with enter_transform() if inside else contextlib.nullcontext():
         expected, numpys = attempt(lambda: call(reference, *copy.deepcopy(arrays)))  # (some write into them)
         found, error = attempt(lambda: call(f, *nodes))
         if error is not None:

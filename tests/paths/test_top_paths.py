@@ -12,7 +12,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad import paths
-from lazygrad._derivatives.edges import Edge, edges_between
+from lazygrad._derivatives.edges import Edge, find_edges_between
 from lazygrad.ops._declare import op
 from lazygrad.ops._rule import OUT, UNDEFINED
 from lazygrad.paths._search import Search, edges_of, operator_norm
@@ -97,7 +97,7 @@ def test_top_is_what_brute_force_finds(arrays):
 def k_best_weights(x, L, k):
     """The k largest products of |local derivatives|, by merging the lists of all consumers."""
     lists = {L.serial: [1.0]}
-    edges = edges_between(x, L)
+    edges = find_edges_between(x, L)
     for s in sorted(edges, reverse=True):
         if s != L.serial:
             merged = [abs(float(e.slope())) * w for e in edges[s] for w in lists[e.consumer.serial]]
@@ -116,7 +116,7 @@ def test_30_complete_layers(monkeypatch):
     assert found.exact
     np.testing.assert_allclose([p.norm for p in found], expected, rtol=1e-9)
     assert len({(p.nodes, p.argnums) for p in found}) == 12
-    assert len(slopes) == sum(map(len, edges_between(x, L).values()))  # each local derivative once
+    assert len(slopes) == sum(map(len, find_edges_between(x, L).values()))  # each local derivative once
     assert len(found[0].ops) == len(found[0].nodes) - 1 == len(found[0].argnums)
 
 
@@ -217,7 +217,7 @@ def test_operator_norms_bound_the_local_jacobians(seed):
     dag = random_dag(seed, arrays=True)
     nodes = built(dag.recipe)
     for loss, leaf in itertools.product(dag.losses, dag.parameters):
-        for edge in itertools.chain(*edges_between(nodes[leaf], nodes[loss]).values()):
+        for edge in itertools.chain(*find_edges_between(nodes[leaf], nodes[loss]).values()):
             dense = np.atleast_2d(paths.edge_jacobian(edge.consumer, edge.input, edge.argnum))
             assert np.linalg.norm(dense, 2) <= operator_norm(edge) * (1 + 1e-12)
 
@@ -253,7 +253,7 @@ def residual(rng, blocks, width=4, scale=0.3):
 
 
 def searched(L, W, k, bounded, budget=math.inf):
-    search = Search(W, L, k, np.float64(1), edges_between(W, L))
+    search = Search(W, L, k, np.float64(1), find_edges_between(W, L))
     down = search.downwards()
     if bounded:
         search.enter_likely(down)

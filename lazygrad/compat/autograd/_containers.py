@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from ..._graph.node import Node
-from ..._graph.trees import Tree, aligned, flatten
+from ..._graph.trees import Tree, align_leaves, flatten
 from ..._graph.types import DType
 
 __all__ = ["HOLE", "Packing", "alone", "hole", "mapped", "nodes_in", "part"]
@@ -76,7 +76,7 @@ class Packing:
         """One array, or node, of a result or of a tangent of one."""
         if self.single:
             return result
-        parts = aligned(
+        parts = align_leaves(
             result, self.tree.like(range(len(self.shapes))), "a tangent must have the structure of the result"
         )
         return np.concatenate([np.ravel(p) for p in parts]) if parts else np.zeros(0)

@@ -12,7 +12,7 @@ import numpy as np
 from ..._derivatives.adjoint_node import unbroadcast_node, unbroadcast_to
 from ..._functions.reverse import derivative_of, known_as
 from ..._graph.node import Node
-from ..._graph.trees import aligned, leaves, map_tree
+from ..._graph.trees import align_leaves, leaves, map_tree
 
 __all__ = ["as_floats", "like", "plain", "traced"]
 
@@ -47,7 +47,7 @@ def _fitted(given: Any, example: Any) -> Any:
 
 def like(given: Any, example: Any) -> Any:
     """A cotangent or tangent in the structure, shapes and dtypes of what it belongs to."""
-    found = iter(aligned(given, example, "a cotangent or tangent must have the structure of what it belongs to"))
+    found = iter(align_leaves(given, example, "a cotangent or tangent must have the structure of what it belongs to"))
     return map_tree(lambda leaf: _fitted(next(found), leaf), example)
 
 

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from ..._functions.primitive import Primitive, completed
-from ..._graph.guards import running
+from ..._graph.guards import enter_transform
 from ..._graph.node import Node
 from ...ops._op import freeze
 from ...ops._rule import OUT, UNDEFINED, ZERO, Rule
@@ -143,7 +143,7 @@ class _UserOp:
             return maker
 
         def pull(g: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
-            with running():  # a rule may branch on values
+            with enter_transform():  # a rule may branch on values
                 vjp = maker(call.unpacked(out), call.filled(inputs), call.kwargs)
                 found = part(vjp(call.unpacked(g)), path)
             return found if any(isinstance(v, Node) for v in (g, out, *inputs)) else _value(found)
@@ -159,7 +159,7 @@ class _UserOp:
 
         def push(t: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             args = call.filled(inputs)
-            with running():
+            with enter_transform():
                 found = call.packed(maker(alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
             return found if any(isinstance(v, Node) for v in (t, out, *inputs)) else _value(found)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._graph.node import Node
-from ..._graph.trees import aligned, flatten, leaves, places
+from ..._graph.trees import align_leaves, flatten, leaves, list_places
 
 __all__ = ["VSpace", "vspace"]
 
@@ -32,7 +32,7 @@ class VSpace:
         self._like = tree.like
         self._shapes = [(np.shape(x), np.dtype(_dtype(x))) for x in tree.leaves]
         single = len(self._shapes) == 1 and tree.leaves[0] is value
-        named = dict(zip(places(value), self._shapes, strict=True))
+        named = dict(zip(list_places(value), self._shapes, strict=True))
         self.shape: Any = self._shapes[0][0] if single else named
         self.dtype: Any = self._shapes[0][1] if single else None
         self.ndim: Any = len(self.shape) if single else None
@@ -52,7 +52,7 @@ class VSpace:
         return sum(int(np.prod(shape, dtype=int)) * (1 + (dtype.kind == "c")) for shape, dtype in self._shapes)
 
     def _leaves(self, x: Any) -> list[Any]:
-        return aligned(x, self._example, "a vector must have the structure of its space")
+        return align_leaves(x, self._example, "a vector must have the structure of its space")
 
     def _made(self, one: Any) -> Any:
         return self._like([one(shape, dtype) for shape, dtype in self._shapes])

@@ -13,12 +13,12 @@ import numpy as np
 from dask._task_spec import DataNode, GraphNode, Task, TaskRef
 from dask.tokenize import tokenize
 
-from ..._derivatives.adjoint_node import AdjointNode, summed, unmirrored
+from ..._derivatives.adjoint_node import AdjointNode, sum_contributions, unmirrored
 from ..._derivatives.target_memo import MirrorOp
 from ..._graph.leaf import CONSTANT
 from ..._graph.node import Node
 from ..._graph.types import DType
-from ..._graph.value import pending
+from ..._graph.value import find_pending
 from ...ops._op import OPS, freeze
 from ...ops._rule import Rule, pass_on
 from .pickle import by_value, made
@@ -105,7 +105,9 @@ class Step:
                 return self.op.run(self.like.node(self.op, inputs))
             flat = [part for edge in self.edges for part in (edge.rule, edge.argnum)]
             consumers = (edge.consumer.node(edge.op) for edge in self.edges if edge.consumer is not None)
-            return freeze(summed(inputs, tuple(flat), self.like.node(None), lambda rule, adjoint: next(consumers)))
+            return freeze(
+                sum_contributions(inputs, tuple(flat), self.like.node(None), lambda rule, adjoint: next(consumers))
+            )
         except Exception as error:
             error.add_note(f"while computing {self.title} in a task of Dask")
             raise
@@ -149,7 +151,7 @@ class Graph:
 
     def key(self, root: Node) -> str:
         """The key of a node, after tasks for all that the memo does not hold."""
-        for i in pending(root, self._done):
+        for i in find_pending(root, self._done):
             step = Step.of(i)
             inputs = [self._known(j) for j in i.inputs]
             name = "adjoint" if step.op is None else step.op.name

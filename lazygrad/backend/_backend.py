@@ -53,7 +53,7 @@ class Backend(ABC):
 
     @abstractmethod
     def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
-        """Evaluate a function, and return its outputs and what pulls cotangents back.
+        """Evaluate a function, and return its outputs and the function that pulls cotangents back.
 
         Parameters
         ----------
@@ -70,23 +70,23 @@ class Backend(ABC):
         """
 
     def array(self, value: Any) -> Any:
-        """A NumPy array in the backend's own kind: what a function gets of arguments that do not move."""
+        """Return a NumPy array in the backend's own kind: functions get the arguments that do not move so."""
         return np.asarray(value)
 
     def value(self, at: Point) -> list[Any]:
-        """The outputs of ``at.function``."""
+        """Return the outputs of ``at.function``."""
         return at.function(*map(self.array, at.arrays))
 
     def gradient(self, at: Point, wanted: Sequence[int]) -> list[Any]:
-        """The gradients of the only output: its cotangent is one."""
+        """Return the gradients of the only output: its cotangent is one."""
         return at.pull([np.ones_like(at.outs[0])], wanted)
 
     def jvp(self, at: Point, tangents: Sequence[Any]) -> list[Any]:
-        """The tangents of the outputs: one pull for each of their elements."""
+        """Return the tangents of the outputs: one pull for each of their elements."""
         return push_by_rows(at.pull, at.outs, tangents)
 
     def hvp(self, at: Point, vectors: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        """The Hessian's product with vectors: `vjp` of the gradient's product with them, which is a `vjp` itself."""
+        """Return the Hessian's products with vectors: `vjp` of the gradient's product with them, itself a `vjp`."""
         count = len(at.arrays)
 
         def slope(*both: Any) -> list[Any]:
@@ -101,9 +101,9 @@ class Backend(ABC):
         return pull([np.ones((), np.asarray(total).dtype)], wanted)
 
     def jacobian(self, at: Point, wanted: Sequence[int]) -> list[list[Any]]:
-        """For each output the Jacobians by the wanted arrays: one pull for each element."""
+        """Return for each output the Jacobians by the wanted arrays: one pull for each element."""
         return jacobian_by_rows(at.pull, at.outs, [at.arrays[k] for k in wanted], wanted)
 
     def prepare(self, f: Any, *example: Any, wrt: Any = 0, points: int = 2, **kwargs: Any) -> Prepared:
-        """See `lazygrad.backend.prepare`."""
+        """Prepare a function: see `lazygrad.backend.prepare`."""
         return PreparedCalls(self, f, example, kwargs, wrt, points)

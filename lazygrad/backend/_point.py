@@ -1,4 +1,4 @@
-"""A function at one point as a backend sees it, and what follows from vector-Jacobian products alone."""
+"""A function at one point as a backend sees it, and the derivatives that follow from vector-Jacobian products."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import numpy as np
 
 from .._graph.shapes import unit_array
 
-__all__ = ["Flat", "Point", "Pull", "jacobian_by_rows", "push_by_rows"]
+__all__ = ["Flat", "Linearizer", "Point", "Pull", "jacobian_by_rows", "push_by_rows"]
 
 Flat = Callable[..., list[Any]]  # of arrays to a list of arrays, of the backend's own kind
 Pull = Callable[[Sequence[Any], Sequence[int]], list[Any]]  # (cotangents, wanted) -> the cotangents of those arrays
 
 
-class _Evaluates(Protocol):
-    def value(self, at: Point) -> list[Any]: ...
+class Linearizer(Protocol):
+    """What a `Point` asks of a backend."""
 
-    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]: ...
+    def value(self, at: Point) -> list[Any]:
+        """Return the outputs."""
+
+    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
+        """Return the outputs, and the function that pulls cotangents back."""
 
 
 class Point:
@@ -40,7 +44,7 @@ class Point:
     ([array(6.)], [array(2.)])
     """
 
-    def __init__(self, backend: _Evaluates, function: Flat, arrays: Sequence[Any]) -> None:
+    def __init__(self, backend: Linearizer, function: Flat, arrays: Sequence[Any]) -> None:
         self._backend = backend
         self.function = function
         self.arrays = list(arrays)
@@ -51,20 +55,20 @@ class Point:
 
     @property
     def linear(self) -> bool:
-        """Whether the function was linearised: evaluated, with what derivatives need."""
+        """Return whether the function was linearised: evaluated, with what derivatives need."""
         return "_linear" in self.__dict__
 
     def linearise(self) -> None:
-        """Do that."""
+        """Evaluate and linearise the function now."""
         _ = self._linear
 
     @functools.cached_property
     def outs(self) -> list[Any]:
-        """The outputs as NumPy arrays."""
+        """Return the outputs as NumPy arrays."""
         return [np.asarray(out) for out in (self._linear[0] if self.linear else self._backend.value(self))]
 
     def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        """The vector-Jacobian products by the backend's `vjp`, as NumPy arrays."""
+        """Return the vector-Jacobian products by the backend's `vjp`, as NumPy arrays."""
         return [np.asarray(g) for g in self._linear[1](cotangents, wanted)]
 
 
@@ -75,8 +79,8 @@ def _unit_cotangents(shape: tuple[int, ...], dtype: Any) -> Iterator[tuple[int, 
             yield position, unit_array(shape, dtype, k, size)
 
 
-def _rows(pull: Pull, outs: Sequence[Any], wanted: Sequence[int]) -> Iterator[tuple[int, int, list[Any]]]:
-    """Output, position in it, and what a unit cotangent there pulls back."""
+def _pull_units(pull: Pull, outs: Sequence[Any], wanted: Sequence[int]) -> Iterator[tuple[int, int, list[Any]]]:
+    """Yield the number of an output, a position in it, and the gradients that a unit cotangent there pulls back."""
     zeros = [np.zeros(out.shape, out.dtype) for out in outs]
     for n, out in enumerate(outs):
         for position, unit in _unit_cotangents(out.shape, out.dtype):
@@ -84,29 +88,29 @@ def _rows(pull: Pull, outs: Sequence[Any], wanted: Sequence[int]) -> Iterator[tu
 
 
 def push_by_rows(pull: Pull, outs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
-    """The Jacobian-vector products of the outputs: one pull for each element."""
+    """Return the Jacobian-vector products of the outputs: one pull for each element."""
     pushed = [np.zeros(out.shape, out.dtype) for out in outs]
-    for n, position, row in _rows(pull, outs, range(len(tangents))):
+    for n, position, row in _pull_units(pull, outs, range(len(tangents))):
         slope = sum(float(np.sum(g * t).real) for g, t in zip(row, tangents, strict=True))
-        _enter(pushed[n].reshape(-1), position, slope)
+        _add_part(pushed[n].reshape(-1), position, slope)
     return pushed
 
 
 def jacobian_by_rows(pull: Pull, outs: Sequence[Any], arrays: Sequence[Any], wanted: Sequence[int]) -> list[list[Any]]:
-    """For each output the Jacobians by the wanted arrays, which are real: one pull for each element."""
+    """Return for each output the Jacobians by the wanted arrays, which are real: one pull for each element."""
     made = [
         [np.zeros((int(np.prod(out.shape)), *a.shape), np.result_type(out.dtype, a.dtype)) for a in arrays]
         for out in outs
     ]
-    for n, position, row in _rows(pull, outs, wanted):
+    for n, position, row in _pull_units(pull, outs, wanted):
         for matrix, g in zip(made[n], row, strict=True):
-            _enter(matrix, position, g)
+            _add_part(matrix, position, g)
     return [
         [matrix.reshape(out.shape + a.shape) for matrix, a in zip(row, arrays, strict=True)]
         for out, row in zip(outs, made, strict=True)
     ]
 
 
-def _enter(into: Any, position: int, part: Any) -> None:
+def _add_part(array: Any, position: int, part: Any) -> None:
     """Add a real part at a position, or an imaginary one where it is ~position."""
-    into[max(position, ~position)] += part if position >= 0 else 1j * part
+    array[max(position, ~position)] += part if position >= 0 else 1j * part

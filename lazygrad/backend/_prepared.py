@@ -1,56 +1,59 @@
-"""A prepared function: what hosts ask, again and again, at points that come and come back."""
+"""Prepared functions: asked by hosts again and again, at points that come and come back."""
 
 from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from .._functions.call import Argnums
 from .._graph.node import INEXACT
 from .._graph.trees import Tree
+from ._recent import Recent
 from ._selection import Selection
-from ._signature import Arguments, Signature, Slot, fitting
+from ._signature import Arguments, Signature, Slot, align_with_example
 from ._statistics import Statistics
 
-__all__ = ["At", "Prepared"]
+__all__ = ["Answers", "Prepared", "PreparedByExample"]
+
+Source = TypeVar("Source")
 
 
-class At(Protocol):
-    """A function at one point, as a backend answers for it; everything comes as flat lists of arrays.
+class Answers(Protocol):
+    """The answers of a backend for a function at one point, as flat lists of arrays.
 
     `wanted` are indices of the leaves that derivatives are asked by, and answers come in that order.
     """
 
     @property
     def out(self) -> Tree:
-        """What the function returns."""
+        """Return the structure of the function's result, with its leaves."""
 
     def slots(self) -> list[Slot]:
-        """Shape and dtype of each output; a slot without dtype is no number."""
+        """Return shape and dtype of each output; a slot without dtype is no number."""
 
     def values(self) -> list[Any]:
-        """The outputs."""
+        """Return the outputs."""
 
     def gradients(self, wanted: Sequence[int]) -> list[Any]:
-        """The gradients of the only output, a real number."""
+        """Return the gradients of the only output, a real number."""
 
     def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        """The vector-Jacobian products."""
+        """Return the vector-Jacobian products."""
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
-        """The Jacobian-vector products of the outputs, with a tangent for each leaf."""
+        """Return the Jacobian-vector products of the outputs, with a tangent for each leaf."""
 
     def hessian_times(
         self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
-        """The product of the Hessian with a vector for each leaf: of the only output, or of all, weighed and summed."""
+        """Return the Hessian's product with vectors, one a leaf: of the only output, or of all, weighed and summed."""
 
     def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
-        """For each output the Jacobian by each wanted leaf, of the shapes of both."""
+        """Return for each output the Jacobian by each wanted leaf, of the shapes of both."""
 
 
 class Prepared(ABC):
@@ -62,7 +65,7 @@ class Prepared(ABC):
     Attributes
     ----------
     statistics
-        What was asked, and what had to be computed: see `Statistics`.
+        How often it was asked, and how often it had to compute: see `Statistics`.
 
     Examples
     --------
@@ -85,7 +88,7 @@ class Prepared(ABC):
         self.signature = signature
         self.statistics = Statistics()
         self._points = int(points)
-        self._recent: deque[tuple[Arguments, At]] = deque(maxlen=self._points)  # the present point comes last
+        self._recent: Recent[tuple[Arguments, Answers]] = Recent(self._points)
         self._all: tuple[Signature, Selection] | None = None  # the selection of everything
         self._lock = threading.RLock() if lock is None else lock
 
@@ -94,40 +97,47 @@ class Prepared(ABC):
         return f"<{type(self).__name__} of {self.signature.function} by {by}: {self.statistics}>"
 
     @abstractmethod
-    def _at(self, given: Arguments | None) -> At:
+    def _go_to(self, arguments: Arguments | None) -> Answers:
         """Go to a point, the present one for None."""
 
-    def _selection(self, select: Any) -> Selection:
+    def _select(self, select: Any) -> Selection:
+        """Return the selection that a question asks for; that of everything is made once."""
         if select is not None:
             return Selection.of(self.signature, select)
         if self._all is None or self._all[0] is not self.signature:
             self._all = self.signature, Selection.of(self.signature, None)
         return self._all[1]
 
-    def _go(self, args: tuple[Any, ...], *kinds: str) -> At:
-        given = self._given(args)
+    def _begin(self, args: tuple[Any, ...], *kinds: str) -> Answers:
+        """Check the arguments, count questions of these kinds, and go to the point."""
+        arguments = self._check_arguments(args)
         for kind in kinds:
-            self.statistics.called(kind)
-        return self._at(given)
+            self.statistics.count_question(kind)
+        return self._go_to(arguments)
 
-    def _remember(self, given: Arguments, at: At) -> At:
-        """Count a question at a point, which is the present one from now on."""
-        known = next((one for one in self._recent if one[0].same(given)), None)
+    def _recall(self, arguments: Arguments) -> tuple[Arguments, Answers] | None:
+        """Return a remembered point with these arguments, bit for bit, and its answers, if there is one."""
+        return self._recent.find(lambda one: one[0].is_same_point(arguments))
+
+    def _remember(self, arguments: Arguments, answers: Answers) -> Answers:
+        """Count a question at a point, which is the present one from now on, and return its answers."""
+        known = self._recall(arguments)
         if known is None:
             self.statistics.points.misses += 1
         else:
             self.statistics.points.hits += 1
             self._recent.remove(known)
-        self._recent.append((given, at))
-        return at
+        self._recent.use((arguments, answers))
+        return answers
 
-    def _given(self, args: tuple[Any, ...]) -> Arguments | None:
-        return self.signature.given(args) if args else None
+    def _check_arguments(self, args: tuple[Any, ...]) -> Arguments | None:
+        """Return the leaves of the arguments, checked; None if there are none, for the present point."""
+        return self.signature.check_arguments(args) if args else None
 
     # -- questions ---------------------------------------------------------------------------------
 
     def value(self, *args: Any) -> Any:
-        """The value, in the structure that the function returns.
+        """Return the value, in the structure that the function returns.
 
         Raises
         ------
@@ -135,11 +145,11 @@ class Prepared(ABC):
             If an argument is not what the function is prepared for.
         """
         with self._lock:
-            at = self._go(args, "value")
+            at = self._begin(args, "value")
             return at.out.like(at.values())
 
     def gradient(self, *args: Any, select: Any = None) -> Any:
-        """The gradient of a function that returns one real number.
+        """Return the gradient of a function that returns one real number.
 
         Parameters
         ----------
@@ -160,52 +170,52 @@ class Prepared(ABC):
             If `select` names nothing.
         """
         with self._lock:
-            selection = self._selection(select)
-            at = self._go(args, "gradient")
+            selection = self._select(select)
+            at = self._begin(args, "gradient")
             self._check_number(at)
-            return selection.filled(at.gradients(selection.wanted))
+            return selection.fill(at.gradients(selection.wanted))
 
     def value_and_gradient(self, *args: Any, select: Any = None) -> tuple[Any, Any]:
-        """Both; see `value` and `gradient`."""
+        """Return the value and the gradient; see `value` and `gradient`."""
         with self._lock:
-            selection = self._selection(select)
-            at = self._go(args, "value", "gradient")
+            selection = self._select(select)
+            at = self._begin(args, "value", "gradient")
             self._check_number(at)
-            gradients = selection.filled(at.gradients(selection.wanted))
+            gradients = selection.fill(at.gradients(selection.wanted))
             return at.out.like(at.values()), gradients
 
     def vjp(self, *args: Any, cotangent: Any, select: Any = None) -> Any:
-        """The vector-Jacobian product of a cotangent in the structure of the value; `select` as for `gradient`."""
+        """Return the vector-Jacobian product of a cotangent in the value's structure; `select` as for `gradient`."""
         with self._lock:
-            selection = self._selection(select)
-            at = self._go(args, "vjp")
-            return selection.filled(at.pull(self._cotangents(at, cotangent), selection.wanted))
+            selection = self._select(select)
+            at = self._begin(args, "vjp")
+            return selection.fill(at.pull(self._check_cotangents(at, cotangent), selection.wanted))
 
     def jvp(self, *args: Any, tangents: Any) -> tuple[Any, Any]:
-        """The value, and its derivative in the direction of `tangents`, which have the structure of a gradient."""
+        """Return the value, and its derivative along `tangents`, which have the structure of a gradient."""
         with self._lock:
-            found = self.signature.vectors(tangents, "tangent")
-            at = self._go(args, "jvp")
-            self._float_slots(at)
+            found = self.signature.check_vectors(tangents, "tangent")
+            at = self._begin(args, "jvp")
+            self._check_floats(at)
             pushed = at.push(found)
             return at.out.like(at.values()), at.out.like(pushed)
 
     def hvp(self, *args: Any, vectors: Any, cotangent: Any = None, select: Any = None) -> Any:
-        """The product of the Hessian with vectors in the structure of a gradient; `select` chooses among its blocks.
+        """Return the Hessian's product with vectors in the structure of a gradient; `select` chooses among its blocks.
 
-        Of a function that does not return one number it is that of the value's product with `cotangent`, as for `vjp`.
+        If the function does not return one number, the Hessian is that of the value's product with `cotangent`.
         """
         with self._lock:
-            selection = self._selection(select)
-            found = self.signature.vectors(vectors, "vector")
-            at = self._go(args, "hvp")
+            selection = self._select(select)
+            found = self.signature.check_vectors(vectors, "vector")
+            at = self._begin(args, "hvp")
             if cotangent is None:
                 self._check_number(at)
-                return selection.filled(at.hessian_times(found, selection.wanted))
-            return selection.filled(at.hessian_times(found, selection.wanted, self._cotangents(at, cotangent)))
+                return selection.fill(at.hessian_times(found, selection.wanted))
+            return selection.fill(at.hessian_times(found, selection.wanted, self._check_cotangents(at, cotangent)))
 
     def jacobian(self, *args: Any, select: Any = None) -> Any:
-        """The Jacobian: for each output, in the structure of a gradient, arrays of the output's shape and the leaf's.
+        """Return the Jacobian: for each output a gradient's structure, with arrays of the shapes of output and leaf.
 
         Raises
         ------
@@ -213,7 +223,7 @@ class Prepared(ABC):
             If a leaf is complex: a Jacobian by it is one array only for holomorphic functions.
         """
         with self._lock:
-            selection = self._selection(select)
+            selection = self._select(select)
             slots = self.signature.wanted_slots()
             for slot in (slots[k] for k in selection.wanted):
                 if slot.dtype is not None and slot.dtype.kind == "c":
@@ -221,28 +231,32 @@ class Prepared(ABC):
                         f"there is no Jacobian of {self.signature.function} by the complex argument {slot.name}: take "
                         f"it by real and imaginary parts, or use `vjp`"
                     )
-            at = self._go(args, "jacobian")
-            self._float_slots(at)
-            return at.out.like([selection.filled(row) for row in at.jacobian(selection.wanted)])
+            at = self._begin(args, "jacobian")
+            self._check_floats(at)
+            return at.out.like([selection.fill(row) for row in at.jacobian(selection.wanted)])
 
     # -- checks ------------------------------------------------------------------------------------
 
-    def _float_slots(self, at: At) -> list[Slot]:
+    def _check_floats(self, at: Answers) -> list[Slot]:
+        """Return the slots of the outputs, if all of them are floats."""
         for slot in (slots := at.slots()):
             if slot.dtype is None or slot.dtype.kind not in INEXACT:
                 what = "something that is no number" if slot.dtype is None else f"dtype {slot.dtype}"
                 raise TypeError(f"{self.signature.function} returns {what}, which has no derivative")
         return slots
 
-    def _cotangents(self, at: At, cotangent: Any) -> list[Any]:
-        """A cotangent for each output; checked."""
-        slots = self._float_slots(at)
-        given = fitting(cotangent, at.out.like(at.out.leaves), "a cotangent must have the structure of the value")
-        return [slot.numbers(w, f"the cotangent of {slot.name}") for slot, w in zip(slots, given, strict=True)]
+    def _check_cotangents(self, at: Answers, cotangent: Any) -> list[Any]:
+        """Return a cotangent for each output, of its shape and dtype."""
+        slots = self._check_floats(at)
+        given = align_with_example(
+            cotangent, at.out.like(at.out.leaves), "a cotangent must have the structure of the value"
+        )
+        return [slot.check_numbers(w, f"the cotangent of {slot.name}") for slot, w in zip(slots, given, strict=True)]
 
-    def _check_number(self, at: At) -> None:
+    def _check_number(self, at: Answers) -> None:
+        """Raise TypeError unless the only output is one real number."""
         function = self.signature.function
-        slots = self._float_slots(at)
+        slots = self._check_floats(at)
         if len(slots) != 1:
             raise TypeError(
                 f"a gradient needs one number, but {function} returns {len(slots)}: use `vjp` or `jacobian`"
@@ -258,3 +272,25 @@ class Prepared(ABC):
                 f"a gradient needs a real number, but {function} returns {slots[0].dtype}: take its `.real`, `.imag` "
                 f"or `abs`, or use `vjp`"
             )
+
+
+class PreparedByExample(Prepared, Generic[Source]):
+    """A function prepared with an example of its arguments; `source` is where its derivatives come from."""
+
+    def __init__(
+        self,
+        source: Source,
+        f: Any,
+        example: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        wrt: Argnums,
+        points: int,
+        lock: Any = None,
+    ) -> None:
+        super().__init__(Signature.of(f, example, kwargs, wrt), points, lock)
+        self._source, self._function, self._kwargs, self._wrt = source, f, kwargs, wrt
+        self._present = self.signature.check_arguments(example).copy()
+
+    def __reduce__(self) -> Any:
+        arguments = self.signature.build_arguments(self._present.leaves)
+        return type(self), (self._source, self._function, arguments, self._kwargs, self._wrt, self._points)

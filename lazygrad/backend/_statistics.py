@@ -1,4 +1,4 @@
-"""What a prepared function was asked, and what it had to do for it."""
+"""Counts of the questions that a prepared function was asked, and of the answers that it had to compute."""
 
 from __future__ import annotations
 
@@ -65,10 +65,20 @@ class Statistics:
     calls: dict[str, int] = attrs.field(factory=dict)
     evaluations: dict[str, int] = attrs.field(factory=dict)
 
-    def called(self, kind: str) -> None:
-        """Count a question."""
+    @property
+    def hits(self) -> int:
+        """Return the number of questions at a point that was remembered."""
+        return self.points.hits
+
+    @property
+    def misses(self) -> int:
+        """Return the number of questions at a new point."""
+        return self.points.misses
+
+    def count_question(self, kind: str) -> None:
+        """Count a question of this kind."""
         self.calls[kind] = self.calls.get(kind, 0) + 1
 
-    def evaluated(self, kind: str) -> None:
-        """Count one that had to be computed."""
+    def count_evaluation(self, kind: str) -> None:
+        """Count a question of this kind whose answer had to be computed."""
         self.evaluations[kind] = self.evaluations.get(kind, 0) + 1

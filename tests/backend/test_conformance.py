@@ -145,15 +145,15 @@ class Slow(Graph):
 class Unlocked(PreparedFunction):
     """Mistakes one thread's point for another's."""
 
-    def _at(self, given: Arguments | None) -> Any:
+    def _go_to(self, arguments: Arguments | None) -> Any:
         self._lock = nullcontext()
-        return super()._at(given)
+        return super()._go_to(arguments)
 
 
 class Trusting(PreparedFunction):
     """Makes what it is given fit."""
 
-    def _given(self, args: tuple[Any, ...]) -> Arguments | None:
+    def _check_arguments(self, args: tuple[Any, ...]) -> Arguments | None:
         example = leaves(self.signature.example)
         found = zip(leaves(args), example, self.signature.slots, strict=False)
         return Arguments([np.resize(np.asarray(a, slot.dtype), slot.shape) for a, _, slot in found], ())
@@ -162,12 +162,12 @@ class Trusting(PreparedFunction):
 class Preparing(LazyBackend):
     """A backend with prepared functions of another class."""
 
-    def __init__(self, kind: Any, made: Any = Graph) -> None:
-        super().__init__(made)
+    def __init__(self, kind: Any, make_graph: Any = Graph) -> None:
+        super().__init__(make_graph)
         self.kind = kind
 
     def prepare(self, f: Any, *example: Any, wrt: Any = 0, points: int = 2, **kwargs: Any) -> Any:
-        return self.kind(self.made, f, example, kwargs, wrt, points)
+        return self.kind(self.make_graph, f, example, kwargs, wrt, points)
 
 
 def test_all_checks_are_tried_on_wrong_backends() -> None:

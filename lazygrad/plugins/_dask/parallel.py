@@ -78,7 +78,7 @@ class _Sum:
     def _asked(self, *questions: tuple[str, tuple[Any, ...]]) -> list[Any]:
         """The answers of all shards, added up from the first to the last."""
         for method, _ in questions:
-            self.owner.statistics.evaluated(KINDS.get(method, method))
+            self.owner.statistics.count_evaluation(KINDS.get(method, method))
         trees = [flatten(answers) for answers in self.owner._ask(self.leaves, questions)]
         total = functools.reduce(
             lambda one, other: [a + b for a, b in zip(one, other, strict=True)], [tree.leaves for tree in trees]
@@ -110,7 +110,7 @@ class DataParallel(Prepared):
         self._place: Here | Cluster | None = place
         self._message = 0
         self._groups = place.groups(shards)
-        given = self.signature.given((wrt,))
+        given = self.signature.check_arguments((wrt,))
         self._present, self._statics = self._kept([None] * len(given.leaves), given.leaves), given.statics
         self._slot: Slot
         try:
@@ -137,18 +137,17 @@ class DataParallel(Prepared):
 
     # -- what `Prepared` asks ----------------------------------------------------------------------
 
-    def _go(self, args: tuple[Any, ...], *kinds: str) -> Any:
-        at: Any = super()._go(args, *kinds)
+    def _begin(self, args: tuple[Any, ...], *kinds: str) -> Any:
+        at: Any = super()._begin(args, *kinds)
         at.value_too = "value" in kinds
         return at
 
-    def _at(self, given: Arguments | None) -> Any:
+    def _go_to(self, given: Arguments | None) -> Any:
         if given is not None:
             self._present, self._statics = self._kept(self._present, given.leaves), given.statics
         point = Arguments(self._present, self._statics)
-        known = next((at for one, at in self._recent if one.same(point)), None)
-        at: Any = _Sum(self, self._present) if known is None else known
-        return self._remember(point, at)
+        known = self._recall(point)
+        return self._remember(point, _Sum(self, self._present) if known is None else known[1])
 
     def _kept(self, old: list[Any], new: list[Any]) -> list[Any]:
         """Private copies of the leaves; the very objects that there were where the bytes are the same."""

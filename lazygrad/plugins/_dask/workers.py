@@ -120,7 +120,7 @@ class Replica:
             if build is not None:
                 self._build(leaves, *build)
             answers = [self._answered(shard, leaves, questions) for shard in self._losses]
-            slots = [loss._at(None).slots()[0] for loss in self._losses.values()]
+            slots = [loss._go_to(None).slots()[0] for loss in self._losses.values()]
         except Exception as error:
             return Failed(error)
         self._leaves, self._state = leaves, state
@@ -128,19 +128,19 @@ class Replica:
 
     def _build(self, leaves: list[Any], function: Any, points: int, shards: Mapping[int, bytes | None]) -> None:
         make_loss, self._signature = made(function) if isinstance(function, bytes) else function
-        (parameters,) = self._signature.arguments(leaves)
+        (parameters,) = self._signature.build_arguments(leaves)
         losses = {}
         for k, packed in shards.items():
             data = self._data[k] if packed is None else made(packed)
             with _naming(k):
                 losses[k] = prepare(_of_shard(make_loss, data), parameters, points=points)
-                losses[k]._check_number(losses[k]._at(None))
+                losses[k]._check_number(losses[k]._go_to(None))
         self._losses = losses
 
     def _answered(self, shard: int, leaves: list[Any], questions: Questions) -> list[Any]:
         loss = self._losses[shard]
         with _naming(shard):
-            at = loss._at(loss.signature.given(self._signature.arguments(leaves)))
+            at = loss._go_to(loss.signature.check_arguments(self._signature.build_arguments(leaves)))
             return [getattr(at, method)(*arguments) for method, arguments in questions]
 
 

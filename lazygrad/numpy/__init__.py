@@ -72,3 +72,8 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> object:
         """Return what NumPy loads late, such as a submodule, and ours in its place where there is one."""
         return _get_ours(name) if name in _found_later else getattr(_numpy, name)
+
+
+def __dir__() -> list[str]:
+    """Return all names, those that are not loaded yet among them."""
+    return sorted({*__all__, *globals(), *_found_later})

@@ -1,4 +1,16 @@
-"""See what it did: pictures and a page, why a node was computed, and what a question will cost."""
+"""See what it did: pictures and a page, why a node was computed, and what a question will cost.
+
+| call | answer |
+|---|---|
+| `explain` | what a question would compute, read and cost, before it is asked |
+| `why` | the question a node was computed for, and the way there |
+| `draw` | a picture: which values and adjoints were computed, read or never touched |
+| `page` | a page for the browser, which replays the queries step by step |
+| `find_nonfinite` | the first place where finite numbers gave nan or inf |
+
+This room shows the graph, its memo and the events of a report, and changes none of them.
+It may import every room below it: reports, questions, ops and the walks; nothing imports it but the command line.
+"""
 
 from ._draw import Drawing as Drawing
 from ._draw import draw as draw

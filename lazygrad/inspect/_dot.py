@@ -7,7 +7,7 @@ import unicodedata
 
 from ._model import COMPUTED, HIT, STALE, UNTOUCHED, Box, Picture
 
-__all__ = ["ADJOINT", "PATH", "VALUE", "WIDTHS", "dot", "printable", "shortened", "widths"]
+__all__ = ["ADJOINT", "PATH", "VALUE", "WIDTHS", "make_printable", "measure_widths", "shorten", "write_dot"]
 
 VALUE = {UNTOUCHED: "#ffffff", COMPUTED: "#bfdbfe", HIT: "#bbf7d0", STALE: "#fde68a"}  # fills
 ADJOINT = {UNTOUCHED: "#94a3b8", COMPUTED: "#7c3aed", HIT: "#15803d", STALE: "#d97706"}  # borders
@@ -24,20 +24,22 @@ _GRAPH = f"""\
 _WORDS = {UNTOUCHED: "never touched", COMPUTED: "computed", HIT: "hit: the memo had it", STALE: "stale"}
 
 
-def dot(picture: Picture, by: str | None) -> str:
-    """The picture as DOT text; edges are as wide as what they carry has bytes, or took time."""
+def write_dot(picture: Picture, by: str | None) -> str:
+    """Write the picture as DOT text; the width of an edge tells the bytes it carries, or the time they took."""
     lines = ["digraph lazygrad {", _GRAPH]
-    lines += [f"  n{k} [{_attributes(box)}];" for k, box in enumerate(picture.boxes)]
-    wide = widths(picture, by)
+    lines += [f"  n{k} [{_write_attributes(box)}];" for k, box in enumerate(picture.boxes)]
+    wide = measure_widths(picture, by)
     for (a, b), on_path in picture.edges.items():
-        tip = _quoted(f"{picture.boxes[a].title} → {picture.boxes[b].title}")
+        tip = _quote(f"{picture.boxes[a].title} → {picture.boxes[b].title}")
         path = f', color="{PATH}", weight=4' if on_path else ""
         lines.append(f"  n{a} -> n{b} [penwidth={wide[a] + on_path:.2f}, tooltip={tip}{path}];")
-    return "\n".join([*lines, f"  legend [shape=plain, style=solid, tooltip=legend, label=<{_legend()}>];", "}\n"])
+    return "\n".join(
+        [*lines, f"  legend [shape=plain, style=solid, tooltip=legend, label=<{_write_legend()}>];", "}\n"]
+    )
 
 
-def widths(picture: Picture, by: str | None) -> list[float]:
-    """How wide the edges from each box are, from 1 to 4."""
+def measure_widths(picture: Picture, by: str | None) -> list[float]:
+    """Return how wide the edges from each box are, from 1 to 4."""
     if by is None:
         return [1.0] * len(picture.boxes)
     values = [box.nodes[-1]._value for box in picture.boxes]
@@ -47,27 +49,27 @@ def widths(picture: Picture, by: str | None) -> list[float]:
     return [1 + 3 * amount / most for amount in amounts]
 
 
-def shortened(text: str) -> str:
-    """A line of a box."""
+def shorten(text: str) -> str:
+    """Cut a line of a box to the length that fits."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def printable(text: str) -> str:
-    """The text without what is no character: control codes and halves of surrogate pairs."""
+def make_printable(text: str) -> str:
+    """Replace what is no character in a text: control codes and halves of surrogate pairs."""
     return "".join([c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs") else "\ufffd" for c in text])
 
 
-def _quoted(text: str) -> str:
-    """The text as a string of the language, whose labels also know escapes and HTML's entities."""
-    text = printable(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+def _quote(text: str) -> str:
+    """Write a text as a string of the language, whose labels also know escapes and HTML's entities."""
+    text = make_printable(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return '"' + text.replace("\n", "\\n") + '"'
 
 
-def _attributes(box: Box) -> str:
-    """How a box looks: the fill tells of the value, the border of the adjoint."""
+def _write_attributes(box: Box) -> str:
+    """Write how a box looks: its fill shows the state of the value, its border that of the adjoint."""
     found = {
-        "label": _quoted("\n".join([shortened(line) for line in (box.title, box.note) if line])),
-        "tooltip": _quoted("\n".join(box.lines())),
+        "label": _quote("\n".join([shorten(line) for line in (box.title, box.note) if line])),
+        "tooltip": _quote("\n".join(box.describe())),
         "fillcolor": f'"{VALUE[box.value]}"',
         "color": f'"{ADJOINT[box.adjoint]}"',
         "penwidth": "1" if box.adjoint == UNTOUCHED else "2.2",
@@ -85,8 +87,8 @@ def _attributes(box: Box) -> str:
     return ", ".join([f"{name}={value}" for name, value in found.items()])
 
 
-def _legend() -> str:
-    """What the colours mean, as a table in a node of its own."""
+def _write_legend() -> str:
+    """Write what the colours mean, as a table in a node of its own."""
     head = "<tr><td align='left'><b>value</b></td><td align='left'><b>adjoint</b></td><td></td></tr>"
     rows = [
         f"<tr><td bgcolor='{VALUE[state]}' border='1' color='{ADJOINT[UNTOUCHED]}' width='28'></td>"

@@ -1,4 +1,4 @@
-"""Pictures: which values and adjoints were computed, which the memo had, and which nobody ever touched."""
+"""Pictures of a graph: which values and adjoints were computed, which the memo had, which were never touched."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import attrs
 from .._graph.node import Node
 from .._report.grid import import_optional
 from .._report.report import Report
-from ._dot import WIDTHS, dot
-from ._fold import fold as folded
-from ._mermaid import mermaid
-from ._model import Picture, picture
+from ._dot import WIDTHS, write_dot
+from ._fold import fold as fold_picture
+from ._mermaid import write_mermaid
+from ._model import Picture, build_picture
 
 __all__ = ["Drawing", "draw"]
 
@@ -47,53 +47,53 @@ class Drawing:
 
     @property
     def dot(self) -> str:
-        """The graph in Graphviz' language."""
-        return dot(self._picture, self._widths)
+        """Return the graph in Graphviz' language."""
+        return write_dot(self._picture, self._widths)
 
     @property
     def mermaid(self) -> str:
-        """The graph as a Mermaid flowchart."""
-        return mermaid(folded(self._picture, self._fold and "auto", MERMAID))
+        """Return the graph as a Mermaid flowchart."""
+        return write_mermaid(fold_picture(self._picture, self._fold and "auto", MERMAID))
 
     def svg(self) -> str:
-        """The picture as SVG text; needs pygraphviz, the extra ``draw``."""
-        return self._rendered("svg").decode("utf-8")
+        """Return the picture as SVG text; this needs pygraphviz, the extra ``draw``."""
+        return self._render("svg").decode("utf-8")
 
     def png(self) -> bytes:
-        """The picture as PNG; needs pygraphviz, the extra ``draw``."""
-        return self._rendered("png")
+        """Return the picture as PNG; this needs pygraphviz, the extra ``draw``."""
+        return self._render("png")
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture to a file; its suffix tells the format.
+        """Write the picture to a file, whose suffix tells the format.
 
         Parameters
         ----------
         path
-            ``.dot``, ``.gv``, ``.mmd`` and ``.mermaid`` are text; ``.svg``, ``.png``, ``.pdf`` and whatever else
-            Graphviz writes need pygraphviz.
+            ``.dot``, ``.gv``, ``.mmd`` and ``.mermaid`` are text; ``.svg``, ``.png``, ``.pdf`` and the other
+            formats of Graphviz need pygraphviz.
 
         Returns
         -------
         Path
-            Where it is.
+            Where the file is.
         """
         path = Path(path)
         if (name := TEXTS.get(path.suffix)) is not None:
             path.write_text(getattr(self, name), encoding="utf-8")
         elif path.suffix:
-            path.write_bytes(self._rendered(path.suffix[1:]))
+            path.write_bytes(self._render(path.suffix[1:]))
         else:
             raise ValueError(f"the format is told by the suffix, such as .dot, .mmd, .svg or .png; {path} has none")
         return path
 
-    def _rendered(self, form: str) -> bytes:
+    def _render(self, form: str) -> bytes:
         graphviz = import_optional("pygraphviz", "draw", f"a picture as {form.upper()}")
         graph = graphviz.AGraph(string=self.dot)
         try:
-            made: bytes = graph.draw(format=form, prog="dot")
+            rendered: bytes = graph.draw(format=form, prog="dot")
         finally:
             graph.close()
-        return made
+        return rendered
 
     def __str__(self) -> str:
         return self.dot
@@ -104,7 +104,7 @@ class Drawing:
         return f"<Drawing of {nodes} nodes in {len(boxes)} boxes>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows: SVG, or Mermaid where pygraphviz is missing."""
+        """Return what a notebook shows: SVG, or Mermaid where pygraphviz is missing."""
         try:
             return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
         except ImportError:
@@ -145,7 +145,7 @@ def draw(
     -------
     Drawing
         With ``dot``, ``mermaid``, ``svg()``, ``png()`` and ``save(path)``; it prints as DOT text, and a notebook
-        shows it. The fill of a box tells of the value, the border of the adjoint.
+        shows it. The fill of a box shows the state of the value, the border that of the adjoint.
 
     Raises
     ------
@@ -173,4 +173,4 @@ def draw(
     """
     if widths not in WIDTHS:
         raise ValueError(f"widths must be one of {', '.join(map(repr, WIDTHS))}, not {widths!r}")
-    return Drawing(folded(picture(L, wrt, report), fold, max_nodes), fold, widths)
+    return Drawing(fold_picture(build_picture(L, wrt, report), fold, max_nodes), fold, widths)

@@ -1,7 +1,7 @@
-"""What a question would cost, before it is asked; and afterwards, planned against actual.
+"""The cost of a question before it is asked; and afterwards, planned against actual.
 
-The plan is made by the very steps of the query, on a copy of the target's memo in which nothing is computed: what is
-built there is dropped again, so that the memo, the graph and the counts stay as they are.
+The plan is made by the very steps of the query, on a copy of the target's memo in which nothing is computed. The nodes
+built there are dropped again, so that the memo, the graph and the counts stay as they are.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from ._explanation import Explanation, Read, Step
 
 __all__ = ["explain"]
 
-ENOUGH = 2**1000  # paths: more are counted as infinitely many, lest the counts grow as long as the graph
+ENOUGH = 2**1000  # paths: more are counted as infinitely many, so that the counts do not grow as long as the graph
 
 
 def _cap(count: Any) -> Any:
+    """Return a count of paths, or infinity where it is too long to write."""
     return count if count < ENOUGH else math.inf
 
 
@@ -116,7 +117,7 @@ def explain(L: Node | Differentiator, wrt: Any, *, cotangent: Any = None, analyz
 
 
 def _find_differentiator(L: Node, cotangent: Any) -> Differentiator:
-    """What `lazygrad.gradient` would ask; a memo that it would make is not kept."""
+    """Return the differentiator that `lazygrad.gradient` would ask, without keeping a memo that it would make."""
     check_target(L)
     if L._memo is not None and cotangent is None:
         return differentiator(L)
@@ -124,40 +125,40 @@ def _find_differentiator(L: Node, cotangent: Any) -> Differentiator:
 
 
 def _wrap_memo(L: Node, memo: TargetMemo) -> Differentiator:
-    """A differentiator around a memo that the target does not know of."""
-    made = Differentiator.__new__(Differentiator)
-    made._set_up(L, memo)
-    return made
+    """Make a differentiator around a memo that the target does not know of."""
+    d = Differentiator.__new__(Differentiator)
+    d._set_up(L, memo)
+    return d
 
 
 def _plan(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
-    """What the differentiator's `gradient` would do."""
+    """Plan what the differentiator's `gradient` would do."""
     L, memo = d.target, d._memo
     scratch = _copy_memo(memo)
-    like = _wrap_memo(L, scratch)
+    twin = _wrap_memo(L, scratch)
     known = {i.serial for i in _list_own_nodes(memo)}
-    will = Report()  # as if it had run
+    planned = Report()  # as if it had run
     done: dict[int, Node] = {}
     steps: list[Node] = []
     try:
-        with attach_watcher(will):
+        with attach_watcher(planned):
             for i in wanted:
-                adjoint = like._connected(i)
+                adjoint = twin._connected(i)
                 if adjoint is not None:
-                    will._expect_event(adjoint, True)
+                    planned._expect_event(adjoint, True)
                     for j in find_pending(adjoint, done):
-                        will._expect_event(j, False)
+                        planned._expect_event(j, False)
                         steps.append(j)
         counted = Memo()
         return Explanation(
             asked=Question("gradient", L, wanted),
             paths=tuple([(i, sum_product(L, i, PATHS, memo=counted)) for i in {i.serial: i for i in wanted}.values()]),
             steps=tuple([Step.of(i) for i in steps]),
-            values=will.values,
-            adjoints=will.adjoints,
+            values=planned.values,
+            adjoints=planned.adjoints,
             reads=_list_reads(steps),
             built=len([i for i in steps if isinstance(i, AdjointNode) and i.serial not in known]),
-            nodes_touched=will.nodes_touched,
+            nodes_touched=planned.nodes_touched,
         )
     finally:
         for i in reversed(_list_own_nodes(scratch)):
@@ -166,7 +167,7 @@ def _plan(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
 
 
 def _list_reads(steps: Iterable[Node]) -> tuple[Read, ...]:
-    """The forward values that the rules of adjoints read, in the order of first need."""
+    """List the forward values that the rules of adjoints read, in the order of first need."""
     found: dict[int, Read] = {}
     for i in steps:
         if isinstance(i, AdjointNode):
@@ -186,7 +187,7 @@ def _original(i: Node) -> Node:
 
 
 def _copy_memo(memo: TargetMemo) -> TargetMemo:
-    """A copy of a memo: what is built in it stays in it. (Memos nest no deeper than derivatives do.)"""
+    """Copy a memo and those inside it, which nest no deeper than derivatives do."""
     discovery = copy.copy(memo.discovery)
     discovery.leading = dict(discovery.leading)
     discovery._met = {serial: (i, list(consumers)) for serial, (i, consumers) in discovery._met.items()}
@@ -196,7 +197,7 @@ def _copy_memo(memo: TargetMemo) -> TargetMemo:
 
 
 def _list_own_nodes(memo: TargetMemo) -> list[Node]:
-    """The nodes that a memo, and those inside it, have built: mirrors and adjoints, oldest first."""
+    """List the nodes that a memo, and those inside it, have built: mirrors and adjoints, oldest first."""
     found: list[Node] = []
     todo = [memo]
     for m in todo:

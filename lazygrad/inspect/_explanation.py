@@ -1,4 +1,4 @@
-"""The plan of a question as a record, and beside it what then ran: text, tables, plain data."""
+"""The plan of a question, and beside it what then ran: as text, tables and plain data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._graph.node import Node, label
 from .._report.grid import Displayable, Grid, format_bytes, truncate
 from .._report.report import Report
 from .._report.tally import Question, Tally, name_computation
-from ._cost import multiplications, nbytes
+from ._cost import count_multiplications, predict_nbytes
 
 __all__ = ["Explanation", "Read", "Step"]
 
@@ -60,7 +60,7 @@ class Step:
 
     @classmethod
     def of(cls, i: Node) -> Step:
-        """The computation of a value, or of an adjoint, which is a node of its own."""
+        """Return the step that computes a value, or an adjoint, which is a node of its own."""
         adjoint = isinstance(i, AdjointNode)
         return cls(
             i.of if isinstance(i, AdjointNode) else i,
@@ -68,13 +68,13 @@ class Step:
             name_computation(i),
             "stale" if i._stale and i._value is None else "new",
             len(i.edges) // 2 if isinstance(i, AdjointNode) else 0,
-            multiplications(i),
-            nbytes(i),
+            count_multiplications(i),
+            predict_nbytes(i),
         )
 
     @property
     def key(self) -> tuple[str, int]:
-        """What tells it from others."""
+        """Return what tells the step from others: its kind and the serial of its node."""
         return self.kind, self.node.serial
 
 
@@ -96,14 +96,14 @@ class Read:
 
 @attrs.frozen(eq=False)
 class Explanation(Displayable):
-    """What a question will do; prints as a table.
+    """The plan of a question; prints as a table.
 
     Attributes
     ----------
     asked
         The question.
     paths
-        Of each node asked for: it, and the number of paths from it to the target (inf beyond 2**1000).
+        Of each node asked for: the node, and the number of paths from it to the target (inf beyond 2**1000).
     steps
         The computations, in their order.
     values, adjoints
@@ -141,33 +141,33 @@ class Explanation(Displayable):
 
     @property
     def rules(self) -> int:
-        """How many rules will run."""
+        """Return how many rules will run."""
         return sum(step.rules for step in self.steps)
 
     @property
     def multiplications(self) -> int:
-        """Multiplications of numbers, of values and rules together."""
+        """Return the multiplications of numbers, of values and rules together."""
         return sum(step.multiplications for step in self.steps)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what will be computed; each result counts for itself, also where two share an array."""
+        """Return the bytes that will be computed, counting an array again for each result that shares it."""
         return sum(step.nbytes for step in self.steps)
 
     @property
     def exact(self) -> bool:
-        """Whether what ran was what had been planned, node for node and in that order; False before it ran."""
-        return self.actual is not None and [step.key for step in self.steps] == [key for key, _ in self._ran()]
+        """Return whether the question ran as planned, node for node and in that order; False before it ran."""
+        return self.actual is not None and [step.key for step in self.steps] == [key for key, _ in self._list_run()]
 
-    def _ran(self) -> list[tuple[tuple[str, int], float]]:
-        """Key and seconds of each computation that ran."""
+    def _list_run(self) -> list[tuple[tuple[str, int], float]]:
+        """Return key and seconds of each computation that ran."""
         if self.actual is None:
             return []
         events = zip(self.actual._events, self.actual._notes, strict=True)
-        return [(Step.of(i).key, note.seconds) for (i, asked), note in events if not asked]
+        return [(Step.of(i).key, note.seconds) for (i, was_requested), note in events if not was_requested]
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain data; nodes by name, or by op and serial."""
+        """Return the explanation as plain data; nodes by name, or by op and serial."""
         fields = ("rules", "multiplications", "nbytes", "built", "nodes_touched")
         return {
             "asked": str(self.asked),
@@ -179,41 +179,45 @@ class Explanation(Displayable):
         }
 
     def grids(self) -> list[Grid]:
-        """Totals, paths and reads as lines; the steps as a table."""
-        return [Grid(title=self._totals(), foot=self._paths()), Grid(title=self._reads()), self._table(len(self.steps))]
+        """Return totals, paths and reads as lines, and the steps as a table."""
+        return [
+            Grid(title=self._write_totals(), foot=self._write_paths()),
+            Grid(title=self._write_reads()),
+            self._build_table(len(self.steps)),
+        ]
 
     def __str__(self) -> str:
-        parts = [self._totals(), self._paths(), self._reads(), self._table(LISTED).text()]
+        parts = [self._write_totals(), self._write_paths(), self._write_reads(), self._build_table(LISTED).text()]
         return "\n".join([part for part in parts if part])
 
-    def _totals(self) -> str:
+    def _write_totals(self) -> str:
         counts = (("value", self.values.misses), ("adjoint", self.adjoints.misses))
-        computed = " and ".join([_counted(count, word) for word, count in counts])
-        rules, multiplications = _counted(self.rules, "rule"), _counted(self.multiplications, "multiplication")
+        computed = " and ".join([_write_count(count, word) for word, count in counts])
+        rules, multiplications = _write_count(self.rules, "rule"), _write_count(self.multiplications, "multiplication")
         return f"{self.asked}: {computed} to compute, {rules} to run, {multiplications}, {format_bytes(self.nbytes)}"
 
-    def _paths(self) -> str:
+    def _write_paths(self) -> str:
         shown, more = truncate(self.paths, LISTED)
-        counts = [f"{_count(count)} from {label(i)}" for i, count in shown]
+        counts = [f"{_write_path_count(count)} from {label(i)}" for i, count in shown]
         return f"paths: {', '.join(counts)} {more}".rstrip()
 
-    def _reads(self) -> str:
+    def _write_reads(self) -> str:
         if not self.reads:
             return ""
         states = Counter(read.state for read in self.reads)
         parts = []
         for state, count in states.items():
             names, more = truncate([label(read.node) for read in self.reads if read.state == state], 8)
-            told = "leaves" if state == "leaf" and count > 1 else state
-            parts.append(f"{count} {told} ({', '.join(names)}{f' {more}' if more else ''})")
-        return f"rules read {_counted(len(self.reads), 'value')}: {', '.join(parts)}"
+            words = "leaves" if state == "leaf" and count > 1 else state
+            parts.append(f"{count} {words} ({', '.join(names)}{f' {more}' if more else ''})")
+        return f"rules read {_write_count(len(self.reads), 'value')}: {', '.join(parts)}"
 
-    def _table(self, most: int) -> Grid:
+    def _build_table(self, most: int) -> Grid:
         if not self.steps:
-            told = "everything is in the memo" if self.adjoints.requests else "no path leads to the target"
-            return Grid(title=told, foot=self._verdict())
+            title = "everything is in the memo" if self.adjoints.requests else "no path leads to the target"
+            return Grid(title=title, foot=self._write_verdict())
         rows: list[list[Any]] = []
-        ran = dict(self._ran())
+        ran = dict(self._list_run())
         shown, more = truncate(self.steps, most)
         for s in shown:
             rows.append([s.kind, label(s.node), s.op, s.state, s.rules, f"{s.multiplications:,}", s.nbytes])
@@ -223,12 +227,12 @@ class Explanation(Displayable):
         return Grid(
             head + ["ms"] * (self.actual is not None),
             rows,
-            foot="\n".join(filter(None, [more, self._verdict()])),
+            foot="\n".join(filter(None, [more, self._write_verdict()])),
             align="<<<<>",
         )
 
-    def _verdict(self) -> str:
-        """Planned against actual, in a line."""
+    def _write_verdict(self) -> str:
+        """Write planned against actual, in a line."""
         if self.actual is None:
             return ""
         actual, planned = self.actual, self
@@ -238,13 +242,13 @@ class Explanation(Displayable):
             ("rules", planned.rules, actual.rules_run),
             ("bytes", planned.nbytes, actual.bytes_computed),
         ]
-        told = [f"{name} {plan}/{found}" for name, plan, found in pairs]
-        return f"planned/actual: {', '.join(told)}: {'exact' if self.exact else 'not what was planned'}"
+        shown = [f"{name} {plan}/{found}" for name, plan, found in pairs]
+        return f"planned/actual: {', '.join(shown)}: {'exact' if self.exact else 'not what was planned'}"
 
 
-def _counted(count: int, word: str) -> str:
+def _write_count(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def _count(count: float) -> str:
+def _write_path_count(count: float) -> str:
     return "more than 1e300" if count == math.inf else f"{count}" if count < 10**9 else f"{float(count):.3g}"

@@ -1,4 +1,4 @@
-"""Folding: a large graph as a small picture, in which many nodes share a box.
+"""Folding of a large graph into a small picture, in which many nodes share a box.
 
 Three ways, which ``"auto"`` tries in turn until few enough boxes are left:
 
@@ -8,9 +8,9 @@ Three ways, which ``"auto"`` tries in turn until few enough boxes are left:
     Blocks that are alike and follow each other, as layers do; first those in the same state, and over again, so that a
     repetition of repetitions is found.
 ``"distance"``
-    All that is not near the target or a node asked for.
+    All boxes that are not near the target or a node asked for.
 
-What was asked for and the target keep boxes of their own.
+The target and the nodes asked for keep boxes of their own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import numpy as np
 
-from ._model import Box, Picture, kind_of, merged
+from ._model import Box, Picture, find_kind, merge_boxes
 
 __all__ = ["WAYS", "fold"]
 
@@ -34,7 +34,7 @@ _separator = re.compile(r"[/.\[]")
 
 
 def fold(picture: Picture, how: str | None, max_nodes: int) -> Picture:
-    """The picture with at most about `max_nodes` boxes; `how` is "auto", a way of its own, or None for all nodes."""
+    """Fold a picture into at most about `max_nodes` boxes; `how` is one of `WAYS`, or None for all nodes."""
     if how is not None and how not in WAYS:
         raise ValueError(f"fold must be None or one of {', '.join(map(repr, WAYS))}, not {how!r}")
     if max_nodes < 1:
@@ -42,25 +42,25 @@ def fold(picture: Picture, how: str | None, max_nodes: int) -> Picture:
     return picture if how is None else WAYS[how](picture, max_nodes)
 
 
-def _auto(picture: Picture, max_nodes: int) -> Picture:
+def _fold_in_turn(picture: Picture, max_nodes: int) -> Picture:
     if len(picture.boxes) <= max_nodes:
         return picture
     found = picture
-    for folded in itertools.chain(_prefixed(picture, max_nodes), [picture]):
-        found = folded if len(folded.boxes) <= max_nodes else _repeated(folded, max_nodes)
+    for folded in itertools.chain(_fold_by_each_prefix(picture, max_nodes), [picture]):
+        found = folded if len(folded.boxes) <= max_nodes else _fold_until_few(folded, max_nodes)
         if len(found.boxes) <= max_nodes:
             return found
-    return _by_distance(found, max_nodes)
+    return _fold_by_distance(found, max_nodes)
 
 
-def _pins(picture: Picture, max_nodes: int) -> set[int]:
-    """The boxes that are left alone: the target, and what was asked for unless that is too much by itself."""
+def _find_pins(picture: Picture, max_nodes: int) -> set[int]:
+    """Find the boxes to leave alone: the target, and the nodes asked for unless they alone are too many."""
     pins = {k for k, box in enumerate(picture.boxes) if box.asked or box.target}
     return pins if 2 * len(pins) <= max_nodes else {k for k in pins if picture.boxes[k].target}
 
 
-def _inputs(picture: Picture) -> list[list[int]]:
-    """The boxes that each box has an edge from."""
+def _list_inputs(picture: Picture) -> list[list[int]]:
+    """List the boxes that each box has an edge from."""
     inputs: list[list[int]] = [[] for _ in picture.boxes]
     for a, b in picture.edges:
         inputs[b].append(a)
@@ -70,21 +70,21 @@ def _inputs(picture: Picture) -> list[list[int]]:
 # -- names ---------------------------------------------------------------------------------------------
 
 
-def _by_prefix(picture: Picture, max_nodes: int) -> Picture:
-    """Fold what shares the longest prefixes that leave few enough boxes."""
+def _fold_by_prefix(picture: Picture, max_nodes: int) -> Picture:
+    """Fold boxes by the longest prefixes of their names that leave few enough boxes."""
     found = picture
-    for found in _prefixed(picture, max_nodes):
+    for found in _fold_by_each_prefix(picture, max_nodes):
         if len(found.boxes) <= max_nodes:
             break
     return found
 
 
-def _prefixed(picture: Picture, max_nodes: int) -> Iterator[Picture]:
-    """The picture folded by prefixes, the longest first."""
-    pins, inputs = _pins(picture, max_nodes), _inputs(picture)
+def _fold_by_each_prefix(picture: Picture, max_nodes: int) -> Iterator[Picture]:
+    """Yield the picture folded by prefixes of each length, the longest first."""
+    pins, inputs = _find_pins(picture, max_nodes), _list_inputs(picture)
     prefixes: list[tuple[str, ...]] = []  # of each box, the shortest first
     for k, box in enumerate(picture.boxes):
-        own = _prefixes(box.node.name)
+        own = _list_prefixes(box.node.name)
         if not own and inputs[k]:  # what is computed from a layer's parameters is of that layer, else as what came last
             leaves = [prefixes[a] for a in inputs[k] if a < k and not inputs[a]]
             others = [prefixes[a] for a in sorted(inputs[k], reverse=True) if a < k]
@@ -96,22 +96,22 @@ def _prefixed(picture: Picture, max_nodes: int) -> Iterator[Picture]:
             if names and k not in pins:
                 groups.setdefault(names[:depth][-1], []).append(k)
         several = {name: group for name, group in groups.items() if len(group) > 1}
-        yield merged(picture, list(several.values()), list(several))
+        yield merge_boxes(picture, list(several.values()), list(several))
 
 
-def _prefixes(name: str | None) -> tuple[str, ...]:
+def _list_prefixes(name: str | None) -> tuple[str, ...]:
     return tuple([name[: mark.start()] for mark in _separator.finditer(name) if mark.start()]) if name else ()
 
 
 # -- repetitions ---------------------------------------------------------------------------------------
 
 
-def _by_repetition(picture: Picture, max_nodes: int) -> Picture:
+def _fold_repetitions(picture: Picture, max_nodes: int) -> Picture:
     """Fold all blocks that follow each other, are alike and in the same state."""
-    return _repeated(picture, max_nodes, few=1, states=(True,))
+    return _fold_until_few(picture, max_nodes, few=1, states=(True,))
 
 
-def _repeated(
+def _fold_until_few(
     picture: Picture, max_nodes: int, few: int | None = None, states: Sequence[bool] = (True, False)
 ) -> Picture:
     """Fold blocks that are alike until `few` boxes are left; first those in the same state."""
@@ -119,41 +119,41 @@ def _repeated(
         before = 0
         while before != len(picture.boxes) > (few or max_nodes):
             before = len(picture.boxes)
-            picture = _repetitions(picture, _pins(picture, max_nodes), state)
+            picture = _fold_each_run(picture, _find_pins(picture, max_nodes), state)
     return picture
 
 
-def _repetitions(picture: Picture, pins: set[int], state: bool) -> Picture:
+def _fold_each_run(picture: Picture, pins: set[int], state: bool) -> Picture:
     """Fold each run of equal blocks, shortest blocks first."""
-    boxes, inputs = picture.boxes, _inputs(picture)
+    boxes, inputs = picture.boxes, _list_inputs(picture)
     order = [k for k in range(len(boxes)) if inputs[k]]
     position = {k: n for n, k in enumerate(order)}
     known: dict[Hashable, int] = {}
 
-    def look(k: int) -> Hashable:
+    def describe(k: int) -> Hashable:
         box = boxes[k]
-        inside = Counter([(kind_of(i), i.shape) for i in box.nodes])
+        inside = Counter([(find_kind(i), i.shape) for i in box.nodes])
         return frozenset(inside.items()), (box.value, box.adjoint, box.on_path) if state else None
 
-    def signature(n: int, k: int) -> Hashable:
+    def sign(n: int, k: int) -> Hashable:
         if k in pins:
             return k
         reads = [
-            (n - position[a] if n - position[a] <= PERIOD else -a) if a in position else look(a) for a in inputs[k]
+            (n - position[a] if n - position[a] <= PERIOD else -a) if a in position else describe(a) for a in inputs[k]
         ]
-        return look(k), tuple(reads)
+        return describe(k), tuple(reads)
 
-    ids = np.array([known.setdefault(signature(n, k), len(known)) for n, k in enumerate(order)])
+    ids = np.array([known.setdefault(sign(n, k), len(known)) for n, k in enumerate(order)])
     groups, titles = [], []
-    for start, period, times in _runs(ids):
+    for start, period, times in _find_runs(ids):
         block = [order[n] for n in range(start, start + period * times)]
         groups.append(block)
-        titles.append(_named([boxes[k] for k in block], period))
-    return merged(picture, *_with_leaves(picture, groups, titles, pins))
+        titles.append(_name_block([boxes[k] for k in block], period))
+    return merge_boxes(picture, *_add_leaves(picture, groups, titles, pins))
 
 
-def _runs(ids: np.ndarray) -> list[tuple[int, int, int]]:
-    """Where a block of so many ids is repeated so many times: (start, period, times), none overlapping."""
+def _find_runs(ids: np.ndarray) -> list[tuple[int, int, int]]:
+    """Find where a block of ids is repeated: (start, length of the block, times), none overlapping."""
     ids = ids.copy()
     runs = []
     for period in range(1, min(PERIOD, len(ids) // TIMES) + 1):
@@ -168,19 +168,19 @@ def _runs(ids: np.ndarray) -> list[tuple[int, int, int]]:
     return runs
 
 
-def _named(blocks: Sequence[Box], period: int) -> str:
-    """What equal blocks are called: by their ops, or by the first and the last name."""
-    names = [box.title if box.kind == "fold" else kind_of(box.node) for box in blocks]
+def _name_block(blocks: Sequence[Box], period: int) -> str:
+    """Name equal blocks by their ops, or by the first and the last name."""
+    names = [box.title if box.kind == "fold" else find_kind(box.node) for box in blocks]
     if period == 1 and names[0] != names[-1]:
         return f"{names[0]} … {names[-1]}"
     one = names[0] if period == 1 else f"({', '.join(names[: min(NAMED, period)])}{', ...' * (period > NAMED)})"
     return f"{len(blocks) // period:,} × {one}"
 
 
-def _with_leaves(
+def _add_leaves(
     picture: Picture, groups: list[list[int]], titles: list[str], pins: set[int]
 ) -> tuple[list[list[int]], list[str]]:
-    """The groups, each with the leaves that only it reads; and their titles."""
+    """Add to each group the leaves that only it reads, and return the groups and their titles."""
     group_of = {k: n for n, group in enumerate(groups) for k in group}
     inner = {b for _, b in picture.edges}
     readers: dict[int, set[int]] = {}
@@ -197,19 +197,19 @@ def _with_leaves(
 # -- distance ------------------------------------------------------------------------------------------
 
 
-def _by_distance(picture: Picture, max_nodes: int) -> Picture:
-    """Keep half of the boxes, nearest to the target and to what was asked for; fold what hangs together beyond."""
+def _fold_by_distance(picture: Picture, max_nodes: int) -> Picture:
+    """Keep the half of the boxes nearest to the target and the nodes asked for; fold what is connected beyond."""
     near: list[list[int]] = [[] for _ in picture.boxes]
     for a, b in picture.edges:
         near[a].append(b)
         near[b].append(a)
-    pins = _pins(picture, max_nodes)
-    kept = set(_reached(near, sorted(pins), lambda k: True, max(max_nodes // 2, len(pins))))
+    pins = _find_pins(picture, max_nodes)
+    kept = set(_reach(near, sorted(pins), lambda k: True, max(max_nodes // 2, len(pins))))
     parts: list[list[int]] = []
     seen = set(kept)
     for k in range(len(near)):
         if k not in seen:
-            parts.append(_reached(near, [k], lambda j: j not in kept, len(near)))
+            parts.append(_reach(near, [k], lambda j: j not in kept, len(near)))
             seen.update(parts[-1])
     room = max_nodes - len(kept)
     if len(parts) > room:  # those that hang on the same boxes, together; if they are still too many, the smaller ones
@@ -220,13 +220,11 @@ def _by_distance(picture: Picture, max_nodes: int) -> Picture:
         if len(parts) > room:
             parts[max(room - 1, 0) :] = [[k for part in parts[max(room - 1, 0) :] for k in part]]
     parts = [sorted(part) for part in parts if len(part) > 1]
-    return merged(picture, parts, ["further away"] * len(parts))
+    return merge_boxes(picture, parts, ["further away"] * len(parts))
 
 
-def _reached(
-    near: Sequence[Sequence[int]], start: Sequence[int], enters: Callable[[int], bool], most: int
-) -> list[int]:
-    """What is reached from there, nearest first, up to a number."""
+def _reach(near: Sequence[Sequence[int]], start: Sequence[int], enters: Callable[[int], bool], most: int) -> list[int]:
+    """Return the boxes reached from some boxes, nearest first, up to `most` of them."""
     found = dict.fromkeys(start)
     todo = deque(start)
     while todo and len(found) < most:
@@ -238,8 +236,8 @@ def _reached(
 
 
 WAYS: dict[str, Callable[[Picture, int], Picture]] = {
-    "auto": _auto,
-    "prefix": _by_prefix,
-    "repeat": _by_repetition,
-    "distance": _by_distance,
+    "auto": _fold_in_turn,
+    "prefix": _fold_by_prefix,
+    "repeat": _fold_repetitions,
+    "distance": _fold_by_distance,
 }

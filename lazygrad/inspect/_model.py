@@ -1,4 +1,4 @@
-"""The graph below a target as plain records, for pictures: what is in the memo, and what a report tells of it."""
+"""The graph below a target as plain records, for pictures: the state of the memo, and what a report tells of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ from .._report.report import Report
 from .._report.trace import name_adjoint
 from ._replay import COMPUTED, HIT, STALE, Replay, Touch, make_touch
 
-__all__ = ["COMPUTED", "HIT", "STALE", "STATES", "UNTOUCHED", "Box", "Picture", "find_kind", "merge_boxes", "picture"]
+__all__ = [
+    "COMPUTED",
+    "HIT",
+    "STALE",
+    "STATES",
+    "UNTOUCHED",
+    "Box",
+    "Picture",
+    "build_picture",
+    "find_kind",
+    "merge_boxes",
+]
 
 UNTOUCHED = "untouched"
 STATES = (STALE, COMPUTED, HIT, UNTOUCHED)  # several nodes in one box have the first that one of them has
@@ -32,7 +43,7 @@ class Box:
     Attributes
     ----------
     nodes
-        What it stands for.
+        The nodes that the box stands for.
     kind
         ``"parameter"``, ``"constant"``, ``"op"``, ``"adjoint"`` or ``"fold"``.
     title, note
@@ -62,25 +73,24 @@ class Box:
 
     @property
     def node(self) -> Node:
-        """The node, or the first of them."""
+        """Return the node, or the first of several."""
         return self.nodes[0]
 
-    def lines(self) -> list[str]:
-        """All there is to say of it in a few lines."""
+    def describe(self) -> list[str]:
+        """Return a description of the box in a few lines."""
         i = self.node
         if self.kind == "fold":
             names = ", ".join([label(j) for j in self.nodes[:LISTED]])
-            told = [f"{self.title}: {len(self.nodes):,} nodes", names + ", ..." * (len(self.nodes) > LISTED)]
+            lines = [f"{self.title}: {len(self.nodes):,} nodes", names + ", ..." * (len(self.nodes) > LISTED)]
         else:
-            told = [f"{label(i)}: {find_kind(i)}, shape {i.shape}, {i.dtype}"]
-        told.append(
-            f"value {self.value}, adjoint {self.adjoint}" + (f", {format_bytes(self.nbytes)}" if self.nbytes else "")
-        )
+            lines = [f"{label(i)}: {find_kind(i)}, shape {i.shape}, {i.dtype}"]
+        held = f", {format_bytes(self.nbytes)}" if self.nbytes else ""
+        lines.append(f"value {self.value}, adjoint {self.adjoint}{held}")
         if self.seconds:
-            told.append(f"{1000 * self.seconds:.3g} ms")
+            lines.append(f"{1000 * self.seconds:.3g} ms")
         if self.kind != "fold" and i.source:
-            told.append(i.source)
-        return told
+            lines.append(i.source)
+        return lines
 
 
 @attrs.define(eq=False)
@@ -92,7 +102,7 @@ class Picture:
     L
         The target.
     boxes
-        What is drawn.
+        The boxes that are drawn.
     edges
         (input's box, consumer's box) -> whether a path from what was asked for to the target takes it.
     place
@@ -107,8 +117,8 @@ class Picture:
     place: dict[int, int]
     replay: Replay
 
-    def where(self, touch: Touch) -> tuple[int | None, bool]:
-        """The box a step happens in, None if it is not in the picture; and whether it is that box's adjoint."""
+    def find_box(self, touch: Touch) -> tuple[int | None, bool]:
+        """Find the box that a step happens in, None if there is none; and whether it is the box's adjoint."""
         box = None if touch.entry is None else self.place.get(touch.entry.serial)
         if box is None and touch.of is not None and touch.target is self.L:
             return self.place.get(touch.of.serial), True
@@ -116,15 +126,15 @@ class Picture:
 
 
 def find_kind(node: Node) -> str:
-    """What kind of leaf it is, or its op."""
+    """Return which kind of leaf a node is, or the name of its op."""
     return str(node.static["leaf"] if node.op is None else node.op.name)
 
 
 # -- the picture of a graph ----------------------------------------------------------------------------
 
 
-def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
-    """All nodes below a target, one box each; nothing is computed, and the memo stays as it is."""
+def build_picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
+    """Build the picture of all nodes below a target, one box each; nothing is computed, the memo stays as it is."""
     check_target(L)
     with lock, pause_collector():
         asked: dict[int, Node] = {}
@@ -134,7 +144,9 @@ def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
         nodes = sorted((below | asked).values(), key=by_serial)
         place = {i.serial: k for k, i in enumerate(nodes)}
         edges = _find_edges(nodes, place, place[L.serial], asked)
-        made = Picture(L, [_make_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report))
+        made = Picture(
+            L, [_make_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report)
+        )
         _give_states(made, report)
     boxes = made.boxes
     boxes[place[L.serial]].target = True
@@ -147,14 +159,14 @@ def picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
 
 
 def _list_inputs(i: Node) -> list[Node]:
-    """The inputs of a node, with targets where mirrors stand for them."""
+    """List the inputs of a node, with targets where mirrors stand for them."""
     return [j if j.op is None else unmirrored(j) for j in i.inputs]
 
 
 def _find_edges(
     nodes: Sequence[Node], place: dict[int, int], target: int, asked: Iterable[int]
 ) -> dict[tuple[int, int], bool]:
-    """All edges, and whether they are on a path: reached from what was asked for, and leading to the target."""
+    """Find all edges, and whether each is on a path from a node asked for to the target."""
     reached = {place[serial] for serial in asked}
     edges: dict[tuple[int, int], bool] = {}
     for k, c in enumerate(nodes):
@@ -191,12 +203,12 @@ def _write_shape(i: Node) -> str:
 
 
 def _give_states(made: Picture, report: Report | None) -> None:
-    """What is in the memo, and how it came there as far as the report tells."""
+    """Give each box the state of the memo, and how it came about as far as the report tells."""
     boxes, L = made.boxes, made.L
     told: dict[tuple[int, bool], str] = {}  # (box, adjoint) -> whether it was computed, or only read
     entries: dict[int, AdjointNode] = {} if L._memo is None else dict(L._memo.adjoints)
     for touch in made.replay.touches:
-        at, adjoint = made.where(touch)
+        at, adjoint = made.find_box(touch)
         if at is not None and touch.what != STALE and told.get((at, adjoint)) != COMPUTED:
             told[at, adjoint] = touch.what
             if adjoint and isinstance(touch.entry, AdjointNode):
@@ -210,8 +222,8 @@ def _give_states(made: Picture, report: Report | None) -> None:
             box.adjoint = told[k, True]
         box.nbytes = sum([e._value.nbytes for e in (box.node, box.entry) if e is not None and e._value is not None])
     if report is not None and report.timing:
-        for (node, asked), note in zip(report._events, report._notes, strict=True):
-            if not asked and (at := made.where(make_touch(COMPUTED, node))[0]) is not None:
+        for (node, was_requested), note in zip(report._events, report._notes, strict=True):
+            if not was_requested and (at := made.find_box(make_touch(COMPUTED, node))[0]) is not None:
                 boxes[at].seconds += note.seconds
 
 
@@ -225,7 +237,7 @@ def _find_state(entry: Node, told: str | None) -> str:
 
 
 def merge_boxes(old: Picture, groups: Sequence[Sequence[int]], titles: Sequence[str]) -> Picture:
-    """The picture with each group of boxes, given in order, in one box; a box is in one group at most."""
+    """Fold each group of boxes, given in order, into one box; a box is in one group at most."""
     target = {k: group[-1] for group in groups for k in group}  # the place of the last, so that inputs stay before
     made: dict[int, Box] = {}
     for group, text in zip(groups, titles, strict=True):
@@ -242,7 +254,7 @@ def merge_boxes(old: Picture, groups: Sequence[Sequence[int]], titles: Sequence[
 
 
 def _fold_boxes(boxes: Sequence[Box], text: str) -> Box:
-    """Several boxes as one."""
+    """Fold several boxes into one."""
     nodes = [i for box in boxes for i in box.nodes]
     return Box(
         nodes,

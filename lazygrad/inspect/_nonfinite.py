@@ -1,4 +1,4 @@
-"""The first place where a question's numbers stop being finite."""
+"""The search for the first place where the numbers of a question stop being finite."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def find_nonfinite(L: Node, wrt: Any = None, *, cotangent: Any = None) -> NonFin
 
 
 def _find_first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
-    """The first birth among the roots and all that they are computed from, but for what was looked at before."""
+    """Find the first birth among the roots and all below them, leaving out the nodes in `looked`."""
     below: dict[int, Node] = {}
     for root in roots:
         below.update({i.serial: i for i in collect_inputs_first(root, lambda i: _list_unvisited(i, looked, below))})
@@ -93,11 +93,12 @@ def _find_first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:
 
 
 def _list_unvisited(i: Node, looked: set[int], below: dict[int, Node]) -> list[Node]:
+    """List the inputs of a node that no search has met."""
     return [j for j in i.inputs if j.serial not in looked and j.serial not in below]
 
 
 def _find_leaf_behind(i: Node) -> NonFinite:
-    """The leaf that a value which is not finite comes from, where nothing is born on the way."""
+    """Describe the leaf that a value which is not finite comes from, where nothing is born on the way."""
     while i.op is not None:
         i = next(j for j in i.inputs if not is_finite(j._value))
     return describe_leaf(i)

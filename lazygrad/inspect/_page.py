@@ -17,9 +17,9 @@ from .._report.grid import format_bytes
 from .._report.nonfinite import Operand, silence_numpy
 from .._report.report import Report
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
-from ._dot import printable, widths
-from ._fold import fold as folded
-from ._model import COMPUTED, HIT, STALE, UNTOUCHED, Box, Picture, kind_of, picture
+from ._dot import make_printable, measure_widths
+from ._fold import fold as fold_picture
+from ._model import COMPUTED, HIT, STALE, UNTOUCHED, Box, Picture, build_picture, find_kind
 
 __all__ = ["page"]
 
@@ -81,30 +81,32 @@ def page(
     ...     lg.inspect.page(L, W, f"{folder}/report.html", report).name
     'report.html'
     """
-    found = folded(picture(L, wrt, report), fold, max_nodes)
+    found = fold_picture(build_picture(L, wrt, report), fold, max_nodes)
     assets = importlib.resources.files(__package__).joinpath("assets")
     parts = {name: assets.joinpath(file).read_text(encoding="utf-8") for name, file in FILES.items()}
-    parts["title"] = html.escape(printable(f"lazygrad: {label(L)}"))
+    parts["title"] = html.escape(make_printable(f"lazygrad: {label(L)}"))
     # In a script element only "<" could end it, or open a comment.
-    parts["data"] = json.dumps(_data(found), ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    parts["data"] = json.dumps(_collect_data(found), ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
     template = assets.joinpath("template.html").read_text(encoding="utf-8")
     path = Path(path)
     path.write_text(re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], template), encoding="utf-8")
     return path
 
 
-def _data(found: Picture) -> dict[str, Any]:
-    """Everything the page shows, as JSON holds it."""
-    boxes, wide = found.boxes, widths(found, "bytes")
-    steps, left_out, queries = _steps(found)
-    names = [(printable(i.name), k) for k, box in enumerate(boxes) if box.kind == "fold" for i in box.nodes if i.name]
+def _collect_data(found: Picture) -> dict[str, Any]:
+    """Collect everything the page shows, as JSON holds it."""
+    boxes, wide = found.boxes, measure_widths(found, "bytes")
+    steps, left_out, queries = _list_steps(found)
+    names = [
+        (make_printable(i.name), k) for k, box in enumerate(boxes) if box.kind == "fold" for i in box.nodes if i.name
+    ]
     with silence_numpy():
-        details = [_details(box) for box in boxes]
+        details = [_describe_box(box) for box in boxes]
     return {
         "target": next(k for k, box in enumerate(boxes) if box.target),
         "asked": [k for k, box in enumerate(boxes) if box.asked],
         "nodes": len(found.place),
-        "boxes": [_box(box) for box in boxes],
+        "boxes": [_write_box(box) for box in boxes],
         "details": details,
         "edges": [(a, b, int(on_path), round(wide[a], 2)) for (a, b), on_path in found.edges.items()],
         "names": names[:MOST_NAMES],
@@ -114,19 +116,19 @@ def _data(found: Picture) -> dict[str, Any]:
     }
 
 
-def _box(box: Box) -> tuple[Any, ...]:
+def _write_box(box: Box) -> tuple[Any, ...]:
     flags = box.on_path + 2 * box.asked + 4 * box.target
     states = STATES.index(box.value), STATES.index(box.adjoint)
-    return (printable(box.title), box.note, KINDS.index(box.kind), *states, flags)
+    return (make_printable(box.title), box.note, KINDS.index(box.kind), *states, flags)
 
 
 # -- the replay ----------------------------------------------------------------------------------------
 
 
-def _steps(found: Picture) -> tuple[list[int], int, list[tuple[int, str]]]:
-    """The steps, three numbers each (see page.js); how many were left out; and before which of them queries begin.
+def _list_steps(found: Picture) -> tuple[list[int], int, list[tuple[int, str]]]:
+    """List the steps, three numbers each (see page.js); how many were left out; and before which of them queries begin.
 
-    What happens in a row to the same folded box is one step, up to a thousandth of the whole.
+    Events in a row at the same folded box are one step, up to a thousandth of the whole.
     """
     steps: list[int] = []
     most = len(found.replay.touches) // 1000 + 1
@@ -135,12 +137,12 @@ def _steps(found: Picture) -> tuple[list[int], int, list[tuple[int, str]]]:
     left_out = 0
     for n, touch in enumerate(found.replay.touches):
         while queries and queries[-1][0] <= n:
-            begins.append((len(steps) // 3, printable(queries.pop()[1])))
-        box, of_adjoint = found.where(touch)
+            begins.append((len(steps) // 3, make_printable(queries.pop()[1])))
+        box, of_adjoint = found.find_box(touch)
         at = -1 if box is None else box
         code = WHAT.index(touch.what) + 4 * (touch.of is not None) + 8 * of_adjoint
         if box is None or len(found.boxes[box].nodes) > 1:
-            earlier = _same_step(steps, at, code, begins[-1][0] if begins else 0)
+            earlier = _find_same_step(steps, at, code, begins[-1][0] if begins else 0)
             if earlier is not None and steps[earlier + 1] < most:
                 steps[earlier + 1] += 1
                 continue
@@ -148,12 +150,12 @@ def _steps(found: Picture) -> tuple[list[int], int, list[tuple[int, str]]]:
             steps += (at, 1, code)
         else:
             left_out += 1
-    begins += [(len(steps) // 3, printable(title)) for _, title in reversed(queries)]  # which needed nothing
+    begins += [(len(steps) // 3, make_printable(title)) for _, title in reversed(queries)]  # which needed nothing
     return steps, left_out, begins
 
 
-def _same_step(steps: list[int], at: int, code: int, begin: int) -> int | None:
-    """Where the same happened to a box, since when nothing happened elsewhere."""
+def _find_same_step(steps: list[int], at: int, code: int, begin: int) -> int | None:
+    """Find the last step that did the same to a box, with nothing happening elsewhere since."""
     k = len(steps) - 3
     while k >= 3 * begin and steps[k] == at:
         if steps[k + 2] == code:
@@ -165,40 +167,45 @@ def _same_step(steps: list[int], at: int, code: int, begin: int) -> int | None:
 # -- one box -------------------------------------------------------------------------------------------
 
 
-def _details(box: Box) -> list[tuple[str, Rows]]:
-    """What the panel tells of a box: titles, and rows of name and text."""
+def _describe_box(box: Box) -> list[tuple[str, Rows]]:
+    """Describe a box for the panel: titles, and rows of name and text."""
     sections: list[tuple[str, Rows]] = []
     if box.kind == "fold":
-        sections = [("Nodes", _members(box))]
+        sections = [("Nodes", _describe_members(box))]
     else:
         i = box.node
-        rows = [("name", label(i)), ("op", kind_of(i)), ("shape", str(i.shape)), ("dtype", str(i.dtype))]
-        rows += [(name, _short(value)) for name, value in i.static.items() if name != "leaf"]
+        rows = [("name", label(i)), ("op", find_kind(i)), ("shape", str(i.shape)), ("dtype", str(i.dtype))]
+        rows += [(name, _shorten_repr(value)) for name, value in i.static.items() if name != "leaf"]
         rows += [("line", i.source)] if i.source else []
-        sections = [("Node", rows), ("Value", _value(i)), ("Adjoint", _value(box.entry)), ("Rules", _rules(i))]
+        sections = [
+            ("Node", rows),
+            ("Value", _describe_value(i)),
+            ("Adjoint", _describe_value(box.entry)),
+            ("Rules", _describe_rules(i)),
+        ]
     if box.seconds:
         sections.append(("Time", [("computing", f"{1000 * box.seconds:.3g} ms")]))
     shown = [(title, rows) for title, rows in sections if rows]
-    return [(title, [(printable(name), printable(text)) for name, text in rows]) for title, rows in shown]
+    return [(title, [(make_printable(name), make_printable(text)) for name, text in rows]) for title, rows in shown]
 
 
-def _short(value: Any) -> str:
+def _shorten_repr(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def _members(box: Box) -> Rows:
+def _describe_members(box: Box) -> Rows:
     counts: dict[str, int] = {}
     for i in box.nodes:
-        counts[kind_of(i)] = counts.get(kind_of(i), 0) + 1
+        counts[find_kind(i)] = counts.get(find_kind(i), 0) + 1
     rows = [("count", f"{len(box.nodes):,}"), ("bytes", format_bytes(box.nbytes))]
     rows += [(op, f"{many:,}") for op, many in sorted(counts.items(), key=lambda item: -item[1])[:LISTED]]
     names = [label(i) for i in box.nodes[:LISTED]]
     return [*rows, ("first", ", ".join(names) + (", …" if len(box.nodes) > LISTED else ""))]
 
 
-def _value(entry: Node | None) -> Rows:
-    """A summary of what the memo holds; nothing is computed for it."""
+def _describe_value(entry: Node | None) -> Rows:
+    """Describe the value that the memo holds; nothing is computed for it."""
     if entry is None:
         return []
     value = entry._value
@@ -219,8 +226,8 @@ def _value(entry: Node | None) -> Rows:
     return rows if array.size else [*rows, ("is", "empty")]
 
 
-def _rules(i: Node) -> Rows:
-    """What the rule of each input reads."""
+def _describe_rules(i: Node) -> Rows:
+    """Describe what the rule of each input reads."""
     if i.op is None:
         return []
     if isinstance(i, AdjointNode):

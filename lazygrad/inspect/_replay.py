@@ -1,4 +1,4 @@
-"""The events of a report, as the steps of an animation: what was read from the memo, computed, forgotten."""
+"""The events of a report as the steps of an animation: read from the memo, computed, became stale."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._graph.node import Node
 from .._report.report import Report
 
-__all__ = ["COMPUTED", "HIT", "STALE", "Replay", "Touch", "touch_of"]
+__all__ = ["COMPUTED", "HIT", "STALE", "Replay", "Touch", "make_touch"]
 
 HIT, COMPUTED, STALE = "hit", "computed", "stale"
 
@@ -24,8 +24,8 @@ class Touch(NamedTuple):
     target: Node | None = None
 
 
-def touch_of(what: str, node: Node) -> Touch:
-    """What happened to the value of a node, which may be an adjoint."""
+def make_touch(what: str, node: Node) -> Touch:
+    """Make the step of an event at the value of a node, which may be an adjoint."""
     if not isinstance(node, AdjointNode):
         return Touch(what, node)
     return Touch(what, node, node.of, node.op.counts.target())
@@ -44,16 +44,16 @@ class Replay:
 
     @classmethod
     def of(cls, report: Report) -> Replay:
-        """The steps of a report."""
+        """Return the steps of a report."""
         made = cls()
         touches, events = made.touches, report._events
         spans, forgotten = list(reversed(report._spans)), list(reversed(report._forgotten))
         visits = iter(report._visits)
 
-        def until(position: int) -> None:
-            """What happened before that event, beside the events."""
+        def catch_up(position: int) -> None:
+            """Add what happened before an event: nodes that became stale, queries that began, visits."""
             while forgotten and forgotten[-1][0] <= position:
-                touches.append(touch_of(STALE, forgotten.pop()[1]))
+                touches.append(make_touch(STALE, forgotten.pop()[1]))
             while spans and spans[-1].start[0] <= position:
                 span = spans.pop()
                 made.queries.append((len(touches), str(span.asked)))
@@ -65,37 +65,38 @@ class Replay:
                     ]
                 )
 
-        starts = [k for k, (_, asked) in enumerate(events) if asked]
+        starts = [k for k, (_, was_requested) in enumerate(events) if was_requested]
         for first, last in zip([0, *starts], [*starts, len(events)], strict=True):
             if first < last:
-                until(first)
-                _one_request(events[first:last], touches)
-        until(len(events))
+                catch_up(first)
+                _add_request(events[first:last], touches)
+        catch_up(len(events))
         touches.extend([Touch(COMPUTED, None, i) for i, _ in visits])
         return made
 
 
-def _one_request(events: list[tuple[Node, bool]], touches: list[Touch]) -> None:
-    """The steps of one request: the first need of what it computed is no hit."""
-    computed = {node.serial for node, asked in events if not asked}
+def _add_request(events: list[tuple[Node, bool]], touches: list[Touch]) -> None:
+    """Add the steps of one request; the first need of a node that it computed is no hit."""
+    computed = {node.serial for node, was_requested in events if not was_requested}
     unpaid = set(computed)
-    root, asked = events[0]
+    root, was_requested = events[0]
     start = len(touches)
-    for node, _ in events[asked:]:
+    for node, _ in events[was_requested:]:
         for j in {id(j): j for j in node.inputs}.values():  # x * x needs x once
-            _need(j, unpaid, touches)
-        touches.append(touch_of(COMPUTED, node))
-    if asked and not unpaid and root.serial not in computed:
+            _add_need(j, unpaid, touches)
+        touches.append(make_touch(COMPUTED, node))
+    if was_requested and not unpaid and root.serial not in computed:
         hits: list[Touch] = []
-        _need(root, unpaid, hits)
+        _add_need(root, unpaid, hits)
         touches[start:start] = hits
 
 
-def _need(j: Node, unpaid: set[int], touches: list[Touch]) -> None:
+def _add_need(j: Node, unpaid: set[int], touches: list[Touch]) -> None:
+    """Add the hit of a needed node, unless the need is the one it was computed for."""
     if j.op is None:
         if j.static["leaf"] != "seed":
             touches.append(Touch(HIT, j))
     elif (original := unmirrored(j)).serial in unpaid:
         unpaid.remove(original.serial)
     else:
-        touches.append(touch_of(HIT, original))
+        touches.append(make_touch(HIT, original))

@@ -1,4 +1,4 @@
-"""Why a node was computed: the way from it, through those who needed it, to the question."""
+"""Why a node was computed: the way from it, through the nodes that needed it, to the question."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .._report.trace import name_adjoint
 
 __all__ = ["Link", "Why", "why"]
 
-Pulled = tuple[Node, Node | None]  # a node, and the one that pulled it
+Pull = tuple[Node, Node | None]  # a node, and the one that pulled it
 ENDS = 12  # links shown at each end of a long chain
 
 
-def name_of(i: Node) -> str:
-    """What a value or an adjoint is called."""
+def name_entry(i: Node) -> str:
+    """Return the name of a value or an adjoint: ``h.value`` or ``dL/dh``."""
     return name_adjoint(i) if isinstance(i, AdjointNode) else f"{label(i)}.value"
 
 
 @attrs.frozen(eq=False)
 class Link:
-    """A value or an adjoint on the way, and what the next one needs it for.
+    """A value or an adjoint on the way, and the reason why the next one needs it.
 
     Attributes
     ----------
@@ -57,12 +57,12 @@ class Link:
 
 @attrs.frozen(eq=False)
 class Why(Displayable):
-    """Why a value or an adjoint was computed; prints as text.
+    """The reason why a value or an adjoint was computed; prints as text.
 
     Attributes
     ----------
     name
-        What is meant: ``h.value`` or ``dL/dh``.
+        The value or adjoint in question: ``h.value`` or ``dL/dh``.
     state
         In a report ``"computed"``, ``"recomputed"`` (it was stale), ``"read from the memo"`` or ``"not needed"``; in
         the memo ``"fresh"``, ``"stale"`` or ``"not computed"``.
@@ -89,11 +89,11 @@ class Why(Displayable):
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The nodes of the chain."""
+        """Return the nodes of the chain."""
         return tuple([link.node for link in self.chain])
 
     def grids(self) -> list[Grid]:
-        """The chain as a table."""
+        """Return the chain as a table."""
         return [
             Grid(
                 ("", "because"),
@@ -160,7 +160,7 @@ def why(node: Node, report: Report | None = None) -> Why:
     """
     check_node(node)
     with lock:
-        return _from_memo(node) if report is None else _from_report(node, report)
+        return _answer_from_memo(node) if report is None else _answer_from_report(node, report)
 
 
 # -- from the events of a report -----------------------------------------------------------------------
@@ -176,11 +176,12 @@ class _Request:
     stale: set[int] = attrs.field(factory=set)
 
 
-def _requests(report: Report) -> Iterator[_Request]:
+def _split_requests(report: Report) -> Iterator[_Request]:
+    """Yield the requests of a report, each with what was computed for it."""
     for query in report.queries if report.asked is None else (report,):
         current = _Request(query.asked)
-        for (i, asked), note in zip(query._events, query._notes, strict=True):
-            if asked:
+        for (i, was_requested), note in zip(query._events, query._notes, strict=True):
+            if was_requested:
                 yield current
                 current = _Request(query.asked, i)
             else:
@@ -190,28 +191,28 @@ def _requests(report: Report) -> Iterator[_Request]:
         yield current
 
 
-def _from_report(node: Node, report: Report) -> Why:
-    """The first computation of the value, or else of an adjoint; failing that, the first time the memo had it."""
+def _answer_from_report(node: Node, report: Report) -> Why:
+    """Find the first computation of the value, or else of an adjoint; failing that, the first time the memo had it."""
     wanted: list[Callable[[Node], bool]] = [lambda i: i is node]
     if not isinstance(node, AdjointNode):
         wanted.append(lambda i: isinstance(i, AdjointNode) and i.of is node)
-    requests = list(_requests(report))
+    requests = list(_split_requests(report))
     for fits in wanted:
         for request in requests:
             for i in request.computed.values():
                 if fits(i):
                     state = "recomputed" if i.serial in request.stale else "computed"
-                    return Why(name_of(i), state, request.asked, _chain(i, request))
+                    return Why(name_entry(i), state, request.asked, _trace_chain(i, request))
         for request in requests:
             if request.root is not None and fits(request.root) and request.root.op is not None:
-                link = Link(request.root, name_of(request.root), "asked for")
+                link = Link(request.root, name_entry(request.root), "asked for")
                 return Why(link.name, "read from the memo", request.asked, (link,))
             for c in request.computed.values():
                 for i in map(_original, c.inputs):
                     if i.op is not None and fits(i):
-                        chain = (Link(i, name_of(i), _reason(i, c)), *_chain(c, request))
-                        return Why(name_of(i), "read from the memo", request.asked, chain)
-    return Why(name_of(node), "not needed", None, ())
+                        chain = (Link(i, name_entry(i), _find_reason(i, c)), *_trace_chain(c, request))
+                        return Why(name_entry(i), "read from the memo", request.asked, chain)
+    return Why(name_entry(node), "not needed", None, ())
 
 
 def _original(i: Node) -> Node:
@@ -219,33 +220,33 @@ def _original(i: Node) -> Node:
     return i if i.op is None else unmirrored(i)
 
 
-def _chain(i: Node, request: _Request) -> tuple[Link, ...]:
-    """From a computed node through those that pulled it: the recursion once more, on what it computed."""
+def _trace_chain(i: Node, request: _Request) -> tuple[Link, ...]:
+    """Follow a computed node through the nodes that pulled it: the recursion once more, on what it computed."""
     pulled_by: dict[int, Node | None] = {}
-    root: Pulled = (i, None) if request.root is None else (request.root, None)
+    root: Pull = (i, None) if request.root is None else (request.root, None)
 
-    def missing(key: Pulled) -> Sequence[Pulled] | None:
+    def missing(key: Pull) -> Sequence[Pull] | None:
         j, _ = key
         if j.serial in pulled_by:
             return None
         inputs = map(_original, j.inputs)
         return [(k, j) for k in inputs if k.serial in request.computed and k.serial not in pulled_by]
 
-    def compute(key: Pulled) -> None:
+    def compute(key: Pull) -> None:
         pulled_by[key[0].serial] = key[1]
 
     if request.root is not None:
         demand(root, missing, compute)
     links = []
     while (c := pulled_by.get(i.serial)) is not None:
-        links.append(Link(i, name_of(i), _reason(i, c)))
+        links.append(Link(i, name_entry(i), _find_reason(i, c)))
         i = c
-    links.append(Link(i, name_of(i), "asked for" if i is request.root else "needed by an engine without a memo"))
+    links.append(Link(i, name_entry(i), "asked for" if i is request.root else "needed by an engine without a memo"))
     return tuple(links)
 
 
-def _reason(i: Node, c: Node) -> str:
-    """What `c` needs its input `i` for."""
+def _find_reason(i: Node, c: Node) -> str:
+    """Return what `c` needs its input `i` for."""
     if not isinstance(c, AdjointNode):
         return f"an input of {label(c)}"
     for _, consumer, _, start, stop in c.each_edge():
@@ -259,22 +260,23 @@ def _reason(i: Node, c: Node) -> str:
 # -- from what the memo holds --------------------------------------------------------------------------
 
 
-def _from_memo(node: Node) -> Why:
-    name = name_of(node)
+def _answer_from_memo(node: Node) -> Why:
+    """Follow a node through the oldest fresh consumer of each to one that nothing else has read."""
+    name = name_entry(node)
     if node.op is None:
         return Why(name, "fresh", None, (Link(node, name, "a leaf: nothing computes it"),))
     if node._value is None:
         return Why(name, "stale" if node._stale else "not computed", None, ())
     links = []
-    while (c := _reader(node)) is not None:
-        links.append(Link(node, name_of(node), _reason(node, c)))
+    while (c := _find_reader(node)) is not None:
+        links.append(Link(node, name_entry(node), _find_reason(node, c)))
         node = c
-    links.append(Link(node, name_of(node), "asked for, as nothing in the memo has read it"))
+    links.append(Link(node, name_entry(node), "asked for, as nothing in the memo has read it"))
     return Why(name, "fresh", None, tuple(links))
 
 
-def _reader(i: Node) -> Node | None:
-    """The oldest consumer that was computed from `i`."""
+def _find_reader(i: Node) -> Node | None:
+    """Return the oldest consumer that was computed from `i` and is fresh."""
     found = [
         _original(c)
         for c in living_consumers(i)

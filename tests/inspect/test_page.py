@@ -173,12 +173,17 @@ def test_the_bundled_files_are_those_of_the_table() -> None:
 
 
 def test_all_files_go_into_the_wheel() -> None:
-    project = Path(__file__).parents[2] / "pyproject.toml"
-    patterns = tomllib.loads(project.read_text("utf-8"))["tool"]["setuptools"]["package-data"]["lazygrad.inspect"]
-    for path in ASSETS.rglob("*.*"):
-        name = path.relative_to(ASSETS.parent).as_posix()
-        fits = [p for p in patterns if fnmatch.fnmatch(name, p) and p.count("/") == name.count("/")]
-        assert fits, name
+    # Hatchling takes a package with all its files, but for what is excluded or ignored by git.
+    root = Path(__file__).parents[2]
+    build = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    wheel = build["targets"]["wheel"]
+    assert wheel["packages"] == ["lazygrad"]
+    assert not {"exclude", "include", "only-include", "ignore-vcs"} & (set(wheel) | set(build))
+    ignored = [line.strip("/") for line in (root / ".gitignore").read_text("utf-8").splitlines()]
+    paths = [path.relative_to(root) for path in ASSETS.rglob("*.*")]
+    assert paths
+    for path in paths:
+        assert not [part for part in path.parts for pattern in ignored if fnmatch.fnmatch(part, pattern)], path
 
 
 # -- in a browser -----------------------------------------------------------------------------------------

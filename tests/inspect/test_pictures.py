@@ -13,7 +13,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.node import label
 from lazygrad._graph.traverse import ancestors
-from lazygrad.inspect._model import picture
+from lazygrad.inspect._model import build_picture
 from lazygrad.inspect._replay import COMPUTED, HIT, STALE, Replay
 from tests.helpers.picture_graphs import box_of, hostile, layers, tangled
 from tests.helpers.random_graphs import build, random_dag, watched
@@ -79,7 +79,7 @@ def test_engines_without_a_memo_are_replayed_too(engine: str) -> None:
     n = two_layers()
     with lg.record() as report:
         lg.gradient(n["L"], n["W1"], engine=engine)
-    found = picture(n["L"], n["W1"], report)
+    found = build_picture(n["L"], n["W1"], report)
     done = [touch for touch in found.replay.touches if touch.of is not None]
     assert len(done) == report.adjoints.misses > 0
     assert box_of(found, done[0].of).adjoint == COMPUTED
@@ -98,7 +98,7 @@ def test_states_and_paths_are_those_of_brute_force(seed: int) -> None:
         first.set(np.asarray(first.value) + 0.5)
         with lg.record() as report:
             lg.gradient(L, second, unconnected="none")
-    found = picture(L, second, report)
+    found = build_picture(L, second, report)
     assert {i.serial for i in ancestors(L)} | {second.serial} == set(found.place)
     wanted = {(j.serial, c.serial) for c in ancestors(L) for j in c.inputs}
     drawn = {(found.boxes[a].node.serial, found.boxes[b].node.serial) for a, b in found.edges}
@@ -149,7 +149,7 @@ def test_higher_order_and_unconnected_nodes() -> None:
         hvp(n)
     target = next(q.asked.target for q in report.queries if q.asked.target is not None)
     beside = lg.parameter(1.0) * 2.0
-    found = picture(target, [n["W1"], beside], report)
+    found = build_picture(target, [n["W1"], beside], report)
     adjoint = next(i for i in ancestors(target) if i.op is not None and i.op.is_adjoint)
     assert box_of(found, adjoint).kind == "adjoint"
     assert box_of(found, adjoint).title == f"dL/d{label(adjoint.of)}"
@@ -164,7 +164,7 @@ def test_times_are_those_of_the_report() -> None:
     n = two_layers()
     with lg.record(timing=True) as report:
         lg.gradient(n["L"], n["W1"])
-    found = picture(n["L"], n["W1"], report)
+    found = build_picture(n["L"], n["W1"], report)
     assert sum(box.seconds for box in found.boxes) == pytest.approx(report.seconds)
     assert " ms" in lg.inspect.draw(n["L"], n["W1"], report, widths="time").dot
 

@@ -12,7 +12,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.traverse import ancestors
 from lazygrad.inspect._fold import WAYS, fold
-from lazygrad.inspect._model import COMPUTED, Picture, picture
+from lazygrad.inspect._model import COMPUTED, Picture, build_picture
 from tests.helpers.picture_graphs import box_of, layers, long_chain, tangled, wide
 from tests.helpers.random_graphs import build, random_dag
 
@@ -43,7 +43,7 @@ def test_folds_of_random_graphs_are_quotients(how: str, seed: int) -> None:
             node.name = f"block{k % 4}/part{k % 2}/n{k}"
     L = nodes[-1]
     wrt = [i for i in ancestors(L) if i.op is None][:1]
-    whole = picture(L, wrt)
+    whole = build_picture(L, wrt)
     for most in (1, 5, 12):
         small = fold(whole, how, most)
         check_fold(whole, small)
@@ -56,7 +56,7 @@ def test_folds_of_random_graphs_are_quotients(how: str, seed: int) -> None:
 def test_names_fold_by_the_longest_prefix_that_is_short_enough() -> None:
     L, parameters = layers(6)
     wrt = parameters["net/layer2/W"]
-    whole = picture(L, wrt)
+    whole = build_picture(L, wrt)
     small = fold(whole, "prefix", 20)
     check_fold(whole, small)
     titles = {box.title: len(box.nodes) for box in small.boxes if box.kind == "fold"}
@@ -72,7 +72,7 @@ def test_names_as_containers_and_modules_have_them() -> None:
         for key in ("'W'", "'b'"):
             L = L * lg.parameter(1.0, name=f"layers[{k}][{key}]")
         L = L * lg.parameter(1.0, name=f"head.{k}.weight")
-    small = fold(picture(L, x), "prefix", 9)
+    small = fold(build_picture(L, x), "prefix", 9)
     titles = {box.title for box in small.boxes if box.kind == "fold"}
     assert {"layers[0]", "layers[1]", "layers[2]", "head.0", "head.1", "head.2"} >= titles
     assert {"layers[0]", "head.1"} <= titles
@@ -84,7 +84,7 @@ def test_repeated_blocks_fold_and_repetitions_of_them() -> None:
     for _ in range(10):
         h = np.exp(np.sin(np.sin(np.sin(np.sin(h)))) * lg.parameter([1.0, 1.0]))
     L = h.sum()
-    whole = picture(L, x)
+    whole = build_picture(L, x)
     small = fold(whole, "repeat", 100)
     check_fold(whole, small)
     folded = {box.title: len(box.nodes) for box in small.boxes if box.kind == "fold"}
@@ -101,7 +101,7 @@ def test_blocks_in_different_states_are_folded_apart_while_there_is_room() -> No
         middle = h if k == 19 else middle
     assert middle is not None
     middle.value  # noqa: B018
-    found = fold(picture(h), "auto", 10)
+    found = fold(build_picture(h), "auto", 10)
     states = [(len(box.nodes), box.value) for box in found.boxes if box.kind == "fold"]
     assert [value for _, value in states] == [COMPUTED, "untouched"]
     assert sum(n for n, _ in states) >= 36
@@ -110,7 +110,7 @@ def test_blocks_in_different_states_are_folded_apart_while_there_is_room() -> No
 def test_distance_keeps_what_is_near() -> None:
     L, parameters = layers(40)
     wrt = parameters["net/layer20/W"]
-    small = fold(picture(L, wrt), "distance", 30)
+    small = fold(build_picture(L, wrt), "distance", 30)
     alone = {box.node.name for box in small.boxes if box.kind != "fold"}
     assert {"L", "net/layer20/W", "net/layer20/b", "net/layer39/b"} <= alone
     assert "net/layer0/W" not in alone
@@ -119,7 +119,7 @@ def test_distance_keeps_what_is_near() -> None:
 
 def test_too_many_asked_for_are_folded_like_others() -> None:
     L, parameters = layers(50)
-    small = fold(picture(L, parameters), "auto", 20)
+    small = fold(build_picture(L, parameters), "auto", 20)
     assert len(small.boxes) <= 20
     assert any(box.asked and box.kind == "fold" for box in small.boxes)
 

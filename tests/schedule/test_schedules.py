@@ -15,11 +15,11 @@ import lazygrad as lg
 from lazygrad._query.differentiator import Differentiator
 from lazygrad._schedule import schedule as _schedule
 from lazygrad._schedule.forms import batches
-from lazygrad._schedule.forms.batches import Levels, levelled
-from lazygrad._schedule.forms.loop import Steps, stepped
-from lazygrad._schedule.forms.numbers import Numbers, Tape, numbers, only_numbers, taped
-from lazygrad._schedule.forms.order import out_of_order
-from lazygrad._schedule.forms.straight import Straight, straight
+from lazygrad._schedule.forms.batches import Batches, write_batches
+from lazygrad._schedule.forms.loop import Loop, write_loop
+from lazygrad._schedule.forms.numbers import Numbers, Tape, has_only_numbers, write_numbers, write_tape
+from lazygrad._schedule.forms.order import find_out_of_order
+from lazygrad._schedule.forms.straight import Straight, write_straight
 from lazygrad._schedule.program import Program
 from tests.cases.op_table import TABLE
 from tests.helpers.op_checks import Case, direction, seeded
@@ -266,32 +266,32 @@ Form = Callable[[Program, Any, bool], Any]
 
 
 def as_straight(program: Program, params: Any, exact: bool) -> Any:
-    return straight(program, params, exact, "")
+    return write_straight(program, params, exact, "")
 
 
 def as_steps(program: Program, params: Any, exact: bool) -> Any:
-    live = program.live()
-    return stepped(program, live, params) if not program.guards else None
+    live = program.find_live()
+    return write_loop(program, live, params) if not program.guards else None
 
 
 def as_levels(program: Program, params: Any, exact: bool) -> Any:
-    return levelled(program, program.live(), params)
+    return write_batches(program, program.find_live(), params)
 
 
 def as_numbers(program: Program, params: Any, exact: bool) -> Any:
-    live = program.live()
-    return numbers(program, live, params, "") if not program.guarded and only_numbers(program, live) else None
+    live = program.find_live()
+    return write_numbers(program, live, params, "") if not program.guarded and has_only_numbers(program, live) else None
 
 
 def as_tape(program: Program, params: Any, exact: bool) -> Any:
-    live = program.live()
-    return taped(program, live, params) if not program.guarded and only_numbers(program, live) else None
+    live = program.find_live()
+    return write_tape(program, live, params) if not program.guarded and has_only_numbers(program, live) else None
 
 
 FORMS: dict[str, tuple[Form, type, bool]] = {  # how it is written, what comes of it, whether bit for bit
     "straight": (as_straight, Straight, True),
-    "steps": (as_steps, Steps, True),
-    "levels": (as_levels, Levels, True),
+    "steps": (as_steps, Loop, True),
+    "levels": (as_levels, Batches, True),
     "numbers": (as_numbers, Numbers, False),
     "tape": (as_tape, Tape, False),
 }
@@ -307,7 +307,7 @@ def test_random_graphs_in_every_form(form: str, arrays: bool, monkeypatch: pytes
 
     def written(program: Program, params: Any, exact: bool, *rest: Any, **options: Any) -> Any:
         nonlocal placed
-        placed = bool(out_of_order(program, program.live()))
+        placed = bool(find_out_of_order(program, program.find_live()))
         return write(program, params, exact) or as_straight(program, params, exact)
 
     monkeypatch.setattr(_schedule, "written", written)
@@ -335,7 +335,7 @@ def test_random_graphs_in_every_form(form: str, arrays: bool, monkeypatch: pytes
                 assert same_bits(found, wanted), seed
             else:
                 near([found[0], *found[1]], [wanted[0], *wanted[1]], 1e-11)
-    assert tried >= (4 if kind is Levels and arrays else 15)
+    assert tried >= (4 if kind is Batches and arrays else 15)
 
 
 @pytest.mark.parametrize("arrays", [False, True])
@@ -372,7 +372,7 @@ def layered(width: int, depth: int) -> tuple[list[lg.Node], lg.Node]:
 def test_many_small_alike_nodes_are_batched() -> None:
     leaves, L = layered(60, 6)
     step = lg.compile(L, leaves, leaves, exact=True, backend="numpy")
-    assert isinstance(step.schedule._written, Levels)
+    assert isinstance(step.schedule._written, Batches)
     rows = sum(batch.stop - batch.start for batch in step.schedule._written.batches)
     assert step.schedule.steps * 5 < rows
     for scale in (1.0, 0.5):
@@ -388,7 +388,7 @@ def test_a_long_chain_of_arrays_is_a_loop_of_steps() -> None:
     for _ in range(3100):
         y = np.sin(y) + x
     step = lg.compile(y.sum(), x, x, exact=True, backend="numpy")
-    assert isinstance(step.schedule._written, Steps)
+    assert isinstance(step.schedule._written, Loop)
     assert step.schedule.steps > 6000
     for value in ([0.1, 0.2], [0.3, -0.1]):
         found = step(value)

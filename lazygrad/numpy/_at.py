@@ -27,11 +27,11 @@ class Part:
     key: Any
 
     def get(self) -> Node:
-        """The part itself, ``x[key]``."""
+        """Return the part itself, ``x[key]``."""
         return self.x[self.key]
 
     def set(self, y: Any) -> Node:
-        """`x` with the part replaced by `y`.
+        """Return `x` with the part replaced by `y`.
 
         Examples
         --------
@@ -43,13 +43,13 @@ class Part:
         >>> lg.gradient(z.sum(), [x, y])
         [array([1., 0., 0.]), array(2.)]
         """
-        if (chosen := self._by_mask(lambda x, y: y, y)) is not None:
+        if (chosen := self._set_by_mask(lambda x, y: y, y)) is not None:
             return chosen
-        key, arrays = self._parsed()
-        return put.on_nodes((self.x, self._fitted(y), *map(as_node, arrays)), {"key": key})
+        key, arrays = self._parse_key()
+        return put.on_nodes((self.x, self._cast(y), *map(as_node, arrays)), {"key": key})
 
     def add(self, y: Any) -> Node:
-        """`x` with `y` added to the part, as often as a place is named.
+        """Return `x` with `y` added to the part, as often as a place is named.
 
         Examples
         --------
@@ -57,47 +57,47 @@ class Part:
         >>> lg.parameter([1.0, 2.0]).at[[0, 0, 1]].add(10.0).value
         array([21., 12.])
         """
-        if (chosen := self._by_mask(np.add, y)) is not None:
+        if (chosen := self._set_by_mask(np.add, y)) is not None:
             return chosen
-        key, arrays = self._parsed()
-        return add_at.on_nodes((self.x, self._fitted(y), *map(as_node, arrays)), {"key": key})
+        key, arrays = self._parse_key()
+        return add_at.on_nodes((self.x, self._cast(y), *map(as_node, arrays)), {"key": key})
 
     def subtract(self, y: Any) -> Node:
-        """`x` with `y` subtracted from the part."""
-        return self.add(-self._fitted(y))
+        """Return `x` with `y` subtracted from the part."""
+        return self.add(-self._cast(y))
 
     def multiply(self, y: Any) -> Node:
-        """`x` with the part multiplied by `y`."""
-        return self._updated("multiply", np.multiply, y)
+        """Return `x` with the part multiplied by `y`."""
+        return self._update("multiply", np.multiply, y)
 
     mul = multiply
 
     def divide(self, y: Any) -> Node:
-        """`x` with the part divided by `y`."""
-        return self._updated("divide", np.divide, y)
+        """Return `x` with the part divided by `y`."""
+        return self._update("divide", np.divide, y)
 
     def power(self, y: Any) -> Node:
-        """`x` with the part raised to the power `y`."""
-        return self._updated("power", np.power, y)
+        """Return `x` with the part raised to the power `y`."""
+        return self._update("power", np.power, y)
 
     def min(self, y: Any) -> Node:
-        """`x` with the part no larger than `y`; ties as in `numpy.minimum`."""
-        return self._updated("min", np.minimum, y)
+        """Return `x` with the part no larger than `y`; ties as in `numpy.minimum`."""
+        return self._update("min", np.minimum, y)
 
     def max(self, y: Any) -> Node:
-        """`x` with the part no smaller than `y`; ties as in `numpy.maximum`."""
-        return self._updated("max", np.maximum, y)
+        """Return `x` with the part no smaller than `y`; ties as in `numpy.maximum`."""
+        return self._update("max", np.maximum, y)
 
     # -- how ---------------------------------------------------------------------------------------
 
-    def _parsed(self) -> tuple[tuple[Any, ...], list[Any]]:
+    def _parse_key(self) -> tuple[tuple[Any, ...], list[Any]]:
         x, key, arrays = parse_key(self.x, self.key)
         if x is not self.x:
             raise IndexError("a single boolean names no part of a node that could be changed: use `np.where`")
         return key, arrays
 
-    def _fitted(self, y: Any) -> Node:
-        """A new part in the dtype of `x`, if nothing of its kind is lost."""
+    def _cast(self, y: Any) -> Node:
+        """Return `y` as a node in the dtype of `x`; an error where that would lose its kind."""
         y = as_node(y, self.x.dtype)
         if y.dtype == self.x.dtype:
             return y
@@ -105,8 +105,11 @@ class Part:
             raise TypeError(f"{y.dtype} does not fit into {self.x!r}: cast one of the two with `.astype`")
         return y.astype(self.x.dtype)
 
-    def _by_mask(self, change: Callable[[Any, Any], Any], y: Any) -> Node | None:
-        """The update at a mask whose values need not be known, as `y` is the same for all of its places."""
+    def _set_by_mask(self, change: Callable[[Any, Any], Any], y: Any) -> Node | None:
+        """Return the update at a mask by `where`, if `y` is the same at all places; None for other keys.
+
+        The values of such a mask need not be known.
+        """
         mask = self.key
         if not isinstance(mask, Node) or mask.dtype.kind != "b" or mask.shape != self.x.shape[: mask.ndim]:
             return None
@@ -114,31 +117,31 @@ class Part:
         beside = self.x.shape[mask.ndim :]
         if y.ndim > len(beside) or np.broadcast_shapes(y.shape, beside) != beside:
             return None
-        changed = self._fitted(change(self.x, y))
+        changed = self._cast(change(self.x, y))
         chosen: Any = np.where(mask.reshape(mask.shape + (1,) * len(beside)), changed, self.x)
         return chosen
 
-    def _updated(self, name: str, change: Callable[[Any, Any], Any], y: Any) -> Node:
-        """The update by a function of what is there and `y`."""
-        if (chosen := self._by_mask(change, y)) is not None:
+    def _update(self, name: str, change: Callable[[Any, Any], Any], y: Any) -> Node:
+        """Return `x` with the part changed by a function of the present part and `y`."""
+        if (chosen := self._set_by_mask(change, y)) is not None:
             return chosen
         x = self.x
-        key, arrays = self._parsed()
+        key, arrays = self._parse_key()
         several = [a for a in arrays if a.size > 1]
         known = [evaluate_for_shape(f"x.at[...].{name}", a) if several else np.zeros(a.shape, np.intp) for a in arrays]
         places = find_repeats(x.shape, key, known)
         if places is None:
-            part = self._fitted(change(self.get(), y))
+            part = self._cast(change(self.get(), y))
             return put.on_nodes((x, part, *map(as_node, arrays)), {"key": key})
         y = np.broadcast_to(as_node(y, x.dtype), self.get().shape).reshape(-1)
         flat = x.reshape(-1)
-        for turn in _turns(places):
+        for turn in _order_of_turns(places):
             flat = flat.at[places[turn]].set(change(flat[places[turn]], y[turn]))
         return flat.reshape(x.shape)
 
 
-def _turns(places: Any) -> list[Any]:
-    """Which elements can be changed at once: the first of each place, then the second of each, and so on."""
+def _order_of_turns(places: Any) -> list[Any]:
+    """Return the elements that can be changed at once: the first of each place, then the second of each, and so on."""
     order = np.argsort(places, kind="stable")
     ordered = places[order]
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -150,7 +153,7 @@ def _turns(places: Any) -> list[Any]:
 
 @attrs.frozen(eq=False)
 class At:
-    """What ``x.at`` gives: indexed, it names a part of `x`."""
+    """The parts of `x`: ``x.at[key]`` names one."""
 
     x: Node
 
@@ -158,4 +161,4 @@ class At:
         return Part(self.x, key)
 
 
-install({"at": property(At, doc="Functional updates: ``x.at[i].set(y)``, and likewise add, multiply, min and so on.")})
+install({"at": property(At, doc="Functional updates: ``x.at[i].set(y)``, as well as add, multiply, min and so on.")})

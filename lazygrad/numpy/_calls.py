@@ -18,14 +18,35 @@ import numpy as np
 
 from .._graph.node import Node
 from ..ops._declare import find_meaning
-from ..ops._op import Op
+from ..ops._op import Op, unknown_setting
 
-__all__ = ["called", "caller_in_numpy", "is_default", "named", "public_name", "refusal"]
+__all__ = [
+    "call_meaning",
+    "find_numpy_caller",
+    "find_public_name",
+    "is_default",
+    "name_function",
+    "refuse_argument",
+]
 
 # Arguments that say what is done, and so must be known when a node is built.
 _SETTINGS = {
-    *("axis", "axis1", "axis2", "axes", "copy", "ddof", "decimals", "dtype", "endpoint", "hermitian", "increasing"),
-    *("k", "keepdims", "kind", "mode", "n", "norm", "num", "offset", "order", "rcond", "rtol", "side", "stable", "tol"),
+    *("axis", "axis1", "axis2", "axisa", "axisb", "axisc", "axes", "copy", "ddof", "decimals", "destination", "dtype"),
+    *(
+        "edge_order",
+        "endpoint",
+        "hermitian",
+        "increasing",
+        "k",
+        "keepdims",
+        "kind",
+        "mode",
+        "n",
+        "norm",
+        "num",
+        "offset",
+    ),
+    *("order", "rcond", "rtol", "side", "source", "stable", "tol"),
 }
 _OF_ARRAYS = ("astype", "dtype", "ndim", "reshape", "shape", "size", "T")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -36,8 +57,8 @@ HINTS = {
 }
 
 
-def public_name(function: Callable[..., Any]) -> str:
-    """What users call a NumPy function, such as ``np.linalg.norm``."""
+def find_public_name(function: Callable[..., Any]) -> str:
+    """Return the name that users know a NumPy function by, such as ``np.linalg.norm``."""
     name = getattr(function, "__name__", str(function))
     module = getattr(function, "__module__", None) or ("numpy" if hasattr(np, name) else "")
     if module == "numpy" or module.startswith("numpy."):
@@ -45,21 +66,21 @@ def public_name(function: Callable[..., Any]) -> str:
     return f"{module}.{name}" if module else name
 
 
-def refusal(name: str, keyword: str) -> TypeError:
-    """The error for an argument that a function does not take on nodes."""
+def refuse_argument(name: str, keyword: str) -> TypeError:
+    """Return the error for an argument that a function does not take on nodes."""
     hint = HINTS.get(keyword)
     if keyword == "out":
         return TypeError(f"{name} {hint}")
     return TypeError(f"{name} on nodes does not take {keyword}=" + (f": {hint}" if hint else ""))
 
 
-def caller_in_numpy() -> str | None:
-    """The public name of the NumPy function that runs now and asked for this, if it is known."""
+def find_numpy_caller() -> str | None:
+    """Return the public name of the NumPy function that is running and led to this call, or None."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _package(frame) == "lazygrad":
+    while frame is not None and _package_of(frame) == "lazygrad":
         frame = frame.f_back
     found = None
-    while frame is not None and _package(frame) == "numpy":
+    while frame is not None and _package_of(frame) == "numpy":
         found, frame = frame, frame.f_back
     if found is None:
         return None
@@ -70,12 +91,12 @@ def caller_in_numpy() -> str | None:
     return None
 
 
-def _package(frame: FrameType) -> str:
+def _package_of(frame: FrameType) -> str:
     return frame.f_globals.get("__name__", "").split(".")[0]
 
 
-def named(error: TypeError | AttributeError, function: Callable[..., Any]) -> TypeError | AttributeError:
-    """The error, which says what function was called."""
+def name_function(error: TypeError | AttributeError, function: Callable[..., Any]) -> TypeError | AttributeError:
+    """Return the error with the name of the function that was called put before its text."""
     if isinstance(error, AttributeError):
         if error.obj is None or isinstance(error.obj, Node) or error.name not in _OF_ARRAYS:
             return error
@@ -83,22 +104,22 @@ def named(error: TypeError | AttributeError, function: Callable[..., Any]) -> Ty
     if error.__class__ is not TypeError:
         return error
     text = str(error)
-    for name in (public_name(function), caller_in_numpy()):
+    for name in (find_public_name(function), find_numpy_caller()):
         if name is not None and name not in text:
             text = f"{name}: {text}"
     return error if text == str(error) else TypeError(text).with_traceback(error.__traceback__)
 
 
 def is_default(value: Any, default: Any) -> bool:
-    """Whether an argument is what it would be if it were left out."""
+    """Return whether an argument has the value that it has when it is left out."""
     if value is default:
         return True
     return isinstance(value, (bool, int, float, str)) and value.__class__ is default.__class__ and value == default
 
 
 @attrs.frozen
-class _Reading:
-    """How the arguments of a NumPy function become those of its meaning."""
+class _Signatures:
+    """How the arguments of a NumPy function become those of its meaning on nodes."""
 
     names: tuple[str, ...]  # of NumPy's positional arguments
     defaults: Mapping[str, Any]
@@ -112,7 +133,7 @@ class _Reading:
 
 
 @functools.cache
-def _reading(function: Callable[..., Any], meaning: Callable[..., Any]) -> _Reading:
+def _read_signatures(function: Callable[..., Any], meaning: Callable[..., Any]) -> _Signatures:
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except ValueError:  # written in C, in an older NumPy
@@ -138,27 +159,23 @@ def _reading(function: Callable[..., Any], meaning: Callable[..., Any]) -> _Read
     if starred or not names:
         aligned = sys.maxsize
     places = tuple([(k, name) for k, name in enumerate(names) if name in settings])
-    return _Reading(names, defaults, renamed, known, free, aligned, direct, frozenset(settings), places)
+    return _Signatures(names, defaults, renamed, known, free, aligned, direct, frozenset(settings), places)
 
 
-def _unknown(name: str, value: Node) -> TypeError:
-    return TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
-
-
-def _adapted(
+def _adapt_arguments(
     function: Callable[..., Any], meaning: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    reading = _reading(function, meaning)
+    reading = _read_signatures(function, meaning)
     names = reading.names
     as_it_is = len(args) <= reading.aligned
     for k, name in reading.places:
         if k < len(args) and isinstance(args[k], Node):
-            raise _unknown(name, args[k])
+            raise unknown_setting(name, args[k])
     for name, value in kwargs.items():
         if value is np._NoValue or name not in reading.direct:
             as_it_is = False
         if isinstance(value, Node) and name in reading.settings:
-            raise _unknown(name, value)
+            raise unknown_setting(name, value)
     if as_it_is:
         return args, kwargs
     if len(args) <= reading.aligned:
@@ -178,19 +195,21 @@ def _adapted(
         if ours in reading.known or reading.free:
             static[ours] = value
         elif value is not None and not is_default(value, reading.defaults.get(name, inspect.Parameter.empty)):
-            raise refusal(public_name(function), name)
+            raise refuse_argument(find_public_name(function), name)
     return args, static
 
 
-def called(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """What a NumPy function is on nodes, called with its arguments."""
+def call_meaning(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call what a NumPy function means on nodes, with NumPy's arguments."""
     meaning = find_meaning(function)
     if meaning is None:
-        error = TypeError(f"{public_name(function)} is not defined on nodes; for the array behind a node use `.value`")
-        raise named(error, function)
+        error = TypeError(
+            f"{find_public_name(function)} is not defined on nodes; for the array behind a node use `.value`"
+        )
+        raise name_function(error, function)
     try:
         if kwargs or len(args) > 1:
-            args, kwargs = _adapted(function, meaning, args, kwargs)
+            args, kwargs = _adapt_arguments(function, meaning, args, kwargs)
         return meaning(*args, **kwargs)
     except (TypeError, AttributeError) as error:
-        raise named(error, function) from error.__cause__
+        raise name_function(error, function) from error.__cause__

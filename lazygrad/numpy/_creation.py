@@ -34,39 +34,39 @@ __all__ = [
 
 
 def _has_node(x: Any) -> bool:
-    """Whether it is a node, or a list that has one somewhere within."""
+    """Return whether `x` is a node, or a list with a node somewhere within."""
     if isinstance(x, (list, tuple)):
         return any(map(_has_node, x))
     return isinstance(x, Node)
 
 
-def _parts(x: Any) -> tuple[tuple[int, ...], list[Any]]:
-    """The shape of a nested list, and what stands in it from first to last: nodes, and arrays of what is between."""
+def _take_apart(x: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the shape of a nested list, and its parts from first to last: nodes, and arrays of the rest."""
     if isinstance(x, Node):
         return x.shape, [x]
     if not _has_node(x):
         part = numpy.asarray(x)
         return part.shape, [part]
-    inner = [_parts(item) for item in x]
+    inner = [_take_apart(item) for item in x]
     if any(shape != inner[0][0] for shape, _ in inner):
         raise ValueError(f"an array must be of one shape, but its parts are {', '.join(str(s) for s, _ in inner)}")
     return (len(x), *inner[0][0]), [part for _, parts in inner for part in parts]
 
 
-def _joined(x: Any, dtype: Any) -> Node:
-    """The node of a nested list that has nodes in it."""
+def _join_nested(x: Any, dtype: Any) -> Node:
+    """Return the node that joins a nested list with nodes in it."""
     if not isinstance(x, Node):
-        shape, parts = _parts(x)
+        shape, parts = _take_apart(x)
         x = concatenate(*parts, axis=None).reshape(shape)
     return x if dtype is None or x.dtype == numpy.dtype(dtype) else x.astype(dtype)
 
 
-def _of_at_least(node: Node, ndim: int) -> Node:
+def _with_axes(node: Node, ndim: int) -> Node:
     return node.reshape((1,) * (ndim - node.ndim) + node.shape) if node.ndim < ndim else node
 
 
 def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **kwargs: Any) -> Any:
-    """As `numpy.array`; of a node, or of nested lists with nodes in them, the node that joins them.
+    """Make an array as `numpy.array`, or the node that joins nested lists with nodes in them.
 
     A node does not change, so nothing is copied; `order` and `subok` mean nothing for one.
 
@@ -83,12 +83,12 @@ def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **kwargs: Any) -> A
     array(12.)
     """
     if _has_node(object):
-        return _of_at_least(_joined(object, dtype), ndmin)
+        return _with_axes(_join_nested(object, dtype), ndmin)
     return numpy.array(object, dtype, ndmin=ndmin, **kwargs)
 
 
 def asarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
-    """As `numpy.asarray`; a node stays one, and nested lists with nodes in them become one.
+    """Convert to an array as `numpy.asarray`; nested lists with nodes in them become a node.
 
     Examples
     --------
@@ -96,33 +96,33 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
     >>> asarray([lg.constant(1.0), 2])
     <reshape #..., shape (2,), float64, not computed>
     """
-    return _joined(a, dtype) if _has_node(a) else numpy.asarray(a, dtype, order, **kwargs)
+    return _join_nested(a, dtype) if _has_node(a) else numpy.asarray(a, dtype, order, **kwargs)
 
 
 def asanyarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
-    """As `numpy.asanyarray`; on nodes as `asarray`.
+    """Convert to an array as `numpy.asanyarray`; nodes as `asarray` does.
 
     Examples
     --------
     >>> asanyarray([1, 2])
     array([1, 2])
     """
-    return _joined(a, dtype) if _has_node(a) else numpy.asanyarray(a, dtype, order, **kwargs)
+    return _join_nested(a, dtype) if _has_node(a) else numpy.asanyarray(a, dtype, order, **kwargs)
 
 
 def ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    """As `numpy.ascontiguousarray`; on nodes as `asarray`, with at least one axis.
+    """Convert to an array as `numpy.ascontiguousarray`; nodes as `asarray` does, with at least one axis.
 
     Examples
     --------
     >>> ascontiguousarray(3.0)
     array([3.])
     """
-    return _of_at_least(_joined(a, dtype), 1) if _has_node(a) else numpy.ascontiguousarray(a, dtype, **kwargs)
+    return _with_axes(_join_nested(a, dtype), 1) if _has_node(a) else numpy.ascontiguousarray(a, dtype, **kwargs)
 
 
 def asfortranarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    """As `numpy.asfortranarray`; on nodes, which have no order in memory, as `ascontiguousarray`.
+    """Convert to an array as `numpy.asfortranarray`; nodes, which have no order in memory, as `ascontiguousarray`.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def asfortranarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
 
 
 def fromiter(iter: Iterable[Any], dtype: Any, count: int = -1, **kwargs: Any) -> Any:
-    """As `numpy.fromiter`; of nodes, the node that joins them.
+    """Make an array from an iterable as `numpy.fromiter`, or the node that joins several nodes.
 
     Examples
     --------
@@ -141,11 +141,11 @@ def fromiter(iter: Iterable[Any], dtype: Any, count: int = -1, **kwargs: Any) ->
     array([0., 1., 4., 9.])
     """
     items = list(iter) if count < 0 else [item for item, _ in zip(iter, range(count), strict=False)]
-    return _joined(items, dtype) if _has_node(items) else numpy.fromiter(items, dtype, count, **kwargs)
+    return _join_nested(items, dtype) if _has_node(items) else numpy.fromiter(items, dtype, count, **kwargs)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwargs: Any) -> Any:
-    """As `numpy.full`, of a node's value, too.
+    """Fill a new array as `numpy.full`, or a new node with a node's value.
 
     Examples
     --------
@@ -155,12 +155,12 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwa
     array(4.)
     """
     if _has_node(fill_value):
-        return both.broadcast_to(_joined(fill_value, dtype), shape)
+        return both.broadcast_to(_join_nested(fill_value, dtype), shape)
     return numpy.full(shape, fill_value, dtype, order, **kwargs)
 
 
 def full_like(a: Any, fill_value: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
-    """As `numpy.full_like`, of a node's value, too.
+    """Fill a new array as `numpy.full_like`, or a new node with a node's value.
 
     Examples
     --------
@@ -169,12 +169,12 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, *args: Any, **kwargs: 
     """
     if _has_node(fill_value):
         a = a if isinstance(a, Node) else numpy.asarray(a)
-        return _full_like(a, _joined(fill_value, None), dtype, shape=kwargs.get("shape"))
+        return _full_like(a, _join_nested(fill_value, None), dtype, shape=kwargs.get("shape"))
     return numpy.full_like(a, fill_value, dtype, *args, **kwargs)
 
 
 def arange(*args: Any, **kwargs: Any) -> Any:
-    """As `numpy.arange`; from nodes inside a function transform, where their values may decide how many there are.
+    """Count as `numpy.arange`; from nodes only inside a function transform, where values may decide a shape.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def arange(*args: Any, **kwargs: Any) -> Any:
 
 
 def isscalar(element: Any) -> bool:
-    """As `numpy.isscalar`; a node without axes is a scalar.
+    """Return whether it is a scalar, as `numpy.isscalar`; a node without axes is one.
 
     Examples
     --------
@@ -210,7 +210,7 @@ def isscalar(element: Any) -> bool:
 
 
 class vectorize(numpy.vectorize):
-    """As `numpy.vectorize`; on nodes, the function is called on the node of each element.
+    """A function made elementwise, as by `numpy.vectorize`; on nodes it is called on the node of each element.
 
     Examples
     --------

@@ -14,7 +14,7 @@ from .._graph.value import read_guarded
 from ..ops import arithmetic, indexing, linalg, linear, rounding
 from ..ops._op import Op, as_node, as_nodes
 from ..ops.arithmetic import NUMBERS
-from ._calls import caller_in_numpy
+from ._calls import find_numpy_caller
 
 __all__ = ["COMPARISONS", "OPERATORS"]
 
@@ -22,8 +22,8 @@ __all__ = ["COMPARISONS", "OPERATORS"]
 _OPERANDS = (Node, np.ndarray, np.generic, *NUMBERS, list, tuple)
 
 
-def _binary(op: Op, x: Any, y: Any) -> Any:
-    """One operator: node with node, array or number; whatever else is left to the other operand."""
+def _apply_binary(op: Op, x: Any, y: Any) -> Any:
+    """Apply an operator to a node and a node, array or number; anything else is left to the other operand."""
     if (y.__class__ is float or y.__class__ is int) and isinstance(x, Node):
         return op.build_binary(x, as_node(y, x.dtype))
     if (x.__class__ is float or x.__class__ is int) and isinstance(y, Node):
@@ -36,16 +36,16 @@ def _binary(op: Op, x: Any, y: Any) -> Any:
 
 
 def _power(x: Any, y: Any) -> Any:
-    """x ** y; a number as exponent is Stratos' pow, whose derivative reads x alone."""
+    """Return x ** y; a number as exponent is Stratos' pow, whose derivative reads x alone."""
     if isinstance(x, Node) and isinstance(y, NUMBERS):
         return arithmetic.pow.on_nodes((x,), {"n": y})
-    return _binary(arithmetic.power, x, y)
+    return _apply_binary(arithmetic.power, x, y)
 
 
 def _divmod(x: Any, y: Any) -> Any:
-    """The quotient rounded down, and the remainder."""
-    quotient = _binary(rounding.floor_divide, x, y)
-    return quotient if quotient is NotImplemented else (quotient, _binary(rounding.remainder, x, y))
+    """Return the quotient rounded down, and the remainder."""
+    quotient = _apply_binary(rounding.floor_divide, x, y)
+    return quotient if quotient is NotImplemented else (quotient, _apply_binary(rounding.remainder, x, y))
 
 
 OPERATORS: dict[str, Op | Callable[[Any, Any], Any]] = {
@@ -80,13 +80,13 @@ def _install_operators() -> None:
             pair = op.build_binary
 
             def fast(self: Node, other: Any) -> Any:
-                return pair(self, other) if isinstance(other, Node) else _binary(op, self, other)
+                return pair(self, other) if isinstance(other, Node) else _apply_binary(op, self, other)
 
             return fast
         return lambda self, other: op(self, other)
 
     def reflected(op: Any) -> Callable[[Node, Any], Any]:
-        call = (lambda x, y: _binary(op, x, y)) if isinstance(op, Op) else op
+        call = (lambda x, y: _apply_binary(op, x, y)) if isinstance(op, Op) else op
         return lambda self, other: call(other, self)
 
     install({f"__{name}__": forward(op) for name, op in (OPERATORS | COMPARISONS).items()})
@@ -101,7 +101,7 @@ def _install_operators() -> None:
 
 
 def _cut_off(what: str, node: Node, hint: str) -> TypeError:
-    caller = caller_in_numpy()
+    caller = find_numpy_caller()
     where = "" if caller is None else f"{caller} does not take a node here: "
     return TypeError(f"{where}{what} of {node!r} would cut it off from its graph: {hint}")
 
@@ -146,25 +146,25 @@ def _in_place(sign: str) -> Callable[[Node, Any], Any]:
     return refuse
 
 
-def _whole(self: Node) -> bool:
-    """Whether a node may be looked at as `bool` may: integers have no derivative that could be lost by it."""
+def _may_be_whole_number(self: Node) -> bool:
+    """Return whether the value may be read here without losing a derivative: an integer, inside a transform."""
     return inside_transform() and self.dtype.kind in "biu"
 
 
 def _int(self: Node) -> int:
-    if _whole(self):
+    if _may_be_whole_number(self):
         return read_guarded(self, int)
     raise _cut_off("int()", self, "use `.item()` for the number")
 
 
 def _index(self: Node) -> int:
-    if _whole(self):
+    if _may_be_whole_number(self):
         return read_guarded(self, operator.index)
     raise _cut_off("use as an index", self, "use `.item()` for the number, or index a node with it")
 
 
 def _array(self: Node, dtype: Any = None, copy: bool | None = None) -> Any:
-    if _whole(self):
+    if _may_be_whole_number(self):
         return np.array(read_guarded(self), dtype=dtype, copy=copy)
     hint = JOINS if self.dtype.kind in INEXACT else INDEXES
     raise _cut_off("a NumPy array", self, f"use `.value`; {hint}")

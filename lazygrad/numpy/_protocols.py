@@ -15,7 +15,7 @@ from .._graph.node import NO_STATIC, Node, build, install
 from ..ops import linear, logsumexp
 from ..ops._declare import MEANINGS, find_meaning
 from ..ops._op import Op, as_node, as_nodes
-from ._calls import called, caller_in_numpy, is_default, named, public_name, refusal
+from ._calls import call_meaning, find_numpy_caller, find_public_name, is_default, name_function, refuse_argument
 
 __all__ = ["METHODS", "PROPERTIES", "REFUSED_METHODS"]
 
@@ -36,19 +36,19 @@ REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
 ACCUMULATIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.cumsum, np.multiply: np.cumprod}
 
 
-def _no_keywords(name: str, kwargs: Mapping[str, Any]) -> None:
+def _refuse_keywords(name: str, kwargs: Mapping[str, Any]) -> None:
     """Refuse any keyword that asks for something."""
     for keyword in sorted(kwargs, key="out".__ne__):  # of `buffer @= node` that says what is wrong, not `axes`
-        if not is_default(kwargs[keyword], _DEFAULTS.get(keyword, refusal)):
-            raise refusal(name, keyword)
+        if not is_default(kwargs[keyword], _DEFAULTS.get(keyword, refuse_argument)):
+            raise refuse_argument(name, keyword)
 
 
-def _like(x: Node) -> Any:
-    """An array of that shape and dtype, by which NumPy tells what it makes of one."""
+def _sample_of(x: Node) -> Any:
+    """Return an array of the shape and dtype of a node, to ask NumPy what it makes of one."""
     return np.ones(x.shape, x.dtype)
 
 
-def _pieces(x: Node, axis: int) -> list[Node]:
+def _split(x: Node, axis: int) -> list[Node]:
     return [x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis])]
 
 
@@ -56,31 +56,31 @@ def _reduce(ufunc: np.ufunc, x: Node, axis: Any = 0, keepdims: bool = False, **o
     name = f"np.{ufunc.__name__}.reduce"
     if others.get("initial", np._NoValue) is np._NoValue:
         others.pop("initial", None)
-    _no_keywords(name, others)
+    _refuse_keywords(name, others)
     if (known := REDUCTIONS.get(ufunc)) is not None and x.ndim:
         return known(x, axis=axis, keepdims=keepdims)
-    sample = ufunc.reduce(_like(x), axis=axis, keepdims=keepdims)
+    sample = ufunc.reduce(_sample_of(x), axis=axis, keepdims=keepdims)
     if not x.size or not x.ndim:
         return as_node(sample) if not x.size else x.astype(sample.dtype)
     x = x.astype(sample.dtype)
     for k in sorted(normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim), reverse=True):
-        x = functools.reduce(ufunc, _pieces(x, k))
+        x = functools.reduce(ufunc, _split(x, k))
     return x.reshape(sample.shape)
 
 
 def _accumulate(ufunc: np.ufunc, x: Node, axis: int = 0, **others: Any) -> Any:
-    _no_keywords(f"np.{ufunc.__name__}.accumulate", others)
+    _refuse_keywords(f"np.{ufunc.__name__}.accumulate", others)
     if (known := ACCUMULATIONS.get(ufunc)) is not None and x.ndim:
         return known(x, axis=axis)
-    sample = ufunc.accumulate(_like(x), axis=axis)
+    sample = ufunc.accumulate(_sample_of(x), axis=axis)
     if not x.size:
         return as_node(sample)
     k = axis % x.ndim
-    return np.stack(list(itertools.accumulate(_pieces(x.astype(sample.dtype), k), ufunc)), k)
+    return np.stack(list(itertools.accumulate(_split(x.astype(sample.dtype), k), ufunc)), k)
 
 
 def _outer(ufunc: np.ufunc, x: Any, y: Any, **others: Any) -> Any:
-    _no_keywords(f"np.{ufunc.__name__}.outer", others)
+    _refuse_keywords(f"np.{ufunc.__name__}.outer", others)
     x, y = as_node(x), as_node(y)
     return ufunc(x.reshape(x.shape + (1,) * y.ndim), y)
 
@@ -89,19 +89,19 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {"reduce": _reduce, "accumulate":
 
 
 def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """NEP 13: NumPy asks here what ``array + node`` or ``np.tanh(node)`` is."""
+    """Apply a ufunc, as NumPy asks for ``array + node`` or ``np.tanh(node)`` (NEP 13)."""
     call = MEANINGS.get(ufunc) or find_meaning(ufunc)
     if call is None or method != "__call__":
-        name = public_name(ufunc)
+        name = find_public_name(ufunc)
         if call is None:
             raise TypeError(f"{name} is not defined on nodes; for the number behind {self!r} use `.value`")
         if (way := UFUNC_METHODS.get(method)) is None or (ufunc.nin, ufunc.nout) != (2, 1):
             raise TypeError(f"{name}.{method} is not defined on nodes; for the array behind a node use `.value`")
         if not any(isinstance(x, Node) for x in inputs):
-            raise refusal(f"{name}.{method}", next(k for k, v in kwargs.items() if isinstance(v, Node)))
+            raise refuse_argument(f"{name}.{method}", next(k for k, v in kwargs.items() if isinstance(v, Node)))
         return way(ufunc, *inputs, **kwargs)
     if kwargs:
-        _no_keywords(public_name(ufunc), kwargs)
+        _refuse_keywords(find_public_name(ufunc), kwargs)
     try:
         if call.__class__ is Op and not call.statics:
             if len(inputs) == 1:
@@ -109,39 +109,39 @@ def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
             return call.build_binary(*as_nodes(inputs)) if len(inputs) == 2 else call.on_nodes(inputs, NO_STATIC)
         return call(*inputs)
     except (TypeError, AttributeError) as error:
-        raise named(error, ufunc) from error.__cause__
+        raise name_function(error, ufunc) from error.__cause__
 
 
 def _array_function(self: Node, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-    """NEP 18: NumPy asks here what ``np.sum(node)`` is."""
-    return called(func, args, kwargs)
+    """Call a function of NumPy's that was given a node, such as ``np.sum(node)`` (NEP 18)."""
+    return call_meaning(func, args, kwargs)
 
 
 # -- methods, named and called as NumPy's ----------------------------------------------------------
 
 
-def _several(first: Any, rest: Sequence[Any]) -> Any:
-    """x.reshape(2, 3) and x.reshape((2, 3)) mean the same; the caller's list is not kept."""
+def _as_tuple(first: Any, rest: Sequence[Any]) -> Any:
+    """Return the arguments of x.reshape(2, 3) or x.reshape((2, 3)) as a tuple of their own."""
     several = (first, *rest) if rest or isinstance(first, (int, np.integer)) else first
     return tuple([operator.index(n) for n in several])
 
 
 def _reshape(self: Node, shape: Any, *more: int, order: str = "C", copy: bool | None = None) -> Node:
-    """The same elements in another shape; one length may be -1."""
+    """Give the elements another shape; one length may be -1."""
     if order != "C":
-        return called(np.reshape, (self, _several(shape, more)), {"order": order})
-    return linear.reshape.on_nodes((self,), {"shape": _several(shape, more)})
+        return call_meaning(np.reshape, (self, _as_tuple(shape, more)), {"order": order})
+    return linear.reshape.on_nodes((self,), {"shape": _as_tuple(shape, more)})
 
 
 def _transpose(self: Node, axes: Any = None, *more: int) -> Node:
-    """The axes in another order; reversed by default."""
+    """Put the axes in another order; reversed by default."""
     if axes is None:
         return build(linear.transpose, (self,), {"axes": None}, self.shape[::-1], self.dtype)
-    return called(np.transpose, (self, _several(axes, more)), {})
+    return call_meaning(np.transpose, (self, _as_tuple(axes, more)), {})
 
 
 def _astype(self: Node, dtype: Any, *, copy: bool = True) -> Node:
-    """The node in another dtype."""
+    """Cast to another dtype."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "biufc" or (self.dtype.kind == "c" and dtype.kind not in "c"):
         hint = "take its `.real` first" if dtype.kind in "biuf" else "only bool, int, float and complex are supported"
@@ -150,32 +150,32 @@ def _astype(self: Node, dtype: Any, *, copy: bool = True) -> Node:
 
 
 def _ravel(self: Node, order: str = "C") -> Node:
-    """All elements along one axis."""
-    return called(np.ravel, (self,), {} if order == "C" else {"order": order})
+    """Put all elements along one axis."""
+    return call_meaning(np.ravel, (self,), {} if order == "C" else {"order": order})
 
 
 def _flatten(self: Node, order: str = "C") -> Node:
-    """All elements along one axis."""
+    """Put all elements along one axis."""
     return _ravel(self, order)
 
 
 def _copy(self: Node, order: str = "C") -> Node:
-    """The node itself, which does not change."""
+    """Return the node itself, as nodes do not change."""
     return self
 
 
 def _compress(self: Node, condition: Any, axis: int | None = None) -> Node:
-    """The slices along an axis where the condition holds."""
-    return called(np.compress, (condition, self), {"axis": axis})
+    """Return the slices along an axis where the condition holds."""
+    return call_meaning(np.compress, (condition, self), {"axis": axis})
 
 
-def _method(name: str) -> Callable[..., Any]:
+def _forward_to(name: str) -> Callable[..., Any]:
     function = getattr(np, name)
 
     def method(self: Node, *args: Any, **kwargs: Any) -> Any:
-        return called(function, (self, *args), kwargs)
+        return call_meaning(function, (self, *args), kwargs)
 
-    method.__doc__ = f"As `numpy.{name}`."
+    method.__doc__ = f"Call `numpy.{name}`."
     return method
 
 
@@ -186,7 +186,7 @@ FORWARDED = (
 )
 
 METHODS: dict[str, Callable[..., Any]] = {
-    **{name: _method(name) for name in FORWARDED},
+    **{name: _forward_to(name) for name in FORWARDED},
     "astype": _astype,
     "compress": _compress,
     "copy": _copy,
@@ -222,7 +222,7 @@ REFUSED_METHODS = {
 }
 
 
-def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
+def _make_refusal(name: str, hint: str) -> Callable[..., NoReturn]:
     def refuse(self: Node, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(f"`.{name}` is not defined on {self!r}: {hint}")
 
@@ -232,12 +232,12 @@ def _refused(name: str, hint: str) -> Callable[..., NoReturn]:
 
 PROPERTIES: dict[str, Callable[[Node], Any]] = {
     "T": _transpose,
-    "mT": lambda self: called(np.matrix_transpose, (self,), {}),
+    "mT": lambda self: call_meaning(np.matrix_transpose, (self,), {}),
     "flat": _ravel,
-    "imag": lambda self: called(np.imag, (self,), {}),
+    "imag": lambda self: call_meaning(np.imag, (self,), {}),
     "itemsize": lambda self: self.dtype.itemsize,
     "nbytes": lambda self: self.size * self.dtype.itemsize,
-    "real": lambda self: called(np.real, (self,), {}) if self.dtype.kind == "c" else self,
+    "real": lambda self: call_meaning(np.real, (self,), {}) if self.dtype.kind == "c" else self,
 }
 
 
@@ -245,9 +245,9 @@ class _NoMemory(AttributeError, TypeError):
     """A node has no such attribute, and what asks for it takes no nodes."""
 
 
-def _no_memory(name: str) -> Callable[[Node], NoReturn]:
+def _refuse_memory(name: str) -> Callable[[Node], NoReturn]:
     def refuse(self: Node) -> NoReturn:
-        caller = caller_in_numpy()
+        caller = find_numpy_caller()
         where = "" if caller is None else f"{caller}: "
         raise _NoMemory(f"{where}{self!r} has no memory of its own, and so no `.{name}`: use `.value.{name}`")
 
@@ -256,10 +256,10 @@ def _no_memory(name: str) -> Callable[[Node], NoReturn]:
 
 MEMORY = ("base", "ctypes", "data", "flags", "strides")
 
-_REFUSALS = {name: _refused(name, hint) for name, hint in REFUSED_METHODS.items()}
+_REFUSALS = {name: _make_refusal(name, hint) for name, hint in REFUSED_METHODS.items()}
 for _name, _member in (METHODS | _REFUSALS).items():
     _member.__name__ = _name
 install(METHODS | _REFUSALS)
 install({name: property(look_up) for name, look_up in PROPERTIES.items()})
-install({name: property(_no_memory(name)) for name in MEMORY})
+install({name: property(_refuse_memory(name)) for name in MEMORY})
 install({"__array_ufunc__": _array_ufunc, "__array_function__": _array_function})

@@ -11,7 +11,7 @@ __all__ = ["supported"]
 
 
 def supported() -> dict[str, str]:
-    """The functions of NumPy that nodes can be passed to, by name, and what each is on nodes.
+    """Return the functions of NumPy that nodes can be passed to, by name, and what each is on nodes.
 
     Returns
     -------

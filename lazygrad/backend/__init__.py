@@ -1,4 +1,8 @@
-"""The interface for hosts: functions prepared once and asked again and again, by whatever backend."""
+"""The interface for hosts: functions prepared once and asked again and again, of lazygrad or of another backend.
+
+A `Backend` differentiates, `prepare` makes a `Prepared` function of it that remembers its last points. This room may
+import the graph, its derivatives, the transforms of functions and their Jacobians; plug-ins import it.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from .._query.differentiator import Differentiator, differentiator
 from .._query.engine import named_engine
 from ._lazy import AnswersByPoint, Graph, LazyBackend
 from ._point import jacobian_by_rows, push_by_rows
+from ._recent import Recent
 
 __all__ = ["EngineBackend"]
 
@@ -25,7 +26,7 @@ class EngineGraph(Graph):
         super().__init__(*rest)
         self._engine = engine
         self._slopes: dict[bool, Differentiator] = {}
-        self._gradients: AnswersByPoint = []
+        self._gradients: AnswersByPoint = Recent(self._jacobians.most)
 
     def clear(self) -> None:
         """Forget what depends on shapes."""

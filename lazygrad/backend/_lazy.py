@@ -15,8 +15,8 @@ import numpy as np
 from .._derivatives.tangents import Tangents
 from .._derivatives.target_memo import target_memo
 from .._functions.call import Argnums, Call
-from .._functions.reverse import pairing, vjp
-from .._functions.trace import Traced, traced
+from .._functions.reverse import pair_with_cotangents, vjp
+from .._functions.trace import Trace, trace_function
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
 from .._graph.trees import Tree, flatten, list_places
@@ -111,7 +111,7 @@ class Graph:
 
     @functools.cached_property
     def _pairing(self) -> Differentiator:
-        return pairing(self.outs, self._seeds)
+        return pair_with_cotangents(self.outs, self._seeds)
 
     @functools.cached_property
     def _directions(self) -> list[Node]:
@@ -231,7 +231,7 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
         points: int,
     ) -> None:
         super().__init__(make_graph, f, example, kwargs, wrt, points, lock)
-        self._graphs: list[tuple[Traced, tuple[Any, ...], Graph]] = []  # the one used last comes first
+        self._graphs: list[tuple[Trace, tuple[Any, ...], Graph]] = []  # the one used last comes first
         self._load_graph(self._present)
 
     def _go_to(self, arguments: Arguments | None) -> Answers:
@@ -256,7 +256,9 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
                 if trace.holds():
                     self._graphs.insert(0, self._graphs.pop(k))
                     return graph
-        trace = traced(self._function, self._wrt, self.signature.build_arguments(arguments.leaves), self._kwargs)
+        trace = trace_function(
+            self._function, self._wrt, self.signature.build_arguments(arguments.leaves), self._kwargs
+        )
         self.statistics.schedules += 1
         moving = [i for i in trace.leaves[: len(arguments.leaves)] if i is not None]
         nodes = [i for i in trace.wrt.leaves if isinstance(i, Node)]

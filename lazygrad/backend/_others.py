@@ -30,7 +30,7 @@ class Jax(Backend):
 
     @property
     def namespace(self) -> Any:
-        """``jax.numpy``."""
+        """Return ``jax.numpy``."""
         return import_module("jax.numpy")
 
     @contextmanager
@@ -39,29 +39,29 @@ class Jax(Backend):
             yield
 
     def array(self, value: Any) -> Any:
-        """A JAX array of the same dtype."""
+        """Return a JAX array of the same dtype."""
         with self._wide():
             return self.namespace.asarray(value)
 
     def value(self, at: Point) -> list[Any]:
-        """The outputs."""
+        """Return the outputs."""
         with self._wide():
             return super().value(at)
 
     def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
-        """By ``jax.vjp``."""
+        """Return the outputs, and the function that pulls cotangents back, by ``jax.vjp``."""
         with self._wide():
-            outs, pulled = self._jax.vjp(lambda *moved: list(map(self.array, f(*moved))), *map(self.array, arrays))
+            outs, pull_all = self._jax.vjp(lambda *moved: list(map(self.array, f(*moved))), *map(self.array, arrays))
 
         def pull(cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
             with self._wide():
-                found = pulled(list(map(self.array, cotangents)))
+                found = pull_all(list(map(self.array, cotangents)))
             return [found[k] for k in wanted]
 
         return outs, pull
 
     def jvp(self, at: Point, tangents: Sequence[Any]) -> list[Any]:
-        """By ``jax.jvp``."""
+        """Return the tangents of the outputs by ``jax.jvp``."""
         with self._wide():
             moved = [self.array(a) for a in at.arrays]
             pushed = self._jax.jvp(
@@ -70,7 +70,7 @@ class Jax(Backend):
         return pushed[1]
 
     def hvp(self, at: Point, vectors: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        """By ``jax.vjp`` inside ``jax.vjp``."""
+        """Return the Hessian's products with vectors by ``jax.vjp`` inside ``jax.vjp``."""
         with self._wide():
             return super().hvp(at, vectors, wanted)
 
@@ -84,25 +84,25 @@ class Torch(Backend):
 
     @property
     def namespace(self) -> Any:
-        """``torch``."""
+        """Return ``torch``."""
         return self._torch
 
     def array(self, value: Any) -> Any:
-        """A tensor with a copy of the numbers."""
+        """Return a tensor with a copy of the numbers."""
         return value if isinstance(value, self._torch.Tensor) else self._torch.tensor(np.asarray(value))
 
     def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
-        """By ``torch.func.vjp``."""
-        outs, pulled = self._torch.func.vjp(lambda *x: tuple(map(self.array, f(*x))), *map(self.array, arrays))
+        """Return the outputs, and the function that pulls cotangents back, by ``torch.func.vjp``."""
+        outs, pull_all = self._torch.func.vjp(lambda *x: tuple(map(self.array, f(*x))), *map(self.array, arrays))
 
         def pull(cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-            found = pulled(tuple([self.array(w).conj() for w in cotangents]))
+            found = pull_all(tuple([self.array(w).conj() for w in cotangents]))
             return [found[k].conj().resolve_conj() for k in wanted]
 
         return list(outs), pull
 
     def jvp(self, at: Point, tangents: Sequence[Any]) -> list[Any]:
-        """By ``torch.func.jvp``."""
+        """Return the tangents of the outputs by ``torch.func.jvp``."""
         moved = tuple([self.array(a) for a in at.arrays])
         with warnings.catch_warnings():  # torch's own, as it loads what forward mode needs
             warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)
@@ -117,22 +117,23 @@ class Autograd(Backend):
 
     @property
     def namespace(self) -> Any:
-        """``autograd.numpy``."""
+        """Return ``autograd.numpy``."""
         return import_module("autograd.numpy")
 
     def array(self, value: Any) -> Any:
-        """The array, or what autograd has put around it."""
+        """Return the array, or the box that autograd has put around it."""
         return value if isinstance(value, import_module("autograd.tracer").Box) else np.asarray(value)
 
     def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
-        """By its ``make_vjp`` of a function of a tuple."""
-        autograd, made = import_module("autograd"), import_module("autograd.builtins")
+        """Return the outputs, and the function that pulls cotangents back, by ``make_vjp``."""
+        autograd, containers = import_module("autograd"), import_module("autograd.builtins")
         with warnings.catch_warnings():  # that nothing depends on an argument is an answer: zero
             warnings.filterwarnings("ignore", "Output seems independent of input")
-            pulled, outs = autograd.make_vjp(lambda moved: made.tuple(map(self.array, f(*moved))))(made.tuple(arrays))
+            make_pull = autograd.make_vjp(lambda moved: containers.tuple(map(self.array, f(*moved))))
+            pull_all, outs = make_pull(containers.tuple(arrays))
 
         def pull(cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-            found = pulled(made.tuple(cotangents))
+            found = pull_all(containers.tuple(cotangents))
             return [found[k] for k in wanted]
 
         return list(outs), pull

@@ -8,17 +8,17 @@ is right where each input of its node holds the very object that it was computed
 from __future__ import annotations
 
 import weakref
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
-import numpy as np
 
 from .._graph.bits import same_bits
 from .._graph.invalidate import update
 from .._graph.node import Node, by_serial, lock
 from .._graph.traverse import dependents
+from .._graph.types import Array
+from ._recent import Recent
 
 __all__ = ["PointMemo"]
 
@@ -47,12 +47,12 @@ class PointMemo:
 
     leaves: Sequence[Node]
     points: int
-    _kept: deque[_Point] = attrs.field(init=False)
+    _kept: Recent[_Point] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._kept = deque(maxlen=self.points - 1)
+        self._kept = Recent(self.points - 1)
 
-    def load(self, values: Sequence[np.ndarray[Any, Any]]) -> None:
+    def load(self, values: Sequence[Array]) -> None:
         """Give the leaves these values; nothing is computed."""
         with lock:
             changes = {
@@ -60,11 +60,11 @@ class PointMemo:
             }
             if not changes:
                 return
-            back = self._back_at(values)
+            back = self._return_to(values)
             if self.points > 1:
-                self._kept.append(self._present())
+                self._kept.use(self._present())
             update(changes)
-            again = [leaf for leaf in changes if self._took_again(leaf, back)]
+            again = [leaf for leaf in changes if self._take_again(leaf, back)]
             if again:
                 for point in back:
                     _put_back(point)
@@ -73,16 +73,19 @@ class PointMemo:
         """Keep nothing but the present point."""
         self._kept.clear()
 
-    def _back_at(self, values: Sequence[np.ndarray[Any, Any]]) -> list[_Point]:
-        """The points that are kept, latest first; the one that the graph returns to is no longer among them."""
-        found = list(reversed(self._kept))
-        for point in found:
-            if all(same_bits(point.values[i.serial], new) for i, new in zip(self.leaves, values, strict=True)):
-                self._kept.remove(point)
-                break
-        return found
+    def _return_to(self, values: Sequence[Array]) -> list[_Point]:
+        """Return the points that are kept, latest first, and forget the one that the graph returns to."""
+        known = list(self._kept)
+        back = self._kept.find(
+            lambda point: all(
+                same_bits(point.values[i.serial], new) for i, new in zip(self.leaves, values, strict=True)
+            )
+        )
+        if back is not None:
+            self._kept.remove(back)
+        return known
 
-    def _took_again(self, leaf: Node, points: list[_Point]) -> bool:
+    def _take_again(self, leaf: Node, points: list[_Point]) -> bool:
         """Let a leaf hold the very object that it held at a point with the same bytes, if there is one."""
         for point in points:
             old = point.values[leaf.serial]
@@ -92,7 +95,7 @@ class PointMemo:
         return False
 
     def _present(self) -> _Point:
-        """What is fresh now and depends on the leaves, and what that was computed from."""
+        """Return the fresh values that depend on the leaves, and those that they were computed from."""
         values = {leaf.serial: leaf._value for leaf in self.leaves}
         nodes = []
         for i in sorted(dependents(list(self.leaves)), key=by_serial):
@@ -106,6 +109,7 @@ class PointMemo:
 
 
 def _put_back(point: _Point) -> None:
+    """Put back the values of a point that are right for the values which their inputs hold now."""
     values = point.values
     for ref in point.nodes:
         i = ref()

@@ -1,10 +1,10 @@
-"""The question that hosts begin with."""
+"""`prepare`, which hosts begin with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._functions.call import title
+from .._functions.call import name_of
 from .._graph.node import Node
 from ._backend import Backend
 from ._prepared import Prepared
@@ -51,7 +51,7 @@ def prepare(
     Notes
     -----
     The lazy backend calls `f` once, and again only where it would take another way: by another static argument, or
-    by another result of a look at a value. Everything else a function takes from outside is taken once.
+    by another outcome of a branch on a value. Everything else a function takes from outside is taken once.
 
     Examples
     --------
@@ -71,5 +71,7 @@ def prepare(
     if not isinstance(f, Node) and not callable(f):
         raise TypeError(f"prepare takes a function or a node, not {f!r}")
     if not isinstance(f, Node) and not example:
-        raise TypeError(f"prepare needs an example of the arguments of {title(f)}: arrays of the shapes that will come")
+        raise TypeError(
+            f"prepare needs an example of the arguments of {name_of(f)}: arrays of the shapes that will come"
+        )
     return get(backend).prepare(f, *example, wrt=wrt, points=points, **kwargs)

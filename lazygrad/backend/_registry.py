@@ -1,4 +1,4 @@
-"""The backends by name: ours, those of other libraries, and those that other packages bring."""
+"""Backends by name: ours, those of other libraries, and those that other packages bring."""
 
 from __future__ import annotations
 
@@ -108,11 +108,12 @@ def get(name: str | Backend) -> Backend:
     if name in _engine.names():
         return EngineBackend(name)
     if name not in _loaded:
-        _loaded[name] = _found(name)
+        _loaded[name] = _load(name)
     return _loaded[name]
 
 
-def _found(name: str) -> Backend:
+def _load(name: str) -> Backend:
+    """Import or make the backend of that name, other than ours."""
     if name in _registered:
         made = _registered[name]
     elif name in _OTHERS:

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from .._errors import ShapeError
-from .._functions.call import Argnums, positions, title
-from .._functions.trace import names_of
+from .._functions.call import Argnums, name_of, resolve_argnums
+from .._functions.trace import name_arguments
 from .._graph.bits import same_bits
 from .._graph.leaf import as_leaf_array, copy_frozen
 from .._graph.node import Node, label
@@ -109,7 +109,7 @@ def align_with_example(given: Any, example: Any, what: str) -> list[Any]:
 
 
 class Place:
-    """The stand-in for a leaf that derivatives are asked by, in a structure. (No attrs class: those are trees.)"""
+    """The stand-in for a leaf that derivatives are asked by, in a structure; no attrs class, as those are trees."""
 
     dtype = np.dtype(np.float64)  # so that a field of a dataclass that holds one is a leaf, not a static
 
@@ -154,15 +154,15 @@ class Signature:
     @classmethod
     def of(cls, f: Any, example: Sequence[Any], kwargs: Mapping[str, Any], argnums: Argnums) -> Signature:
         """Make the signature of a function from an example of its arguments."""
-        function = title(f)
+        function = name_of(f)
         try:
-            chosen, single = positions(f, argnums, len(example))
+            chosen, single = resolve_argnums(f, argnums, len(example))
         except TypeError:
             raise TypeError(
                 f"wrt must be the position of an argument of {function}, or several different ones, of the "
                 f"{len(example)} that it is prepared with; not {argnums!r}"
             ) from None
-        names = iter(names_of(f, tuple(example), kwargs))
+        names = iter(name_arguments(f, tuple(example), kwargs))
         slots: list[Slot] = []
         wanted: list[int] = []
         placed: list[Any] = []

@@ -10,7 +10,7 @@ import scipy.special as sc
 
 from ..ops._rule import BLOCKED, OUT, Rule
 from ..ops.arithmetic import guarded_multiply
-from ._calls import ufunc
+from ._calls import declare_ufunc
 
 __all__ = [
     "i0",
@@ -39,38 +39,38 @@ __all__ = [
 
 # -- of the first and second kind ------------------------------------------------------------------
 
-j0 = ufunc(
+j0 = declare_ufunc(
     sc.j0,
     x=lambda x: -sc.j1(x),
     doc="The Bessel function of the first kind, J, of order 0.\n\n"
     ">>> j0(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.7652])",
 )
-j1 = ufunc(
+j1 = declare_ufunc(
     sc.j1,
     x=lambda x: 0.5 * (sc.j0(x) - sc.jv(2, x)),
     doc="The Bessel function of the first kind, J, of order 1.\n\n"
     ">>> j1(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.4401])",
 )
-jv = jn = ufunc(
+jv = jn = declare_ufunc(
     sc.jv,
     "v z",
     z=lambda v, z: 0.5 * (sc.jv(v - 1, z) - sc.jv(v + 1, z)),
     doc="The Bessel function of the first kind, J, of real order v.\n\n"
     ">>> jv(0.5, np.array([1.0, 2.0])).round(4)\narray([0.6714, 0.513 ])",
 )
-y0 = ufunc(
+y0 = declare_ufunc(
     sc.y0,
     x=lambda x: -sc.y1(x),
     doc="The Bessel function of the second kind, Y, of order 0.\n\n"
     ">>> y0(np.array([1.0, 2.0])).round(4)\narray([0.0883, 0.5104])",
 )
-y1 = ufunc(
+y1 = declare_ufunc(
     sc.y1,
     x=lambda x: 0.5 * (sc.y0(x) - sc.yv(2, x)),
     doc="The Bessel function of the second kind, Y, of order 1.\n\n"
     ">>> y1(np.array([1.0, 2.0])).round(4)\narray([-0.7812, -0.107 ])",
 )
-yn = ufunc(
+yn = declare_ufunc(
     sc.yn,
     "n x",
     n=BLOCKED,
@@ -78,7 +78,7 @@ yn = ufunc(
     doc="The Bessel function of the second kind, Y, of integer order n.\n\n"
     ">>> yn(2, np.array([1.0, 2.0])).round(4)\narray([-1.6507, -0.6174])",
 )
-yv = ufunc(
+yv = declare_ufunc(
     sc.yv,
     "v z",
     z=lambda v, z: 0.5 * (sc.yv(v - 1, z) - sc.yv(v + 1, z)),
@@ -88,38 +88,38 @@ yv = ufunc(
 
 # -- modified --------------------------------------------------------------------------------------
 
-i0 = ufunc(
+i0 = declare_ufunc(
     sc.i0,
     x=lambda x: sc.i1(x),
     doc="The modified Bessel function of the first kind, I, of order 0.\n\n"
     ">>> i0(np.array([0.0, 1.0])).round(4)\narray([1.    , 1.2661])",
 )
-i1 = ufunc(
+i1 = declare_ufunc(
     sc.i1,
     x=lambda x: 0.5 * (sc.i0(x) + sc.iv(2, x)),
     doc="The modified Bessel function of the first kind, I, of order 1.\n\n"
     ">>> i1(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.5652])",
 )
-iv = ufunc(
+iv = declare_ufunc(
     sc.iv,
     "v z",
     z=lambda v, z: 0.5 * (sc.iv(v - 1, z) + sc.iv(v + 1, z)),
     doc="The modified Bessel function of the first kind, I, of real order v.\n\n"
     ">>> iv(0.5, np.array([1.0, 2.0])).round(4)\narray([0.9377, 2.0462])",
 )
-k0 = ufunc(
+k0 = declare_ufunc(
     sc.k0,
     x=lambda x: -sc.k1(x),
     doc="The modified Bessel function of the second kind, K, of order 0.\n\n"
     ">>> k0(np.array([1.0, 2.0])).round(4)\narray([0.421 , 0.1139])",
 )
-k1 = ufunc(
+k1 = declare_ufunc(
     sc.k1,
     x=lambda x: -0.5 * (sc.k0(x) + sc.kv(2, x)),
     doc="The modified Bessel function of the second kind, K, of order 1.\n\n"
     ">>> k1(np.array([1.0, 2.0])).round(4)\narray([0.6019, 0.1399])",
 )
-kn = ufunc(
+kn = declare_ufunc(
     sc.kn,
     "n x",
     n=BLOCKED,
@@ -127,7 +127,7 @@ kn = ufunc(
     doc="The modified Bessel function of the second kind, K, of integer order n.\n\n"
     ">>> kn(2, np.array([1.0, 2.0])).round(4)\narray([1.6248, 0.2538])",
 )
-kv = ufunc(
+kv = declare_ufunc(
     sc.kv,
     "v z",
     z=lambda v, z: -0.5 * (sc.kv(v - 1, z) + sc.kv(v + 1, z)),
@@ -138,8 +138,8 @@ kv = ufunc(
 # -- scaled by an exponential of the argument, which is no holomorphic factor for J and I -------------
 
 
-def _scaled(neighbours: Callable[[Any, Any], Any], part: Callable[[Any], Any], unit: complex) -> dict[str, Rule]:
-    """The rules of f(v, z) exp(-|part(z)|), where part(z) = Re(unit z): one holomorphic, one real factor."""
+def _scaled_rules(neighbours: Callable[[Any, Any], Any], part: Callable[[Any], Any], unit: complex) -> dict[str, Rule]:
+    """Return the rules of f(v, z) exp(-|part(z)|), where part(z) = Re(unit z): one holomorphic, one real factor."""
 
     def vjp(g: Any, out: Any, v: Any, z: Any) -> Any:
         return guarded_multiply(g, neighbours(v, z)) - unit * np.sign(part(z)) * np.real(g * out)
@@ -150,42 +150,42 @@ def _scaled(neighbours: Callable[[Any, Any], Any], part: Callable[[Any], Any], u
     return {"vjp": Rule(vjp, (OUT, 0, 1)), "jvp": Rule(jvp, (OUT, 0, 1))}
 
 
-i0e = ufunc(
+i0e = declare_ufunc(
     sc.i0e,
     x=lambda x, out: sc.i1e(x) - np.sign(x) * out,
     doc="exp(-|x|) i0(x).\n\n>>> i0e(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4658])",
 )
-i1e = ufunc(
+i1e = declare_ufunc(
     sc.i1e,
     x=lambda x, out: 0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * out,
     doc="exp(-|x|) i1(x).\n\n>>> i1e(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.2079])",
 )
-k0e = ufunc(
+k0e = declare_ufunc(
     sc.k0e,
     x=lambda x, out: out - sc.k1e(x),
     doc="exp(x) k0(x).\n\n>>> k0e(np.array([1.0, 2.0])).round(4)\narray([1.1445, 0.8416])",
 )
-k1e = ufunc(
+k1e = declare_ufunc(
     sc.k1e,
     x=lambda x, out: out - 0.5 * (sc.k0e(x) + sc.kve(2, x)),
     doc="exp(x) k1(x).\n\n>>> k1e(np.array([1.0, 2.0])).round(4)\narray([1.6362, 1.0335])",
 )
-kve = ufunc(
+kve = declare_ufunc(
     sc.kve,
     "v z",
     z=lambda v, z, out: out - 0.5 * (sc.kve(v - 1, z) + sc.kve(v + 1, z)),
     doc="exp(z) kv(v, z).\n\n>>> kve(0.5, np.array([1.0, 2.0])).round(4)\narray([1.2533, 0.8862])",
 )
-_ive = _scaled(lambda v, z: 0.5 * (sc.ive(v - 1, z) + sc.ive(v + 1, z)), np.real, 1)
-ive = ufunc(
+_ive = _scaled_rules(lambda v, z: 0.5 * (sc.ive(v - 1, z) + sc.ive(v + 1, z)), np.real, 1)
+ive = declare_ufunc(
     sc.ive,
     "v z",
     vjp={"z": _ive["vjp"]},
     jvp={"z": _ive["jvp"]},
     doc="exp(-|Re z|) iv(v, z).\n\n>>> ive(0.5, np.array([1.0, 2.0])).round(4)\narray([0.345 , 0.2769])",
 )
-_jve = _scaled(lambda v, z: 0.5 * (sc.jve(v - 1, z) - sc.jve(v + 1, z)), np.imag, -1j)
-jve = ufunc(
+_jve = _scaled_rules(lambda v, z: 0.5 * (sc.jve(v - 1, z) - sc.jve(v + 1, z)), np.imag, -1j)
+jve = declare_ufunc(
     sc.jve,
     "v z",
     vjp={"z": _jve["vjp"]},

@@ -12,7 +12,7 @@ from ..ops._op import Op
 from ..ops._rule import BLOCKED, Rule
 from ..ops.arithmetic import guarded_multiply
 
-__all__ = ["holds_node", "on_nodes", "ufunc"]
+__all__ = ["declare_on_nodes", "declare_ufunc", "holds_node"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,14 +21,14 @@ _HINTS = ("check_finite", "overwrite_a", "overwrite_ab", "overwrite_b")
 
 
 def holds_node(values: Iterable[Any]) -> bool:
-    """Whether a node is among the values, or inside a tuple or list among them."""
+    """Return whether a node is among the values, or inside a tuple or list among them."""
     return any(
         isinstance(v, Node) or (isinstance(v, (tuple, list)) and any(isinstance(item, Node) for item in v))
         for v in values
     )
 
 
-def on_nodes(original: Callable[..., Any]) -> Callable[[F], F]:
+def declare_on_nodes(original: Callable[..., Any]) -> Callable[[F], F]:
     """Declare what a function of SciPy's is on nodes; called with arrays alone it is SciPy's."""
 
     def enter(meaning: F) -> F:
@@ -46,7 +46,7 @@ def on_nodes(original: Callable[..., Any]) -> Callable[[F], F]:
     return enter
 
 
-def ufunc(
+def declare_ufunc(
     original: Callable[..., Any],
     inputs: str = "x",
     *,

@@ -11,7 +11,7 @@ import scipy.special as sc
 from ..ops._declare import function
 from ..ops.arithmetic import guarded_divide, guarded_multiply
 from ..ops.transcendental import sigmoid
-from ._calls import ufunc
+from ._calls import declare_ufunc
 
 __all__ = [
     "boxcox",
@@ -56,14 +56,14 @@ ROOT_TWO_PI = math.sqrt(2 * math.pi)
 expit = sigmoid
 function(sc.expit)(expit)
 
-logit = ufunc(
+logit = declare_ufunc(
     sc.logit,
     x=lambda x: 1 / (x * (1 - x)),
     doc="log(x / (1 - x)); its derivative at 0 and 1 is inf.\n\n"
     ">>> logit(np.array([0.25, 0.5])).round(4)\narray([-1.0986,  0.    ])",
 )
 
-log_expit = ufunc(
+log_expit = declare_ufunc(
     sc.log_expit,
     x=lambda x: sigmoid(-x),
     doc="log(expit(x)) without underflow.\n\n>>> log_expit(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.3133])",
@@ -71,64 +71,64 @@ log_expit = ufunc(
 
 # -- error functions -------------------------------------------------------------------------------
 
-erf = ufunc(
+erf = declare_ufunc(
     sc.erf,
     x=lambda x: TWO_OVER_ROOT_PI * np.exp(-(x * x)),
     doc="The error function.\n\n>>> erf(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.8427])",
 )
 
-erfc = ufunc(
+erfc = declare_ufunc(
     sc.erfc,
     x=lambda x: -TWO_OVER_ROOT_PI * np.exp(-(x * x)),
     doc="1 - erf(x).\n\n>>> erfc(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.1573])",
 )
 
-erfcx = ufunc(
+erfcx = declare_ufunc(
     sc.erfcx,
     x=lambda x, out: 2 * x * out - TWO_OVER_ROOT_PI,
     doc="exp(x * x) * erfc(x).\n\n>>> erfcx(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4276])",
 )
 
-erfi = ufunc(
+erfi = declare_ufunc(
     sc.erfi,
     x=lambda x: TWO_OVER_ROOT_PI * np.exp(x * x),
     doc="-1j * erf(1j * x).\n\n>>> erfi(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.6504])",
 )
 
-dawsn = ufunc(
+dawsn = declare_ufunc(
     sc.dawsn,
     x=lambda x, out: 1 - 2 * x * out,
     doc="Dawson's integral.\n\n>>> dawsn(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.5381])",
 )
 
-erfinv = ufunc(
+erfinv = declare_ufunc(
     sc.erfinv,
     "y",
     y=lambda out: np.exp(guarded_multiply(out, out)) / TWO_OVER_ROOT_PI,
     doc="The inverse of erf.\n\n>>> erfinv(np.array([0.25, 0.5])).round(4)\narray([0.2253, 0.4769])",
 )
 
-erfcinv = ufunc(
+erfcinv = declare_ufunc(
     sc.erfcinv,
     "y",
     y=lambda out: np.exp(guarded_multiply(out, out)) / -TWO_OVER_ROOT_PI,
     doc="The inverse of erfc.\n\n>>> erfcinv(np.array([0.5, 1.5])).round(4)\narray([ 0.4769, -0.4769])",
 )
 
-ndtr = ufunc(
+ndtr = declare_ufunc(
     sc.ndtr,
     x=lambda x: np.exp(-0.5 * (x * x)) / ROOT_TWO_PI,
     doc="The normal distribution function.\n\n>>> ndtr(np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.8413])",
 )
 
-ndtri = ufunc(
+ndtri = declare_ufunc(
     sc.ndtri,
     "y",
     y=lambda out: ROOT_TWO_PI * np.exp(0.5 * guarded_multiply(out, out)),
     doc="The inverse of ndtr.\n\n>>> ndtri(np.array([0.25, 0.5])).round(4)\narray([-0.6745,  0.    ])",
 )
 
-log_ndtr = ufunc(
+log_ndtr = declare_ufunc(
     sc.log_ndtr,
     x=lambda x: math.sqrt(2 / math.pi) / sc.erfcx(x * -math.sqrt(0.5)),  # no underflow far in the tail
     doc="log(ndtr(x)) without underflow.\n\n>>> log_ndtr(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.1728])",
@@ -136,29 +136,29 @@ log_ndtr = ufunc(
 
 # -- exponentials and logarithms -------------------------------------------------------------------
 
-expm1 = ufunc(
+expm1 = declare_ufunc(
     sc.expm1,
     x=lambda out: out + 1,
     doc="exp(x) - 1, exact near 0.\n\n>>> expm1(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.7183])",
 )
 
-log1p = ufunc(
+log1p = declare_ufunc(
     sc.log1p,
     x=lambda x: 1 / (1 + x),
     doc="log(1 + x), exact near 0.\n\n>>> log1p(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.6931])",
 )
 
-exp2 = ufunc(
+exp2 = declare_ufunc(
     sc.exp2, x=lambda out: math.log(2) * out, doc="2 ** x.\n\n>>> exp2(np.array([0.0, 1.0])).round(4)\narray([1., 2.])"
 )
 
-cbrt = ufunc(
+cbrt = declare_ufunc(
     sc.cbrt,
     x=lambda out: 1 / (3 * (out * out)),
     doc="The cube root; its derivative at 0 is inf.\n\n>>> cbrt(np.array([1.0, 8.0])).round(1)\narray([1., 2.])",
 )
 
-exp10 = ufunc(
+exp10 = declare_ufunc(
     sc.exp10,
     x=lambda out: math.log(10) * out,
     doc="10 ** x.\n\n>>> exp10(np.array([0.0, 1.0])).round(4)\narray([ 1., 10.])",
@@ -171,19 +171,19 @@ def _exprel_slope(x: Any, out: Any) -> Any:
     return np.where(near, series, (np.exp(x) - out) / np.where(near, 1, x))
 
 
-exprel = ufunc(
+exprel = declare_ufunc(
     sc.exprel,
     x=_exprel_slope,
     doc="(exp(x) - 1) / x, which is 1 at 0.\n\n>>> exprel(np.array([0.0, 1.0])).round(4)\narray([1.    , 1.7183])",
 )
 
-expi = ufunc(
+expi = declare_ufunc(
     sc.expi,
     x=lambda x: np.exp(x) / x,
     doc="The exponential integral Ei.\n\n>>> expi(np.array([1.0, 2.0])).round(4)\narray([1.8951, 4.9542])",
 )
 
-exp1 = ufunc(
+exp1 = declare_ufunc(
     sc.exp1,
     x=lambda x: -np.exp(-x) / x,
     doc="The exponential integral E1.\n\n>>> exp1(np.array([1.0, 2.0])).round(4)\narray([0.2194, 0.0489])",
@@ -197,14 +197,14 @@ def _spence_slope(z: Any) -> Any:
     return np.where(near, series, np.log(np.where(near, 2, z)) / np.where(near, 1, d))
 
 
-spence = ufunc(
+spence = declare_ufunc(
     sc.spence,
     "z",
     z=_spence_slope,
     doc="The dilogarithm of 1 - z.\n\n>>> spence(np.array([1.0, 2.0])).round(4)\narray([ 0.    , -0.8225])",
 )
 
-xlogy = ufunc(
+xlogy = declare_ufunc(
     sc.xlogy,
     "x y",
     x=lambda y: np.log(y),
@@ -212,7 +212,7 @@ xlogy = ufunc(
     doc="x * log(y), and 0 at x = 0.\n\n>>> xlogy(np.array([0.0, 1.0]), 2.0).round(4)\narray([0.    , 0.6931])",
 )
 
-xlog1py = ufunc(
+xlog1py = declare_ufunc(
     sc.xlog1py,
     "x y",
     x=lambda y: sc.log1p(y),
@@ -222,13 +222,13 @@ xlog1py = ufunc(
 
 
 def _power_by_lambda(x: Any, lmbda: Any, out: Any) -> Any:
-    """d/dl (x^l - 1) / l: with u = log(x), the function is u exprel(l u)."""
+    """Return d/dl (x^l - 1) / l: with u = log(x), the function is u exprel(l u)."""
     log = np.log(np.where(x == 0, 1, x))
     slope = log * log * _exprel_slope(lmbda * log, sc.exprel(lmbda * log))
     return np.where(x == 0, -out / np.where(lmbda == 0, 1, lmbda), slope)
 
 
-boxcox = ufunc(
+boxcox = declare_ufunc(
     sc.boxcox,
     "x lmbda",
     x=lambda x, lmbda: x ** (lmbda - 1),
@@ -237,7 +237,7 @@ boxcox = ufunc(
     ">>> boxcox(2.0, np.array([0.0, 2.0])).round(4)\narray([0.6931, 1.5   ])",
 )
 
-boxcox1p = ufunc(
+boxcox1p = declare_ufunc(
     sc.boxcox1p,
     "x lmbda",
     x=lambda x, lmbda: (1 + x) ** (lmbda - 1),
@@ -251,13 +251,13 @@ sinc = np.sinc
 
 # -- entropies and losses --------------------------------------------------------------------------
 
-entr = ufunc(
+entr = declare_ufunc(
     sc.entr,
     x=lambda x: -1 - np.log(x),
     doc="-x * log(x), and 0 at x = 0.\n\n>>> entr(np.array([0.25, 0.5])).round(4)\narray([0.3466, 0.3466])",
 )
 
-rel_entr = ufunc(
+rel_entr = declare_ufunc(
     sc.rel_entr,
     "x y",
     x=lambda x, y: 1 + np.log(x / y),
@@ -266,7 +266,7 @@ rel_entr = ufunc(
     ">>> rel_entr(np.array([0.0, 1.0]), 2.0).round(4)\narray([ 0.    , -0.6931])",
 )
 
-kl_div = ufunc(
+kl_div = declare_ufunc(
     sc.kl_div,
     "x y",
     x=lambda x, y: np.log(x / y),
@@ -274,7 +274,7 @@ kl_div = ufunc(
     doc="x * log(x / y) - x + y.\n\n>>> kl_div(np.array([0.0, 1.0]), 2.0).round(4)\narray([2.    , 0.3069])",
 )
 
-huber = ufunc(
+huber = declare_ufunc(
     sc.huber,
     "delta r",
     delta=lambda delta, r: np.where(abs(r) > delta, abs(r) - delta, 0),
@@ -288,7 +288,7 @@ def _root(delta: Any, r: Any) -> Any:
     return np.sqrt(1 + (r / delta) ** 2)
 
 
-pseudo_huber = ufunc(
+pseudo_huber = declare_ufunc(
     sc.pseudo_huber,
     "delta r",
     delta=lambda delta, r, out: 2 * out / delta - r * r / (delta * _root(delta, r)),

@@ -11,7 +11,7 @@ import scipy.special as sc
 from ..ops._op import Op
 from ..ops._rule import BLOCKED, ZERO
 from ..ops.arithmetic import guarded_multiply
-from ._calls import holds_node, on_nodes, ufunc
+from ._calls import declare_on_nodes, declare_ufunc, holds_node
 
 __all__ = [
     "beta",
@@ -38,7 +38,7 @@ __all__ = [
     "zeta",
 ]
 
-polygamma: Op = ufunc(
+polygamma: Op = declare_ufunc(
     sc.polygamma,
     "n x",
     n=BLOCKED,
@@ -47,39 +47,39 @@ polygamma: Op = ufunc(
     ">>> polygamma(1, np.array([0.5, 1.0])).round(4)\narray([4.9348, 1.6449])",
 )
 
-psi = digamma = ufunc(
+psi = digamma = declare_ufunc(
     sc.psi,
     x=lambda x: polygamma(1, x),
     doc="The digamma function, the derivative of log(gamma(x)).\n\n"
     ">>> psi(np.array([0.5, 4.0])).round(4)\narray([-1.9635,  1.2561])",
 )
 
-gamma = ufunc(
+gamma = declare_ufunc(
     sc.gamma,
     x=lambda x, out: guarded_multiply(out, sc.psi(x)),
     doc="The gamma function.\n\n>>> gamma(np.array([0.5, 4.0])).round(4)\narray([1.7725, 6.    ])",
 )
 
-gammaln = ufunc(
+gammaln = declare_ufunc(
     sc.gammaln,
     x=lambda x: sc.psi(x),
     doc="The logarithm of |gamma(x)|.\n\n>>> gammaln(np.array([0.5, 4.0])).round(4)\narray([0.5724, 1.7918])",
 )
 
-loggamma = ufunc(
+loggamma = declare_ufunc(
     sc.loggamma,
     x=lambda x: sc.psi(x),
     doc="The principal branch of the logarithm of gamma(x).\n\n"
     ">>> loggamma(np.array([0.5, 4.0])).round(4)\narray([0.5724, 1.7918])",
 )
 
-gammasgn = ufunc(
+gammasgn = declare_ufunc(
     sc.gammasgn, x=ZERO, doc="The sign of gamma(x).\n\n>>> gammasgn(np.array([-0.5, 4.0]))\narray([-1.,  1.])"
 )
 
 
 def _rgamma_slope(x: Any) -> Any:
-    """By reflection left of 1/2, where psi has poles but 1 / gamma has none."""
+    """Return d/dx 1 / gamma(x); by reflection left of 1/2, where psi has poles but 1 / gamma has none."""
     left = x < 0.5
     y = np.where(left, 1 - x, x)
     g, p = sc.gamma(y), sc.psi(y)
@@ -87,14 +87,14 @@ def _rgamma_slope(x: Any) -> Any:
     return np.where(left, g * (np.cos(angle) - np.sin(angle) * p / math.pi), -p / g)
 
 
-rgamma = ufunc(
+rgamma = declare_ufunc(
     sc.rgamma,
     x=_rgamma_slope,
     doc="1 / gamma(x).\n\n>>> rgamma(np.array([0.5, 4.0])).round(4)\narray([0.5642, 0.1667])",
 )
 
 
-@on_nodes(sc.multigammaln)
+@declare_on_nodes(sc.multigammaln)
 def multigammaln(a: Any, d: int) -> Any:
     """Return the logarithm of the multivariate gamma function of dimension d.
 
@@ -111,7 +111,7 @@ def multigammaln(a: Any, d: int) -> Any:
 
 # -- beta and zeta ---------------------------------------------------------------------------------
 
-beta = ufunc(
+beta = declare_ufunc(
     sc.beta,
     "a b",
     a=lambda a, b, out: out * (sc.psi(a) - sc.psi(a + b)),
@@ -119,7 +119,7 @@ beta = ufunc(
     doc="gamma(a) gamma(b) / gamma(a + b).\n\n>>> beta(2.0, np.array([1.0, 3.0])).round(4)\narray([0.5   , 0.0833])",
 )
 
-betaln = ufunc(
+betaln = declare_ufunc(
     sc.betaln,
     "a b",
     a=lambda a, b: sc.psi(a) - sc.psi(a + b),
@@ -127,7 +127,7 @@ betaln = ufunc(
     doc="The logarithm of |beta(a, b)|.\n\n>>> betaln(2.0, np.array([1.0, 3.0])).round(4)\narray([-0.6931, -2.4849])",
 )
 
-_hurwitz: Op = ufunc(
+_hurwitz: Op = declare_ufunc(
     sc.zeta, "x q", q=lambda x, q: -x * _hurwitz(x + 1, q), doc="Hurwitz' zeta; there is no rule by the exponent x."
 )
 
@@ -156,7 +156,7 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
     return np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b))
 
 
-gammainc = ufunc(
+gammainc = declare_ufunc(
     sc.gammainc,
     "a x",
     x=_gamma_density,
@@ -164,7 +164,7 @@ gammainc = ufunc(
     ">>> gammainc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.0265, 0.1734])",
 )
 
-gammaincc = ufunc(
+gammaincc = declare_ufunc(
     sc.gammaincc,
     "a x",
     x=lambda a, x: -_gamma_density(a, x),
@@ -172,7 +172,7 @@ gammaincc = ufunc(
     ">>> gammaincc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9735, 0.8266])",
 )
 
-gammaincinv = ufunc(
+gammaincinv = declare_ufunc(
     sc.gammaincinv,
     "a y",
     y=lambda a, out: 1 / _gamma_density(a, out),
@@ -180,7 +180,7 @@ gammaincinv = ufunc(
     ">>> gammaincinv(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9613, 2.6926])",
 )
 
-gammainccinv = ufunc(
+gammainccinv = declare_ufunc(
     sc.gammainccinv,
     "a y",
     y=lambda a, out: -1 / _gamma_density(a, out),
@@ -188,7 +188,7 @@ gammainccinv = ufunc(
     ">>> gammainccinv(2.0, np.array([0.25, 0.75])).round(4)\narray([2.6926, 0.9613])",
 )
 
-betainc = ufunc(
+betainc = declare_ufunc(
     sc.betainc,
     "a b x",
     x=_beta_density,
@@ -196,14 +196,14 @@ betainc = ufunc(
     ">>> betainc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.2617, 0.9492])",
 )
 
-betaincc = ufunc(
+betaincc = declare_ufunc(
     sc.betaincc,
     "a b x",
     x=lambda a, b, x: -_beta_density(a, b, x),
     doc="1 - betainc(a, b, x).\n\n>>> betaincc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.7383, 0.0508])",
 )
 
-betaincinv = ufunc(
+betaincinv = declare_ufunc(
     sc.betaincinv,
     "a b y",
     y=lambda a, b, out: 1 / _beta_density(a, b, out),
@@ -216,7 +216,7 @@ def _student_density(df: Any, t: Any) -> Any:
     return np.exp(-sc.betaln(0.5, df / 2) - 0.5 * np.log(df) - (df + 1) / 2 * sc.log1p(t * t / df))
 
 
-stdtr = ufunc(
+stdtr = declare_ufunc(
     sc.stdtr,
     "df t",
     t=_student_density,
@@ -226,7 +226,7 @@ stdtr = ufunc(
 
 # -- factorials ------------------------------------------------------------------------------------
 
-binom = ufunc(
+binom = declare_ufunc(
     sc.binom,
     "n k",
     n=lambda n, k, out: guarded_multiply(out, sc.psi(n + 1) - sc.psi(n - k + 1)),
@@ -235,7 +235,7 @@ binom = ufunc(
     ">>> binom(4.0, np.array([1.0, 1.5])).round(4)\narray([4.    , 5.4325])",
 )
 
-poch = ufunc(
+poch = declare_ufunc(
     sc.poch,
     "a m",
     a=lambda a, m, out: out * (sc.psi(a + m) - sc.psi(a)),

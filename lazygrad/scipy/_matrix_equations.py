@@ -12,20 +12,20 @@ from .._graph.node import Node
 from .._graph.types import DType
 from ..ops._declare import op
 from ..ops._op import Op, Signature
-from ._calls import on_nodes
+from ._calls import declare_on_nodes
 
 __all__ = ["cho_factor", "cho_solve", "cholesky", "solve", "solve_banded", "solve_sylvester", "solve_triangular"]
 
 
-def inexact(*dtypes: DType) -> DType:
-    """The dtype that matrix functions compute in: integers become float64."""
+def inexact_dtype(*dtypes: DType) -> DType:
+    """Return the dtype that matrix functions compute in: integers become float64."""
     dtype = np.result_type(*dtypes)
     return dtype if dtype.kind in "fc" else np.dtype(float)
 
 
-def by_matrix(function: Callable[..., Any], shape: tuple[int, ...], *arrays: Any) -> Any:
+def apply_by_matrix(function: Callable[..., Any], shape: tuple[int, ...], *arrays: Any) -> Any:
     """Apply a function of matrices to each matrix of stacks that broadcast; `shape` is that of the result."""
-    dtype = inexact(*[a.dtype for a in arrays])
+    dtype = inexact_dtype(*[a.dtype for a in arrays])
     arrays = tuple([a.astype(dtype, copy=False) for a in arrays])
     if 0 in shape:
         return np.zeros(shape, dtype)
@@ -38,14 +38,14 @@ def by_matrix(function: Callable[..., Any], shape: tuple[int, ...], *arrays: Any
     return out
 
 
-def square(a: Any, name: str = "a") -> None:
+def require_square(a: Any, name: str = "a") -> None:
     """Refuse what is no square matrix, or a stack of them."""
     if len(a.shape) < 2 or a.shape[-1] != a.shape[-2]:
         raise ValueError(f"`{name}` must be a square matrix, or a stack of them, not of shape {a.shape}")
 
 
-def transposed(a: Any) -> Any:
-    """The matrix, or each of a stack, with its axes exchanged."""
+def transpose(a: Any) -> Any:
+    """Exchange the axes of a matrix, or of each of a stack."""
     return a.swapaxes(-1, -2)
 
 
@@ -64,20 +64,20 @@ def _columns(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _solution_shape(a: Node, b: Node, **_: Any) -> Signature:
-    square(a)
+    require_square(a)
     if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
         raise ValueError(f"a matrix of shape {a.shape} takes no right-hand side of shape {b.shape}")
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    return (*batch, *b.shape[-2:]), inexact(a.dtype, b.dtype)
+    return (*batch, *b.shape[-2:]), inexact_dtype(a.dtype, b.dtype)
 
 
 def _solve_triangular(a: Any, b: Any, **static: Any) -> Any:
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])
-    return by_matrix(lambda a, b: scipy.linalg.solve_triangular(a, b, **static, check_finite=False), shape, a, b)
+    return apply_by_matrix(lambda a, b: scipy.linalg.solve_triangular(a, b, **static, check_finite=False), shape, a, b)
 
 
 def _triangle(m: Any, lower: bool, unit_diagonal: bool) -> Any:
-    """The entries that the solver reads; 0 elsewhere."""
+    """Return the entries that the solver reads, and 0 elsewhere."""
     n = m.shape[-1]
     k = -1 if unit_diagonal else 0
     return np.where(np.tri(n, k=k, dtype=bool) if lower else np.tri(n, k=k, dtype=bool).T, m, 0)
@@ -85,13 +85,13 @@ def _triangle(m: Any, lower: bool, unit_diagonal: bool) -> Any:
 
 def _triangular_by_matrix(g: Any, a: Any, out: Any, trans: int, lower: bool, unit_diagonal: bool) -> Any:
     y = _triangular(a, g, trans=1 - trans, lower=lower, unit_diagonal=unit_diagonal)
-    product = out @ transposed(y) if trans else y @ transposed(out)
+    product = out @ transpose(y) if trans else y @ transpose(out)
     return -_triangle(product, lower, unit_diagonal)
 
 
 def _triangular_tangent(t: Any, a: Any, out: Any, trans: int, lower: bool, unit_diagonal: bool) -> Any:
     t = _triangle(t, lower, unit_diagonal)
-    product = (transposed(t) if trans else t) @ out
+    product = (transpose(t) if trans else t) @ out
     return -_triangular(a, product, trans=trans, lower=lower, unit_diagonal=unit_diagonal)
 
 
@@ -117,7 +117,7 @@ _triangular: Op = op(
 )
 
 
-@on_nodes(scipy.linalg.solve_triangular)
+@declare_on_nodes(scipy.linalg.solve_triangular)
 def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
     """Return the solution x of a x = b for a triangular matrix, or stacks of them.
 
@@ -137,7 +137,7 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, 
     >>> solve_triangular([[2.0, 0.0], [1.0, 1.0]], b, lower=True).value
     array([1., 5.])
     """
-    a, b = _array(a), _array(b)
+    a, b = _as_array(a), _as_array(b)
     kind = {"N": 0, "T": 1, "C": 2}.get(trans, trans) if isinstance(trans, str) else trans
     if kind not in (0, 1, 2):
         raise ValueError(f"`trans` is one of 0, 1, 2, 'N', 'T', 'C', not {trans!r}")
@@ -147,17 +147,17 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, 
     return _columns(_triangular)(a, b, **static)
 
 
-def _array(a: Any) -> Any:
-    """The node, or an array of what is none."""
+def _as_array(a: Any) -> Any:
+    """Return a node as it is, and anything else as an array."""
     return a if isinstance(a, Node) else np.asarray(a)
 
 
 # -- of any matrix, and of a positive definite one ---------------------------------------------------
 
 
-@on_nodes(scipy.linalg.solve)
+@declare_on_nodes(scipy.linalg.solve)
 def solve(a: Any, b: Any, lower: bool = False, assume_a: str | None = None, transposed: bool = False) -> Any:
-    """Return the solution x of a x = b; whatever `assume_a` says of it, the whole matrix is read.
+    """Return the solution x of a x = b; the whole matrix is read, also where `assume_a` names a structure.
 
     Examples
     --------
@@ -166,11 +166,11 @@ def solve(a: Any, b: Any, lower: bool = False, assume_a: str | None = None, tran
     >>> lg.gradient(solve([[2.0, 0.0], [1.0, 1.0]], b).sum(), b)
     array([0., 1.])
     """
-    a, b = _array(a), _array(b)
+    a, b = _as_array(a), _as_array(b)
     return _columns(np.linalg.solve)(a.swapaxes(-1, -2) if transposed else a, b)
 
 
-@on_nodes(scipy.linalg.cholesky)
+@declare_on_nodes(scipy.linalg.cholesky)
 def cholesky(a: Any, lower: bool = False) -> Any:
     """Return Cholesky's factor of a positive definite matrix: upper by default, unlike NumPy's.
 
@@ -182,10 +182,10 @@ def cholesky(a: Any, lower: bool = False) -> Any:
            [0., 1.]])
     """
     factor = np.linalg.cholesky(a)
-    return factor if lower else np.conj(transposed(factor))
+    return factor if lower else np.conj(transpose(factor))
 
 
-@on_nodes(scipy.linalg.cho_factor)
+@declare_on_nodes(scipy.linalg.cho_factor)
 def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     """Return Cholesky's factor of a matrix and whether it is the lower one, for `cho_solve`.
 
@@ -198,7 +198,7 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     return cholesky(a, lower), lower
 
 
-@on_nodes(scipy.linalg.cho_solve)
+@declare_on_nodes(scipy.linalg.cho_solve)
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     """Return the solution x of a x = b from Cholesky's factor of a.
 
@@ -217,8 +217,8 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
 # -- banded ----------------------------------------------------------------------------------------
 
 
-def _along_rows(ab: Any, lower: int, upper: int) -> Any:
-    """The bands with the entries of each *row* below each other: [k, i] is a[i, i - lower + k], or 0."""
+def _align_rows(ab: Any, lower: int, upper: int) -> Any:
+    """Put the entries of each *row* of a band matrix below each other: [k, i] is a[i, i - lower + k], or 0."""
     n = ab.shape[-1]
     k, i = np.arange(lower + upper + 1)[:, None], np.arange(n)
     column = i - lower + k
@@ -226,8 +226,8 @@ def _along_rows(ab: Any, lower: int, upper: int) -> Any:
     return np.where(inside, ab[lower + upper - k, np.where(inside, column, 0)], 0)
 
 
-def _shifted(x: Any, offsets: Any) -> Any:
-    """[k, j] -> x[j + offsets[k]], or 0 outside."""
+def _shift(x: Any, offsets: Any) -> Any:
+    """Return the array of x[j + offsets[k]] at [k, j], and 0 outside."""
     n = x.shape[0]
     place = np.arange(n) + offsets[:, None]
     inside = (place >= 0) & (place < n)
@@ -235,31 +235,31 @@ def _shifted(x: Any, offsets: Any) -> Any:
 
 
 def _banded_by_matrix(g: Any, ab: Any, out: Any, lower: int, upper: int) -> Any:
-    y = _banded(_along_rows(ab, lower, upper), g, lower=upper, upper=lower)
-    return -np.sum(_shifted(y, np.arange(-upper, lower + 1)) * out, axis=-1)
+    y = _banded(_align_rows(ab, lower, upper), g, lower=upper, upper=lower)
+    return -np.sum(_shift(y, np.arange(-upper, lower + 1)) * out, axis=-1)
 
 
 def _banded_tangent(t: Any, ab: Any, out: Any, lower: int, upper: int) -> Any:
-    rows = _along_rows(t, lower, upper)
-    product = np.sum(rows[..., None] * _shifted(out, np.arange(-lower, upper + 1)), axis=0)
+    rows = _align_rows(t, lower, upper)
+    product = np.sum(rows[..., None] * _shift(out, np.arange(-lower, upper + 1)), axis=0)
     return -_banded(ab, product, lower=lower, upper=upper)
 
 
 def _banded_shape(ab: Node, b: Node, lower: int, upper: int) -> Signature:
     if ab.ndim != 2 or b.ndim != 2 or ab.shape[0] != lower + upper + 1 or ab.shape[1] != b.shape[0]:
         raise ValueError(f"{lower} bands below and {upper} above do not fit shapes {ab.shape} and {b.shape}")
-    return b.shape, inexact(ab.dtype, b.dtype)
+    return b.shape, inexact_dtype(ab.dtype, b.dtype)
 
 
 _banded: Op = op(
     "scipy.linalg.solve_banded",
-    lambda ab, b, lower, upper: by_matrix(
+    lambda ab, b, lower, upper: apply_by_matrix(
         lambda ab, b: scipy.linalg.solve_banded((lower, upper), ab, b, check_finite=False), b.shape, ab, b
     ),
     shape=_banded_shape,
     vjp={
         "ab": _banded_by_matrix,
-        "b": lambda g, ab, lower, upper: _banded(_along_rows(ab, lower, upper), g, lower=upper, upper=lower),
+        "b": lambda g, ab, lower, upper: _banded(_align_rows(ab, lower, upper), g, lower=upper, upper=lower),
     },
     jvp={"ab": _banded_tangent, "b": lambda t, ab, lower, upper: _banded(ab, t, lower=lower, upper=upper)},
     inputs="ab b",
@@ -268,7 +268,7 @@ _banded: Op = op(
 )
 
 
-@on_nodes(scipy.linalg.solve_banded)
+@declare_on_nodes(scipy.linalg.solve_banded)
 def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
     """Return the solution x of a x = b for a matrix given by its diagonals: ab[u + i - j, j] = a[i, j].
 
@@ -280,28 +280,28 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
     array([1., 2.])
     """
     lower, upper = l_and_u
-    return _columns(_banded)(_array(ab), _array(b), lower=int(lower), upper=int(upper))
+    return _columns(_banded)(_as_array(ab), _as_array(b), lower=int(lower), upper=int(upper))
 
 
 # -- Sylvester's equation --------------------------------------------------------------------------
 
 
 def _sylvester_shape(a: Node, b: Node, q: Node) -> Signature:
-    square(a)
-    square(b, "b")
+    require_square(a)
+    require_square(b, "b")
     if q.ndim < 2 or q.shape[-2:] != (a.shape[-1], b.shape[-1]):
         raise ValueError(f"a x + x b = q does not fit shapes {a.shape}, {b.shape} and {q.shape}")
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2])
-    return (*batch, *q.shape[-2:]), inexact(a.dtype, b.dtype, q.dtype)
+    return (*batch, *q.shape[-2:]), inexact_dtype(a.dtype, b.dtype, q.dtype)
 
 
 def _solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2]), *q.shape[-2:])
-    return by_matrix(scipy.linalg.solve_sylvester, shape, a, b, q)
+    return apply_by_matrix(scipy.linalg.solve_sylvester, shape, a, b, q)
 
 
 def _sylvester_adjoint(g: Any, a: Any, b: Any) -> Any:
-    return sylvester(transposed(a), transposed(b), g)
+    return sylvester(transpose(a), transpose(b), g)
 
 
 sylvester: Op = op(
@@ -309,8 +309,8 @@ sylvester: Op = op(
     _solve_sylvester,
     shape=_sylvester_shape,
     vjp={
-        "a": lambda g, a, b, out: -_sylvester_adjoint(g, a, b) @ transposed(out),
-        "b": lambda g, a, b, out: -transposed(out) @ _sylvester_adjoint(g, a, b),
+        "a": lambda g, a, b, out: -_sylvester_adjoint(g, a, b) @ transpose(out),
+        "b": lambda g, a, b, out: -transpose(out) @ _sylvester_adjoint(g, a, b),
         "q": _sylvester_adjoint,
     },
     jvp={
@@ -323,7 +323,7 @@ sylvester: Op = op(
 )
 
 
-@on_nodes(scipy.linalg.solve_sylvester)
+@declare_on_nodes(scipy.linalg.solve_sylvester)
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     """Return the solution x of a x + x b = q.
 
@@ -334,4 +334,4 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     >>> lg.gradient(solve_sylvester([[1.0]], [[2.0]], q).sum(), q).round(4)
     array([[0.3333]])
     """
-    return sylvester(_array(a), _array(b), _array(q))
+    return sylvester(_as_array(a), _as_array(b), _as_array(q))

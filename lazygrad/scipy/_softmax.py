@@ -14,7 +14,7 @@ from ..ops._op import Op, Signature
 from ..ops._rule import ZERO
 from ..ops.arithmetic import guarded_multiply
 from ..ops.linear import infer_reduction, spread
-from ._calls import on_nodes
+from ._calls import declare_on_nodes
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
@@ -44,7 +44,7 @@ _sign = op(
 
 
 def _softness(a: Any, b: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    """exp(a) / sum(b exp(a)), the derivative by b; what weighs nothing takes no part."""
+    """Return exp(a) / sum(b exp(a)), the derivative by b; what weighs nothing takes no part."""
     shape = np.broadcast_shapes(a.shape, b.shape)
     sign = _sign(a, b, axis=axis, keepdims=keepdims)
     shift = spread(np.where(out == -np.inf, 0, out), shape, axis, keepdims)
@@ -81,7 +81,7 @@ _logsumexp: Op = op(
 )
 
 
-@on_nodes(sc.logsumexp)
+@declare_on_nodes(sc.logsumexp)
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     """Return log(sum(b exp(a))) without overflow, as `scipy.special.logsumexp`.
 
@@ -110,7 +110,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     return (out, sign) if return_sign else np.where(sign < 0, np.nan, out)
 
 
-@on_nodes(sc.softmax)
+@declare_on_nodes(sc.softmax)
 def softmax(x: Any, axis: Any = None) -> Any:
     """Return exp(x) / sum(exp(x)) along axes, all by default, as `scipy.special.softmax`.
 
@@ -122,7 +122,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     return ops.softmax(x, axis=axis)
 
 
-@on_nodes(sc.log_softmax)
+@declare_on_nodes(sc.log_softmax)
 def log_softmax(x: Any, axis: Any = None) -> Any:
     """Return log(softmax(x)) along axes, all by default, as `scipy.special.log_softmax`.
 

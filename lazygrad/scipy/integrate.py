@@ -25,15 +25,15 @@ from .._graph.node import INEXACT, Node
 from .._graph.types import both as np
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
-from ._calls import holds_node, on_nodes
+from ._calls import declare_on_nodes, holds_node
 
 __all__ = ["odeint"]
 
 Function = Callable[..., Any]
 
 
-def _flat(parts: Sequence[Any]) -> Any:
-    """All elements of arrays, numbers and nodes, one after the other."""
+def _flatten(parts: Sequence[Any]) -> Any:
+    """Put all elements of arrays, numbers and nodes one after the other."""
     return np.concatenate([np.reshape(p, -1) for p in parts])
 
 
@@ -43,7 +43,7 @@ def _rows(parts: Sequence[Any]) -> Any:
 
 @attrs.frozen(repr=False)
 class _Problem:
-    """dy/dt = function(y, t, *args) for all but the numbers that y0, t and the float arguments hold."""
+    """An initial value problem dy/dt = function(y, t, *args), without the numbers in y0, t and the float arguments."""
 
     function: Function
     size: int  # of y
@@ -54,8 +54,8 @@ class _Problem:
     def __repr__(self) -> str:
         return f"<{self.size} equations at {self.count} times>"
 
-    def unpacked(self, packed: Any) -> tuple[Any, Any, list[Any]]:
-        """y0, t and the float arguments from one vector of them all."""
+    def unpack(self, packed: Any) -> tuple[Any, Any, list[Any]]:
+        """Take y0, t and the float arguments out of one vector of them all."""
         args, start = [], self.size + self.count
         for shape in self.shapes:
             stop = start + math.prod(shape)
@@ -64,15 +64,15 @@ class _Problem:
         return packed[: self.size], packed[self.size : self.size + self.count], args
 
     def slope(self, y: Any, t: Any, args: Sequence[Any]) -> Any:
-        """dy/dt as a vector."""
+        """Return dy/dt as a vector."""
         found = self.function(y, t, *args)
         if isinstance(found, (list, tuple)) and holds_node(found):
             found = np.stack([as_node(f) for f in found])
         return np.reshape(found if isinstance(found, Node) else np.asarray(found, dtype=float), (self.size,))
 
-    def solved(self, packed: Any) -> Any:
-        """SciPy's solution, of arrays."""
-        y0, t, args = self.unpacked(packed)
+    def solve(self, packed: Any) -> Any:
+        """Return SciPy's solution, of arrays."""
+        y0, t, args = self.unpack(packed)
 
         def function(y: Any, t: float, *args: Any) -> Any:
             found = self.slope(y, t, args)
@@ -85,46 +85,46 @@ class _Problem:
         return scipy.integrate.odeint(function, y0, t, tuple(args), **dict(self.options))
 
     def with_function(self, function: Function, size: int, count: int, more: Sequence[Any] = ()) -> _Problem:
-        """Another problem of the same arguments, with the same options."""
+        """Return the problem of another function of the same arguments, with the same options."""
         return attrs.evolve(self, function=function, size=size, count=count, shapes=(*self.shapes, *more))
 
     # -- derivatives ------------------------------------------------------------------------------
 
-    def pulled_back(self, g: Any, out: Any, packed: Any) -> Any:
-        """The contribution to (y0, t, *args): the adjoint equation, solved backwards from place to place."""
+    def pull_back(self, g: Any, out: Any, packed: Any) -> Any:
+        """Return the contribution to (y0, t, *args): the adjoint equation, solved backwards from place to place."""
         n = self.size
-        _, t, args = self.unpacked(packed)
+        _, t, args = self.unpack(packed)
 
         def backwards(state: Any, time: Any, *args: Any) -> Any:
-            """y, its adjoint, and the adjoints of the arguments, which are integrals."""
+            """Return the slopes of y, of its adjoint, and of the adjoints of the arguments, which are integrals."""
             f, pull = vjp(lambda y, *args: self.slope(y, time, args), state[:n], *args)
-            return _flat([f, *[-p for p in pull(state[n : 2 * n])]])
+            return _flatten([f, *[-p for p in pull(state[n : 2 * n])]])
 
         shared = np.zeros(sum([math.prod(shape) for shape in self.shapes]))
         problem = self.with_function(backwards, 2 * n + len(shared), 2)
         adjoint, earlier, times = g[-1], 0.0 * g[-1], []
         for k in range(self.count - 1, 0, -1):
             times.append(np.sum(g[k] * self.slope(out[k], t[k], args)))
-            end = _solve(_flat([out[k], adjoint, shared, t[k], t[k - 1], *args]), problem)[1]
+            end = _solve(_flatten([out[k], adjoint, shared, t[k], t[k - 1], *args]), problem)[1]
             earlier, shared = end[n : 2 * n], end[2 * n :]
             adjoint = earlier + g[k - 1]
         times.append(-np.sum(earlier * self.slope(out[0], t[0], args)))
-        return _flat([adjoint, *times[::-1], shared])
+        return _flatten([adjoint, *times[::-1], shared])
 
-    def pushed_forward(self, tangent: Any, out: Any, packed: Any) -> Any:
-        """The tangent of the solution: the equation of variations, solved along with it."""
+    def push_forward(self, tangent: Any, out: Any, packed: Any) -> Any:
+        """Return the tangent of the solution: the equation of variations, solved along with it."""
         n = self.size
-        y0, t, args = self.unpacked(packed)
-        dy0, dt, dargs = self.unpacked(tangent)
+        y0, t, args = self.unpack(packed)
+        dy0, dt, dargs = self.unpack(tangent)
 
         def forwards(state: Any, time: Any, *both: Any) -> Any:
             args, dargs = both[: len(self.shapes)], both[len(self.shapes) :]
             f, df = jvp(lambda y, *args: self.slope(y, time, args), (state[:n], *args), (state[n:], *dargs))
-            return _flat([f, df])
+            return _flatten([f, df])
 
         slopes = _rows([self.slope(out[k], t[k], args) for k in range(self.count)])
         problem = self.with_function(forwards, 2 * n, self.count, self.shapes)
-        start = _flat([y0, dy0 - slopes[0] * dt[0], t, *args, *dargs])
+        start = _flatten([y0, dy0 - slopes[0] * dt[0], t, *args, *dargs])
         return _solve(start, problem)[:, n:] + slopes * dt[:, None]
 
 
@@ -134,17 +134,17 @@ def _shape(packed: Node, problem: _Problem) -> Signature:
 
 _solve: Op = op(
     "scipy.integrate.odeint",
-    lambda packed, problem: problem.solved(packed),
+    lambda packed, problem: problem.solve(packed),
     shape=_shape,
-    vjp={"packed": lambda g, out, packed, problem: problem.pulled_back(g, out, packed)},
-    jvp={"packed": lambda t, out, packed, problem: problem.pushed_forward(t, out, packed)},
+    vjp={"packed": lambda g, out, packed, problem: problem.pull_back(g, out, packed)},
+    jvp={"packed": lambda t, out, packed, problem: problem.push_forward(t, out, packed)},
     inputs="packed",
     statics={"problem": None},
     doc="The solution of an ordinary differential equation, at some times.",
 )
 
 
-@on_nodes(scipy.integrate.odeint)
+@declare_on_nodes(scipy.integrate.odeint)
 def odeint(
     func: Function,
     y0: Any,
@@ -209,7 +209,7 @@ def odeint(
         tuple([args[k].shape for k in nodes]),
         tuple([(name, value) for name, value in given.items() if value]),
     )
-    return _solve(_flat([start, times, *[args[k] for k in nodes]]), problem=problem)
+    return _solve(_flatten([start, times, *[args[k] for k in nodes]]), problem=problem)
 
 
 def __getattr__(name: str) -> Any:

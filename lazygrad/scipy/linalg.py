@@ -21,20 +21,20 @@ import scipy.linalg
 from .._graph.node import Node
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
-from ._calls import on_nodes
+from ._calls import declare_on_nodes
 from ._matrix_equations import (
-    by_matrix,
+    apply_by_matrix,
     cho_factor,
     cho_solve,
     cholesky,
-    inexact,
+    inexact_dtype,
+    require_square,
     solve,
     solve_banded,
     solve_sylvester,
     solve_triangular,
-    square,
     sylvester,
-    transposed,
+    transpose,
 )
 
 __all__ = [
@@ -60,9 +60,9 @@ __all__ = [
 # -- NumPy's own, which takes stacks of matrices as well ---------------------------------------------
 
 
-@on_nodes(scipy.linalg.inv)
+@declare_on_nodes(scipy.linalg.inv)
 def inv(a: Any, *, assume_a: str | None = None, lower: bool = False) -> Any:
-    """Return the inverse of a matrix; whatever `assume_a` says of it, the whole matrix is read.
+    """Return the inverse of a matrix; the whole matrix is read, also where `assume_a` names a structure.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def inv(a: Any, *, assume_a: str | None = None, lower: bool = False) -> Any:
     return np.linalg.inv(a)
 
 
-@on_nodes(scipy.linalg.pinv)
+@declare_on_nodes(scipy.linalg.pinv)
 def pinv(a: Any, *, rtol: float | None = None) -> Any:
     """Return the pseudo-inverse of a matrix.
 
@@ -86,7 +86,7 @@ def pinv(a: Any, *, rtol: float | None = None) -> Any:
     return np.linalg.pinv(a, rcond=max(a.shape[-2:]) * np.finfo(a.dtype).eps if rtol is None else rtol)
 
 
-@on_nodes(scipy.linalg.det)
+@declare_on_nodes(scipy.linalg.det)
 def det(a: Any) -> Any:
     """Return the determinant of a matrix.
 
@@ -101,7 +101,7 @@ def det(a: Any) -> Any:
     return np.linalg.det(a)
 
 
-@on_nodes(scipy.linalg.norm)
+@declare_on_nodes(scipy.linalg.norm)
 def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """Return the norm of a vector or matrix, as `numpy.linalg.norm`.
 
@@ -118,12 +118,12 @@ def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def _like(a: Node) -> Signature:
-    square(a)
-    return a.shape, inexact(a.dtype)
+    require_square(a)
+    return a.shape, inexact_dtype(a.dtype)
 
 
-def _block(a: Any, e: Any) -> Any:
-    """[[a, e], [0, a]]: a function of it holds that of a on the diagonal, and its derivative along e beside."""
+def _block_of(a: Any, e: Any) -> Any:
+    """Return [[a, e], [0, a]], a function of which holds that of a, and beside it the derivative along e."""
     zero = np.zeros(np.broadcast_shapes(a.shape, e.shape), e.dtype)
     a, e = a + zero, e + zero
     return np.concatenate([np.concatenate([a, e], axis=-1), np.concatenate([zero, a], axis=-1)], axis=-2)
@@ -133,26 +133,26 @@ def _corner(matrix: Any, n: int) -> Any:
     return matrix[..., :n, n:]
 
 
-def _twice(e: Any) -> Any:
-    """[[e, 0], [0, e]]."""
+def _repeat_block(e: Any) -> Any:
+    """Return [[e, 0], [0, e]]."""
     zero = np.zeros(e.shape, e.dtype)
     return np.concatenate([np.concatenate([e, zero], axis=-1), np.concatenate([zero, e], axis=-1)], axis=-2)
 
 
 def _frechet_value(a: Any, e: Any) -> Any:
     shape = np.broadcast_shapes(a.shape, e.shape)
-    return by_matrix(lambda a, e: scipy.linalg.expm_frechet(a, e, compute_expm=False), shape, a, e)
+    return apply_by_matrix(lambda a, e: scipy.linalg.expm_frechet(a, e, compute_expm=False), shape, a, e)
 
 
 def _frechet_shape(a: Node, e: Node) -> Signature:
-    square(a)
-    square(e, "e")
-    return np.broadcast_shapes(a.shape, e.shape), inexact(a.dtype, e.dtype)
+    require_square(a)
+    require_square(e, "e")
+    return np.broadcast_shapes(a.shape, e.shape), inexact_dtype(a.dtype, e.dtype)
 
 
-def _again(a: Any, e: Any, t: Any) -> Any:
-    """The second derivative of expm at a, along e and t: the first one of a block matrix."""
-    return _corner(_frechet(_block(a, e), _twice(t)), a.shape[-1])
+def _differentiate_frechet(a: Any, e: Any, t: Any) -> Any:
+    """Return the second derivative of expm at a, along e and t: the first one of a block matrix."""
+    return _corner(_frechet(_block_of(a, e), _repeat_block(t)), a.shape[-1])
 
 
 _frechet: Op = op(
@@ -160,26 +160,26 @@ _frechet: Op = op(
     _frechet_value,
     shape=_frechet_shape,
     vjp={
-        "a": lambda g, a, e: _again(transposed(a), g, transposed(e)),
-        "e": lambda g, a: _frechet(transposed(a), g),
+        "a": lambda g, a, e: _differentiate_frechet(transpose(a), g, transpose(e)),
+        "e": lambda g, a: _frechet(transpose(a), g),
     },
-    jvp={"a": lambda t, a, e: _again(a, e, t), "e": lambda t, a: _frechet(a, t)},
+    jvp={"a": lambda t, a, e: _differentiate_frechet(a, e, t), "e": lambda t, a: _frechet(a, t)},
     inputs="a e",
     doc="The derivative of expm at a, along e.",
 )
 
 _expm: Op = op(
     "scipy.linalg.expm",
-    lambda a: by_matrix(scipy.linalg.expm, a.shape, a),
+    lambda a: apply_by_matrix(scipy.linalg.expm, a.shape, a),
     shape=_like,
-    vjp={"a": lambda g, a: _frechet(transposed(a), g)},
+    vjp={"a": lambda g, a: _frechet(transpose(a), g)},
     jvp={"a": lambda t, a: _frechet(a, t)},
     inputs="a",
     doc="The exponential of a matrix.",
 )
 
 
-@on_nodes(scipy.linalg.expm)
+@declare_on_nodes(scipy.linalg.expm)
 def expm(A: Any) -> Any:
     """Return the exponential of a matrix, or of each of a stack.
 
@@ -193,7 +193,7 @@ def expm(A: Any) -> Any:
     return _expm(A)
 
 
-@on_nodes(scipy.linalg.expm_frechet)
+@declare_on_nodes(scipy.linalg.expm_frechet)
 def expm_frechet(A: Any, E: Any, method: str | None = None, compute_expm: bool = True) -> Any:
     """Return the exponential of a matrix and its derivative along E, or the derivative alone.
 
@@ -218,21 +218,21 @@ def _real_if_real(function: Callable[..., Any]) -> Callable[..., Any]:
             )
         return found
 
-    return lambda a: by_matrix(call, a.shape, a)
+    return lambda a: apply_by_matrix(call, a.shape, a)
 
 
 _sqrtm: Op = op(
     "scipy.linalg.sqrtm",
     _real_if_real(scipy.linalg.sqrtm),
     shape=_like,
-    vjp={"a": lambda g, out: sylvester(transposed(out), transposed(out), g)},
+    vjp={"a": lambda g, out: sylvester(transpose(out), transpose(out), g)},
     jvp={"a": lambda t, out: sylvester(out, out, t)},
     inputs="a",
     doc="The principal square root of a matrix.",
 )
 
 
-@on_nodes(scipy.linalg.sqrtm)
+@declare_on_nodes(scipy.linalg.sqrtm)
 def sqrtm(A: Any) -> Any:
     """Return the principal square root of a matrix; a real one without a real root must be given as complex.
 
@@ -250,14 +250,14 @@ _logm: Op = op(
     "scipy.linalg.logm",
     _real_if_real(scipy.linalg.logm),
     shape=_like,
-    vjp={"a": lambda g, a: _corner(_logm(_block(transposed(a), g)), a.shape[-1])},
-    jvp={"a": lambda t, a: _corner(_logm(_block(a, t)), a.shape[-1])},
+    vjp={"a": lambda g, a: _corner(_logm(_block_of(transpose(a), g)), a.shape[-1])},
+    jvp={"a": lambda t, a: _corner(_logm(_block_of(a, t)), a.shape[-1])},
     inputs="a",
     doc="The principal logarithm of a matrix.",
 )
 
 
-@on_nodes(scipy.linalg.logm)
+@declare_on_nodes(scipy.linalg.logm)
 def logm(A: Any) -> Any:
     """Return the principal logarithm of a matrix; a real one without a real logarithm must be given as complex.
 
@@ -274,7 +274,7 @@ def logm(A: Any) -> Any:
 # -- matrices made of others -----------------------------------------------------------------------
 
 
-@on_nodes(scipy.linalg.block_diag)
+@declare_on_nodes(scipy.linalg.block_diag)
 def block_diag(*arrs: Any) -> Any:
     """Return the matrix with these matrices along its diagonal, and zeros elsewhere.
 
@@ -300,7 +300,7 @@ def _refuse(a: Node) -> bool:
     raise ValueError(f"block_diag takes matrices, not {a!r}")
 
 
-@on_nodes(scipy.linalg.toeplitz)
+@declare_on_nodes(scipy.linalg.toeplitz)
 def toeplitz(c: Any, r: Any = None) -> Any:
     """Return the matrix of constant diagonals with first column c and first row r (the conjugate of c by default).
 

@@ -21,7 +21,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._graph.node import Node
 from ..ops._declare import function, op, result_dtype
-from ..ops._op import Op, Signature
+from ..ops._op import Op, Signature, unknown_setting
 from ..ops.convolution import convolution
 from ._calls import holds_node
 
@@ -32,8 +32,8 @@ MODES = ("full", "same", "valid")
 # -- along all axes: SciPy's own, by Fourier transforms where that is faster -------------------------
 
 
-def _flipped(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """The elements along some axes, or all, in reverse."""
+def _flip(x: Any, axes: Sequence[int] | None = None) -> Any:
+    """Reverse the elements along some axes, or all."""
     return x[tuple([slice(None, None, -1) if axes is None or k in axes else slice(None) for k in range(x.ndim)])]
 
 
@@ -52,11 +52,11 @@ _convolve: Op = op(
     lambda x, y, mode, method: scipy.signal.convolve(x, y, mode=mode, method=method),
     shape=_convolved_shape,
     vjp={
-        "x": lambda g, y, mode, method: _convolve(g, _flipped(y), "valid" if mode == "full" else "full", method),
+        "x": lambda g, y, mode, method: _convolve(g, _flip(y), "valid" if mode == "full" else "full", method),
         "y": lambda g, x, mode, method: (
-            _convolve(g, _flipped(x), "valid", method)
+            _convolve(g, _flip(x), "valid", method)
             if mode == "full"
-            else _flipped(_convolve(x, _flipped(g), "valid", method))
+            else _flip(_convolve(x, _flip(g), "valid", method))
         ),
     },
     jvp={
@@ -70,7 +70,7 @@ _convolve: Op = op(
 
 
 def _center(x: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
-    """The middle of an array, of a given length along some axes."""
+    """Return the middle of an array, of a given length along some axes."""
     key = [slice(None)] * x.ndim
     for k, n in zip(axes, shape, strict=True):
         start = (x.shape[k] - n) // 2
@@ -78,8 +78,8 @@ def _center(x: Any, shape: Sequence[int], axes: Sequence[int]) -> Any:
     return x[tuple(key)]
 
 
-def _nowhere_shorter(first: Sequence[int], second: Sequence[int]) -> bool:
-    """Whether the first is to be convolved with the second, or (in valid mode) the other way round."""
+def _first_is_longer(first: Sequence[int], second: Sequence[int]) -> bool:
+    """Return whether the first is to be convolved with the second; in valid mode it may be the other way round."""
     if all(n >= m for n, m in zip(first, second, strict=True)):
         return True
     if all(n <= m for n, m in zip(first, second, strict=True)):
@@ -91,7 +91,7 @@ def _along_all(x: Any, y: Any, mode: str, method: str) -> Any:
     if x.ndim == 0 == y.ndim:
         return x * y
     if mode == "valid":
-        return _convolve(x, y, mode, method) if _nowhere_shorter(x.shape, y.shape) else _convolve(y, x, mode, method)
+        return _convolve(x, y, mode, method) if _first_is_longer(x.shape, y.shape) else _convolve(y, x, mode, method)
     full = _convolve(x, y, "full", method)
     return full if mode == "full" else _center(full, x.shape, range(x.ndim))
 
@@ -99,8 +99,8 @@ def _along_all(x: Any, y: Any, mode: str, method: str) -> Any:
 # -- along some axes, with others summed or kept -----------------------------------------------------
 
 
-def _grouped(x: Any, axes: Sequence[int], dot_axes: Sequence[int]) -> tuple[Any, tuple[int, ...]]:
-    """The array as (kept, summed, *convolved), and the lengths of the kept axes."""
+def _group_axes(x: Any, axes: Sequence[int], dot_axes: Sequence[int]) -> tuple[Any, tuple[int, ...]]:
+    """Return the array with axes (kept, summed, *convolved), and the lengths of the kept ones."""
     kept = [k for k in range(x.ndim) if k not in axes and k not in dot_axes]
     x = x.transpose(*kept, *dot_axes, *axes)
     lengths = tuple(x.shape[: len(kept)])
@@ -113,19 +113,19 @@ def _along_some(x: Any, y: Any, axes: Any, dot_axes: Any, mode: str) -> Any:
     for first, second in pairs:
         if len(first) != len(second):
             raise ValueError(f"axes {first} and {second} do not pair up")
-    a, kept_x = _grouped(x, pairs[0][0], pairs[1][0])
-    b, kept_y = _grouped(y, pairs[0][1], pairs[1][1])
+    a, kept_x = _group_axes(x, pairs[0][0], pairs[1][0])
+    b, kept_y = _group_axes(y, pairs[0][1], pairs[1][1])
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"the summed axes {dot_axes} of shapes {x.shape} and {y.shape} differ in length")
     length, size = a.shape[2:], b.shape[2:]
-    swapped = mode == "valid" and not _nowhere_shorter(length, size)
+    swapped = mode == "valid" and not _first_is_longer(length, size)
     if swapped:
         a, b = b, a
     along = tuple(range(2, 2 + len(length)))
     # Padding is the same on both sides, so that no window is left out.
     padding = tuple([m - 1 for m in size]) if mode != "valid" else (0,) * len(length)
     ones = (1,) * len(length)
-    out = convolution(a, _flipped(b, along), ones, padding, ones, 1)
+    out = convolution(a, _flip(b, along), ones, padding, ones, 1)
     if swapped:
         out = out.swapaxes(0, 1)
     if mode == "same":
@@ -165,6 +165,9 @@ def convolve(
     """
     if mode not in MODES:
         raise ValueError(f"`mode` is one of {', '.join(MODES)}, not {mode!r}")
+    for name, places in (("axes", axes), ("dot_axes", dot_axes)):
+        if isinstance(places, Node):
+            raise unknown_setting(f"scipy.signal.convolve: {name}", places)
     x, y = [v if isinstance(v, Node) else np.asarray(v) for v in (in1, in2)]
     if axes is not None or any(dot_axes):
         return _along_some(x, y, axes if axes is not None else ((), ()), dot_axes, mode)
@@ -185,7 +188,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     if not holds_node((in1, in2)):
         return scipy.signal.correlate(in1, in2, mode=mode, method=method)
     x, y = [v if isinstance(v, Node) else np.asarray(v) for v in (in1, in2)]
-    return _along_all(x, _flipped(np.conj(y)), mode, method)
+    return _along_all(x, _flip(np.conj(y)), mode, method)
 
 
 function(scipy.signal.convolve)(convolve)

@@ -39,4 +39,4 @@ from . import t as t
 from . import uniform as uniform
 from . import weibull_min as weibull_min
 
-__getattr__ = _families.rest_of(scipy.stats)
+__getattr__ = _families.look_up_in(scipy.stats)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..._graph.node import Node
-from .._calls import on_nodes
+from .._calls import declare_on_nodes
 
-__all__ = ["array", "continuous", "discrete", "rest_of"]
+__all__ = ["as_array", "continuous", "discrete", "look_up_in"]
 
 Formula = Callable[..., Any]
 
@@ -33,20 +33,20 @@ _TITLES = {
 }
 
 
-def array(x: Any) -> Any:
-    """The node, or an array of what is none."""
+def as_array(x: Any) -> Any:
+    """Return a node as it is, and anything else as an array."""
     return x if isinstance(x, Node) else np.asarray(x)
 
 
-def rest_of(original: Any) -> Callable[[str], Any]:
-    """Names without a derivative here are SciPy's own, for arrays."""
+def look_up_in(original: Any) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` that gives SciPy's own for names without a derivative here."""
     return functools.partial(getattr, original)
 
 
-def _as_given(values: Sequence[Any], like: Any) -> tuple[Any, ...]:
-    """Parameters as arrays or nodes; a plain number takes the dtype of what it stands beside."""
+def _as_parameters(values: Sequence[Any], like: Any) -> tuple[Any, ...]:
+    """Return parameters as arrays or nodes; a plain number takes the dtype of what it stands beside."""
     kind = like.dtype.kind
-    return tuple([like.dtype.type(v) if kind == "f" and v.__class__ in (int, float) else array(v) for v in values])
+    return tuple([like.dtype.type(v) if kind == "f" and v.__class__ in (int, float) else as_array(v) for v in values])
 
 
 def _plain(value: Any, number: int) -> bool:
@@ -54,7 +54,7 @@ def _plain(value: Any, number: int) -> bool:
 
 
 def _log(p: Any) -> Any:
-    """log p, and -inf without a warning where it is 0."""
+    """Return log p, and -inf without a warning where p is 0."""
     return np.where(p > 0, np.log(np.where(p > 0, p, 1)), -math.inf)
 
 
@@ -68,12 +68,12 @@ class _Standard:
         return self.high(*args) if callable(self.high) else self.high
 
     def outside(self, z: Any, args: tuple[Any, ...]) -> tuple[Any, Any]:
-        """Where z lies below and above the support."""
+        """Return where z lies below and above the support."""
         high = self.upper(args)
         return (None if self.low is None else z < self.low), (None if high is None else z > high)
 
     def apply(self, name: str, z: Any, args: tuple[Any, ...], below: Any, above: Any, *, last: bool = False) -> Any:
-        """A formula inside the support, constants outside; there it is evaluated at a safe place."""
+        """Apply a formula inside the support, with constants outside, where it is evaluated at a safe place."""
         under, over = self.outside(z, args)
         if last and self.upper(args) is not None:  # a discrete distribution function is 1 from the last point on
             over = z >= self.upper(args)
@@ -117,14 +117,16 @@ np.True_
 """
 
 
-def _told(original: Any, name: str, parameters: list[inspect.Parameter], place: Any) -> str:
-    """The docstring, with an example at a place inside the support; a number of trials is whole."""
+def _add_example(original: Any, name: str, parameters: list[inspect.Parameter], place: Any) -> str:
+    """Return the docstring with an example at a place inside the support; a number of trials is whole."""
     shapes = "".join([", 3" if p.name == "n" else ", 0.5" for p in parameters[1:] if p.default is p.empty])
     return _EXAMPLE.format(title=_TITLES[name], family=original.name, name=name, place=place, shapes=shapes)
 
 
-def _entered(original: Any, name: str, parameters: list[inspect.Parameter], place: Any, body: Formula) -> Formula:
-    """A function of SciPy's arguments, which binds them and calls the body."""
+def _bind_arguments(
+    original: Any, name: str, parameters: list[inspect.Parameter], place: Any, body: Formula
+) -> Formula:
+    """Return the function of SciPy's arguments that binds them and calls the body."""
     signature = inspect.Signature(parameters)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -133,10 +135,10 @@ def _entered(original: Any, name: str, parameters: list[inspect.Parameter], plac
         return body(*bound.args)
 
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = _told(original, name, parameters, place)
+    call.__doc__ = _add_example(original, name, parameters, place)
     call.__module__ = f"lazygrad.scipy.stats.{original.name}"
     call.__signature__ = signature  # type: ignore[attr-defined]
-    return on_nodes(getattr(original, name))(call)
+    return declare_on_nodes(getattr(original, name))(call)
 
 
 def _parameters(first: str, shapes: str, last: tuple[tuple[str, float], ...]) -> list[inspect.Parameter]:
@@ -171,14 +173,14 @@ def continuous(
 
     def standardized(x: Any, values: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], Any]:
         *args, loc, scale = values
-        z = array(x) if _plain(loc, 0) else array(x) - array(loc)
-        z = z if _plain(scale, 1) else z / array(scale)
-        return z, _as_given(args, z), scale
+        z = as_array(x) if _plain(loc, 0) else as_array(x) - as_array(loc)
+        z = z if _plain(scale, 1) else z / as_array(scale)
+        return z, _as_parameters(args, z), scale
 
     def logpdf(x: Any, *values: Any) -> Any:
         z, args, scale = standardized(x, values)
         out = standard.apply("logpdf", z, args, -math.inf, -math.inf)
-        return out if _plain(scale, 1) else out - np.log(array(scale))
+        return out if _plain(scale, 1) else out - np.log(as_array(scale))
 
     def of_z(method: Formula) -> Formula:
         def call(x: Any, *values: Any) -> Any:
@@ -193,7 +195,7 @@ def continuous(
         **{name: of_z(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
     }
     parameters = _parameters("x", shapes, (("loc", 0), ("scale", 1)))
-    return tuple([_entered(original, name, parameters, safe, body) for name, body in bodies.items()])
+    return tuple([_bind_arguments(original, name, parameters, safe, body) for name, body in bodies.items()])
 
 
 def discrete(
@@ -208,9 +210,9 @@ def discrete(
 
     def shifted(k: Any, values: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
         *args, loc = values
-        k = array(k)
+        k = as_array(k)
         k = k if _plain(loc, 0) else k - loc
-        return k, _as_given(args, k)
+        return k, _as_parameters(args, k)
 
     def logpmf(k: Any, *values: Any) -> Any:
         k, args = shifted(k, values)
@@ -230,4 +232,4 @@ def discrete(
         **{name: of_k(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
     }
     parameters = _parameters("k", shapes, (("loc", 0),))
-    return tuple([_entered(original, name, parameters, 1, body) for name, body in bodies.items()])
+    return tuple([_bind_arguments(original, name, parameters, 1, body) for name, body in bodies.items()])

@@ -14,7 +14,7 @@ from __future__ import annotations
 import scipy.special as sc
 import scipy.stats
 
-from ._families import discrete, rest_of
+from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
 
@@ -28,4 +28,4 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     sf=lambda k, p: p + 0 * k,
 )
 
-__getattr__ = rest_of(scipy.stats.bernoulli)
+__getattr__ = look_up_in(scipy.stats.bernoulli)

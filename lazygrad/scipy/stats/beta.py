@@ -14,7 +14,7 @@ from __future__ import annotations
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -28,4 +28,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     sf=lambda z, a, b: sc.betaincc(a, b, z),
 )
 
-__getattr__ = rest_of(scipy.stats.beta)
+__getattr__ = look_up_in(scipy.stats.beta)

@@ -16,7 +16,7 @@ from typing import Any
 import scipy.special as sc
 import scipy.stats
 
-from ._families import discrete, rest_of
+from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
 
@@ -36,4 +36,4 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     sf=lambda k, n, p: sc.betainc(k + 1, n - k, p),
 )
 
-__getattr__ = rest_of(scipy.stats.binom)
+__getattr__ = look_up_in(scipy.stats.binom)

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -28,4 +28,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     sf=lambda z: np.arctan2(1, z) / math.pi,
 )
 
-__getattr__ = rest_of(scipy.stats.cauchy)
+__getattr__ = look_up_in(scipy.stats.cauchy)

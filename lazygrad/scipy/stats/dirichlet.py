@@ -17,8 +17,8 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from .._calls import on_nodes
-from ._families import array, rest_of
+from .._calls import declare_on_nodes
+from ._families import as_array, look_up_in
 
 __all__ = ["logpdf", "pdf"]
 
@@ -27,7 +27,7 @@ def _columns(v: Any, ndim: int) -> Any:
     return v.reshape(*v.shape, *[1] * (ndim - 1))
 
 
-@on_nodes(scipy.stats.dirichlet.logpdf)
+@declare_on_nodes(scipy.stats.dirichlet.logpdf)
 def logpdf(x: Any, alpha: Any) -> Any:
     """Return the logarithm of the density of shares x, shape (d,) or (d, n); their sum is not checked on nodes.
 
@@ -37,7 +37,7 @@ def logpdf(x: Any, alpha: Any) -> Any:
     >>> logpdf(lg.parameter([0.5, 0.5]), [1.0, 1.0]).item()
     0.0
     """
-    x, alpha = array(x), array(alpha)
+    x, alpha = as_array(x), as_array(alpha)
     if x.ndim < 1 or alpha.ndim != 1 or x.shape[0] not in (len(alpha), len(alpha) - 1):
         raise ValueError(f"shares of shape {x.shape} do not fit parameters of shape {alpha.shape}")
     if x.shape[0] == len(alpha) - 1:
@@ -46,7 +46,7 @@ def logpdf(x: Any, alpha: Any) -> Any:
     return np.sum(sc.xlogy(_columns(alpha - 1, x.ndim), x), axis=0) - norm
 
 
-@on_nodes(scipy.stats.dirichlet.pdf)
+@declare_on_nodes(scipy.stats.dirichlet.pdf)
 def pdf(x: Any, alpha: Any) -> Any:
     """Return the density of shares x, shape (d,) or (d, n); their sum is not checked on nodes.
 
@@ -59,4 +59,4 @@ def pdf(x: Any, alpha: Any) -> Any:
     return np.exp(logpdf(x, alpha))
 
 
-__getattr__ = rest_of(scipy.stats.dirichlet)
+__getattr__ = look_up_in(scipy.stats.dirichlet)

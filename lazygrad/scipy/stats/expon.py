@@ -15,7 +15,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -28,4 +28,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     logsf=lambda z: -z,
 )
 
-__getattr__ = rest_of(scipy.stats.expon)
+__getattr__ = look_up_in(scipy.stats.expon)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -27,4 +27,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     sf=lambda z, a: sc.gammaincc(a, z),
 )
 
-__getattr__ = rest_of(scipy.stats.gamma)
+__getattr__ = look_up_in(scipy.stats.gamma)

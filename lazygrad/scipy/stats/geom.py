@@ -15,7 +15,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from ._families import discrete, rest_of
+from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
 
@@ -29,4 +29,4 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     logsf=lambda k, p: sc.log1p(-p) * k,
 )
 
-__getattr__ = rest_of(scipy.stats.geom)
+__getattr__ = look_up_in(scipy.stats.geom)

@@ -16,7 +16,7 @@ import math
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -28,4 +28,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     sf=lambda z: sc.erfc(z * math.sqrt(0.5)),
 )
 
-__getattr__ = rest_of(scipy.stats.halfnorm)
+__getattr__ = look_up_in(scipy.stats.halfnorm)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -34,4 +34,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     sf=lambda z: _cdf(-z),
 )
 
-__getattr__ = rest_of(scipy.stats.laplace)
+__getattr__ = look_up_in(scipy.stats.laplace)

@@ -18,13 +18,13 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
 
 def _log(z: Any) -> Any:
-    """log z, and -inf without a warning at the end of the support."""
+    """Return log z, and -inf without a warning at the end of the support."""
     return np.where(z == 0, -math.inf, np.log(np.where(z == 0, 1, z)))
 
 
@@ -45,4 +45,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     logsf=lambda z, s: sc.log_ndtr(-_log(z) / s),
 )
 
-__getattr__ = rest_of(scipy.stats.lognorm)
+__getattr__ = look_up_in(scipy.stats.lognorm)

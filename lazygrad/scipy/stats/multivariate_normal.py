@@ -21,16 +21,16 @@ from ..._graph.node import Node
 from ..._graph.types import DType
 from ...ops._declare import op
 from ...ops._op import Op, Signature
-from .._calls import on_nodes
-from .._matrix_equations import inexact, solve_triangular, square
-from ._families import array, rest_of
+from .._calls import declare_on_nodes
+from .._matrix_equations import inexact_dtype, require_square, solve_triangular
+from ._families import as_array, look_up_in
 
 __all__ = ["entropy", "logpdf", "pdf"]
 
 
 def _cutoff(dtype: DType) -> float:
-    """Smaller eigenvalues count as 0, in parts of the largest, as SciPy has it."""
-    return float({"f": 1e3, "d": 1e6}[inexact(dtype).char] * np.finfo(inexact(dtype)).eps)
+    """Return the size, relative to the largest, below which SciPy takes eigenvalues for 0."""
+    return float({"f": 1e3, "d": 1e6}[inexact_dtype(dtype).char] * np.finfo(inexact_dtype(dtype)).eps)
 
 
 def _log_pseudo_det(a: Any) -> Any:
@@ -40,8 +40,8 @@ def _log_pseudo_det(a: Any) -> Any:
 
 
 def _scalar(a: Node) -> Signature:
-    square(a)
-    return (), inexact(a.dtype)
+    require_square(a)
+    return (), inexact_dtype(a.dtype)
 
 
 def _pseudo_inverse(a: Any) -> Any:
@@ -59,30 +59,30 @@ log_pseudo_det: Op = op(
 )
 
 
-def _given(mean: Any, cov: Any) -> tuple[int, Any, Any]:
-    """The dimension, the mean as a vector and the covariance as a matrix."""
-    cov = array(1.0 if cov is None else cov)
+def _read_arguments(mean: Any, cov: Any) -> tuple[int, Any, Any]:
+    """Return the dimension, the mean as a vector and the covariance as a matrix."""
+    cov = as_array(1.0 if cov is None else cov)
     dim = 1 if cov.ndim < 2 else cov.shape[0]
     if mean is not None:
-        mean = array(mean)
+        mean = as_array(mean)
         dim = math.prod(mean.shape)
         mean = mean.reshape(dim)
     if cov.ndim < 2:
         diagonal = cov[:, None] if cov.ndim else cov
-        cov = diagonal * np.eye(cov.shape[0] if cov.ndim else dim, dtype=inexact(cov.dtype))
+        cov = diagonal * np.eye(cov.shape[0] if cov.ndim else dim, dtype=inexact_dtype(cov.dtype))
     if cov.shape != (dim, dim):
         raise ValueError(f"a covariance of shape {cov.shape} does not fit {dim} components")
     return dim, mean, cov
 
 
 def _log_det(cov: Any) -> tuple[Any, Any]:
-    """log det, and the lower factor it is read from."""
+    """Return log det, and the lower factor it is read from."""
     factor = np.linalg.cholesky(cov)
     places = np.arange(cov.shape[0])
     return 2 * np.sum(np.log(factor[places, places])), factor
 
 
-@on_nodes(scipy.stats.multivariate_normal.logpdf)
+@declare_on_nodes(scipy.stats.multivariate_normal.logpdf)
 def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
     """Return the logarithm of the density at x, shape (..., d).
 
@@ -101,8 +101,8 @@ def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False)
     >>> logpdf(lg.parameter([0.0, 0.0])).shape
     (2,)
     """
-    dim, mean, cov = _given(mean, cov)
-    x = array(x)
+    dim, mean, cov = _read_arguments(mean, cov)
+    x = as_array(x)
     if x.ndim < 2:
         x = x.reshape(-1, 1) if dim == 1 else x.reshape(1, -1)
     d = x if mean is None else x - mean
@@ -118,7 +118,7 @@ def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False)
     return np.squeeze(-0.5 * (rank * math.log(2 * math.pi) + log_det + distance.reshape(d.shape[:-1])))
 
 
-@on_nodes(scipy.stats.multivariate_normal.pdf)
+@declare_on_nodes(scipy.stats.multivariate_normal.pdf)
 def pdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
     """Return the density at x, shape (..., d); the arguments are those of `logpdf`.
 
@@ -131,7 +131,7 @@ def pdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) ->
     return np.exp(logpdf(x, mean, cov, allow_singular))
 
 
-@on_nodes(scipy.stats.multivariate_normal.entropy)
+@declare_on_nodes(scipy.stats.multivariate_normal.entropy)
 def entropy(mean: Any = None, cov: Any = 1) -> Any:
     """Return the differential entropy; the mean plays no part.
 
@@ -143,9 +143,9 @@ def entropy(mean: Any = None, cov: Any = 1) -> Any:
     array([[0.25, 0.  ],
            [0.  , 0.5 ]])
     """
-    dim, _, cov = _given(mean, cov)
+    dim, _, cov = _read_arguments(mean, cov)
     log_det, _ = _log_det(cov)
     return 0.5 * (dim * (1 + math.log(2 * math.pi)) + log_det)
 
 
-__getattr__ = rest_of(scipy.stats.multivariate_normal)
+__getattr__ = look_up_in(scipy.stats.multivariate_normal)

@@ -17,7 +17,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from ._families import discrete, rest_of
+from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
 
@@ -35,4 +35,4 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     sf=lambda k, n, p: sc.betaincc(n, k + 1, p),
 )
 
-__getattr__ = rest_of(scipy.stats.nbinom)
+__getattr__ = look_up_in(scipy.stats.nbinom)

@@ -16,7 +16,7 @@ import math
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -29,4 +29,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     logsf=lambda z: sc.log_ndtr(-z),
 )
 
-__getattr__ = rest_of(scipy.stats.norm)
+__getattr__ = look_up_in(scipy.stats.norm)

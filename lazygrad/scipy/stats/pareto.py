@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -29,4 +29,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     logsf=lambda z, b: -b * np.log(z),
 )
 
-__getattr__ = rest_of(scipy.stats.pareto)
+__getattr__ = look_up_in(scipy.stats.pareto)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import scipy.special as sc
 import scipy.stats
 
-from ._families import discrete, rest_of
+from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
 
@@ -26,4 +26,4 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     sf=lambda k, mu: sc.gammainc(k + 1, mu),
 )
 
-__getattr__ = rest_of(scipy.stats.poisson)
+__getattr__ = look_up_in(scipy.stats.poisson)

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -36,4 +36,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     sf=lambda z, df: sc.stdtr(df, -z),
 )
 
-__getattr__ = rest_of(scipy.stats.t)
+__getattr__ = look_up_in(scipy.stats.t)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -25,4 +25,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     cdf=lambda z: z,
 )
 
-__getattr__ = rest_of(scipy.stats.uniform)
+__getattr__ = look_up_in(scipy.stats.uniform)

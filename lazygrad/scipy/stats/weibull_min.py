@@ -15,7 +15,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
-from ._families import continuous, rest_of
+from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -29,4 +29,4 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     logsf=lambda z, c: -(z**c),
 )
 
-__getattr__ = rest_of(scipy.stats.weibull_min)
+__getattr__ = look_up_in(scipy.stats.weibull_min)

@@ -1,4 +1,4 @@
-"""The battery of checks that every op has to pass, each a function of one case; public in `lazygrad.testing`."""
+"""The battery of checks that every op has to pass, each a function of one case: public in `lazygrad.testing`."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ __all__ = [
     "CHECKS",
     "Case",
     "Point",
+    "central_difference",
     "check_inference",
     "check_jvp",
     "check_point",
     "check_second_order",
     "check_value",
     "check_vjp",
-    "direction",
+    "draw_direction",
     "has_rule",
-    "inner",
+    "inner_product",
+    "make_generator",
     "sample_units",
-    "seeded",
-    "slope",
 ]
 
 STEP = 1e-3  # of the central differences; kinks must be further away than twice this
 
 
-def _floats(values: Sequence[Any]) -> tuple[Any, ...]:
+def _as_floats(values: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(np.asarray(v, dtype=float) for v in values)
 
 
-def _frozen_arrays(values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(np.asarray(v)[()] for v in values)  # NumPy itself hands out scalars for 0-d
+def _as_numpy_returns(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return arrays, with NumPy's scalars for 0-d, as its functions return them."""
+    return tuple(np.asarray(v)[()] for v in values)
 
 
 @attrs.frozen(eq=False)
 class Case:
-    """One call of an op: its inputs, its statics, and what NumPy makes of them.
+    """One call of an op: its inputs, its statics, and the function in NumPy that it has to agree with.
 
     Examples
     --------
@@ -63,24 +64,24 @@ class Case:
 
     op: Callable[..., Any]  # an op, or a function of nodes
     reference: Callable[..., Any]  # on the same arrays and statics, in NumPy
-    inputs: tuple[Any, ...] = attrs.field(converter=_frozen_arrays)
+    inputs: tuple[Any, ...] = attrs.field(converter=_as_numpy_returns)
     static: Mapping[str, Any] = {}
     order: int = 2  # of derivative there is; 0 for none
 
     @property
     def wrt(self) -> list[int]:
-        """The inputs that have a derivative."""
+        """Return the numbers of the inputs that have a derivative."""
         rules = self.op.vjp if isinstance(self.op, Op) else [pass_on]
         return [k for k, x in enumerate(self.inputs) if x.dtype.kind in "fc" and has_rule(rules, k)]
 
     def build(self, inputs: Sequence[Any] | None = None) -> tuple[list[Node], Node]:
-        """Leaves for the inputs, and the op's node."""
+        """Return leaves for the inputs, and the op's node."""
         arrays = self.inputs if inputs is None else inputs
         leaves = [(parameter if np.asarray(a).dtype.kind in "fc" else constant)(a) for a in arrays]
         return leaves, self.op(*leaves, **self.static)
 
     def cast(self, dtype: Any) -> Case:
-        """The same case with its float inputs in another dtype."""
+        """Return the same case with its float inputs in another dtype."""
         unsigned = np.dtype(dtype).kind == "u"
         cast = [(np.abs(x) if unsigned else x).astype(dtype) if x.dtype.kind == "f" else x for x in self.inputs]
         if np.dtype(dtype).kind == "f":
@@ -88,43 +89,46 @@ class Case:
         return attrs.evolve(self, inputs=cast)
 
     def function(self, *inputs: Any) -> Any:
-        """The op's own function on arrays."""
+        """Return the result of the op's own function on arrays."""
         return self.op(*inputs, **self.static)
 
 
 def has_rule(rules: Sequence[Any], k: int) -> bool:
-    """Whether derivatives flow through the k-th input; the last rule serves all inputs of a starred name."""
+    """Return whether derivatives flow through the k-th input; the last rule serves all inputs of a starred name."""
     rule = rules[min(k, len(rules) - 1)]
     return rule is not BLOCKED and rule is not ZERO and rule is not UNDEFINED
 
 
-def _close(actual: Any, expected: Any, rtol: float = 1e-7, atol: float = 1e-8) -> None:
+def _assert_close(actual: Any, expected: Any, rtol: float = 1e-7, atol: float = 1e-8) -> None:
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
 
 
-def seeded() -> np.random.Generator:
-    """The generator that all checks draw from: a failure can be repeated."""
+def make_generator() -> np.random.Generator:
+    """Return the generator that all checks draw from, with a fixed seed: a failure can be repeated."""
     return np.random.default_rng(20240611)
 
 
-def slope(function: Callable[..., Any], point: Sequence[Any], k: int, direction: Any, step: float = STEP) -> Any:
-    """The derivative of `function` at `point` along a direction of its k-th argument, by central differences."""
+def central_difference(
+    function: Callable[..., Any], point: Sequence[Any], k: int, direction: Any, step: float = STEP
+) -> Any:
+    """Return the derivative of a function at `point` along a direction of its k-th argument, to fourth order."""
 
-    def at(steps: int) -> Any:
+    def evaluate_at(steps: int) -> Any:
         moved = list(point)
         moved[k] = point[k] + steps * step * direction
         return np.asarray(function(*moved))
 
-    return (8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * step)
+    near, far = (evaluate_at(n) - evaluate_at(-n) for n in (1, 2))
+    return (8 * near - far) / (12 * step)
 
 
-def inner(a: Any, b: Any) -> Any:
-    """<a, b>: of complex numbers the real part, without conjugation (the convention of gradients)."""
+def inner_product(a: Any, b: Any) -> Any:
+    """Return the inner product; of complex numbers the real part, without conjugation, as gradients have it."""
     return np.sum(np.asarray(a) * np.asarray(b)).real
 
 
-def direction(rng: np.random.Generator, like: Any) -> Any:
-    """A random direction in the space of that array or node."""
+def draw_direction(rng: np.random.Generator, like: Any) -> Any:
+    """Return a random direction in the space of an array or node."""
     d = rng.normal(size=like.shape)
     return d + 1j * rng.normal(size=like.shape) if like.dtype.kind == "c" else d
 
@@ -140,55 +144,57 @@ def sample_units(x: Any, rng: np.random.Generator, most: int = 50) -> Iterator[t
 # -- value, shape and dtype ------------------------------------------------------------------------
 
 
-def valued(found: Any) -> Any:
-    """The value of a node; what is no node is its own."""
+def _evaluate(found: Any) -> Any:
+    """Return the value of a node, and anything else as it is."""
     return found.value if isinstance(found, Node) else found
 
 
 def check_value(case: Case) -> None:
-    """The value is NumPy's, on nodes and on arrays alike."""
+    """Check that the value is NumPy's, on nodes and on arrays alike."""
     expected = case.reference(*case.inputs, **case.static)
     loose = 1e-6 if np.asarray(expected).dtype in (np.float32, np.complex64) else 1e-13
-    _close(valued(case.build()[1]), expected, rtol=10 * loose, atol=loose)
-    _close(case.function(*case.inputs), expected, rtol=10 * loose, atol=loose)
+    _assert_close(_evaluate(case.build()[1]), expected, rtol=10 * loose, atol=loose)
+    _assert_close(case.function(*case.inputs), expected, rtol=10 * loose, atol=loose)
 
 
 def check_inference(case: Case) -> None:
-    """Shape and dtype known at build are those of the value, and NumPy's."""
+    """Check that shape and dtype known at build are those of the value, and NumPy's."""
     expected = np.asarray(case.reference(*case.inputs, **case.static))
     _, node = case.build()
     if not isinstance(node, Node):  # what is known without values, such as a shape
         node = np.asarray(node)
     known = (node.shape, node.dtype)
-    assert (valued(node).shape, valued(node).dtype) == known
+    assert (_evaluate(node).shape, _evaluate(node).dtype) == known
     assert (expected.shape, expected.dtype) == known
 
 
 # -- first derivatives -----------------------------------------------------------------------------
 
 
-def cotangents(node: Node) -> list[Any]:
-    """A random cotangent, and one with exact zeros in it (rules may guard them)."""
-    rng = seeded()
-    full = direction(rng, node)
+def _draw_cotangents(node: Node) -> list[Any]:
+    """Return a random cotangent, and one with exact zeros in it (rules may guard them)."""
+    rng = make_generator()
+    full = draw_direction(rng, node)
     return [full, full * rng.integers(0, 2, node.shape)]
 
 
 def check_vjp(case: Case) -> None:
-    """The gradient is the one that central differences see, along random directions of each input."""
+    """Check that the gradient agrees with central differences, along random directions of each input."""
     leaves, node = case.build()
-    rng = seeded()
-    for w in cotangents(node):
+    rng = make_generator()
+    for w in _draw_cotangents(node):
         for k, found in zip(case.wrt, gradient(node, [leaves[k] for k in case.wrt], cotangent=w), strict=True):
             assert found.__class__ is np.ndarray
             assert (found.shape, found.dtype) == (leaves[k].shape, leaves[k].dtype)
             for _ in range(2):
-                d = direction(rng, leaves[k])
-                _close(inner(found, d), inner(w, slope(case.function, case.inputs, k, d)))
+                d = draw_direction(rng, leaves[k])
+                _assert_close(
+                    inner_product(found, d), inner_product(w, central_difference(case.function, case.inputs, k, d))
+                )
 
 
-def pushed(case: Case, leaves: Sequence[Any], node: Node, k: int, tangent: Any, *, on_nodes: bool) -> Any:
-    """The jvp rule of the k-th input applied to a tangent, reading arrays or nodes as it declares."""
+def _apply_jvp_rule(case: Case, leaves: Sequence[Any], node: Node, k: int, tangent: Any, *, on_nodes: bool) -> Any:
+    """Apply the jvp rule of the k-th input to a tangent, reading arrays or nodes as it declares."""
     assert isinstance(case.op, Op)
     rule = case.op.jvp_rule(k)
     assert rule is not None
@@ -199,28 +205,28 @@ def pushed(case: Case, leaves: Sequence[Any], node: Node, k: int, tangent: Any, 
 
 
 def check_jvp(case: Case) -> None:
-    """Every input with a vjp has a jvp: it is the directional derivative, and the adjoint of the vjp."""
+    """Check the jvp of every input with a vjp: the directional derivative, and the adjoint of the vjp."""
     leaves, node = case.build()
-    rng = seeded()
-    w, _ = cotangents(node)
+    rng = make_generator()
+    w, _ = _draw_cotangents(node)
     pulled = gradient(node, [leaves[k] for k in case.wrt], cotangent=w)
     for k, g in zip(case.wrt, pulled, strict=True):
-        t = np.asarray(direction(rng, leaves[k]))
+        t = np.asarray(draw_direction(rng, leaves[k]))
         if isinstance(case.op, Op):
             assert has_rule(case.op.jvp, k), f"{case.op} has a vjp by input {k}, but no jvp"
-            tangent = np.broadcast_to(pushed(case, leaves, node, k, t[()], on_nodes=False), node.shape)
+            tangent = np.broadcast_to(_apply_jvp_rule(case, leaves, node, k, t[()], on_nodes=False), node.shape)
         else:
             pushed_on = Tangents({leaves[k]: constant(t)}).of(node)
             tangent = np.zeros(node.shape) if pushed_on is None else pushed_on.value
-        _close(tangent, slope(case.function, case.inputs, k, t))
-        _close(inner(w, tangent), inner(g, t), rtol=1e-11, atol=1e-11)
+        _assert_close(tangent, central_difference(case.function, case.inputs, k, t))
+        _assert_close(inner_product(w, tangent), inner_product(g, t), rtol=1e-11, atol=1e-11)
 
 
 def check_readings(case: Case) -> None:
-    """A rule read on nodes gives what it gives on arrays: the unfolded adjoint, and the jvp."""
+    """Check that rules give the same on nodes as on arrays: the unfolded adjoint, and the jvp."""
     leaves, node = case.build()
-    rng = seeded()
-    for w in cotangents(node):
+    rng = make_generator()
+    for w in _draw_cotangents(node):
         d = Differentiator(node, cotangent=w)
         for k in case.wrt:
             adjoint = d.adjoint(leaves[k])
@@ -228,20 +234,20 @@ def check_readings(case: Case) -> None:
                 continue
             root, _ = adjoint.op.unfold(adjoint)
             assert (root.shape, root.dtype) == (adjoint.shape, adjoint.dtype)
-            _close(root.value, adjoint.value, rtol=1e-13, atol=1e-14)
+            _assert_close(root.value, adjoint.value, rtol=1e-13, atol=1e-14)
     for k in case.wrt if isinstance(case.op, Op) else ():
-        t = parameter(direction(rng, leaves[k]))
-        on_nodes = pushed(case, leaves, node, k, t, on_nodes=True)
-        on_arrays = pushed(case, leaves, node, k, t.value[()], on_nodes=False)
+        t = parameter(draw_direction(rng, leaves[k]))
+        on_nodes = _apply_jvp_rule(case, leaves, node, k, t, on_nodes=True)
+        on_arrays = _apply_jvp_rule(case, leaves, node, k, t.value[()], on_nodes=False)
         assert on_nodes.shape == np.shape(on_arrays)
-        _close(on_nodes.value, on_arrays, rtol=1e-13, atol=1e-14)
+        _assert_close(on_nodes.value, on_arrays, rtol=1e-13, atol=1e-14)
 
 
 # -- second derivatives ----------------------------------------------------------------------------
 
 
-def _first(case: Case, inputs: Sequence[Any], w: Any, vs: Sequence[Any]) -> tuple[list[Node], Node]:
-    """Leaves (the cotangent last) and the inner product of the adjoints with `vs`."""
+def _contract_adjoints(case: Case, inputs: Sequence[Any], w: Any, vs: Sequence[Any]) -> tuple[list[Node], Node]:
+    """Return the leaves, the cotangent last, and the inner product of the adjoints with `vs`."""
     leaves, node = case.build(inputs)
     seed = parameter(w)
     d = Differentiator(node, cotangent=seed)
@@ -252,43 +258,45 @@ def _first(case: Case, inputs: Sequence[Any], w: Any, vs: Sequence[Any]) -> tupl
 
 
 def check_second_order(case: Case) -> None:
-    """The gradient of the gradient is the one that central differences of the gradient see."""
-    rng = seeded()
-    vs = [direction(rng, case.inputs[k]) for k in case.wrt]
-    for w in cotangents(case.build()[1]):
+    """Check that the gradient of the gradient agrees with central differences of the gradient."""
+    rng = make_generator()
+    vs = [draw_direction(rng, case.inputs[k]) for k in case.wrt]
+    for w in _draw_cotangents(case.build()[1]):
         point = [*case.inputs, np.asarray(w)]
-        leaves, product = _first(case, case.inputs, w, vs)
+        leaves, product = _contract_adjoints(case, case.inputs, w, vs)
         wrt = [*case.wrt, len(case.inputs)]
         for k, second in zip(wrt, gradient(product, [leaves[k] for k in wrt]), strict=True):
-            d = direction(rng, point[k])
-            seen = slope(lambda *moved, vs=vs: _first(case, moved[:-1], moved[-1], vs)[1].value, point, k, d)
-            _close(inner(second, d), seen)
+            d = draw_direction(rng, point[k])
+            seen = central_difference(
+                lambda *moved, vs=vs: _contract_adjoints(case, moved[:-1], moved[-1], vs)[1].value, point, k, d
+            )
+            _assert_close(inner_product(second, d), seen)
 
 
 # -- float32, and points of special interest -------------------------------------------------------
 
 
 def check_float32(case: Case) -> None:
-    """Adjoints and gradients, first and second, of a float32 leaf are float32, and near those of float64."""
+    """Check that adjoints and gradients, first and second, of float32 leaves are float32, and near those of float64."""
     found = []
     for dtype in (np.float64, np.float32):
         cast = case.cast(dtype)
         dtypes = [np.result_type(dtype, 1j) if x.dtype.kind == "c" else np.dtype(dtype) for x in case.inputs]
         leaves, node = cast.build()
         assert node.value.dtype == node.dtype
-        w = cotangents(node)[0].astype(node.dtype)
+        w = _draw_cotangents(node)[0].astype(node.dtype)
         d = Differentiator(node, cotangent=w)
-        vs = [direction(seeded(), leaves[k]).astype(dtypes[k]) for k in case.wrt]
+        vs = [draw_direction(make_generator(), leaves[k]).astype(dtypes[k]) for k in case.wrt]
         for k in case.wrt:
             adjoint = d.adjoint(leaves[k])
             assert adjoint.dtype == adjoint.value.dtype == dtypes[k]
-        seconds, product = _first(cast, cast.inputs, w, vs)
+        seconds, product = _contract_adjoints(cast, cast.inputs, w, vs)
         wrt = [seconds[k] for k in case.wrt]
         gradients = [*d.gradient([leaves[k] for k in case.wrt]), *gradient(product, [*wrt, seconds[-1]])[:-1]]
         assert [g.dtype for g in gradients] == 2 * [dtypes[k] for k in case.wrt]
         found.append(gradients)
     for double, single in zip(*found, strict=True):
-        _close(single, double, rtol=2e-3, atol=2e-4)
+        _assert_close(single, double, rtol=2e-3, atol=2e-4)
 
 
 @attrs.frozen(eq=False)
@@ -301,13 +309,13 @@ class Point:
     >>> check_point(lg.ops.maximum, Point((1.0, 1.0), (0.5, 0.5)))
     """
 
-    inputs: tuple[Any, ...] = attrs.field(converter=_floats)
+    inputs: tuple[Any, ...] = attrs.field(converter=_as_floats)
     gradients: tuple[Any, ...]
     static: Mapping[str, Any] = {}
 
 
 def check_point(op: Callable[..., Any], point: Point) -> None:
-    """Check that the gradient at that point is exactly the one decided; AssertionError if not.
+    """Check that the gradient at a point is exactly the one decided; AssertionError if not.
 
     Examples
     --------

@@ -1,8 +1,4 @@
-"""Checks of derivatives: of your functions (`check_grads`), your own ops (`check_op`) and backends (`check_backend`).
-
-The battery that every op of the library has to pass is the same: `CHECKS`, each a function of one `Case`, which
-raises AssertionError. Derivatives are compared with central differences along seeded random directions.
-"""
+"""`check_op` and `check_grads`: derivatives of ops and functions against central differences."""
 
 from __future__ import annotations
 
@@ -19,10 +15,19 @@ from .._graph.trees import flatten, list_places
 from .._graph.trees import leaves as leaves_of
 from ..ops._op import Op
 from ..ops._rule import UNDEFINED
-from ._backends import check_backend
-from ._battery import CHECKS, Case, Point, check_point, direction, inner, sample_units, seeded, slope
+from ._battery import (
+    CHECKS,
+    Case,
+    Point,
+    central_difference,
+    check_point,
+    draw_direction,
+    inner_product,
+    make_generator,
+    sample_units,
+)
 
-__all__ = ["CHECKS", "Case", "Point", "check_backend", "check_grads", "check_op", "check_point"]
+__all__ = ["check_grads", "check_op"]
 
 
 def check_op(
@@ -153,34 +158,38 @@ def check_grads(
     for place, leaf in zip(list_places(args, "args"), leaves_of(args), strict=True):
         dtype = np.asarray(leaf).dtype
         if dtype.kind not in INEXACT or (dtype.itemsize < 8 * (1 + (dtype.kind == "c")) and not allow_float32):
-            told = "pass `allow_float32=True` and wider tolerances"
-            hint = f": {told}" if dtype.kind in INEXACT else ": close over what is not to be moved"
+            wider, closed = "pass `allow_float32=True` and wider tolerances", "close over what is not to be moved"
+            hint = f": {wider if dtype.kind in INEXACT else closed}"
             raise TypeError(f"check_grads needs float64, but {place} has dtype {dtype}{hint}")
     _check_order(f, args, 1, order, modes, _Tolerance(atol, rtol, eps))
 
 
 @attrs.frozen
 class _Tolerance:
+    """How far derivatives may be apart, and the step of the differences."""
+
     atol: float
     rtol: float
     eps: float
 
     def compare(self, what: str, analytic: Any, numeric: Any) -> None:
+        """Raise AssertionError if the two derivatives are further apart than tolerated."""
         error = abs(analytic - numeric)
         if not error <= self.atol + self.rtol * abs(numeric):  # nan is an error, too
             raise AssertionError(f"{what}: analytic {analytic}, numeric {numeric}, error {error:.3g}")
 
 
 def _check_order(f: Any, args: Any, order: int, last: int, modes: Sequence[str], tolerance: _Tolerance) -> None:
-    rng = seeded()
+    """Compare the derivatives of this order, and then those of the next, up to the last."""
+    rng = make_generator()
     value, pull = vjp(f, *args)
     tree = flatten(value)
-    w = tree.like([direction(rng, np.asarray(y)) for y in tree.leaves])
+    w = tree.like([draw_direction(rng, np.asarray(y)) for y in tree.leaves])
     weights = leaves_of(w)
 
-    def paired(*moved: Any) -> Any:
-        """<f(moved), w>"""
-        return sum(inner(y, c) for y, c in zip(leaves_of(vjp(f, *moved)[0]), weights, strict=True))
+    def contract(*moved: Any) -> Any:
+        """Return the inner product of the outputs with the cotangents."""
+        return sum(inner_product(y, c) for y, c in zip(leaves_of(vjp(f, *moved)[0]), weights, strict=True))
 
     pulled = leaves_of(pull(w)) if "rev" in modes else None
     given = flatten(args)
@@ -188,19 +197,19 @@ def _check_order(f: Any, args: Any, order: int, last: int, modes: Sequence[str],
         x = np.asarray(x)
         for index, unit in sample_units(x, rng):
             step = tolerance.eps * max(1.0, float(np.abs(x[index])))
-            numeric = slope(lambda *at: paired(*given.like(at)), given.leaves, k, unit, step)
+            numeric = central_difference(lambda *at: contract(*given.like(at)), given.leaves, k, unit, step)
             where = f"by {place}{list(index) if index else ''}"
             if pulled is not None:
-                analytic = inner(pulled[k], unit)
+                analytic = inner_product(pulled[k], unit)
                 tolerance.compare(f"derivative of order {order} (rev) {where}", analytic, numeric)
             if "fwd" in modes:
                 t = given.like([unit if n == k else np.zeros_like(leaf) for n, leaf in enumerate(given.leaves)])
                 pushed_on = leaves_of(jvp(f, args, t)[1])
-                analytic = sum(inner(y, c) for y, c in zip(pushed_on, weights, strict=True))
+                analytic = sum(inner_product(y, c) for y, c in zip(pushed_on, weights, strict=True))
                 tolerance.compare(f"derivative of order {order} (fwd) {where}", analytic, numeric)
     if order < last:
         if "rev" in modes:
             _check_order(lambda *moved: vjp(f, *moved)[1](w), args, order + 1, last, modes, tolerance)
         else:
-            t = given.like([direction(rng, np.asarray(x)) for x in given.leaves])
+            t = given.like([draw_direction(rng, np.asarray(x)) for x in given.leaves])
             _check_order(lambda *moved: jvp(f, moved, t)[1], args, order + 1, last, modes, tolerance)

@@ -1,4 +1,4 @@
-"""A numeric check of the gradients by some leaves of a graph that is there: set, evaluate, compare."""
+"""A numeric check of the gradients by leaves of an existing graph: set, evaluate, compare."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from .._graph.node import Node
 from .._graph.value import forward_rec
 from .._report.grid import Grid
-from ._battery import inner, sample_units, seeded, slope
+from ._battery import central_difference, inner_product, make_generator, sample_units
 
 __all__ = ["LeafCheck", "as_grid", "check_leaf"]
 
-# For each precision the step of the differences and the tolerance, absolute and relative.
-DEFAULTS = {True: (1e-4, 1e-6), False: (1e-2, 1e-3)}  # of doubles; of what is coarser
+# Step of the differences, and tolerance (absolute and relative): of doubles, and of anything coarser.
+DEFAULTS = {True: (1e-4, 1e-6), False: (1e-2, 1e-3)}
 ROUNDING = 10  # how many roundings of L the differences of four evaluations may show
 
 
 @attrs.frozen(eq=False)
 class LeafCheck:
-    """What came of one leaf, and of that element of it where the two gradients differ most.
+    """The result for one leaf, and for the element of it where the two gradients differ most.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class LeafCheck:
 
     @property
     def agrees(self) -> bool:
-        """Whether the gradients agree everywhere."""
+        """Return whether the gradients agree everywhere."""
         return self.excess <= 1
 
 
@@ -83,17 +83,17 @@ def check_leaf(
     tolerance = DEFAULTS[double][1] if tolerance is None else tolerance
     rounding = max(float(np.finfo(i.dtype).eps) for i in (L, leaf)) * ROUNDING * abs(float(forward_rec(L).item()))
 
-    def at(moved: Any) -> Any:
+    def evaluate_at(moved: Any) -> Any:
         leaf.set(moved)
         return forward_rec(L)
 
     worst = LeafCheck(leaf)
     checked = 0
     try:
-        for index, unit in sample_units(x, seeded(), most):
+        for index, unit in sample_units(x, make_generator(), most):
             step = eps * max(1.0, float(np.abs(x[index])))
-            numeric = float(slope(at, [x], 0, unit, step).item())
-            analytic = float(inner(gradient, unit))
+            numeric = float(central_difference(evaluate_at, [x], 0, unit, step).item())
+            analytic = float(inner_product(gradient, unit))
             excess = abs(analytic - numeric) / (tolerance * (1 + abs(numeric)) + rounding / step)
             checked += 1
             if worst.index is None or not excess <= worst.excess:
@@ -106,7 +106,7 @@ def check_leaf(
 
 
 def as_grid(found: Mapping[str, LeafCheck], title: str) -> Grid:
-    """The checks by name, as a table."""
+    """Return the checks by name, as a table."""
     rows: list[Sequence[Any]] = []
     for name, one in found.items():
         place = "" if one.index is None else f"{name}{list(one.index) if one.index else ''}"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
-from tests.helpers.op_checks import CHECKS, Case, Point, check_point, same, seeded
+from tests.helpers.op_checks import CHECKS, Case, Point, check_point, make_generator, same
 
 CHANGES: dict[str, Any] = {
     "set": lambda old, new: new,
@@ -49,7 +49,7 @@ def apart(rng: np.random.Generator, shape: Any, first: float) -> Any:
 
 
 def case(name: str, key: Any, shape: Any) -> Case:
-    rng = seeded()
+    rng = make_generator()
     inputs = [apart(rng, (2, 3), 0.52), apart(rng, shape, 0.57)]
     return Case(
         lambda x, y: getattr(x.at[key], name)(y) if isinstance(x, lg.Node) else changed(name, x, key, y),

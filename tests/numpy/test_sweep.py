@@ -23,7 +23,7 @@ import lazygrad.numpy
 from lazygrad._graph.guards import enter_transform
 from lazygrad.numpy import _creation
 from lazygrad.ops._declare import MEANINGS
-from tests.helpers.op_checks import direction, inner, slope
+from tests.helpers.op_checks import central_difference, draw_direction, inner_product
 
 # -- what is tried ---------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ def check_error(name: str, f: Any, form: str, error: Exception, numpys: Exceptio
 def check_gradient(name: str, call: Call, arrays: Sequence[Any], nodes: Sequence[lg.Node], k: int, node: Any) -> None:
     """The gradient is the one that differences see, along symmetric directions (as some read half of a matrix)."""
     rng = np.random.default_rng(5)
-    w = direction(rng, node)
+    w = draw_direction(rng, node)
 
     def moved(*xs: Any) -> Any:
         result = call(CALLABLES[name][1], *xs)
@@ -226,9 +226,9 @@ def check_gradient(name: str, call: Call, arrays: Sequence[Any], nodes: Sequence
     for j, gradient in enumerate(gradients):
         d = rng.normal(size=np.shape(arrays[j]))
         d = d + d.T if d.ndim == 2 else d
-        seen = inner(w, slope(moved, arrays, j, d))
+        seen = inner_product(w, central_difference(moved, arrays, j, d))
         if np.isfinite(seen):
-            found = inner(gradient, d)
+            found = inner_product(gradient, d)
             check(np.isclose(found, seen, 1e-5, 1e-6), f"gradient by input {j}: {found} is not {seen}")
 
 

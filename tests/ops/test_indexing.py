@@ -9,7 +9,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad.ops.indexing import SLOT, scatter_add
-from tests.helpers.op_checks import close, same, seeded
+from tests.helpers.op_checks import close, make_generator, same
 
 ARRAY = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -219,7 +219,7 @@ def test_where_takes_both_or_neither(x: lg.Node) -> None:
 @pytest.mark.parametrize("width", [(), (1,), (3,), (4, 3), (11,)])
 @pytest.mark.parametrize("distinct", [True, False])
 def test_scatter_add_is_numpys_add_at_bit_for_bit(dtype: Any, width: tuple[int, ...], distinct: bool) -> None:
-    rng = seeded()
+    rng = make_generator()
     for where in [rng.permutation(40)[:30] if distinct else rng.integers(-40, 40, 300), np.zeros((2, 2), np.uint8)]:
         g = rng.normal(size=(*where.shape, *width)) * 3
         g = (g * rng.integers(0, 2, g.shape)).astype(dtype)  # with 0.0 and -0.0 in it
@@ -367,7 +367,7 @@ def test_sorted_ties_keep_their_order_and_their_derivatives() -> None:
 
 
 def test_a_partition_has_its_element_in_place() -> None:
-    array = seeded().normal(size=(3, 50))
+    array = make_generator().normal(size=(3, 50))
     found = np.partition(lg.parameter(array), 7, axis=1).value
     assert (found[:, 7] == np.sort(array, axis=1)[:, 7]).all()
     assert (found[:, :7] <= found[:, 7:8]).all()

@@ -22,7 +22,7 @@ from lazygrad._schedule.forms.order import find_out_of_order
 from lazygrad._schedule.forms.straight import Straight, write_straight
 from lazygrad._schedule.program import Program
 from tests.cases.op_table import TABLE
-from tests.helpers.op_checks import Case, direction, seeded
+from tests.helpers.op_checks import Case, draw_direction, make_generator
 from tests.helpers.random_graphs import build, random_dag, same_bits
 
 # Rules that NumPy and SciPy read otherwise on arrays than as ops, in the last bits: a number of no axes as an exponent,
@@ -64,7 +64,7 @@ def question(case: Case, leaves: list[lg.Node] | None = None) -> Question | None
         return None
     if not (case.order and case.wrt and node.dtype.kind in "fc"):
         return Question([node], leaves, None)
-    seed = lg.parameter(np.asarray(direction(seeded(), node)).astype(node.dtype))
+    seed = lg.parameter(np.asarray(draw_direction(make_generator(), node)).astype(node.dtype))
     adjoint = Differentiator(node, cotangent=seed).adjoint
     return Question([node, *[adjoint(i) for i in {id(leaves[k]): leaves[k] for k in case.wrt}.values()]], leaves, seed)
 
@@ -310,7 +310,7 @@ def test_random_graphs_in_every_form(form: str, arrays: bool, monkeypatch: pytes
         placed = bool(find_out_of_order(program, program.find_live()))
         return write(program, params, exact) or as_straight(program, params, exact)
 
-    monkeypatch.setattr(_schedule, "written", written)
+    monkeypatch.setattr(_schedule, "choose_form", written)
     monkeypatch.setattr(batches, "WORTH", 0)
     tried = 0
     for seed in range(30):

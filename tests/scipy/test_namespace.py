@@ -14,7 +14,7 @@ import scipy
 
 import lazygrad as lg
 from lazygrad.scipy import integrate, linalg, signal, special, stats
-from tests.helpers.op_checks import close, inner, slope
+from tests.helpers.op_checks import central_difference, close, inner_product
 
 
 def ran(code: str, data: bytes = b"") -> bytes:
@@ -173,8 +173,10 @@ def test_matrix_functions_of_real_matrices_are_real() -> None:
         root = f(a.astype(complex))
         close(root.value, getattr(scipy.linalg, f.__name__)(a.value))
         d = np.array([[0.3, 0.1], [0.2, -0.4]])
-        seen = slope(lambda m, f=f: getattr(scipy.linalg, f.__name__)(m.astype(complex)).sum().real, [a.value], 0, d)
-        close(inner(lg.gradient(np.real(root).sum(), a), d), seen)
+        seen = central_difference(
+            lambda m, f=f: getattr(scipy.linalg, f.__name__)(m.astype(complex)).sum().real, [a.value], 0, d
+        )
+        close(inner_product(lg.gradient(np.real(root).sum(), a), d), seen)
 
 
 def test_solvers_of_positive_definite_systems() -> None:
@@ -304,9 +306,9 @@ def test_odeint_by_everything_at_several_times() -> None:
     leaves = [lg.parameter(v) for v in point]
     for k, gradient in enumerate(lg.gradient(loss(*leaves), leaves)):
         d = rng.normal(size=point[k].shape)
-        close(inner(gradient, d), slope(loss, point, k, d), atol=1e-7)
+        close(inner_product(gradient, d), central_difference(loss, point, k, d), atol=1e-7)
     _, tangent = lg.jvp(loss, tuple(point), tuple(point))
-    close(tangent, sum(inner(g, p) for g, p in zip(lg.gradient(loss(*leaves), leaves), point, strict=True)))
+    close(tangent, sum(inner_product(g, p) for g, p in zip(lg.gradient(loss(*leaves), leaves), point, strict=True)))
 
 
 def test_odeint_backwards_in_time_with_branches_and_time_first() -> None:

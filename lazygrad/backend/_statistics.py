@@ -31,7 +31,7 @@ class Points:
     misses: int = 0
 
 
-@attrs.define
+@attrs.define(repr=False)
 class Statistics:
     """The counts of one prepared function.
 
@@ -64,6 +64,10 @@ class Statistics:
     points: Points = attrs.field(factory=Points)
     calls: dict[str, int] = attrs.field(factory=dict)
     evaluations: dict[str, int] = attrs.field(factory=dict)
+
+    def __repr__(self) -> str:
+        counts = f"schedules={self.schedules}, hits={self.hits}, misses={self.misses}"
+        return f"Statistics({counts}, calls={self.calls}, evaluations={self.evaluations})"
 
     @property
     def hits(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._functions.call import title
+from .._functions.call import name_of
 from .._graph.node import Node
 from .flat import POINTS, Objective
 
@@ -34,7 +34,7 @@ def objective_of(
     args = args if isinstance(args, tuple) else (args,)
     if not isinstance(fun, (Node, Objective)):
         if x0 is None:
-            raise TypeError(f"{title(fun)} needs a place to start from: give it `x0`")
+            raise TypeError(f"{name_of(fun)} needs a place to start from: give it `x0`")
         objective = Objective.of(fun, as_arrays(x0), *args, points=points)
         return objective, objective.x
     if args:

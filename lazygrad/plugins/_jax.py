@@ -19,10 +19,10 @@ from jax.custom_derivatives import SymbolicZero
 from jax.interpreters import ad, batching, mlir, partial_eval
 
 from .._errors import ShapeError
-from .._functions.call import title
+from .._functions.call import name_of
 from .._graph.node import INEXACT
 from .._graph.types import Array
-from ._points import Point, Points, Steps, then
+from ._points import GraphMemo, PointGraph, Steps, add_step
 
 __all__ = ["Mode", "Structure", "VmapMethod", "listening"]
 
@@ -38,7 +38,7 @@ class Function(Protocol):
     function: Callable[..., Any]
     mode: Mode
     vmap_method: VmapMethod
-    asked: Points
+    asked: GraphMemo
 
 
 @attrs.define(eq=False)
@@ -53,7 +53,7 @@ class Structure:
     _asking: dict[Steps, Callable[..., Any]] = attrs.field(factory=dict, init=False)
 
     def __repr__(self) -> str:
-        return title(self.of.function)  # what a jaxpr shows
+        return name_of(self.of.function)  # what a jaxpr shows
 
     def specs(self, steps: Steps) -> tuple[list[Any], list[Any]]:
         """The shapes and dtypes of the inputs and outputs of a derivative."""
@@ -95,7 +95,7 @@ class Structure:
         """The gradients by some inputs, each in its place."""
         found: dict[int, Any] = {}
         if outs and ins:
-            found.update(zip(ins, self.asking(then(steps, "vjp", outs, ins))(*arrays, *w), strict=True))
+            found.update(zip(ins, self.asking(add_step(steps, "vjp", outs, ins))(*arrays, *w), strict=True))
         return [found.get(k) for k in range(len(arrays))]
 
     def evaluate(self, steps: Steps, arrays: Arrays) -> list[Array]:
@@ -105,19 +105,19 @@ class Structure:
         n = len(self.inputs)
         batch = given[0].shape[: given[0].ndim - len(inputs[0].shape)] if given else ()
         found, _ = self.of.asked.answer(
-            (self.tree, *given[:n]), {}, range(1, n + 1), steps, given[n:], lambda point: self._check(point, batch)
+            (self.tree, *given[:n]), {}, range(1, n + 1), steps, given[n:], lambda graph: self._check(graph, batch)
         )
         return [array.astype(spec.dtype, copy=False) for array, spec in zip(found, outputs, strict=True)]
 
-    def _check(self, point: Point, batch: tuple[int, ...]) -> None:
+    def _check(self, graph: PointGraph, batch: tuple[int, ...]) -> None:
         """Whether the function returns what it did when JAX asked without values."""
-        of = title(self.of.function)
-        if point.trace.out[1] != self.out_tree:
+        of = name_of(self.of.function)
+        if graph.trace.out[1] != self.out_tree:
             raise TypeError(
-                f"{of} returned {point.trace.out[1]} here, but {self.out_tree} where JAX compiled it: the structure of "
+                f"{of} returned {graph.trace.out[1]} here, but {self.out_tree} where JAX compiled it: the structure of "
                 f"what it returns must not depend on values"
             )
-        for out, spec in zip(point.graph(())[1], self.outputs, strict=True):
+        for out, spec in zip(graph.build(())[1], self.outputs, strict=True):
             if out.shape != batch + spec.shape:
                 hint = ", and with vmap_method='broadcast_all' it must map over the axes in front" if batch else ""
                 raise ShapeError(
@@ -184,7 +184,7 @@ def _used(used: Sequence[bool], *others: Any) -> tuple[list[bool], Any]:
     else:
         outs = tuple([k for k, u in zip(outs, used, strict=True) if u])
     left = [v for v, u in zip(eqn.outvars, used, strict=True) if u]
-    params = {**eqn.params, "steps": then(tuple(before), kind, outs, ins)}
+    params = {**eqn.params, "steps": add_step(tuple(before), kind, outs, ins)}
     return [True] * len(eqn.invars), eqn.replace(outvars=left, params=params)
 
 
@@ -192,7 +192,7 @@ def _pushed(primals: Any, tangents: Any, *, structure: Structure, steps: Steps) 
     values = structure.asking(steps)(*primals)
     ins = [k for k, t in enumerate(tangents) if type(t) is not ad.Zero]
     outs = [k for k, value in enumerate(values) if _inexact(value)]
-    found = structure.asking(then(steps, "jvp", outs, ins))(*primals, *[tangents[k] for k in ins])
+    found = structure.asking(add_step(steps, "jvp", outs, ins))(*primals, *[tangents[k] for k in ins])
     placed = dict(zip(outs, found, strict=True))
     none = [ad.Zero(jax.core.ShapedArray(value.shape, jax.dtypes.float0)) for value in values]  # integers have none
     return values, [placed.get(k, zero) for k, zero in enumerate(none)]
@@ -206,7 +206,7 @@ def _transposed(cotangents: Any, *arrays: Any, structure: Structure, steps: Step
     known = len(arrays) - len(seeded)
     if linear != list(range(known, len(arrays))):
         raise TypeError(
-            f"{title(structure.of.function)} can be transposed by tangents or cotangents alone, not by inputs "
+            f"{name_of(structure.of.function)} can be transposed by tangents or cotangents alone, not by inputs "
             f"{linear}: it is not known to be linear in them; take `jax.vjp`"
         )
     given = [k for k, w in enumerate(cotangents) if type(w) is not ad.Zero]
@@ -216,7 +216,7 @@ def _transposed(cotangents: Any, *arrays: Any, structure: Structure, steps: Step
     if kind == "jvp":
         pulled = structure.pulled(steps[:-1], [outs[k] for k in given], ins, arrays[:known], weights)
         return [None] * known + [pulled[k] for k in ins]
-    turned = then(steps[:-1], "jvp", outs, [ins[k] for k in given])
+    turned = add_step(steps[:-1], "jvp", outs, [ins[k] for k in given])
     return [None] * known + list(structure.asking(turned)(*arrays[:known], *weights))
 
 

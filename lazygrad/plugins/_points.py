@@ -1,22 +1,23 @@
-"""Any derivative of a function at the points it was asked at last: what hosts with a graph of their own stand on.
+"""Any derivative of a function at the points it was last asked at: the ground for hosts with a graph of their own.
 
-Such a host asks for derivatives of derivatives by differentiating what a backward pass does. Here that is the same
-thing again: the gradient of a graph is a graph on the same leaves, and on one more for each cotangent. So what is
-asked for is the function, and a sequence of steps: no step is its value, one a product with its Jacobian, two a
-product with the Jacobian of that. All of them at one point share one graph, and so one memo.
+Such a host asks for derivatives of derivatives by differentiating what a backward pass does. Here that needs nothing
+new: the gradient of a graph is a graph on its leaves, and on one more leaf for each cotangent. So a question is the
+function, and a sequence of steps: no step asks for its value, one for a product with its Jacobian, two for a product
+with the Jacobian of that. As derivatives of any order must be nodes, each point has a graph of its own (`PointGraph`),
+which all questions there share, and with it one memo. A graph of a point that is forgotten moves on to a new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 
 from .._derivatives.tangents import Tangents
-from .._functions.reverse import pairing
-from .._functions.trace import Traced, signature, traced
+from .._functions.reverse import pair_with_cotangents
+from .._functions.trace import Trace, make_signature, trace_function
 from .._graph.bits import same_bits
 from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
@@ -25,16 +26,18 @@ from .._graph.trees import flatten
 from .._graph.types import Array
 from .._graph.value import forward_rec, zeros
 from .._query.differentiator import Differentiator
+from ..backend import Statistics
+from ..backend._recent import Recent
 
-__all__ = ["Point", "Points", "Statistics", "Step", "Steps", "then"]
+__all__ = ["GraphMemo", "PointGraph", "Statistics", "Step", "Steps", "add_step", "is_number"]
 
-STRUCTURES = 8  # of so many structures of arguments the last points are kept
+STRUCTURES = 8  # structures of arguments, times points: so many graphs are kept
 Step = tuple[str, tuple[int, ...], tuple[int, ...]]  # ("vjp", "jvp" or "value", of which outputs, by which inputs)
 Steps = tuple[Step, ...]
 
 
-def then(steps: Steps, kind: str, outs: Sequence[int], ins: Sequence[int]) -> Steps:
-    """The steps of one more derivative.
+def add_step(steps: Steps, kind: str, outs: Sequence[int], ins: Sequence[int]) -> Steps:
+    """Return the steps of one more derivative.
 
     Its inputs are those of what it is a derivative of, followed by a cotangent for each of `outs` ("vjp") or a tangent
     for each of `ins` ("jvp"); its outputs are one for each of `ins` ("vjp") or `outs` ("jvp"). The step "value" only
@@ -43,33 +46,24 @@ def then(steps: Steps, kind: str, outs: Sequence[int], ins: Sequence[int]) -> St
     return (*steps, (kind, tuple(outs), tuple(ins)))
 
 
-@attrs.define
-class Statistics:
-    """What a function kept for a host was asked, and what it had to do.
-
-    Attributes
-    ----------
-    schedules
-        How often the function itself was called: for a new structure of its arguments, or another way through it.
-    hits, misses
-        Questions at a point that was kept, and at another.
-    evaluations
-        By kind: "value", "vjp", "jvp", "vjp of vjp" and so on.
-    """
-
-    schedules: int = 0
-    hits: int = 0
-    misses: int = 0
-    evaluations: dict[str, int] = attrs.field(factory=dict)
+def kind_of(steps: Steps) -> str:
+    """Return the name under which a derivative is counted, such as "jvp of vjp"."""
+    return " of ".join([kind for kind, _, _ in reversed(steps)]) or "value"
 
 
-def _no_change(node: Node) -> Node:
+def is_number(out: Any) -> bool:
+    """Return whether an output is an array, rather than something that a host passes through."""
+    return isinstance(out, (Node, np.ndarray, np.generic, bool, int, float, complex))
+
+
+def _keep(node: Node) -> Node:
+    """Return a gradient as it is: the convention of hosts that share ours."""
     return node
 
 
 @attrs.define(eq=False)
-class Point:
-    """A graph, and what was derived from it.
+class PointGraph:
+    """The graph of a function at one point, and the derivatives that were built on it.
 
     Attributes
     ----------
@@ -77,26 +71,31 @@ class Point:
         The graph of one call of the function.
     wanted
         Which leaves of its arguments are inputs.
-    outward
+    convert
         Between our cotangents and gradients and the host's; its own inverse.
     """
 
-    trace: Traced
+    trace: Trace
     wanted: Sequence[int]
-    outward: Callable[[Node], Node] = _no_change
-    asked: bool = attrs.field(default=False, init=False)  # or only there for its structure
-    _derived: dict[Steps, tuple[list[Node], list[Node]]] = attrs.field(factory=dict, init=False)
-    _seeded: dict[tuple[Steps, str, tuple[int, ...]], tuple[list[Node], Any]] = attrs.field(factory=dict, init=False)
+    convert: Callable[[Node], Node] = _keep
+    was_asked: bool = attrs.field(default=False, init=False)  # or is only there for its structure
+    _derivatives: dict[Steps, tuple[list[Node], list[Node]]] = attrs.field(factory=dict, init=False)
+    _seeds: dict[tuple[Steps, str, tuple[int, ...]], tuple[list[Node], Any]] = attrs.field(factory=dict, init=False)
 
-    def holds_values(self, given: Sequence[Any]) -> bool:
-        """Whether the leaves of the arguments have these values, bit for bit."""
-        return all(i is None or same_bits(i._value, array) for i, array in zip(self.trace.leaves, given, strict=True))
+    @property
+    def key(self) -> tuple[Hashable, tuple[int, ...]]:
+        """Return what arguments must have in common with those of the trace, to be served by this graph."""
+        return self.trace.signature, tuple(self.wanted)
 
-    def graph(self, steps: Steps) -> tuple[list[Node], list[Node]]:
-        """The inputs and outputs of a derivative; nothing is computed."""
-        if steps not in self._derived:
-            self._derived[steps] = self._derive(steps[:-1], *steps[-1]) if steps else self._function()
-        return self._derived[steps]
+    def is_at(self, leaves: Sequence[Any]) -> bool:
+        """Return whether the leaves of the arguments have these values, bit for bit."""
+        return all(i is None or same_bits(i._value, array) for i, array in zip(self.trace.leaves, leaves, strict=True))
+
+    def build(self, steps: Steps) -> tuple[list[Node], list[Node]]:
+        """Return the inputs and outputs of a derivative, which is built once; nothing is computed."""
+        if steps not in self._derivatives:
+            self._derivatives[steps] = self._derive(steps[:-1], *steps[-1]) if steps else self._function()
+        return self._derivatives[steps]
 
     def _function(self) -> tuple[list[Node], list[Node]]:
         inputs = [i for k in self.wanted if (i := self.trace.leaves[k]) is not None]
@@ -106,40 +105,35 @@ class Point:
     def _derive(
         self, steps: Steps, kind: str, outs: tuple[int, ...], ins: tuple[int, ...]
     ) -> tuple[list[Node], list[Node]]:
-        inputs, outputs = self.graph(steps)
+        inputs, outputs = self.build(steps)
         if kind == "value":
             return inputs, [outputs[k] for k in outs]
         if kind == "jvp":
-            seeds, tangents = self._seeds(steps, kind, ins, [inputs[k] for k in ins])
+            seeds, tangents = self._seed(steps, kind, ins, [inputs[k] for k in ins])
             pushed = [tangents.of(outputs[k]) for k in outs]
             return inputs + seeds, [
                 constant(zeros(outputs[k])) if t is None else t for k, t in zip(outs, pushed, strict=True)
             ]
-        seeds, d = self._seeds(steps, kind, outs, [outputs[k] for k in outs])
-        return inputs + seeds, [self.outward(d.adjoint(inputs[k])) for k in ins]
+        seeds, d = self._seed(steps, kind, outs, [outputs[k] for k in outs])
+        return inputs + seeds, [self.convert(d.adjoint(inputs[k])) for k in ins]
 
-    def _seeds(self, steps: Steps, kind: str, places: tuple[int, ...], like: list[Node]) -> tuple[list[Node], Any]:
-        """Leaves for tangents or cotangents, and the memo of what follows from them: whatever is asked, one serves."""
+    def _seed(self, steps: Steps, kind: str, places: tuple[int, ...], like: list[Node]) -> tuple[list[Node], Any]:
+        """Return leaves for tangents or cotangents, and the memo of what follows from them, for all questions alike."""
         key = (steps, kind, places)
-        if key not in self._seeded:
+        if key not in self._seeds:
             seeds = [parameter(zeros(i)) for i in like]
             memo: Tangents | Differentiator = (
                 Tangents(dict(zip(like, seeds, strict=True)))
                 if kind == "jvp"
-                else pairing(like, [self.outward(w) for w in seeds])
+                else pair_with_cotangents(like, [self.convert(w) for w in seeds])
             )
-            self._seeded[key] = seeds, memo
-        return self._seeded[key]
-
-
-def is_number(out: Any) -> bool:
-    """Whether an output is an array, rather than something that a host passes through."""
-    return isinstance(out, (Node, np.ndarray, np.generic, bool, int, float, complex))
+            self._seeds[key] = seeds, memo
+        return self._seeds[key]
 
 
 @attrs.define(eq=False)
-class Points:
-    """A function, and its graphs at the points it was asked at last.
+class GraphMemo:
+    """The graphs of a function at the points it was last asked at.
 
     Parameters
     ----------
@@ -147,20 +141,28 @@ class Points:
         Function written with NumPy.
     points
         How many points are kept for each structure of arguments.
-    outward
-        As for `Point`.
+    convert
+        As for `PointGraph`.
+
+    Attributes
+    ----------
+    statistics
+        What was asked and computed; its kinds are "value", "vjp", "jvp", "vjp of vjp" and so on.
     """
 
     function: Callable[..., Any]
     points: int = attrs.field(default=2)
-    outward: Callable[[Node], Node] = _no_change
+    convert: Callable[[Node], Node] = _keep
     statistics: Statistics = attrs.field(factory=Statistics, init=False)
-    _kept: list[Point] = attrs.field(factory=list, init=False)  # the one asked last is the last
+    _graphs: Recent[PointGraph] = attrs.field(init=False)
 
     @points.validator
     def _check(self, _: Any, points: int) -> None:
         if points < 1:
             raise ValueError(f"points must be at least 1, not {points!r}: the graph of a call is kept for its gradient")
+
+    def __attrs_post_init__(self) -> None:
+        self._graphs = Recent(self.points * STRUCTURES)
 
     def answer(
         self,
@@ -169,7 +171,7 @@ class Points:
         wanted: Sequence[int],
         steps: Steps = (),
         seeds: Sequence[Any] = (),
-        check: Callable[[Point], None] | None = None,
+        check: Callable[[PointGraph], None] | None = None,
     ) -> tuple[list[Array], Any]:
         """Evaluate a derivative.
 
@@ -191,57 +193,61 @@ class Points:
         Fresh arrays, and the function's own result, for its structure and what is no array in it.
         """
         with lock:
-            point = self._at(args, kwargs, wanted)
+            graph = self._go_to(args, kwargs, wanted)
             if check is not None:
-                check(point)
-            inputs, outputs = point.graph(steps)
+                check(graph)
+            inputs, outputs = graph.build(steps)
             leaves = inputs[len(wanted) :]
             update({i: np.asarray(w, i.dtype) for i, w in zip(leaves, seeds, strict=True)})
-            kind = " of ".join([step[0] for step in reversed(steps)]) or "value"
-            self.statistics.evaluations[kind] = self.statistics.evaluations.get(kind, 0) + 1
-            return [np.array(forward_rec(out)) for out in outputs], point.trace.out
+            kind = kind_of(steps)
+            self.statistics.count_question(kind)
+            if any(out._value is None for out in outputs):
+                self.statistics.count_evaluation(kind)
+            return [np.array(forward_rec(out)) for out in outputs], graph.trace.out
 
-    def example(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> Point:
-        """Some graph of the structure of these arguments: what an answer will be like is read off it."""
+    def example(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> PointGraph:
+        """Return some graph for arguments of this structure, from which what an answer will be like is read."""
         with lock:
-            alike = self._alike(args, kwargs, wanted)
-            return alike[-1] if alike else self._new(args, kwargs, wanted)
+            known = self._find_alike(args, kwargs, wanted)
+            return known[0] if known else self._trace(args, kwargs, wanted)
 
-    def _alike(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> list[Point]:
-        key = signature(self.function, (), args, kwargs)
-        return [p for p in self._kept if p.trace.signature == key and list(p.wanted) == list(wanted)]
+    def clear(self) -> None:
+        """Forget all points."""
+        with lock:
+            self._graphs.clear()
 
-    def _new(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> Point:
-        point = Point(traced(self.function, (), args, kwargs), wanted, self.outward)
+    def _find_alike(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> list[PointGraph]:
+        """Return the graphs for arguments of this structure, the one used last first."""
+        key = make_signature(self.function, (), args, kwargs), tuple(wanted)
+        return [graph for graph in self._graphs if graph.key == key]
+
+    def _trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> PointGraph:
+        graph = PointGraph(trace_function(self.function, (), args, kwargs), wanted, self.convert)
         self.statistics.schedules += 1
-        self._keep(point)
-        return point
+        self._graphs.use(graph)
+        return graph
 
-    def _keep(self, point: Point) -> None:
-        others = [other for other in self._kept if other is not point]
-        self._kept = [*others[1 - self.points * STRUCTURES :], point]
-
-    def _at(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> Point:
-        """The graph that holds these values; one that held others takes them, if it serves them at all."""
-        given = flatten((args, dict(kwargs))).leaves
-        alike = self._alike(args, kwargs, wanted)
-        found = next((point for point in alike if point.holds_values(given)), None)
-        if found is not None and found.asked:
-            self.statistics.hits += 1
+    def _go_to(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> PointGraph:
+        """Return the graph that is at this point; one of a point that is forgotten moves here, if it serves it."""
+        leaves = flatten((args, dict(kwargs))).leaves
+        alike = self._find_alike(args, kwargs, wanted)
+        graph = next((one for one in alike if one.is_at(leaves)), None)
+        if graph is not None and graph.was_asked:
+            self.statistics.points.hits += 1
         else:
-            self.statistics.misses += 1
-            if found is None:
-                free = [point for point in alike if not point.asked] or alike[: max(len(alike) + 1 - self.points, 0)]
-                found = self._moved(free[0], args, kwargs) if free else None
-            found = found or self._new(args, kwargs, wanted)
-        found.asked = True
-        self._keep(found)
-        return found
+            self.statistics.points.misses += 1
+        if graph is None:
+            free = [one for one in alike if not one.was_asked] or alike[self.points - 1 :]
+            graph = self._move(free[-1], args, kwargs) if free else None
+        graph = graph or self._trace(args, kwargs, wanted)
+        graph.was_asked = True
+        self._graphs.use(graph)
+        return graph
 
-    def _moved(self, point: Point, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Point | None:
-        """A graph at another point, if it serves it."""
-        point.trace.load(args, kwargs)
-        if point.trace.holds():
-            return point
-        self._kept.remove(point)
+    def _move(self, graph: PointGraph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> PointGraph | None:
+        """Return a graph at another point; None, and it is forgotten, if the function takes another way there."""
+        graph.trace.load(args, kwargs)
+        if graph.trace.holds():
+            return graph
+        self._graphs.remove(graph)
         return None

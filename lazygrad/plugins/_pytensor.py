@@ -19,8 +19,8 @@ from pytensor.graph.op import Op
 from pytensor.tensor.exceptions import ShapeError as UnknownShape
 
 from .._errors import ShapeError
-from .._functions.call import title
-from .._functions.trace import names_of
+from .._functions.call import name_of
+from .._functions.trace import name_arguments
 from .._graph.node import INEXACT
 from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
 from .._graph.types import Array
@@ -62,11 +62,11 @@ class Prototype:
     @property
     def name(self) -> str:
         """What the function is called."""
-        return title(self.points.function)
+        return name_of(self.points.function)
 
     def names(self, args: tuple[Any, ...], wanted: Sequence[int]) -> list[str]:
         """What some leaves of the arguments are called."""
-        names = names_of(self.points.function, args, {})
+        names = name_arguments(self.points.function, args, {})
         return [names[k] for k in wanted]
 
     def like(self, arguments: Arguments, inputs: Sequence[Variable]) -> PointGraph:

@@ -12,12 +12,12 @@ from typing import Any
 import attrs
 import torch
 
-from .._functions.call import title
+from .._functions.call import name_of
 from .._graph.node import Node
 from .._graph.trees import Tree, flatten
 from .._graph.types import Array, DType
 from .._graph.types import both as np
-from ._points import Points, Steps, then
+from ._points import GraphMemo, Steps, add_step
 
 __all__ = ["Ask", "Question", "conjugate", "looped", "pulled"]
 
@@ -31,7 +31,7 @@ def conjugate(node: Node) -> Node:
 class Question:
     """A derivative of a function, at arguments whose tensors come separately, followed by cotangents and tangents."""
 
-    points: Points
+    points: GraphMemo
     tree: Tree  # of (args, kwargs)
     wanted: list[int]  # which of its leaves are tensors
     steps: Steps = ()
@@ -39,7 +39,7 @@ class Question:
 
     def then(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> Question:
         """The question of one more derivative."""
-        return attrs.evolve(self, steps=then(self.steps, kind, outs, ins))
+        return attrs.evolve(self, steps=add_step(self.steps, kind, outs, ins))
 
     def answer(self, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Evaluate it; tensors of the device "meta" have no data, and get shapes and dtypes alone."""
@@ -68,15 +68,15 @@ class Question:
         """Tensors of the shapes and dtypes of the answer: a graph is built, and nothing in it computed."""
         like = [np.zeros([int(n) for n in t.shape], _numpy_dtype(t, self.name)) for t in tensors]
         args, kwargs = self._arguments(like)
-        point = self.points.example(args, kwargs, self.wanted)
-        self.out = flatten(point.trace.out)
-        _, outputs = point.graph(self.steps)
+        graph = self.points.example(args, kwargs, self.wanted)
+        self.out = flatten(graph.trace.out)
+        _, outputs = graph.build(self.steps)
         return tuple([tensors[0].new_empty(out.shape, dtype=getattr(torch, out.dtype.name)) for out in outputs])
 
     @property
     def name(self) -> str:
         """What the function is called."""
-        return title(self.points.function)
+        return name_of(self.points.function)
 
     def _arguments(self, arrays: Sequence[Any]) -> Any:
         leaves = list(self.tree.leaves)

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from .._errors import ShapeError
-from .._functions.call import title
+from .._functions.call import name_of
 from .._graph.invalidate import update
 from .._graph.leaf import as_leaf_array
 from .._graph.node import Node
@@ -250,7 +250,7 @@ class Partial:
         self.function, self.chosen = f, chosen
         self.others = [None if k in chosen else _copied(a) for k, a in enumerate(example)]
         self.kwargs = _copied(kwargs)
-        self.__name__ = title(f)
+        self.__name__ = name_of(f)
         try:  # so that errors name arguments as the function does
             known = list(inspect.signature(f).parameters.values())
             self.__signature__ = inspect.Signature([known[k].replace(default=inspect.Parameter.empty) for k in chosen])

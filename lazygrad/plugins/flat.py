@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .._errors import ShapeError
-from .._functions.call import Argnums, positions
+from .._functions.call import Argnums, resolve_argnums
 from .._graph.leaf import as_leaf_array
 from .._graph.node import Node
 from .._graph.trees import flatten, leaves
@@ -111,7 +111,7 @@ class Objective:
         """
         if isinstance(f, Node):
             raise TypeError(f"{f!r} is a node: Objective(L, wrt) takes it with its leaves")
-        chosen, single = positions(f, wrt, len(example))
+        chosen, single = resolve_argnums(f, wrt, len(example))
         if kwargs or chosen != list(range(len(example))):
             f = Partial(f, example, chosen, kwargs)
         moving = tuple([example[k] for k in chosen])

@@ -18,11 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path, tree_unflatten
 
-from .._functions.call import title
-from .._functions.trace import positional
+from .._functions.call import name_of
+from .._functions.trace import name_positional
 from .._graph.node import Node
+from ..backend import Statistics
 from ._jax import Mode, Structure, VmapMethod, listening
-from ._points import Points, Statistics, is_number
+from ._points import GraphMemo, is_number
 
 __all__ = ["JaxFunction", "errors", "function"]
 
@@ -42,12 +43,12 @@ class JaxFunction:
     vmap_method: VmapMethod
     out: Any
     points: int
-    asked: Points = attrs.field(init=False)
+    asked: GraphMemo = attrs.field(init=False)
     _structures: dict[Any, Structure] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         functools.update_wrapper(self, self.function)
-        self.asked = Points(self._flat, self.points)
+        self.asked = GraphMemo(self._flat, self.points)
 
     def __reduce__(self) -> Any:
         return JaxFunction, (self.function, self.mode, self.vmap_method, self.out, self.points)
@@ -66,22 +67,22 @@ class JaxFunction:
             found = structure.asking()(*arrays)
         except TypeError as error:
             if "forward-mode" in str(error):
-                error.add_note(f"{title(self.function)} has a forward mode if made with `mode='both'`")
+                error.add_note(f"{name_of(self.function)} has a forward mode if made with `mode='both'`")
             raise
         return tree_unflatten(structure.out_tree, found)
 
     def _array(self, path: Any, leaf: Any) -> Any:
         if isinstance(leaf, Node):
-            raise TypeError(f"{self._name(path)} of {title(self.function)} is the node {leaf!r}: pass its `.value`")
+            raise TypeError(f"{self._name(path)} of {name_of(self.function)} is the node {leaf!r}: pass its `.value`")
         try:
             # `jax.custom_vjp` takes no tracer of `jax.vmap` with a NumPy array inside; an array of JAX's own it takes.
             array = jnp.copy(leaf) if isinstance(leaf, jax.core.Tracer) else jnp.asarray(leaf)
         except TypeError as error:
-            error.add_note(f"{self._name(path)} of {title(self.function)} must be an array; close over what is none")
+            error.add_note(f"{self._name(path)} of {name_of(self.function)} must be an array; close over what is none")
             raise
         if getattr(array.dtype, "kind", None) not in set("biufc"):
             raise TypeError(
-                f"{self._name(path)} of {title(self.function)} has dtype {array.dtype}, which NumPy has not: cast it "
+                f"{self._name(path)} of {name_of(self.function)} has dtype {array.dtype}, which NumPy has not: cast it "
                 f"with `.astype(jnp.float32)`"
             )
         return array
@@ -91,7 +92,7 @@ class JaxFunction:
         keyword, first, *rest = path
         if keyword.idx:
             return str(first.key) + keystr(rest)
-        return positional(self.function, first.idx + 1)[first.idx] + keystr(rest)
+        return name_positional(self.function, first.idx + 1)[first.idx] + keystr(rest)
 
     def _flat(self, tree: Any, *arrays: Any) -> tuple[list[Any], Any]:
         """The function of the leaves; returns leaves, and their structure."""
@@ -103,7 +104,7 @@ class JaxFunction:
         except TypeError as error:
             if any(word in str(error) for word in ("jax", "JAX", "Tracer")):
                 error.add_note(
-                    f"{title(self.function)} is called with nodes in place of NumPy arrays: let it call numpy, not "
+                    f"{name_of(self.function)} is called with nodes in place of NumPy arrays: let it call numpy, not "
                     f"jax.numpy; make NumPy arrays of JAX's that it closes over, by np.asarray; and pass as arguments "
                     f"what belongs to a JAX program around it"
                 )
@@ -112,7 +113,7 @@ class JaxFunction:
         for path, leaf in paths:
             if not is_number(leaf):
                 raise TypeError(
-                    f"{title(self.function)} returned {type(leaf).__name__}{_at(path)}, where JAX takes arrays"
+                    f"{name_of(self.function)} returned {type(leaf).__name__}{_at(path)}, where JAX takes arrays"
                 )
         return [leaf for _, leaf in paths], out_tree
 
@@ -135,10 +136,10 @@ class JaxFunction:
         wanted = range(1, len(arrays) + 1)
         if any(isinstance(a, jax.core.Tracer) for a in arrays):
             with np.errstate(all="ignore"):
-                point = self.asked.example((tree, *[np.ones(a.shape, a.dtype) for a in arrays]), {}, wanted)
+                graph = self.asked.example((tree, *[np.ones(a.shape, a.dtype) for a in arrays]), {}, wanted)
         else:
-            point = self.asked.example((tree, *map(np.asarray, arrays)), {}, wanted)
-        return point.trace.out[1], point.graph(())[1]
+            graph = self.asked.example((tree, *map(np.asarray, arrays)), {}, wanted)
+        return graph.trace.out[1], graph.build(())[1]
 
 
 def _spec(like: Any) -> Any:

@@ -27,8 +27,8 @@ from numba.extending import get_cython_function_address
 
 from .._graph.types import DType
 from .._schedule.forms.buffers import LARGE
-from .._schedule.forms.straight import buffer_pool, straight
-from .._schedule.guards import Branched, NotANumber, checks, differs
+from .._schedule.forms.straight import buffer_pool, write_straight
+from .._schedule.guards import Branched, NotANumber, find_nan_checks, make_guard_test
 from .._schedule.program import Program, Shape
 from ._numba import machine as machine
 from ._numba.arrays import Layout, laid_out
@@ -77,7 +77,7 @@ class Numbers:
         """The bytes of the numbers in between."""
         return 8 * (self.leaves + len(self.literals) + self.steps)
 
-    def bound(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Any, ...]]:
         """The function, with numbers of its own: one call at a time."""
         leaves, base = self.leaves, self.leaves + len(self.literals)
         v = np.zeros(base + self.steps)
@@ -116,7 +116,9 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         return None
     guards = [row for row, _ in program.guards]
     try:
-        rows = [list(map(made.place, rows)) for rows in (program.outputs, guards, sorted(checks(program, live)))]
+        rows = [
+            list(map(made.place, rows)) for rows in (program.outputs, guards, sorted(find_nan_checks(program, live)))
+        ]
     except NotForNumba:
         return None
     base = made.base  # now that all literals are known
@@ -132,7 +134,7 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         [k for k, row in enumerate(program.outputs) if program.dtypes[row] == BOOL],
         checked,
         [
-            (int(place), program.dtypes[row], differs(look))
+            (int(place), program.dtypes[row], make_guard_test(look))
             for place, (row, look) in zip(looked, program.guards, strict=True)
         ],
     )
@@ -206,7 +208,7 @@ class Arrays:
         largest = max([size for _, _, size in self.layout.stages], default=1)
         return max(64, min(2048, fits, largest)) + 63 & -64
 
-    def bound(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Any, ...]]:
         """The function, with arrays of its own: one call at a time."""
         layout, outputs, guards, literals = self.layout, self.outputs, self.guards, self.literals
         dtype, block = layout.dtype, self.block
@@ -276,7 +278,7 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
         return None
     guards = [row for row, _ in program.guards]
     leaves = [row for row, _ in params]
-    layout = laid_out(program, live, leaves, [*guards, *program.outputs], checks(program, live))
+    layout = laid_out(program, live, leaves, [*guards, *program.outputs], find_nan_checks(program, live))
     if layout is None or (exact and not layout.exact):
         return None
     if layout.products > (LARGE_PRODUCT if blas(layout.dtype) else SMALL_PRODUCT):
@@ -296,9 +298,9 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
     return Arrays(
         layout,
         [(which(row), program.shapes[row]) for row in program.outputs],
-        [(which(row), differs(look)) for row, look in program.guards],
+        [(which(row), make_guard_test(look)) for row, look in program.guards],
         tuple(literals),
-        lambda: straight(program, params, exact, "").bound(),
+        lambda: write_straight(program, params, exact, "").bind(),
     )
 
 

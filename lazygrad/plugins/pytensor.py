@@ -26,7 +26,8 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.type import DenseTensorType
 
 from .._graph.trees import flatten
-from ._points import Statistics, is_number
+from ..backend import Statistics
+from ._points import is_number
 from ._pytensor import Arguments, LazyOp, Prototype
 
 __all__ = ["LazyOp", "PytensorFunction", "function"]

@@ -11,10 +11,11 @@ import attrs
 import numpy as np
 import torch
 
-from .._functions.call import title
+from .._functions.call import name_of
 from .._graph.node import Node
 from .._graph.trees import flatten
-from ._points import Points, Statistics, is_number
+from ..backend import Statistics
+from ._points import GraphMemo, is_number
 from ._torch import Ask, Question, conjugate, looped, pulled
 
 __all__ = ["Layer", "TorchFunction", "custom_op", "function"]
@@ -30,7 +31,7 @@ class TorchFunction:
     """
 
     def __init__(self, f: Callable[..., Any], points: int = 2) -> None:
-        self.points = Points(f, points, conjugate)
+        self.points = GraphMemo(f, points, conjugate)
 
     @property
     def statistics(self) -> Statistics:
@@ -43,7 +44,7 @@ class TorchFunction:
         tree = flatten((args, kwargs))
         device = next((leaf.device for leaf in tree.leaves if isinstance(leaf, torch.Tensor)), None)
         if device is None:
-            raise TypeError(f"{title(self.points.function)} got no tensor: make one with `torch.as_tensor`")
+            raise TypeError(f"{name_of(self.points.function)} got no tensor: make one with `torch.as_tensor`")
         wanted = [k for k, leaf in enumerate(tree.leaves) if isinstance(leaf, (torch.Tensor, np.ndarray, np.generic))]
         question = Question(self.points, tree, wanted)
         found = iter(Ask.apply(question, *[_tensor(tree.leaves[k], device) for k in wanted]))
@@ -54,7 +55,7 @@ class TorchFunction:
         return TorchFunction, (self.points.function, self.points.points)  # a copy begins with no point
 
     def __repr__(self) -> str:
-        return f"<{title(self.points.function)} for torch: {self.statistics}>"
+        return f"<{name_of(self.points.function)} for torch: {self.statistics}>"
 
 
 def _tensor(leaf: Any, device: torch.device) -> torch.Tensor:
@@ -150,7 +151,7 @@ class Layer(torch.nn.Module):  # type: ignore[misc]
     def extra_repr(self) -> str:
         """What is shown of it: the function, and the shapes of the parameters."""
         shapes = [f"{name}: {tuple(value.shape)}" for name, value in self._values().items()]
-        return ", ".join([title(self.call.points.function), *shapes])
+        return ", ".join([name_of(self.call.points.function), *shapes])
 
 
 def custom_op(name: str, f: Callable[..., Any], *, outputs: int = 1, points: int = 2) -> Any:
@@ -192,13 +193,17 @@ def custom_op(name: str, f: Callable[..., Any], *, outputs: int = 1, points: int
     """
     parameters = list(inspect.signature(f).parameters.values())
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        raise TypeError(f"the op {name} needs a fixed number of tensors, but {title(f)} takes any: name its parameters")
+        raise TypeError(
+            f"the op {name} needs a fixed number of tensors, but {name_of(f)} takes any: name its parameters"
+        )
     names = [p.name for p in parameters if p.default is p.empty]
-    base = Question(Points(f, points, conjugate), flatten((tuple(names), {})), list(range(len(names))))
+    base = Question(GraphMemo(f, points, conjugate), flatten((tuple(names), {})), list(range(len(names))))
 
     def result(found: Sequence[Any]) -> Any:
         if len(found) != outputs:
-            raise ValueError(f"{title(f)} returned {len(found)} arrays, but the op {name} was declared with {outputs=}")
+            raise ValueError(
+                f"{name_of(f)} returned {len(found)} arrays, but the op {name} was declared with {outputs=}"
+            )
         return found[0] if outputs == 1 else tuple(found)
 
     tensors = ", ".join(f"Tensor {n}" for n in names)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import uncertainties
 
-from .._functions.call import title
+from .._functions.call import name_of
 from ..backend import Prepared, prepare
 
 __all__ = ["wrap"]
@@ -55,7 +55,7 @@ def wrap(f: Callable[..., Any]) -> Callable[..., Any]:
     except (TypeError, ValueError):  # what is written in C need not tell
         parameters = []
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        raise TypeError(f"{title(f)} takes any keywords: give uncertainties a function that names them")
+        raise TypeError(f"{name_of(f)} takes any keywords: give uncertainties a function that names them")
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     by_position = (calls.derivative(k, names[k] if k < len(names) else None) for k in itertools.count())
     by_name = {
@@ -84,7 +84,7 @@ class _Calls:
         found = np.asarray(p.value(moving, rest))
         if found.size != 1 or found.dtype.kind not in "biuf":
             raise TypeError(
-                f"{title(self.function)} must return a real number, but returned shape {found.shape}, {found.dtype}"
+                f"{name_of(self.function)} must return a real number, but returned shape {found.shape}, {found.dtype}"
             )
         return float(found.item())
 

@@ -147,7 +147,8 @@ class DataParallel(Prepared):
             self._present, self._statics = self._kept(self._present, given.leaves), given.statics
         point = Arguments(self._present, self._statics)
         known = self._recall(point)
-        return self._remember(point, _Sum(self, self._present) if known is None else known[1])
+        answers: Any = _Sum(self, self._present) if known is None else known[1]
+        return self._remember(point, answers)
 
     def _kept(self, old: list[Any], new: list[Any]) -> list[Any]:
         """Private copies of the leaves; the very objects that there were where the bytes are the same."""

@@ -161,7 +161,7 @@ class Graph:
 
     def _known(self, j: Node) -> str:
         """The key of a node that has a task, or is in the memo."""
-        i = j if j.op is None else unmirrored(j)
+        i = unmirrored(j)
         if i.serial not in self._keys:
             value = j._value if i._value is None else i._value
             key = self._keys[i.serial] = f"memo-{_fingerprint(value)}"

@@ -17,7 +17,7 @@ from typing import Any
 
 from . import __version__, trace_sources
 from ._cli import commands as _commands
-from ._cli.script import Names, ScriptError, UsageError, as_main, complain, run, show_failure
+from ._cli.script import Names, ScriptError, UsageError, complain, replace_main, run, show_failure
 
 __all__ = ["main"]
 
@@ -44,8 +44,8 @@ EXAMPLES = {
 }
 
 
-def examples(*names: str) -> str:
-    """One line for each command."""
+def list_examples(*names: str) -> str:
+    """Write an example line for each command."""
     return "\n".join(
         ["examples:", *[f"  lazygrad {name:7} {EXAMPLES[name][0]:37} {EXAMPLES[name][1]}" for name in names]]
     )
@@ -54,27 +54,27 @@ def examples(*names: str) -> str:
 # -- options ---------------------------------------------------------------------------------------
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options of all commands."""
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the options of all commands."""
     raw = argparse.RawDescriptionHelpFormatter
     version = argparse.ArgumentParser(add_help=False)
     version.add_argument("--version", action="version", version=f"lazygrad {__version__}", help="print it, and stop")
-    made = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="lazygrad",
         formatter_class=raw,
         description="Run a script that builds a graph at top level, and ask for gradients of its loss, or about them.\n"
         "`lazygrad SCRIPT ...` is `lazygrad run SCRIPT ...`; `lazygrad COMMAND --help` tells more.",
-        epilog=f"{examples(*EXAMPLES)}\n\n{ABOUT}",
+        epilog=f"{list_examples(*EXAMPLES)}\n\n{ABOUT}",
         parents=[version],
     )
-    commands = made.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, text: str, wrt: str = "", alone: Any = lambda options: False) -> Any:
+    def add_command(name: str, text: str, wrt: str = "", alone: Any = lambda options: False) -> Any:
         sub = commands.add_parser(
             name,
             help=text,
             description=text,
-            epilog=f"{examples(name)}\n\n{ABOUT}",
+            epilog=f"{list_examples(name)}\n\n{ABOUT}",
             formatter_class=raw,
             parents=[version],
         )
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--loss", metavar="NAME", help="the node to differentiate (default: L, or else loss)")
         return sub
 
-    one = command("run", "Print gradients, and what they cost.")
+    one = add_command("run", "Print gradients, and what they cost.")
     one.add_argument("--trace", action="store_true", help="print the derivatives computed and read, step by step")
     one.add_argument("--stats", action="store_true", help="print what the queries asked of the memo and computed")
     one.add_argument("--save", metavar="FILE", help="write the gradients to a NumPy .npz file, under their names")
@@ -95,10 +95,10 @@ def parser() -> argparse.ArgumentParser:
         "--nonfinite", choices=("raise", "warn"), help="stop, or warn, where finite numbers give nan or inf"
     )
 
-    one = command("explain", "Print what gradients would compute, read and cost.")
+    one = add_command("explain", "Print what gradients would compute, read and cost.")
     one.add_argument("--analyze", action="store_true", help="compute them, and print planned against actual")
 
-    one = command(
+    one = add_command(
         "draw",
         "Draw the graph, with what the gradients computed.",
         wrt="none: the graph as the script left it",
@@ -109,43 +109,50 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("-o", "--output", metavar="FILE", help="where to write it (default for text: print it)")
 
-    one = command("html", "Write a page that shows the graph and replays the queries.")
+    one = add_command("html", "Write a page that shows the graph and replays the queries.")
     one.add_argument("-o", "--output", metavar="FILE", default="report.html", help="the page (default: report.html)")
 
-    one = command("stats", "Print what the queries asked of the memo and computed.", alone=lambda o: o.json)
+    one = add_command("stats", "Print what the queries asked of the memo and computed.", alone=lambda o: o.json)
     one.add_argument("--json", action="store_true", help="as JSON, and nothing else")
     one.add_argument("--table", action="store_true", help="and what the memo holds afterwards")
 
-    one = command(
+    one = add_command(
         "check",
         "Compare gradients with numeric ones: set leaves, evaluate.",
         wrt="all parameters below the loss",
     )
-    one.add_argument("--eps", type=positive, help="the step of the differences (default: by the dtype)")
-    one.add_argument("--tolerance", type=positive, help="how far apart the two may be (default: by the dtype)")
-    one.add_argument("--elements", type=count, metavar="N", default=50, help="of larger leaves try so many (50)")
-    return made
+    one.add_argument("--eps", type=parse_positive, help="the step of the differences (default: by the dtype)")
+    one.add_argument("--tolerance", type=parse_positive, help="how far apart the two may be (default: by the dtype)")
+    one.add_argument("--elements", type=parse_count, metavar="N", default=50, help="of larger leaves try so many (50)")
+    return parser
 
 
-def positive(text: str) -> float:
-    """A number above zero."""
-    number = float(text)
+def parse_positive(text: str) -> float:
+    """Read a number above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid positive value: {text!r}") from None
     if not number > 0:
         raise argparse.ArgumentTypeError(f"{text} is not above zero")
     return number
 
 
-def count(text: str) -> int:
-    """The same for a whole number."""
-    return int(positive(str(int(text))))
+def parse_count(text: str) -> int:
+    """Read a whole number above zero."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid count value: {text!r}") from None
+    return int(parse_positive(str(number)))
 
 
 # -- the command line --------------------------------------------------------------------------------
 
 
-def command(options: argparse.Namespace, arguments: Sequence[str]) -> int:
-    """Run the script, and do with its nodes what is asked."""
-    with as_main(options.script, arguments) as module:
+def carry_out(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Run the script, and carry out the command on its nodes."""
+    with replace_main(options.script, arguments) as module:
         # Where the answer shall be all that is on stdout, what the script prints goes to stderr.
         with trace_sources(), redirect_stdout(sys.stderr if options.alone(options) else sys.stdout):
             names = Names(run(module, options.script))
@@ -171,9 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = given[:end]
     if words and words[0] not in (*EXAMPLES, "-h", "--help", "--version"):
         words.insert(0, "run")
-    options = parser().parse_args(words)
+    options = build_parser().parse_args(words)
     try:
-        status = command(options, given[end + 1 :])
+        status = carry_out(options, given[end + 1 :])
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # who reads our output, such as `head`, has enough

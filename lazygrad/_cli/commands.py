@@ -1,4 +1,4 @@
-"""What the commands of the command line do, once the script has run."""
+"""The commands of the command line, which run once the script has."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ WRONG = 3  # exit status of a check that fails
 
 
 @contextmanager
-def evaluating(what: str) -> Iterator[None]:
-    """What the user's graph raises is the script's failure."""
+def blame_script(what: str) -> Iterator[None]:
+    """Turn an exception of the user's graph in the block into a failure of the script."""
     try:
         yield
     except Exception as error:
@@ -43,23 +43,23 @@ def evaluating(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def possible() -> Iterator[None]:
-    """What cannot be done here and now: an extra is missing, or a file cannot be written."""
+def refuse_failures() -> Iterator[None]:
+    """Refuse the command if an extra is missing or a file cannot be written in the block."""
     try:
         yield
     except (ImportError, OSError, LazygradError, ValueError) as error:
         raise UsageError(str(error)) from None
 
 
-def target(names: Names, loss: str | None) -> Node:
-    """The node to differentiate; what it is computed from may be called by its own names from then on."""
-    L = names.loss() if loss is None else names.find(loss)
+def find_target(names: Names, loss: str | None) -> Node:
+    """Find the node to differentiate, and let the nodes below it be called by their own names."""
+    L = names.find_loss() if loss is None else names.find(loss)
     names.add_own_names(ancestors(L))
     return L
 
 
-def checked(L: Node, nodes: dict[str, Node]) -> dict[str, Node]:
-    """The nodes, if a gradient by each can be asked for; nothing is computed."""
+def check_nodes(L: Node, nodes: dict[str, Node]) -> dict[str, Node]:
+    """Return the nodes if a gradient by each can be asked for, or refuse the command; nothing is computed."""
     try:
         d = differentiator(L)
         for node in nodes.values():
@@ -69,33 +69,33 @@ def checked(L: Node, nodes: dict[str, Node]) -> dict[str, Node]:
     return nodes
 
 
-def ask(names: Names, options: argparse.Namespace) -> tuple[Node, dict[str, Node]]:
-    """The nodes meant, checked before anything is computed."""
-    L = target(names, options.loss)
-    return L, checked(L, {name: names.find(name) for name in options.wrt})
+def find_nodes(names: Names, options: argparse.Namespace) -> tuple[Node, dict[str, Node]]:
+    """Find the loss and the nodes meant, and check them before anything is computed."""
+    L = find_target(names, options.loss)
+    return L, check_nodes(L, {name: names.find(name) for name in options.wrt})
 
 
-def gradients(L: Node, nodes: Mapping[str, Node]) -> dict[str, Any]:
-    """The gradients by name, None where no path leads to the loss."""
-    with evaluating(f"the gradient of {label(L)}"):
+def compute_gradients(L: Node, nodes: Mapping[str, Node]) -> dict[str, Any]:
+    """Compute the gradients by name, None where no path leads to the loss."""
+    with blame_script(f"the gradient of {label(L)}"):
         found: dict[str, Any] = differentiator(L).gradient(dict(nodes), unconnected="none")
     return found
 
 
-def answered(options: argparse.Namespace, names: Names, timing: bool = False) -> tuple[Node, dict[str, Node], Report]:
-    """The nodes meant, and the report of the question for their gradients."""
+def answer(options: argparse.Namespace, names: Names, timing: bool = False) -> tuple[Node, dict[str, Node], Report]:
+    """Ask for the gradients, and return the loss, the nodes meant and the report."""
     with record(timing=timing) as report:
-        L, nodes = ask(names, options)
+        L, nodes = find_nodes(names, options)
         if nodes:
-            gradients(L, nodes)
+            compute_gradients(L, nodes)
     return L, nodes, report
 
 
 # -- as text -----------------------------------------------------------------------------------------
 
 
-def summary(gradient: Array) -> str:
-    """Norm, and smallest, mean and largest element."""
+def summarize(gradient: Array) -> str:
+    """Write the norm, and the smallest, mean and largest element."""
     if not gradient.size:
         return f"{'empty':>12}"
     with np.errstate(all="ignore"):  # infinities and NaN are shown as they are
@@ -103,39 +103,39 @@ def summary(gradient: Array) -> str:
     return "".join(f"{number:>12.4g}" for number in numbers)
 
 
-def table(L: Node, found: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
-    """One line for each gradient."""
+def write_table(L: Node, found: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+    """Write one line for each gradient."""
     titles = [f"d{label(L)}/d{name}" for name in found]
     wide = max(len("gradient"), *map(len, titles))
     head = "".join(f"{word:>12}" for word in ("norm", "min", "mean", "max"))
     lines = [f"{'gradient':<{wide}}  {'shape':<14}{'dtype':<9}{head}"]
     for title, (name, gradient) in zip(titles, found.items(), strict=True):
         node = nodes[name]
-        rest = f"{'zero':>12}: no path leads to {label(L)}" if gradient is None else summary(gradient)
+        rest = f"{'zero':>12}: no path leads to {label(L)}" if gradient is None else summarize(gradient)
         lines.append(f"{title:<{wide}}  {node.shape!s:<14}{node.dtype!s:<9}{rest}")
     return "\n".join(lines)
 
 
-def listed(computed: Sequence[Node]) -> str:
-    """The nodes' names, up to a length."""
+def list_names(computed: Sequence[Node]) -> str:
+    """List the nodes' names, up to a number."""
     more = len(computed) - SHOWN
     return ", ".join(map(label, computed[:SHOWN])) + (f" and {more} more" if more > 0 else "") or "none"
 
 
-def statistics(L: Node, report: Report) -> str:
-    """What the queries asked, computed, and left in the memo."""
+def write_statistics(L: Node, report: Report) -> str:
+    """Write what the queries asked, computed, and left in the memo."""
     return "\n".join(
         [
             str(report),
-            f"values computed: {listed(report.values.computed)}",
-            f"adjoints computed: {listed(report.adjoints.computed)}",
+            f"values computed: {list_names(report.values.computed)}",
+            f"adjoints computed: {list_names(report.adjoints.computed)}",
             str(differentiator(L).cache_info()),
         ]
     )
 
 
 def save(file: str, found: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
-    """Write the gradients to an .npz file and tell where."""
+    """Write the gradients to an .npz file, and return its path."""
     path = file if file.endswith(".npz") else f"{file}.npz"
     arrays: dict[str, Any] = {n: np.zeros(nodes[n].shape, nodes[n].dtype) if g is None else g for n, g in found.items()}
     try:
@@ -154,27 +154,27 @@ def run(options: argparse.Namespace, names: Names) -> int:
         report = around.enter_context(record())
         if options.nonfinite:
             around.enter_context(errstate(nonfinite=options.nonfinite))
-        L, nodes = ask(names, options)
+        L, nodes = find_nodes(names, options)
         if options.progress:
-            with possible():
+            with refuse_failures():
                 around.enter_context(progress(f"d{label(L)}"))
-        found = gradients(L, nodes)
-    print(table(L, found, nodes))
+        found = compute_gradients(L, nodes)
+    print(write_table(L, found, nodes))
     if options.trace:
         print(f"\n{report.trace()}")
     if options.stats:
-        print(f"\n{statistics(L, report)}")
+        print(f"\n{write_statistics(L, report)}")
     if options.save:
         print(f"\nsaved {', '.join(found)} to {save(options.save, found, nodes)}")
     if options.html:
-        print(f"\nwrote {page(options.html, L, nodes, report)}")
+        print(f"\nwrote {write_page(options.html, L, nodes, report)}")
     return 0
 
 
 def explain(options: argparse.Namespace, names: Names) -> int:
     """Print the plan."""
-    L, nodes = ask(names, options)
-    with evaluating(f"the gradient of {label(L)}"):
+    L, nodes = find_nodes(names, options)
+    with blame_script(f"the gradient of {label(L)}"):
         plan = inspect.explain(L, list(nodes.values()), analyze=options.analyze)
     print(plan)
     return 0
@@ -184,8 +184,8 @@ def draw(options: argparse.Namespace, names: Names) -> int:
     """Print or write a picture."""
     if options.format == "png" and not options.output:
         raise UsageError("say where to write the png: -o FILE")
-    L, nodes, report = answered(options, names)
-    with possible():
+    L, nodes, report = answer(options, names)
+    with refuse_failures():
         picture = inspect.draw(L, list(nodes.values()) or None, report)
         if options.output and not options.format:
             picture.save(options.output)  # whose suffix tells
@@ -197,52 +197,52 @@ def draw(options: argparse.Namespace, names: Names) -> int:
     return 0
 
 
-def page(file: str, L: Node, nodes: Mapping[str, Node], report: Report) -> str:
-    """Write the page, and tell where."""
-    with possible():
+def write_page(file: str, L: Node, nodes: Mapping[str, Node], report: Report) -> str:
+    """Write the page, and return where."""
+    with refuse_failures():
         inspect.page(L, list(nodes.values()), file, report)
     return file
 
 
 def html(options: argparse.Namespace, names: Names) -> int:
     """Write the page."""
-    L, nodes, report = answered(options, names)
-    print(f"wrote {page(options.output, L, nodes, report)}")
+    L, nodes, report = answer(options, names)
+    print(f"wrote {write_page(options.output, L, nodes, report)}")
     return 0
 
 
 def stats(options: argparse.Namespace, names: Names) -> int:
     """Print the report."""
-    L, _, report = answered(options, names, timing=True)
+    L, _, report = answer(options, names, timing=True)
     if options.json:
         print(report.to_json())
         return 0
-    print(statistics(L, report))
+    print(write_statistics(L, report))
     if options.table:
         print(f"\n{differentiator(L).table()}")
     return 0
 
 
-def parameters(L: Node, names: Names) -> dict[str, Node]:
-    """All parameters below the loss, by the names they are known by."""
-    known = {node.serial: name for name, node in reversed(names.spellings().items())}
+def find_parameters(L: Node, names: Names) -> dict[str, Node]:
+    """Find all parameters below the loss, by the names they are known by."""
+    known = {node.serial: name for name, node in reversed(names.list_spellings().items())}
     below = [i for i in ancestors(L) if i.op is None and i.static["leaf"] == "parameter"]
     return {known.get(i.serial, label(i)): i for i in below}
 
 
 def check(options: argparse.Namespace, names: Names) -> int:
     """Compare gradients with differences, and print a table."""
-    L = target(names, options.loss)
-    nodes = {name: names.find(name) for name in options.wrt} or parameters(L, names)
+    L = find_target(names, options.loss)
+    nodes = {name: names.find(name) for name in options.wrt} or find_parameters(L, names)
     if not nodes:
         raise UsageError(f"no parameter leads to {label(L)}")
-    if others := [name for name, node in checked(L, nodes).items() if node.op is not None]:
+    if others := [name for name, node in check_nodes(L, nodes).items() if node.op is not None]:
         raise UsageError(f"check sets leaves, but {', '.join(others)} is computed from others")
     found = {}
-    for name, gradient in gradients(L, nodes).items():
+    for name, gradient in compute_gradients(L, nodes).items():
         leaf = nodes[name]
         expected = np.zeros(leaf.shape, leaf.dtype) if gradient is None else gradient
-        with evaluating(f"{label(L)} near {name}"):
+        with blame_script(f"{label(L)} near {name}"):
             found[name] = check_leaf(
                 L, leaf, expected, eps=options.eps, tolerance=options.tolerance, most=options.elements
             )

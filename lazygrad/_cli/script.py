@@ -1,4 +1,4 @@
-"""Running a user's script, and finding the nodes that it leaves by their names."""
+"""The run of a user's script, and the names of the nodes that it leaves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import attrs
 from .._graph.names import find_named_node
 from .._graph.node import Node
 
-__all__ = ["Names", "ScriptError", "UsageError", "as_main", "complain", "run", "show_failure"]
+__all__ = ["Names", "ScriptError", "UsageError", "complain", "replace_main", "run", "show_failure"]
 
 LOSSES = ("L", "loss")  # what the loss is called unless --loss tells
 OURS = [str(Path(__file__).with_name(name)) for name in ("script.py", "commands.py")]  # no frames to show
@@ -34,8 +34,8 @@ class ScriptError(Exception):
 
 
 @contextmanager
-def as_main(script: str, arguments: Sequence[str]) -> Iterator[types.ModuleType]:
-    """A fresh ``__main__`` with ``sys.argv`` and ``sys.path[0]`` as Python gives them to that script."""
+def replace_main(script: str, arguments: Sequence[str]) -> Iterator[types.ModuleType]:
+    """Yield a fresh ``__main__``, with ``sys.argv`` and ``sys.path[0]`` as Python gives them to the script."""
     module = types.ModuleType("__main__")
     module.__file__ = str(Path(script).absolute())
     before = sys.modules.get("__main__"), sys.argv, sys.path
@@ -50,7 +50,7 @@ def as_main(script: str, arguments: Sequence[str]) -> Iterator[types.ModuleType]
 
 
 def run(module: types.ModuleType, script: str) -> dict[str, Any]:
-    """Run the script in that module; its global variables.
+    """Run the script in a module, and return its global variables.
 
     `runpy` would do, but for scripts that end in ``sys.exit(main())``: it drops their variables.
     """
@@ -80,7 +80,7 @@ def show_failure(error: ScriptError) -> None:
 
 
 def complain(message: str) -> None:
-    """One message to stderr."""
+    """Print one message to stderr."""
     print(f"lazygrad: {message}", file=sys.stderr)
 
 
@@ -89,7 +89,7 @@ def complain(message: str) -> None:
 
 @attrs.define
 class Names:
-    """What the user may call the nodes of a script.
+    """The names by which the user may call the nodes of a script.
 
     A variable, or a place such as ``params['W1']``, means one node. The key alone and the node's own name
     serve too, where they mean one node only.
@@ -109,7 +109,7 @@ class Names:
         for name, value in shown.items():
             self._search(name, value, DEEPEST)
         self.add_own_names(self.exact.values())
-        for name, node in self.spellings().items():
+        for name, node in self.list_spellings().items():
             node.name = node.name or name
 
     def _search(self, place: str, value: Any, depth: int) -> None:
@@ -132,14 +132,14 @@ class Names:
             if node.name is not None:
                 self.short.setdefault(node.name, {})[node.serial] = node
 
-    def spellings(self) -> dict[str, Node]:
-        """Each name that means one node; short ones first, as they read better."""
+    def list_spellings(self) -> dict[str, Node]:
+        """Return each name that means one node; short ones first, as they read better."""
         unique = {name: next(iter(nodes.values())) for name, nodes in self.short.items() if len(nodes) == 1}
         return {**unique, **self.exact}
 
     def find(self, name: str) -> Node:
-        """The node of that name, or an error with the known names, closest first."""
-        known = self.spellings()
+        """Return the node of a name, or raise an error with the known names, closest first."""
+        known = self.list_spellings()
         try:
             return find_named_node(known, name if name in known else name.replace('"', "'"))
         except KeyError as error:
@@ -152,12 +152,12 @@ class Names:
             message = f"the variable {name!r} holds no node, but {kind} (is a `lg.parameter` missing?); {message}"
         raise UsageError(message)
 
-    def loss(self) -> Node:
-        """The node that is called as losses are."""
+    def find_loss(self) -> Node:
+        """Return the node that is called as losses are."""
         for name in LOSSES:
             if name in self.exact:
                 return self.exact[name]
-        known = self.spellings()
+        known = self.list_spellings()
         for name in LOSSES:
             if name in known:
                 return known[name]

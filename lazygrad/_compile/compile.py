@@ -17,7 +17,7 @@ import numpy as np
 
 from .._derivatives.adjoint_node import follow
 from .._errors import ShapeError
-from .._functions.call import title
+from .._functions.call import name_of
 from .._graph.invalidate import update
 from .._graph.leaf import count_reforms
 from .._graph.node import Node, label, lock
@@ -26,9 +26,9 @@ from .._graph.trees import Tree, flatten, leaves
 from .._graph.types import Array, Structure
 from .._query.checks import K, W, check_node, check_target, check_wrt, map_nodes, resolve_names
 from .._query.differentiator import differentiator
-from .._schedule.schedule import BACKENDS, with_numba
+from .._schedule.schedule import BACKENDS, load_numba
 from .of_functions import CompiledFunction
-from .specialised import FLOAT, Compiled, Specialization, as_input, given_out
+from .specialised import FLOAT, Compiled, Specialization, as_input, as_readonly_result
 
 __all__ = ["compile"]
 
@@ -88,7 +88,7 @@ class CompiledNodes(Compiled[Any]):
             raise type(error)(f"the value of input {name!r} of {self!r}: {error}") from None
 
     def _answer(self, found: tuple[Any, ...]) -> Any:
-        results = [given_out(r) for r in found]
+        results = [as_readonly_result(r) for r in found]
         count = len(self.targets.leaves)
         if self._plain:
             return results[0], results[1:]
@@ -310,7 +310,7 @@ def compile(
     if backend not in BACKENDS:
         raise ValueError(f"no backend is named {backend!r}: there are {', '.join(BACKENDS)}")
     if backend == "numba":
-        with_numba(backend)  # or an error that says what to install
+        load_numba(backend)  # or an error that says what to install
     if isinstance(specializations, bool) or not isinstance(specializations, int) or specializations < 1:
         raise ValueError(f"specializations must be a whole number from 1 on, not {specializations!r}")
     options = {"backend": backend, "exact": exact}
@@ -320,7 +320,7 @@ def compile(
         whole = [isinstance(k, (int, np.integer)) for k in (wrt if isinstance(wrt, (tuple, list)) else [wrt])]
         if wrt is not None and not all(whole):
             raise TypeError(f"wrt of a function names positional arguments, an int or several, not {wrt!r}")
-        return CompiledFunction(title(targets), options, specializations, function=targets, argnums=wrt)  # type: ignore[arg-type]
+        return CompiledFunction(name_of(targets), options, specializations, function=targets, argnums=wrt)  # type: ignore[arg-type]
     tree = flatten(targets)
     for target in tree.leaves:
         check_node(target)

@@ -9,15 +9,15 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._functions.call import Argnums, positions
-from .._functions.trace import signature, traced
+from .._functions.call import Argnums, resolve_argnums
+from .._functions.trace import make_signature, trace_function
 from .._graph.leaf import count_reforms
 from .._graph.node import INEXACT, Node, _next_serial, delist, lock
 from .._graph.traverse import collect_inputs_first
 from .._graph.trees import leaves, map_tree
 from .._query.differentiator import differentiator
 from .._schedule.schedule import Branched
-from .specialised import FLOAT, Compiled, Specialization, as_input, given_out
+from .specialised import FLOAT, Compiled, Specialization, as_input, as_readonly_result
 
 __all__ = ["CompiledFunction"]
 
@@ -50,7 +50,7 @@ class CompiledFunction(Compiled[Any]):
             except Branched:
                 pass
         argnums = self._argnums(args)
-        key = signature(self.function, argnums, args, kwargs)
+        key = make_signature(self.function, argnums, args, kwargs)
         given = leaves((args, kwargs))
         for special in list(reversed(self._made.get(key, ()))):
             try:
@@ -76,7 +76,7 @@ class CompiledFunction(Compiled[Any]):
     def _statics(self, args: tuple[Any, ...]) -> list[Any]:
         if self.argnums is None:
             return []
-        chosen, _ = positions(self.function, self.argnums, len(args))
+        chosen, _ = resolve_argnums(self.function, self.argnums, len(args))
         return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
 
     def _values(self, special: Specialization, given: list[Any]) -> list[Any]:
@@ -94,7 +94,7 @@ class CompiledFunction(Compiled[Any]):
     ) -> Specialization:
         with self._guard, lock:
             before = _next_serial()
-            trace = traced(self.function, argnums, args, kwargs)
+            trace = trace_function(self.function, argnums, args, kwargs)
             outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
             roots: list[Node] = list(outputs)
             if self.argnums is not None:
@@ -123,7 +123,7 @@ class CompiledFunction(Compiled[Any]):
     def _answer(self, special: Specialization, results: Sequence[Any]) -> Any:
         trace = special.trace
         assert trace is not None
-        found = iter([given_out(r) for r in results])
+        found = iter([as_readonly_result(r) for r in results])
         value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
         if self.argnums is None:
             return value

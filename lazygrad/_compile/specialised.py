@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import attrs
 import numpy as np
 
-from .._functions.trace import Traced
+from .._functions.trace import Trace
 from .._graph.leaf import as_leaf_array, count_reforms
 from .._graph.log import logger
 from .._graph.node import Node
@@ -18,7 +18,7 @@ from .._graph.types import Function, Structure
 from .._schedule.forms.buffers import LARGE
 from .._schedule.schedule import NotANumber, Schedule
 
-__all__ = ["FLOAT", "CompileStatistics", "Compiled", "Specialization", "as_input", "given_out"]
+__all__ = ["FLOAT", "CompileStatistics", "Compiled", "Specialization", "as_input", "as_readonly_result"]
 
 Answer = TypeVar("Answer", covariant=True)  # what a compiled question returns
 
@@ -65,7 +65,7 @@ class Specialization:
     guards: Sequence[Any] = ()
     before: float = math.inf  # serial of the first node of a trace
     twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
-    trace: Traced | None = None  # of a function
+    trace: Trace | None = None  # of a function
     statics: Sequence[Any] = ()  # leaves of the arguments to differentiate by, where they are no numbers
     plain: Schedule = attrs.field(init=False)
     careful: Schedule | None = attrs.field(init=False, default=None)
@@ -181,7 +181,7 @@ def as_input(value: Any, leaf: Node) -> Any:
     return value if value.ndim else value[()]
 
 
-def given_out(value: Any) -> Any:
+def as_readonly_result(value: Any) -> Any:
     """A result as the caller gets it: a read-only array."""
     if value.__class__ is not np.ndarray:
         value = np.asarray(value)

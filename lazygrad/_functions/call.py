@@ -19,12 +19,12 @@ from .._graph.trees import Tree, flatten, leaves, list_places, map_tree
 from .._graph.value import forward_rec, readonly_view
 from ..ops.linear import identity
 
-__all__ = ["Argnums", "Call", "called", "check_number", "positions", "title"]
+__all__ = ["Argnums", "Call", "call_on_nodes", "check_number", "name_of", "resolve_argnums"]
 
 Argnums = int | Sequence[int]
 
 
-def title(f: Callable[..., Any]) -> str:
+def name_of(f: Callable[..., Any]) -> str:
     """What error messages call a function."""
     return getattr(f, "__name__", type(f).__name__)
 
@@ -60,7 +60,7 @@ class Call:
         plain = isinstance(out, (float, complex, np.ndarray, np.generic))
         if not plain or np.asarray(out).dtype.kind not in INEXACT:
             raise TypeError(
-                f"{title(self.function)} returned {type(out).__name__}, where a float array or number is to be "
+                f"{name_of(self.function)} returned {type(out).__name__}, where a float array or number is to be "
                 f"differentiated (`has_aux=True` if it returns something else beside it)"
             )
         return constant(out)
@@ -69,7 +69,7 @@ class Call:
         """The same for what a cotangent is given of: an integer has none."""
         node = self.as_target(out)
         if node.dtype.kind not in INEXACT:
-            raise TypeError(f"{title(self.function)} returned dtype {node.dtype}, which has no derivative")
+            raise TypeError(f"{name_of(self.function)} returned dtype {node.dtype}, which has no derivative")
         return node
 
     def answer(self, found: Any) -> Any:
@@ -94,19 +94,21 @@ def check_number(call: Call, L: Node, holomorphic: bool) -> None:
     """Raise TypeError unless the target is one real float."""
     if L.size != 1:
         raise TypeError(
-            f"grad needs one number, but {title(call.function)} returned shape {L.shape}: sum it, or use "
+            f"grad needs one number, but {name_of(call.function)} returned shape {L.shape}: sum it, or use "
             f"`elementwise_grad`, `jacobian` or `vjp`"
         )
     if L.dtype.kind not in INEXACT:
-        raise TypeError(f"grad needs a float, but {title(call.function)} returned dtype {L.dtype}")
+        raise TypeError(f"grad needs a float, but {name_of(call.function)} returned dtype {L.dtype}")
     if L.dtype.kind == "c" and not holomorphic:
         raise TypeError(
-            f"grad needs a real number, but {title(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
+            f"grad needs a real number, but {name_of(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
             f"`abs`; for the complex derivative of a holomorphic function pass `holomorphic=True`"
         )
 
 
-def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Any, has_aux: bool = False) -> Call:
+def call_on_nodes(
+    f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Any, has_aux: bool = False
+) -> Call:
     """Call `f` with new nodes in place of the leaves of the arguments that `argnums` names.
 
     Raises
@@ -114,7 +116,7 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
     TypeError
         If `argnums` names no positional argument, or a leaf is no float.
     """
-    chosen, single = positions(f, argnums, len(args))
+    chosen, single = resolve_argnums(f, argnums, len(args))
     tree = flatten(args[chosen[0]] if single else tuple([args[k] for k in chosen]))
     stands: list[Node | None] = []
     lazy = False
@@ -122,10 +124,10 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
         if isinstance(leaf, Node):
             lazy = True
         try:
-            stands.append(_stand_in(leaf))
+            stands.append(_make_stand_in(leaf))
         except TypeError as error:
             where = [f"{k}{place}" for k in chosen for place in list_places(args[k])][len(stands)]
-            raise TypeError(f"{title(f)} cannot be differentiated by argument {where}: {error}") from None
+            raise TypeError(f"{name_of(f)} cannot be differentiated by argument {where}: {error}") from None
     filled = list(args)
     given = tree.like([leaf if n is None else n for n, leaf in zip(stands, tree.leaves, strict=True)])
     for k, argument in zip(chosen, (given,) if single else given, strict=True):
@@ -136,12 +138,13 @@ def called(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
     aux = None
     if has_aux:
         if not isinstance(out, tuple) or len(out) != 2:
-            raise TypeError(f"with has_aux=True {title(f)} must return a pair (result, aux), not {type(out).__name__}")
+            found = type(out).__name__
+            raise TypeError(f"with has_aux=True {name_of(f)} must return a pair (result, aux), not {found}")
         out, aux = out
     return Call(f, stands, tree, out, aux, lazy or _reaches_outside((out, aux), before))
 
 
-def positions(f: Callable[..., Any], argnums: Argnums, count: int) -> tuple[list[int], bool]:
+def resolve_argnums(f: Callable[..., Any], argnums: Argnums, count: int) -> tuple[list[int], bool]:
     """Which of `count` positional arguments are meant, and whether it is a single one, not a sequence of one."""
     single = isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)
     if not single and not isinstance(argnums, Iterable):
@@ -150,11 +153,11 @@ def positions(f: Callable[..., Any], argnums: Argnums, count: int) -> tuple[list
     for k in (argnums,) if single else argnums:  # type: ignore[union-attr]
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -count <= k < count:
             raise TypeError(
-                f"argnums={argnums!r} must name positional arguments of {title(f)}, which was called with {count}"
+                f"argnums={argnums!r} must name positional arguments of {name_of(f)}, which was called with {count}"
             )
         chosen.append(int(k) % count)
     if len(set(chosen)) < len(chosen):
-        raise TypeError(f"argnums={argnums!r} names an argument of {title(f)} twice")
+        raise TypeError(f"argnums={argnums!r} names an argument of {name_of(f)} twice")
     return chosen, single
 
 
@@ -177,7 +180,7 @@ def _reaches_outside(out: Any, before: int) -> bool:
     return False
 
 
-def _stand_in(leaf: Any) -> Node | None:
+def _make_stand_in(leaf: Any) -> Node | None:
     """A new node for a leaf of an argument; None for what is no number at all."""
     if isinstance(leaf, Node):
         if leaf.dtype.kind in INEXACT:

@@ -17,7 +17,7 @@ from .._graph.value import readonly_view, zeros
 from .._graph.watch import watchers
 from .._query.checks import as_cotangent
 from ..ops._op import freeze
-from .call import called
+from .call import call_on_nodes
 from .reverse import grad
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["hvp", "jvp"]
 
 
-def _paired(primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], bool]:
+def _as_tuples(primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], bool]:
     """Primals and tangents as tuples, and whether they were none: one argument may come alone."""
     if isinstance(primals, tuple) and not hasattr(primals, "_fields"):
         if not isinstance(tangents, tuple) or len(tangents) != len(primals):
@@ -99,8 +99,8 @@ def jvp(f: Function, primals: Structure, tangents: Structure, has_aux: bool = Fa
     >>> lg.jvp(lambda x, y: {"product": x * y}, (3.0, 4.0), (1.0, 0.0))
     ({'product': array(12.)}, {'product': array(4.)})
     """
-    primals, tangents, _ = _paired(primals, tangents)
-    call = called(f, range(len(primals)), primals, {}, has_aux)
+    primals, tangents, _ = _as_tuples(primals, tangents)
+    call = call_on_nodes(f, range(len(primals)), primals, {}, has_aux)
     given = align_leaves(tangents, primals, "a tangent must have the structure of the primals")
     seeds = {
         node: as_cotangent(node, t, "tangent") for node, t in zip(call.stands, given, strict=True) if node is not None
@@ -112,7 +112,7 @@ def jvp(f: Function, primals: Structure, tangents: Structure, has_aux: bool = Fa
 
     def tangent(out: Any) -> Any:
         out = call.as_target(out)
-        found = tangents_of.of(out)
+        found: Any = tangents_of.of(out)
         if found is None:
             return zeros(out) if at_once else call.answer(constant(zeros(out)))
         return readonly_view(freeze(found)) if at_once else call.answer(found)
@@ -158,6 +158,6 @@ def hvp(f: Function, primals: Structure, tangents: Structure) -> object:
     >>> lg.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
     array([  6., 120.])
     """
-    primals, tangents, alone = _paired(primals, tangents)
+    primals, tangents, alone = _as_tuples(primals, tangents)
     _, product = jvp(grad(f, tuple(range(len(primals)))), primals, tangents)
     return product[0] if alone else product

@@ -107,7 +107,7 @@ def _at_home(module: str, name: str) -> Any:
     return found
 
 
-def _signature(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
+def _split_parameters(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     """The inputs, and the statics with their defaults: parameters without a default are inputs."""
     if isinstance(function, np.ufunc):  # whose keywords are about how, not what
         return " ".join("xyzuvw"[: function.nin]), {}
@@ -126,7 +126,9 @@ def _signature(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     return " ".join(inputs), statics
 
 
-def _shape_function(shape: Any, function: Callable[..., Any], inputs: list[str], name: str) -> Callable[..., Signature]:
+def _make_shape_function(
+    shape: Any, function: Callable[..., Any], inputs: list[str], name: str
+) -> Callable[..., Signature]:
     if callable(shape):
         return shape
     if shape == "elementwise":
@@ -143,18 +145,18 @@ def _shape_function(shape: Any, function: Callable[..., Any], inputs: list[str],
     raise TypeError(f"shape={shape!r} of primitive {name!r} must be a function, 'elementwise' or an input ({known})")
 
 
-def _named(rules: Rules, inputs: list[str], what: str) -> dict[str, Any]:
+def _list_rules(rules: Rules, inputs: list[str], what: str) -> dict[str, Any]:
     """Rules by input: from a mapping, from one function for the only input, or from one for several at once."""
     if rules is None or isinstance(rules, Mapping):
         return dict(rules or {})
     if "wanted" in inspect.signature(rules).parameters:
-        return {name: _one_of_many(rules, name, inputs) for name in inputs}
+        return {name: _pick_rule(rules, name, inputs) for name in inputs}
     if len(inputs) == 1:
         return {inputs[0]: rules}
     raise TypeError(f"one {what} for {len(inputs)} inputs must name the parameter `wanted`, or give a dict by input")
 
 
-def _one_of_many(rule: Callable[..., Any], name: str, inputs: list[str]) -> Callable[..., Any]:
+def _pick_rule(rule: Callable[..., Any], name: str, inputs: list[str]) -> Callable[..., Any]:
     """The rule of one input from a rule of all, which is told what is wanted."""
     signature = inspect.signature(rule)
     parameters = [p for p in signature.parameters.values() if p.name != "wanted"]
@@ -174,7 +176,7 @@ def _one_of_many(rule: Callable[..., Any], name: str, inputs: list[str]) -> Call
     return one
 
 
-def _transposed(rule: Rule, to_output: bool) -> Rule:
+def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
     """The jvp rule that a vjp rule implies, or the other way round.
 
     The given rule is linear in its first argument, z. So its transpose is the derivative of ``<rule(z), w>`` by z,
@@ -193,18 +195,18 @@ def _transposed(rule: Rule, to_output: bool) -> Rule:
     return Rule(transposed, rule.reads, rule.rest, (*rule.metas, shape, dtype))
 
 
-def completed(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool) -> Any:
+def complete_rules(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool) -> Any:
     """Rules of one kind, with those of the other kind transposed where one is missing."""
 
     def one(rule: Rule | None, other: Rule | None) -> Rule | None:
         if rule is not UNDEFINED:
             return rule
-        return other if other is None or other is ZERO or other is UNDEFINED else _transposed(other, to_output)
+        return other if other is None or other is ZERO or other is UNDEFINED else _transpose_rule(other, to_output)
 
     return tuple(map(one, rules, others))
 
 
-def _promise(shape: Callable[..., Any]) -> Callable[..., Signature]:
+def _wrap_shape_function(shape: Callable[..., Any]) -> Callable[..., Signature]:
     """A user's shape function, which may leave the dtype to NumPy's promotion."""
 
     def infer(*nodes: Node, **static: Any) -> Signature:
@@ -291,28 +293,32 @@ def primitive(
     """
     if function is None:
         return lambda f: primitive(f, vjp=vjp, jvp=jvp, shape=shape, name=name)
-    inputs, statics = _signature(function)
+    inputs, statics = _split_parameters(function)
     names = [n.lstrip("*") for n in inputs.split()]
     name = str(name or getattr(function, "__name__", type(function).__name__))
-    infer = _shape_function(shape, function, names, name) if shape is not None else lambda *nodes, **static: ((), float)
+    infer = (
+        _make_shape_function(shape, function, names, name)
+        if shape is not None
+        else lambda *nodes, **static: ((), float)
+    )
     made = op(
         name,
         function,
-        shape=_promise(infer),
-        vjp=_with_zeros(_named(vjp, names, "vjp")),
-        jvp=_with_zeros(_named(jvp, names, "jvp")),
+        shape=_wrap_shape_function(infer),
+        vjp=_mark_zeros(_list_rules(vjp, names, "vjp")),
+        jvp=_mark_zeros(_list_rules(jvp, names, "jvp")),
         inputs=inputs,
         statics=statics,
         doc=inspect.getdoc(function) or "",
         register=False,
     )
     fields = {a.name: getattr(made, a.name) for a in attrs.fields(Op)}
-    fields["vjp"] = completed(made.vjp, made.jvp, to_output=False)
-    fields["jvp"] = completed(made.jvp, made.vjp, to_output=True)
+    fields["vjp"] = complete_rules(made.vjp, made.jvp, to_output=False)
+    fields["jvp"] = complete_rules(made.jvp, made.vjp, to_output=True)
     fields["edge_rules"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
     home = (str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", name)))
     return Primitive(**fields, home=home, eager=shape is None)
 
 
-def _with_zeros(rules: dict[str, Any]) -> dict[str, Any]:
+def _mark_zeros(rules: dict[str, Any]) -> dict[str, Any]:
     return {key: ZERO if isinstance(rule, (int, float)) and rule == 0 else rule for key, rule in rules.items()}

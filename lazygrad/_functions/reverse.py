@@ -25,7 +25,7 @@ from .._graph.value import readonly_view, zeros
 from .._graph.watch import watchers
 from .._query.checks import as_cotangent
 from .._query.differentiator import Differentiator, differentiator
-from .call import Argnums, Call, called, check_number, title
+from .call import Argnums, Call, call_on_nodes, check_number, name_of
 
 if TYPE_CHECKING:
     from .signatures import (
@@ -39,10 +39,18 @@ if TYPE_CHECKING:
         ValueAndGradients,
     )
 
-__all__ = ["derivative_of", "elementwise_grad", "grad", "known_as", "pairing", "value_and_grad", "vjp"]
+__all__ = [
+    "elementwise_grad",
+    "find_derivative_mark",
+    "grad",
+    "mark_derivative",
+    "pair_with_cotangents",
+    "value_and_grad",
+    "vjp",
+]
 
 
-def _asked(call: Call, d: Differentiator) -> Any:
+def _ask_memo(call: Call, d: Differentiator) -> Any:
     """The gradients of one target by all argument nodes, from its memo, as the caller gets them."""
     if call.lazy:
         return call.like_arguments([call.answer(d.adjoint(node)) for node in call.nodes])
@@ -50,22 +58,24 @@ def _asked(call: Call, d: Differentiator) -> Any:
     return call.like_arguments([zeros(i) if g is None else g for i, g in zip(call.nodes, found, strict=True)])
 
 
-def _gradients(call: Call, L: Node, seeded: bool = False) -> Any:
+def _compute_gradients(call: Call, L: Node, seeded: bool = False) -> Any:
     """The same for a target that is asked once; `seeded` if its adjoint is given as one, whatever it is."""
     if call.nodes and not (call.lazy or watchers()):  # whose events are those of the recursion
         with lock:
             found = gradients_in_one_pass(L, call.nodes, np.ones(L.shape, L.dtype)[()])
         if found is not None:
             if missing := [i for i in call.nodes if i.serial not in found]:
-                _differentiator(L, seeded).gradient(missing, unconnected="none")  # an error if what leads on is blocked
+                _make_differentiator(L, seeded).gradient(
+                    missing, unconnected="none"
+                )  # an error if what leads on is blocked
             return call.like_arguments(
                 [readonly_view(found[i.serial]) if i.serial in found else zeros(i) for i in call.nodes]
             )
-        logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", title(call.function))
-    return _asked(call, _differentiator(L, seeded))
+        logger.debug("%s: its graph holds adjoints, so its gradient takes the recursion", name_of(call.function))
+    return _ask_memo(call, _make_differentiator(L, seeded))
 
 
-def _differentiator(L: Node, seeded: bool) -> Differentiator:
+def _make_differentiator(L: Node, seeded: bool) -> Differentiator:
     return Differentiator(L, cotangent=np.ones(L.shape, L.dtype)) if seeded else differentiator(L)
 
 
@@ -119,11 +129,11 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, hol
 
     @functools.wraps(f)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
-        call = called(f, argnums, args, kwargs, has_aux)
+        call = call_on_nodes(f, argnums, args, kwargs, has_aux)
         L = call.target()
         check_number(call, L, holomorphic)
         value = call.answer(L)
-        gradients = _gradients(call, L, holomorphic)
+        gradients = _compute_gradients(call, L, holomorphic)
         return ((value, call.answers(call.aux)) if has_aux else value), gradients
 
     return with_gradient
@@ -200,23 +210,25 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
     array(12.)
     """
 
-    base, order = _derivative_of(f, argnums)
+    base, order = _find_base(f, argnums)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         if order and _is_real_number(args, argnums):
-            return _nth_derivative(called(base, argnums, args, kwargs), order + 1)
-        call = called(f, argnums, args, kwargs, has_aux)
+            return _nth_derivative(call_on_nodes(base, argnums, args, kwargs), order + 1)
+        call = call_on_nodes(f, argnums, args, kwargs, has_aux)
         L = call.target()
         check_number(call, L, holomorphic)
-        gradients = _gradients(call, L, holomorphic)
+        gradients = _compute_gradients(call, L, holomorphic)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
     pure = isinstance(argnums, int) and not has_aux and not holomorphic
-    return known_as(gradient, (argnums, base, order + 1) if pure else None)
+    return mark_derivative(gradient, (argnums, base, order + 1) if pure else None)
 
 
-def known_as(f: Callable[..., Any], derivative: tuple[Any, Callable[..., Any], int] | None) -> Callable[..., Any]:
+def mark_derivative(
+    f: Callable[..., Any], derivative: tuple[Any, Callable[..., Any], int] | None
+) -> Callable[..., Any]:
     """`f`, which remembers that it is a derivative: (by which argument, of which function, of which order).
 
     It remembers for whom that holds, too, as `functools.wraps` copies what a function remembers.
@@ -225,15 +237,15 @@ def known_as(f: Callable[..., Any], derivative: tuple[Any, Callable[..., Any], i
     return f
 
 
-def derivative_of(f: Callable[..., Any]) -> tuple[Any, Callable[..., Any], int] | None:
+def find_derivative_mark(f: Callable[..., Any]) -> tuple[Any, Callable[..., Any], int] | None:
     """What `f` is known as."""
     known = getattr(f, "derivative", None)
     return known[1:] if isinstance(known, tuple) and isinstance(known[0], weakref.ref) and known[0]() is f else None
 
 
-def _derivative_of(f: Callable[..., Any], argnums: Argnums) -> tuple[Callable[..., Any], int]:
+def _find_base(f: Callable[..., Any], argnums: Argnums) -> tuple[Callable[..., Any], int]:
     """The function that `f` is a derivative of, and of which order: itself, of order 0, by any other argument."""
-    known = derivative_of(f) if isinstance(argnums, int) else None
+    known = find_derivative_mark(f) if isinstance(argnums, int) else None
     return (known[1], known[2]) if known is not None and known[0] == argnums else (f, 0)
 
 
@@ -294,20 +306,20 @@ def elementwise_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        call = called(f, argnums, args, kwargs, has_aux)
+        call = call_on_nodes(f, argnums, args, kwargs, has_aux)
         L = call.target()
         if L.dtype.kind == "c" and any(i.dtype.kind != "c" for i in call.nodes):
             raise TypeError(
-                f"elementwise_grad needs real outputs of real arguments, but {title(f)} returned {L.dtype}: take their "
+                f"elementwise_grad needs real outputs of real arguments, but {name_of(f)} returned {L.dtype}: take their "
                 f"`.real`, `.imag` or `abs`"
             )
-        gradients = _gradients(call, L, seeded=True)
+        gradients = _compute_gradients(call, L, seeded=True)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
     return derivative
 
 
-def pairing(outs: list[Node], cotangents: list[Node]) -> Differentiator:
+def pair_with_cotangents(outs: list[Node], cotangents: list[Node]) -> Differentiator:
     """The differentiator of all outputs at once: of the sum of their products with the cotangents."""
     if len(outs) == 1:
         return Differentiator(outs[0], cotangent=cotangents[0])
@@ -371,22 +383,22 @@ def vjp(f: Function, *primals: Structure, has_aux: bool = False) -> object:
     >>> value, pull(1.0), pull(10.0)
     (array(12.), (array(4.), array(3.)), (array(40.), array(30.)))
     """
-    call = called(f, range(len(primals)), primals, {}, has_aux)
+    call = call_on_nodes(f, range(len(primals)), primals, {}, has_aux)
     tree = flatten(call.out)
     outs = [call.float_target(out) for out in tree.leaves]
     seeds = [parameter(np.zeros(out.shape, out.dtype)) for out in outs]
-    together = pairing(outs, seeds)
+    together = pair_with_cotangents(outs, seeds)
 
     def pull(cotangent: Any) -> Any:
         given = align_leaves(cotangent, call.out, "a cotangent must have the structure of the value")
         cotangents = [as_cotangent(out, w) for out, w in zip(outs, given, strict=True)]
         lazy = call.lazy or any(isinstance(w, Node) for w in given)
         if lazy:  # nodes may be kept, so each cotangent has its own
-            return _asked(attrs.evolve(call, lazy=lazy), pairing(outs, cotangents))
+            return _ask_memo(attrs.evolve(call, lazy=lazy), pair_with_cotangents(outs, cotangents))
         with lock:
             for seed, w in zip(seeds, cotangents, strict=True):
                 seed.set(w.value)
-            return _asked(call, together)
+            return _ask_memo(call, together)
 
     value = tree.like(map(call.answer, outs))
     return (value, pull, call.answers(call.aux)) if has_aux else (value, pull)

@@ -22,13 +22,13 @@ from .._graph.node import Node, _next_serial
 from .._graph.traverse import ancestors, dependents
 from .._graph.trees import Tree, as_key, flatten, leaves, list_places, structure_key
 from .._graph.value import forward_rec
-from .call import Argnums, Call, check_number, positions, title
+from .call import Argnums, Call, check_number, name_of, resolve_argnums
 
-__all__ = ["Traced", "names_of", "positional", "signature", "traced"]
+__all__ = ["Trace", "make_signature", "name_arguments", "name_positional", "trace_function"]
 
 
 @attrs.define(eq=False)
-class Traced:
+class Trace:
     """The graph of one call.
 
     Attributes
@@ -71,7 +71,9 @@ class Traced:
         return all(same_static(made(forward_rec(i, was_requested=False)), seen) for i, made, seen in self.guards)
 
 
-def signature(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
+def make_signature(
+    f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Hashable:
     """What a trace is made for: structure, shapes and dtypes, and the statics.
 
     Raises
@@ -79,16 +81,18 @@ def signature(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kw
     TypeError
         If an argument is a node, or `argnums` names none.
     """
-    chosen, _ = positions(f, argnums, len(args))
-    rest = [_of_leaf(leaf, False, title(f)) for leaf in leaves(dict(kwargs))]
+    chosen, _ = resolve_argnums(f, argnums, len(args))
+    rest = [_make_leaf_key(leaf, False, name_of(f)) for leaf in leaves(dict(kwargs))]
     return (
         structure_key((args, dict(kwargs))),
-        tuple([tuple([_of_leaf(leaf, k in chosen, title(f)) for leaf in leaves(a)]) for k, a in enumerate(args)]),
+        tuple(
+            [tuple([_make_leaf_key(leaf, k in chosen, name_of(f)) for leaf in leaves(a)]) for k, a in enumerate(args)]
+        ),
         tuple(rest),
     )
 
 
-def _of_leaf(leaf: Any, wanted: bool, name: str) -> Hashable:
+def _make_leaf_key(leaf: Any, wanted: bool, name: str) -> Hashable:
     if isinstance(leaf, (np.ndarray, np.generic)):
         return leaf.shape, leaf.dtype
     if isinstance(leaf, Node):
@@ -98,7 +102,7 @@ def _of_leaf(leaf: Any, wanted: bool, name: str) -> Hashable:
     return as_key(leaf)
 
 
-def traced(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Traced:
+def trace_function(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
     """Call `f` on leaves that stay, in place of the arrays among its arguments.
 
     Parameters
@@ -116,18 +120,18 @@ def traced(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
     TypeError
         If `argnums` names no positional argument, a leaf in one is no float, or an argument is a node.
     """
-    key = signature(f, argnums, args, kwargs)
-    chosen, single = positions(f, argnums, len(args))
+    key = make_signature(f, argnums, args, kwargs)
+    chosen, single = resolve_argnums(f, argnums, len(args))
     tree = flatten((args, dict(kwargs)))
-    names = names_of(f, args, kwargs)
+    names = name_arguments(f, args, kwargs)
     stands: list[Node | None] = []
     for k, argument in enumerate((*args, *kwargs.values())):
         for leaf in leaves(argument):
             name = names[len(stands)]
             try:
-                stands.append(_leaf(leaf, k in chosen, name))
+                stands.append(_make_leaf(leaf, k in chosen, name))
             except TypeError as error:
-                raise TypeError(f"{title(f)} cannot be differentiated by argument {name}: {error}") from None
+                raise TypeError(f"{name_of(f)} cannot be differentiated by argument {name}: {error}") from None
     filled, filled_kwargs = tree.like([s if n is None else n for n, s in zip(stands, tree.leaves, strict=True)])
     before = _next_serial()
     with record_guards() as guards:
@@ -137,7 +141,7 @@ def traced(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwarg
     counts = [len(leaves(a)) for a in args]
     each = [flatten(a).like(stands[sum(counts[:k]) : sum(counts[: k + 1])]) for k, a in enumerate(args)]
     wrt = flatten(each[chosen[0]] if single else tuple([each[k] for k in chosen]))
-    return Traced(f, key, stands, names, wrt, out, guards)
+    return Trace(f, key, stands, names, wrt, out, guards)
 
 
 def _reads_older(i: Node, before: int) -> bool:
@@ -145,13 +149,13 @@ def _reads_older(i: Node, before: int) -> bool:
     return any(j.op is None and j.serial < before for j in ancestors(i))
 
 
-def _leaf(leaf: Any, wanted: bool, name: str) -> Node | None:
+def _make_leaf(leaf: Any, wanted: bool, name: str) -> Node | None:
     if wanted and not (leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf)):
         return parameter(leaf, name)
     return constant(leaf, name) if isinstance(leaf, (np.ndarray, np.generic)) else None
 
 
-def positional(f: Callable[..., Any], count: int) -> list[str]:
+def name_positional(f: Callable[..., Any], count: int) -> list[str]:
     """The names of the first positional parameters; those that have none are told by their place."""
     try:
         known = [
@@ -164,7 +168,7 @@ def positional(f: Callable[..., Any], count: int) -> list[str]:
     return [*known[:count], *[f"argument {k}" for k in range(len(known), count)]]
 
 
-def names_of(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
+def name_arguments(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
     """What the leaves of the arguments are called."""
-    known = positional(f, len(args))
+    known = name_positional(f, len(args))
     return [name + place for name, a in [*zip(known, args, strict=True), *kwargs.items()] for place in list_places(a)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from .._derivatives.tangents import Tangents
-from .._functions.call import Argnums, Call, called, title
+from .._functions.call import Argnums, Call, call_on_nodes, name_of
 from .._functions.reverse import grad
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node
@@ -27,7 +27,7 @@ from .of_nodes import jacobian as of_nodes
 if TYPE_CHECKING:
     from .._functions.signatures import HigherOrder, Plain, SomeGradient
 
-__all__ = ["Passes", "cheaper", "hessian", "jacfwd", "jacobian", "jacrev"]
+__all__ = ["Passes", "choose_mode", "hessian", "jacfwd", "jacobian", "jacrev"]
 
 Rows = list[list[Any]]  # for each output, for each argument node: the Jacobian
 
@@ -38,8 +38,8 @@ def _iterate_units(like: Node) -> Iterator[Array]:
         yield unit_array(like.shape, like.dtype, k)
 
 
-def _stacked(call: Call, passes: Sequence[Any], shape: tuple[int, ...], dtype: Any, axis: int) -> Any:
-    """One Jacobian of its rows or columns."""
+def _stack(call: Call, passes: Sequence[Any], shape: tuple[int, ...], dtype: Any, axis: int) -> Any:
+    """Stack the rows or columns of a Jacobian."""
     if not passes:
         return np.zeros(shape, dtype)
     if any(isinstance(p, Node) for p in passes):
@@ -54,21 +54,21 @@ def _dtype(out: Node, node: Node) -> Any:
 
 
 class Passes:
-    """What passes are made of: a leaf that moves, and the derivatives in its direction. Here made anew each time."""
+    """The passes of one call, each made anew: a leaf that moves, and the derivatives in its direction."""
 
     def reverse(self, out: Node) -> tuple[Node, Differentiator]:
-        """For one output."""
+        """Return the pass of one output by all arguments."""
         seed = parameter(zeros(out))
         return seed, Differentiator(out, cotangent=seed)
 
     def forward(self, node: Node) -> tuple[Node, Tangents]:
-        """For one argument."""
+        """Return the pass of all outputs by one argument."""
         seed = parameter(zeros(node))
         return seed, Tangents({node: seed})
 
 
 def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
-    """One vector-Jacobian product for each element of each output; the forward values are computed once."""
+    """Run one vector-Jacobian product for each element of each output; the forward values are computed once."""
     found: Rows = []
     for out in outs:
         seed, d = passes.reverse(out)
@@ -88,13 +88,13 @@ def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
                 both = len(halves) == 2 and node.dtype.kind != "c"
                 rows[k].append(parts[0][k] + 1j * parts[1][k] if both else parts[0][k])
         found.append(
-            [_stacked(call, row, out.shape + n.shape, _dtype(out, n), 0) for row, n in zip(rows, nodes, strict=True)]
+            [_stack(call, row, out.shape + n.shape, _dtype(out, n), 0) for row, n in zip(rows, nodes, strict=True)]
         )
     return found
 
 
 def _forward(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
-    """One Jacobian-vector product for each element of each argument; it serves all outputs."""
+    """Run one Jacobian-vector product for each element of each argument; it serves all outputs."""
     found: Rows = [[] for _ in outs]
     for node in nodes:
         seed, shared = passes.forward(node)
@@ -107,12 +107,12 @@ def _forward(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
                 t = tangents.of(out)
                 columns[k].append(zeros(out) if t is None else call.answer(t))
         for k, out in enumerate(outs):
-            found[k].append(_stacked(call, columns[k], out.shape + node.shape, _dtype(out, node), -1))
+            found[k].append(_stack(call, columns[k], out.shape + node.shape, _dtype(out, node), -1))
     return found
 
 
-def cheaper(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
-    """The mode with fewer passes."""
+def choose_mode(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
+    """Return the mode with fewer passes."""
     fewer_outputs = sum(out.size for out in outs) <= sum(node.size for node in nodes)
     return (_reverse if fewer_outputs else _forward)(call, outs, nodes, passes)
 
@@ -122,10 +122,10 @@ def _jacobian_by(
 ) -> Any:
     @functools.wraps(f)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
-        call = called(f, argnums, args, kwargs, has_aux)
+        call = call_on_nodes(f, argnums, args, kwargs, has_aux)
         if not holomorphic and any(i.dtype.kind == "c" for i in call.nodes):
             raise TypeError(
-                f"the Jacobian of {title(f)} by complex arguments is one number for each element only if it is "
+                f"the Jacobian of {name_of(f)} by complex arguments is one number for each element only if it is "
                 f"holomorphic: pass `holomorphic=True`, or take it by real and imaginary parts"
             )
         tree = flatten(call.out)
@@ -218,7 +218,7 @@ def jacobian(
         raise TypeError("order= is for the Jacobian of nodes; of functions choose `jacrev` or `jacfwd`")
     if isinstance(f, Node) or isinstance(argnums, Node):
         return of_nodes(f, argnums, order=order)  # type: ignore[arg-type]  # which says what is no node
-    return _jacobian_by(cheaper, f, argnums, has_aux, holomorphic)
+    return _jacobian_by(choose_mode, f, argnums, has_aux, holomorphic)
 
 
 @overload

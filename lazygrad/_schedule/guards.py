@@ -10,7 +10,7 @@ from .._graph.bits import same_static
 from .._graph.guards import Guard
 from .program import Program
 
-__all__ = ["Branched", "NotANumber", "checks", "differs"]
+__all__ = ["Branched", "NotANumber", "find_nan_checks", "make_guard_test"]
 
 
 class Branched(Exception):
@@ -21,7 +21,7 @@ class NotANumber(ArithmeticError):
     """A product without its guard gave nan: the guarded schedule has to answer."""
 
 
-def differs(look: Guard) -> Callable[[Any], bool]:
+def make_guard_test(look: Guard) -> Callable[[Any], bool]:
     """What sees whether a function would have seen something else in a value."""
     _, made, seen = look
     return lambda value: not same_static(made(value), seen)
@@ -55,7 +55,7 @@ PASSING = frozenset(
 )
 
 
-def checks(program: Program, live: Sequence[int]) -> set[int]:
+def find_nan_checks(program: Program, live: Sequence[int]) -> set[int]:
     """Rows whose value is nan somewhere if a guard would have kept out a nan: those with the fewest numbers."""
     kernels, args = program.kernels, program.args
     guarded = [row for row in live if (k := kernels[row]) is not None and k.guarded is not None]

@@ -21,7 +21,7 @@ from ..ops import shape as shape_ops
 from ..ops._op import OPS, Op
 from ..ops.linalg import matmul
 
-__all__ = ["Kernel", "kernel_of", "typed"]
+__all__ = ["Kernel", "choose_kernel", "make_typed_key"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -89,38 +89,40 @@ POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal} 
 EXTREMA = {bounds.at_least: np.maximum, bounds.at_most: np.minimum}
 
 
-def kernel_of(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool, known: dict[Hashable, Kernel]) -> Kernel:
+def choose_kernel(
+    op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool, known: dict[Hashable, Kernel]
+) -> Kernel:
     """The kernel of an op with these keyword arguments: one for each kind of step, among those that are known.
 
     `guarded` where products are to keep their guards; `scalar` where the result is a single number.
     """
-    key = (op, scalar, typed(static)) if static else (op, scalar)
+    key = (op, scalar, make_typed_key(static)) if static else (op, scalar)
     try:
         found = known.get(key)
     except TypeError:  # an array among the statics
-        return _made(op, static, guarded, scalar)
+        return _make_kernel(op, static, guarded, scalar)
     if found is None:
-        found = known[key] = _made(op, static, guarded, scalar)
+        found = known[key] = _make_kernel(op, static, guarded, scalar)
     return found
 
 
-def typed(static: Any) -> Any:
+def make_typed_key(static: Any) -> Any:
     """Keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
     if static is NO_STATIC:
         return ()
     if isinstance(static, Mapping):
-        return tuple([(name, typed(value)) for name, value in static.items()])
+        return tuple([(name, make_typed_key(value)) for name, value in static.items()])
     if static.__class__ is tuple:
-        return tuple([typed(value) for value in static])
+        return tuple([make_typed_key(value) for value in static])
     return static.__class__, static, str(static) if isinstance(static, (float, complex)) else None
 
 
-def _made(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Kernel:
+def _make_kernel(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Kernel:
     if op in GUARDED and not guarded:
         return Kernel("ufunc", op.name, GUARDED[op], guarded=op)
     function = OPERATORS.get(op.function, op.function)
     if scalar and (op is arithmetic.pow or function is np.power):  # of numbers alone NumPy has another function
-        return _power(op, static)
+        return _make_power(op, static)
     if isinstance(function, np.ufunc) and function.signature is None and not static:
         return Kernel("ufunc", op.name, function)
     if (
@@ -138,16 +140,16 @@ def _made(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Ker
     if op is linear.sum or op is reduce.max or op is reduce.min:
         fold = {linear.sum: np.add, reduce.max: np.maximum, reduce.min: np.minimum}[op]
         return Kernel("sum", op.name, fold, static)
-    if (view := _view(op, static)) is not None:
+    if (view := _make_view(op, static)) is not None:
         return view
     if op is indexing.getitem:
         places = iter(range(1, len(static["key"]) + 1))
-        key = ", ".join([_item(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
+        key = ", ".join([_write_index(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
         return Kernel("call", op.name, op.function, static, text=f"{{0}}[{key}]")
     return Kernel("call", op.name, op.function, static, pure=OPS.get(op.name) is op, pointwise=op.pointwise)
 
 
-def _power(op: Op, static: Mapping[str, Any]) -> Kernel:
+def _make_power(op: Op, static: Mapping[str, Any]) -> Kernel:
     """A power of one number."""
     if op is not arithmetic.pow:
         return Kernel("ufunc", op.name, np.power, text="{} ** {}", alone=True)
@@ -160,14 +162,14 @@ def _power(op: Op, static: Mapping[str, Any]) -> Kernel:
     return Kernel("call", op.name, op.function, static, text=text, pointwise=True, alone=True)
 
 
-def _item(k: Any) -> str:
+def _write_index(k: Any) -> str:
     """One item of a key as it is written."""
     if isinstance(k, slice):
         return ":".join(["" if n is None else str(n) for n in (k.start, k.stop, k.step)])
     return "..." if k is ... else str(k)
 
 
-def _view(op: Op, static: Mapping[str, Any]) -> Kernel | None:
+def _make_view(op: Op, static: Mapping[str, Any]) -> Kernel | None:
     if op is linear.transpose:
         axes = static["axes"]
         text = "{}.T" if axes is None else f"{{}}.transpose({tuple(axes)})"

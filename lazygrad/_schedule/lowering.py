@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, sum_contributions, unbroadcast_node, unbroadcast_to
+from .._derivatives.adjoint_node import AdjointNode, ValueHolder, sum_contributions, unbroadcast_node, unbroadcast_to
 from .._derivatives.target_memo import MirrorOp
 from .._graph.demand import demand
 from .._graph.node import NO_STATIC, Node
@@ -20,10 +20,10 @@ from .._graph.traverse import collect_inputs_first
 from ..ops import linear
 from ..ops._op import Op
 from ..ops._rule import Rule
-from .kernels import Kernel, typed
+from .kernels import Kernel, make_typed_key
 from .program import Dtype, Program, Shape
 
-__all__ = ["lowered"]
+__all__ = ["lower"]
 
 STAND = {"leaf": "stand-in"}
 
@@ -39,7 +39,7 @@ class Template:
     result: int
 
 
-def _template(stands: Sequence[Node], result: Node) -> Template:
+def _record_template(stands: Sequence[Node], result: Node) -> Template:
     places = {s.serial: -1 - k for k, s in enumerate(stands)}
     rows: list[Any] = []
     for i in collect_inputs_first(result, lambda j: j.inputs):
@@ -75,10 +75,10 @@ class _Lowering:
                 and i.serial < self.settled
                 and any(self.rows[j.serial] not in program.literals for j in i.inputs)
             ):
-                self.rows[i.serial] = program.leaf(i)  # it stays the same, so the memo has it
+                self.rows[i.serial] = program.add_leaf(i)  # it stays the same, so the memo has it
                 return
         if i.op is None:
-            row = program.leaf(i)
+            row = program.add_leaf(i)
         elif i.__class__ is AdjointNode:
             row = self._adjoint(i)
         else:
@@ -103,13 +103,13 @@ class _Lowering:
                 term if total is None else self.program.apply(linear.add, NO_STATIC, (total, term), of.shape, of.dtype)
             )
         if total is None:
-            return self.program.literal(np.zeros(of.shape, of.dtype)[()])
+            return self.program.add_literal(np.zeros(of.shape, of.dtype)[()])
         return total
 
     def _term(self, rule: Rule, consumer: Node, argnum: int, args: tuple[int, ...], of: Node) -> int:
         shapes, dtypes = self.program.shapes, self.program.dtypes
         meta = rule.meta(consumer, argnum) if rule.metas else NO_STATIC
-        key: Hashable = (rule, *[(shapes[a], dtypes[a]) for a in args], of.shape, of.dtype, typed(meta))
+        key: Hashable = (rule, *[(shapes[a], dtypes[a]) for a in args], of.shape, of.dtype, make_typed_key(meta))
         try:
             known = key in self.templates
         except TypeError:
@@ -127,13 +127,13 @@ class _Lowering:
             def term(*values: Any) -> Any:
                 return unbroadcast_to(rule.function(*values, **meta), of.shape, of.dtype, rule)
 
-            return self.program.add(Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype)
+            return self.program.add_kernel(Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype)
         return self._copied(template, args)
 
     def _read(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
         """An op whose function is read on nodes as its rules are."""
         shapes, dtypes = self.program.shapes, self.program.dtypes
-        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], typed(i.static))
+        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], make_typed_key(i.static))
         if key not in self.templates:
             read = None if self._apart(args) else self._stand_in(lambda *stands: op.function(*stands, **i.static), args)
             self.templates[key] = read
@@ -149,7 +149,7 @@ class _Lowering:
     def _stand_in(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
         stands = [Node(None, (), STAND, self.program.shapes[a], self.program.dtypes[a]) for a in args]
         try:
-            return _template(stands, build(*stands))
+            return _record_template(stands, build(*stands))
         except (TypeError, AttributeError, ValueError):
             return None
 
@@ -158,7 +158,7 @@ class _Lowering:
         made: list[int] = []
         for op, static, places, shape, dtype in template.rows:
             if op is None:
-                made.append(program.literal(static))
+                made.append(program.add_literal(static))
                 continue
             given = tuple([made[p] if p >= 0 else args[-1 - p] for p in places])
             if op.composite:
@@ -176,23 +176,13 @@ class _Lowering:
         edges, of, consumer, inputs = i.edges, i.of, i.op.consumer, i.inputs
 
         def total(*values: Any) -> Any:
-            held = [_ValueHolder(value, j) for value, j in zip(values, inputs, strict=True)]
+            held = [ValueHolder(j, value) for value, j in zip(values, inputs, strict=True)]
             return sum_contributions(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
 
-        return self.program.add(Kernel("call", "contributions", total, pure=False), args, of.shape, of.dtype)
+        return self.program.add_kernel(Kernel("call", "contributions", total, pure=False), args, of.shape, of.dtype)
 
 
-class _ValueHolder:
-    """A value in place of the node that has it."""
-
-    __slots__ = ("_value", "node")
-
-    def __init__(self, value: Any, node: Node) -> None:
-        self._value = value
-        self.node = node
-
-
-def lowered(
+def lower(
     roots: Sequence[Node],
     guarded: bool = False,
     boundary: Sequence[Node] = (),
@@ -209,7 +199,7 @@ def lowered(
     lowering = _Lowering(program, settled=settled, moving=set() if settled else None)
     rows = lowering.rows
     for i in boundary:
-        rows[i.serial] = program.leaf(i)
+        rows[i.serial] = program.add_leaf(i)
 
     def missing(i: Node) -> Sequence[Node] | None:
         return None if i.serial in rows else [j for j in i.inputs if j.serial not in rows]

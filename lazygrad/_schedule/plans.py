@@ -26,9 +26,9 @@ __all__ = ["Plans"]
 
 PLAN_AFTER = 3  # the time a question finds the same nodes stale at which it gets a plan
 MAX_FAILURES = 3  # failures that end a plan
-KEPT = 256  # questions
-VARIANTS = 4  # sets of stale nodes for each
-LONGEST = 2000  # nodes; beyond that the walk costs less than making a plan
+MAX_QUESTIONS = 256  # questions
+MAX_PLANS = 4  # sets of stale nodes for each
+MAX_NODES = 2000  # nodes; beyond that the walk costs less than making a plan
 
 
 @attrs.define(eq=False)
@@ -101,7 +101,7 @@ class Plans:
         question = self.known.pop(key, None)
         if question is None:
             question = _Question()
-            if len(self.known) >= KEPT:
+            if len(self.known) >= MAX_QUESTIONS:
                 del self.known[next(iter(self.known))]
         self.known[key] = question
         for plan in question.plans:
@@ -109,8 +109,8 @@ class Plans:
                 plan.run()
                 return
         question.asked += 1
-        if question.asked >= PLAN_AFTER and len(question.plans) < VARIANTS and not question.too_long:
-            made = _made(stale)
+        if question.asked >= PLAN_AFTER and len(question.plans) < MAX_PLANS and not question.too_long:
+            made = _make_plan(stale)
             if made is None:
                 question.too_long = True
             else:
@@ -118,7 +118,7 @@ class Plans:
                 made.run()
 
 
-def _made(roots: Sequence[Node]) -> _Plan | None:
+def _make_plan(roots: Sequence[Node]) -> _Plan | None:
     stale: dict[int, Node] = {}
     fresh: dict[int, Node] = {}
 
@@ -132,7 +132,7 @@ def _made(roots: Sequence[Node]) -> _Plan | None:
 
     for root in roots:
         demand(root, missing, lambda i: stale.__setitem__(i.serial, i))
-    if len(stale) > LONGEST:
+    if len(stale) > MAX_NODES:
         return None
     nodes: list[Node] = []
     for i in stale.values():
@@ -143,10 +143,10 @@ def _made(roots: Sequence[Node]) -> _Plan | None:
     logger.debug("a plan for %d nodes below %r", len(nodes), roots[0])
     schedule = _schedule.Schedule(nodes, (), exact=True, backend="numpy", boundary=list(fresh.values()), keep=True)
     schedule.roots = ()
-    return _Plan([weakref.ref(i) for i in nodes], list(fresh.values()), schedule, _requests(nodes))
+    return _Plan([weakref.ref(i) for i in nodes], list(fresh.values()), schedule, _count_requests(nodes))
 
 
-def _requests(nodes: Sequence[Node]) -> list[tuple[Counts, int, int]]:
+def _count_requests(nodes: Sequence[Node]) -> list[tuple[Counts, int, int]]:
     """What computing these nodes adds to the counts of adjoints: each input that is one is a request."""
     found: dict[int, list[Any]] = {}
     for i in nodes:

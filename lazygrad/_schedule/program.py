@@ -22,9 +22,9 @@ from .._graph.shapes import broadcast
 from .._graph.types import DType
 from ..ops import arithmetic, linear, reduce
 from ..ops._op import Op, freeze
-from .kernels import Kernel, kernel_of
+from .kernels import Kernel, choose_kernel
 
-__all__ = ["Program", "run"]
+__all__ = ["Program", "run_kernel"]
 
 Shape = tuple[int, ...]
 Dtype = DType
@@ -62,7 +62,7 @@ class Program:
     def __len__(self) -> int:
         return len(self.kernels)
 
-    def row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+    def add_row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
         """A new row."""
         self.kernels.append(kernel)
         self.args.append(args)
@@ -71,26 +71,26 @@ class Program:
         self.origins.append(None)
         return len(self.kernels) - 1
 
-    def leaf(self, node: Node) -> int:
+    def add_leaf(self, node: Node) -> int:
         """The row of a leaf: a literal if it is a number in an expression or the seed, else its value at each call."""
         fixed = node.op is None and node.serial not in self.given
         if fixed and ("number" in node.static or node.static["leaf"] == "seed"):
             self.numbers.append(node)
-            return self.literal(node._value)
-        row = self.row(None, (), node.shape, node.dtype)
+            return self.add_literal(node._value)
+        row = self.add_row(None, (), node.shape, node.dtype)
         self.leaves[row] = node
         self.origins[row] = node
         return row
 
-    def literal(self, value: Any) -> int:
+    def add_literal(self, value: Any) -> int:
         """The row of what is known beforehand."""
         if value.size > 1 and value.dtype.kind == "f" and value.tobytes() == value.flat[0].tobytes() * value.size:
             repeated = {"shape": value.shape}  # one number, as in the seed of an array
-            return self.apply(linear.broadcast_to, repeated, (self.literal(value.flat[0]),), value.shape, value.dtype)
+            return self.apply(linear.broadcast_to, repeated, (self.add_literal(value.flat[0]),), value.shape, value.dtype)
         key = (value.shape, value.dtype, value.tobytes()) if value.size <= SMALL else (id(value),)
         row = self._known.get(key)
         if row is None:
-            row = self._known[key] = self.row(None, (), value.shape, value.dtype)
+            row = self._known[key] = self.add_row(None, (), value.shape, value.dtype)
             self.literals[row] = value
         return row
 
@@ -120,14 +120,14 @@ class Program:
             count = reduce.count_of(self.shapes[args[0]], static["axis"])
             if count and self.dtypes[args[0]] == dtype:  # as NumPy does it
                 total = self.apply(linear.sum, static, args, shape, dtype)
-                return self.apply(arithmetic.divide, NO_STATIC, (total, self.literal(dtype.type(count))), shape, dtype)
-        kernel = kernel_of(op, static, self.guarded, not shape, self._kinds)
+                return self.apply(arithmetic.divide, NO_STATIC, (total, self.add_literal(dtype.type(count))), shape, dtype)
+        kernel = choose_kernel(op, static, self.guarded, not shape, self._kinds)
         if kernel.number is not None:
             number = kernel.number
-            args = (*args, self.literal(number if isinstance(number, np.generic) else dtype.type(number)))
-        return self.add(kernel, args, shape, dtype)
+            args = (*args, self.add_literal(number if isinstance(number, np.generic) else dtype.type(number)))
+        return self.add_kernel(kernel, args, shape, dtype)
 
-    def add(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+    def add_kernel(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
         """The row of a kernel on rows; one that is there already, if there is."""
         if kernel.kind == "view" and kernel.name != "broadcast_to":
             of = self.kernels[args[0]]
@@ -140,11 +140,11 @@ class Program:
         literals = self.literals
         known = literals and kernel.pure and kernel.name != "broadcast_to" and all(a in literals for a in args)
         if known and math.prod(shape) <= SMALL:
-            value = _worked_out(kernel, [literals[a] for a in args])
+            value = _precompute(kernel, [literals[a] for a in args])
             if value is not None and value.shape == shape and value.dtype == dtype:
-                row = self._known[key] = self.literal(value)
+                row = self._known[key] = self.add_literal(value)
                 return row
-        row = self.row(kernel, args, shape, dtype)
+        row = self.add_row(kernel, args, shape, dtype)
         self._known[key] = row
         return row
 
@@ -165,17 +165,17 @@ class Program:
                 if d is None or d.shape or dtype.kind != "f" or not self.shapes[y] == self.shapes[x] == shape:
                     continue
                 if abs(math.frexp(c)[0]) == 0.5 or abs(math.frexp(d)[0]) == 0.5:
-                    return self.literal(dtype.type(c * d)), y
+                    return self.add_literal(dtype.type(c * d)), y
         return args
 
     def _chosen(self, x: int, condition: int) -> int:
         """As `arithmetic.chosen` does it, bit by bit."""
         shape, dtype = self.shapes[x], self.dtypes[x]
         bits = np.dtype(arithmetic.BITS[dtype])
-        keep = self.add(seen_as(np.dtype(np.int8)), (condition,), shape, np.dtype(np.int8))
-        keep = self.add(NEGATIVE, (keep,), shape, np.dtype(np.int8))
-        x = self.add(seen_as(bits), (x,), shape, bits)
-        return self.add(seen_as(dtype), (self.add(AND, (x, keep), shape, bits),), shape, dtype)
+        keep = self.add_kernel(reinterpret_as(np.dtype(np.int8)), (condition,), shape, np.dtype(np.int8))
+        keep = self.add_kernel(NEGATIVE, (keep,), shape, np.dtype(np.int8))
+        x = self.add_kernel(reinterpret_as(bits), (x,), shape, bits)
+        return self.add_kernel(reinterpret_as(dtype), (self.add_kernel(AND, (x, keep), shape, bits),), shape, dtype)
 
     def _summed_to(self, x: int, shape: Shape, dtype: Dtype) -> int:
         """As `linear.unbroadcast` does it."""
@@ -223,7 +223,7 @@ class Program:
                 return y if self.shapes[y] == shape and self.dtypes[y] is dtype else None
         return None
 
-    def live(self) -> list[int]:
+    def find_live(self) -> list[int]:
         """The rows that the outputs need, in order."""
         needed = bytearray(len(self))
         for row in [*self.outputs, *[row for row, _ in self.guards]]:
@@ -240,7 +240,7 @@ AND = Kernel("ufunc", "bitwise_and", np.bitwise_and)
 
 
 @functools.cache
-def seen_as(dtype: Dtype) -> Kernel:
+def reinterpret_as(dtype: Dtype) -> Kernel:
     """The same bytes as another dtype."""
     return Kernel("view", "view as", lambda x: x.view(dtype))
 
@@ -248,15 +248,15 @@ def seen_as(dtype: Dtype) -> Kernel:
 SAME = (linear.identity, linear.astype, linear.reshape, linear.broadcast_to, linear.sum_to, linear.real)
 
 
-def _worked_out(kernel: Kernel, values: Sequence[Any]) -> Any:
+def _precompute(kernel: Kernel, values: Sequence[Any]) -> Any:
     try:
         with np.errstate(all="ignore"):
-            return freeze(run(kernel, values))
+            return freeze(run_kernel(kernel, values))
     except Exception:  # then it is raised when it is asked for
         return None
 
 
-def run(kernel: Kernel, values: Sequence[Any]) -> Any:
+def run_kernel(kernel: Kernel, values: Sequence[Any]) -> Any:
     """What a kernel makes of values, in no prepared place."""
     if kernel.kind == "sum":
         return kernel.function.reduce(values[0], **kernel.static)

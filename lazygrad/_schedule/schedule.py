@@ -18,19 +18,19 @@ from .._graph.guards import Guard
 from .._graph.leaf import count_reforms
 from .._graph.node import Node
 from .._graph.value import forward_rec
-from .forms.batches import Levels, levelled
-from .forms.buffers import told
-from .forms.loop import Steps, stepped
-from .forms.numbers import Numbers, Tape, numbers, only_numbers, taped
-from .forms.order import out_of_order
-from .forms.straight import Straight, leaf_names, straight
+from .forms.batches import Batches, write_batches
+from .forms.buffers import describe
+from .forms.loop import Loop, write_loop
+from .forms.numbers import Numbers, Tape, has_only_numbers, write_numbers, write_tape
+from .forms.order import find_out_of_order
+from .forms.straight import Straight, name_leaves, write_straight
 from .guards import Branched, NotANumber
-from .lowering import lowered
+from .lowering import lower
 from .program import Program
 
-__all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule", "with_numba"]
+__all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule", "load_numba"]
 
-Form = Straight | Numbers | Tape | Levels | Steps
+Form = Straight | Numbers | Tape | Batches | Loop
 BACKENDS = ("auto", "numpy", "numba")
 NO_TWINS: Mapping[int, Node] = MappingProxyType({})
 
@@ -76,23 +76,23 @@ class Schedule:
         own = {i.serial for i in self.inputs}
         roots = [*[i for i, _, _ in self.guards], *self.roots]
         settled = 0 if self.keep or self.twins else self.before  # (the memo of a copy would not follow its original)
-        program = lowered(roots, self.guarded, self.boundary, self.exact, own, settled)
+        program = lower(roots, self.guarded, self.boundary, self.exact, own, settled)
         program.guards = list(zip(program.outputs[: len(self.guards)], self.guards, strict=True))
         del program.outputs[: len(self.guards)]
-        live = set(program.live())
+        live = set(program.find_live())
         rows = {node.serial: row for row, node in program.leaves.items() if row in live}
         self.used = [k for k, i in enumerate(self.inputs) if i.serial in rows]
         self.held = [i for row, i in program.leaves.items() if row in live and i.serial not in own]
         leaves = [*[self.inputs[k] for k in self.used], *self.held]
-        params = [(rows[i.serial], name) for i, name in zip(leaves, leaf_names(leaves), strict=True)]
+        params = [(rows[i.serial], name) for i, name in zip(leaves, name_leaves(leaves), strict=True)]
         self.held = [self.twins.get(i.serial, i) for i in self.held]
         self._direct = not self.held and self.used == list(range(len(self.inputs)))
         given = own if self.twins else ()  # what stands for an input of another shape
         read = [i for i in (*program.leaves.values(), *program.numbers) if i.serial not in given]
         self._made_for = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
         self._version = count_reforms()
-        self._written = written(program, params, self.exact, self.keep, self.backend)
-        arrays = isinstance(self._written, (Straight, Levels, Steps))
+        self._written = choose_form(program, params, self.exact, self.keep, self.backend)
+        arrays = isinstance(self._written, (Straight, Batches, Loop))
         self._unguarded = arrays and any(k is not None and k.guarded for k in map(program.kernels.__getitem__, live))
 
     def current(self) -> bool:
@@ -136,7 +136,7 @@ class Schedule:
         try:
             function = ready.pop()  # several threads, or a call within a call, have one each
         except IndexError:
-            function = self._written.bound()
+            function = self._written.bind()
         try:
             if self._direct:
                 return function(*values)
@@ -163,7 +163,7 @@ NUMBER_COST = 3.5e-8  # seconds, roughly, that a row takes on Python floats
 STEP_COST = 6e-7  # and on NumPy's
 
 
-def with_numba(backend: str) -> Any:
+def load_numba(backend: str) -> Any:
     """The module that makes use of numba; None where it is not wanted, or not installed and not asked for by name."""
     if backend == "numpy" or (backend == "auto" and find_spec("numba") is None):
         return None
@@ -173,48 +173,48 @@ def with_numba(backend: str) -> Any:
         raise ImportError("backend='numba' needs numba: python -m pip install 'lazygrad[jit]'") from error
 
 
-def _as_placed(program: Program, live: Sequence[int]) -> bool:
+def _depends_on_placement(program: Program, live: Sequence[int]) -> bool:
     """Whether some bits depend on whether a number is alone, or on where an array lies."""
     kernels, shapes, dtypes = program.kernels, program.shapes, program.dtypes
     for row in live:
         kernel = kernels[row]
         if kernel is not None and not shapes[row] and (kernel.alone or dtypes[row].kind == "c"):
             return True
-    return bool(out_of_order(program, live))
+    return bool(find_out_of_order(program, live))
 
 
-def _title(program: Program) -> str:
+def _describe_program(program: Program) -> str:
     """What it computes, as a sentence."""
     found = [program.origins[row] for row in dict.fromkeys(program.outputs)]
-    named = [told(i) for i in found[:3] if i is not None]
+    named = [describe(i) for i in found[:3] if i is not None]
     more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
     title = f"Compute {', '.join(named) or 'what is known'}{more}."
     return title.replace("\\", "/").replace('"', "'")  # it goes into a docstring
 
 
-def written(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:
+def choose_form(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:
     """The program in the form that runs fastest."""
-    title = _title(program)
+    title = _describe_program(program)
     if keep:
-        return straight(program, params, exact, title, keep)
-    live = program.live()
+        return write_straight(program, params, exact, title, keep)
+    live = program.find_live()
     rows = sum(program.kernels[row] is not None for row in live)
     if backend == "numba" or rows >= WORTH_NUMBA:
-        numba = with_numba(backend)
+        numba = load_numba(backend)
         machine = numba and numba.machine_for(program, live, params, exact)
         if machine:
             return machine
-    floats = not exact and not program.guarded and not program.guards and only_numbers(program, live)
-    if exact and _as_placed(program, live):
-        return straight(program, params, exact, title)
+    floats = not exact and not program.guarded and not program.guards and has_only_numbers(program, live)
+    if exact and _depends_on_placement(program, live):
+        return write_straight(program, params, exact, title)
     if rows > 1000 and all(math.prod(program.shapes[row]) <= 256 for row in live):
-        levels = levelled(program, live, params)
+        levels = write_batches(program, live, params)
         if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
             return levels
-    if floats and rows > 500_000 and (tape := taped(program, live, params)) is not None:
+    if floats and rows > 500_000 and (tape := write_tape(program, live, params)) is not None:
         return tape
     if rows > 3_000 and not floats and not program.guards:
-        return stepped(program, live, params)
+        return write_loop(program, live, params)
     if floats:
-        return numbers(program, live, params, title)
-    return straight(program, params, exact, title)
+        return write_numbers(program, live, params, title)
+    return write_straight(program, params, exact, title)

@@ -21,7 +21,7 @@ from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
 from .._graph.trees import Tree, flatten, list_places
 from .._graph.value import forward_rec, readonly_view, zeros
-from .._jacobian.of_functions import Passes, cheaper
+from .._jacobian.of_functions import Passes, choose_mode
 from .._query.differentiator import Differentiator, differentiator
 from ._backend import Backend
 from ._point import Flat, Pull
@@ -200,7 +200,7 @@ class Graph:
 
     def _compute_jacobians(self, wanted: Sequence[int]) -> list[list[Any]]:
         """Return the Jacobians by the mode that needs fewer passes."""
-        return cheaper(self._call, self.outs, [self.nodes[k] for k in wanted], self._passes)
+        return choose_mode(self._call, self.outs, [self.nodes[k] for k in wanted], self._passes)
 
     def _find_present(self, answers: AnswersByPoint) -> dict[int, Any]:
         """Return the answers cached at the present point: while its values are the same objects, nothing has moved."""

@@ -15,11 +15,11 @@ import attrs
 import numpy as np
 
 from ..._graph.types import Array, DType
-from ..guards import NotANumber, checks
+from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
 from ..program import Program
 
-__all__ = ["Levels", "levelled"]
+__all__ = ["Batches", "write_batches"]
 
 Kind = tuple[tuple[int, ...], DType]  # what rows share an array
 LONG = 16  # terms, from which on a sum is one step
@@ -39,7 +39,7 @@ class _Batch:
 
 
 @attrs.define(eq=False, repr=False)
-class Levels:
+class Batches:
     """The batches of a program, and where leaves and outputs lie."""
 
     counts: dict[Kind, int]
@@ -52,7 +52,7 @@ class Levels:
     @property
     def source(self) -> str:
         """What each batch does, a line each."""
-        return "\n".join([_written(batch) for batch in self.batches])
+        return "\n".join([_describe_batch(batch) for batch in self.batches])
 
     @property
     def steps(self) -> int:
@@ -70,13 +70,13 @@ class Levels:
         numbers = sum((b.stop - b.start) * max(math.prod(b.kind[0]), 1) for b in self.batches)
         return BATCH_COST * len(self.batches) + ROW_COST * numbers
 
-    def bound(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Any, ...]]:
         """The function, with arrays of its own: one call at a time."""
         arrays = {kind: np.empty((n, *kind[0]), kind[1]) for kind, n in self.counts.items()}
         for kind, k, value in self.literals:
             arrays[kind][k] = value
-        steps = [_step(batch, arrays) for batch in self.batches]
-        numbers, places = _numbers(self.leaves, arrays)
+        steps = [_prepare_step(batch, arrays) for batch in self.batches]
+        numbers, places = _group_scalars(self.leaves, arrays)
         singles = [(k, arrays[kind], place) for k, (kind, place) in enumerate(self.leaves) if k not in places]
         wanted = [(arrays[kind], place) for kind, place in self.outputs]
         checked = [(arrays[kind], places) for kind, places in self.checked]
@@ -98,19 +98,19 @@ class Levels:
         return schedule
 
 
-def _numbers(leaves: Sequence[tuple[Kind, int]], arrays: dict[Kind, Any]) -> tuple[list[Any], set[int]]:
+def _group_scalars(leaves: Sequence[tuple[Kind, int]], arrays: dict[Kind, Any]) -> tuple[list[Any], set[int]]:
     """Leaves without axes, by array: they are written all at once."""
     by_kind: dict[Kind, list[int]] = {}
     for k, (kind, _) in enumerate(leaves):
         if not kind[0]:
             by_kind.setdefault(kind, []).append(k)
     numbers = [
-        (arrays[kind], which, _places(np.array([leaves[k][1] for k in which]))) for kind, which in by_kind.items()
+        (arrays[kind], which, _as_slice(np.array([leaves[k][1] for k in which]))) for kind, which in by_kind.items()
     ]
     return numbers, {k for which in by_kind.values() for k in which}
 
 
-def _places(rows: Array) -> Any:
+def _as_slice(rows: Array) -> Any:
     """Rows as a slice, if they lie side by side."""
     n = len(rows)
     if rows[-1] - rows[0] == n - 1 and (np.diff(rows) == 1).all():
@@ -118,7 +118,7 @@ def _places(rows: Array) -> Any:
     return rows
 
 
-def _step(batch: _Batch, arrays: dict[Kind, Any]) -> Any:
+def _prepare_step(batch: _Batch, arrays: dict[Kind, Any]) -> Any:
     """(gathers, function, arguments, where to)."""
     takes, args = [], []
     n, (shape, _) = batch.stop - batch.start, batch.kind
@@ -131,10 +131,10 @@ def _step(batch: _Batch, arrays: dict[Kind, Any]) -> Any:
         if batch.kernel.kind in ("ufunc", "where", "call") and len(kind[0]) < len(shape):
             found = found.reshape(n, *[1] * (len(shape) - len(kind[0])), *kind[0])
         args.append(found)
-    return takes, _batched(batch.kernel, batch.kind), args, arrays[batch.kind][batch.start : batch.stop]
+    return takes, _batch_function(batch.kernel, batch.kind), args, arrays[batch.kind][batch.start : batch.stop]
 
 
-def _batched(kernel: Kernel, kind: Kind) -> Callable[..., Any]:
+def _batch_function(kernel: Kernel, kind: Kind) -> Callable[..., Any]:
     """What computes many rows at once, along a first axis."""
     function, static = kernel.function, kernel.static
     if kernel.kind in ("ufunc", "matmul", "total"):
@@ -165,7 +165,7 @@ def _can_batch(program: Program, row: int) -> bool:
     return kernel.kind == "matmul" and all(len(program.shapes[a]) == 2 for a in args)
 
 
-def _long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tuple[dict[int, list[int]], set[int]]:
+def _find_long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tuple[dict[int, list[int]], set[int]]:
     """Sums of many terms, added up one after the other: last row -> terms; and the rows between.
 
     A term that is taken away is given as -1 - row. `seen` are rows that others than the next sum look at.
@@ -195,7 +195,7 @@ def _long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tuple[d
     return long, between
 
 
-def _totalled(signs: Any) -> Callable[..., Any]:
+def _make_total(signs: Any) -> Callable[..., Any]:
     """One sum of many terms, added up in their order."""
 
     def total(terms: Any, out: Any) -> None:
@@ -206,7 +206,7 @@ def _totalled(signs: Any) -> Callable[..., Any]:
     return total
 
 
-def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Levels | None:
+def write_batches(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Batches | None:
     """The batches of a program; None if it has rows that go into none.
 
     Time is linear in the rows.
@@ -214,8 +214,8 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
     if program.guards or not all(_can_batch(program, row) for row in live):
         return None
     kinds, args, kernels = list(zip(program.shapes, program.dtypes, strict=True)), list(program.args), program.kernels
-    nans = checks(program, live)
-    sums, between = _long_sums(program, live, {*program.outputs, *nans})
+    nans = find_nan_checks(program, live)
+    sums, between = _find_long_sums(program, live, {*program.outputs, *nans})
     for row, terms in sums.items():
         args[row] = tuple([t if t >= 0 else -1 - t for t in terms])
     live = [row for row in live if row not in between]
@@ -245,7 +245,7 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
             row = rows[0]
             terms = sums[row]
             signs = np.array([1.0 if t >= 0 else -1.0 for t in terms], kind[1]).reshape(-1, *[1] * len(kind[0]))
-            function = _totalled(None if min(terms) >= 0 else signs)
+            function = _make_total(None if min(terms) >= 0 else signs)
             start = put(row)
             kernel = Kernel("total", "sum", function)
             batches.append(_Batch(kernel, kind, start, start + 1, [(kind, place[list(args[row])])]))
@@ -258,15 +258,15 @@ def levelled(program: Program, live: Sequence[int], params: Sequence[tuple[int, 
         place[rows] = np.arange(start, start + len(rows))
         kernel = kernels[rows[0]]
         assert kernel is not None
-        given = [(of[k], _places(place[[args[row][k] for row in rows]])) for k in range(len(of))]
+        given = [(of[k], _as_slice(place[[args[row][k] for row in rows]])) for k in range(len(of))]
         batches.append(_Batch(kernel, kind, start, start + len(rows), given))
     outputs = [(kinds[row], int(place[row])) for row in program.outputs]
     checked: dict[Kind, list[int]] = {}
     for row in nans:
         checked.setdefault(kinds[row], []).append(int(place[row]))
-    return Levels(counts, literals, leaves, batches, outputs, [(k, np.array(rows)) for k, rows in checked.items()])
+    return Batches(counts, literals, leaves, batches, outputs, [(k, np.array(rows)) for k, rows in checked.items()])
 
 
-def _written(batch: _Batch) -> str:
+def _describe_batch(batch: _Batch) -> str:
     args = ", ".join([f"{p.start}:{p.stop}" if isinstance(p, slice) else f"{len(p)} places" for _, p in batch.args])
     return f"{batch.start}:{batch.stop} of {batch.kind[1]}{list(batch.kind[0])} = {batch.kernel.name}({args})"

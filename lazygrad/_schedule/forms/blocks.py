@@ -14,9 +14,9 @@ import attrs
 import numpy as np
 
 from ..kernels import Kernel
-from ..program import Program, Shape, run
+from ..program import Program, Shape, run_kernel
 
-__all__ = ["BLOCK", "Chain", "blocked"]
+__all__ = ["BLOCK", "Chain", "merge_chains"]
 
 BLOCK = 1 << 17  # bytes of one array in a block
 LEAST = 4  # rows that compute: a chain of fewer is left as it is
@@ -36,7 +36,7 @@ class Chain:
     checked: set[int]
 
 
-def _links(program: Program, row: int, exact: bool) -> Shape | None:
+def _find_chain_shape(program: Program, row: int, exact: bool) -> Shape | None:
     """The shape of the chain that a row could be part of."""
     kernel, args = program.kernels[row], program.args[row]
     if kernel is None or not args or row in program.odd:
@@ -51,7 +51,7 @@ def _links(program: Program, row: int, exact: bool) -> Shape | None:
     return shape if all(shapes[a] == shape or not shapes[a] for a in args) else None
 
 
-def blocked(program: Program, live: Sequence[int], exact: bool, checked: set[int]) -> Program | None:
+def merge_chains(program: Program, live: Sequence[int], exact: bool, checked: set[int]) -> Program | None:
     """The program with its chains in place of their rows; None if it has none.
 
     A row waits for what it reads; rows of a chain that wait for the same are computed together.
@@ -59,9 +59,9 @@ def blocked(program: Program, live: Sequence[int], exact: bool, checked: set[int
     chain_of: dict[int, tuple[Shape, int]] = {}
     turn = [0] * len(program)  # of a row in a chain: when the chain runs; of others: after which chains
     for row in live:
-        shape = _links(program, row, exact)
+        shape = _find_chain_shape(program, row, exact)
         if shape is not None and math.prod(shape) * 8 >= 8 * BLOCK:  # at least so many blocks
-            turn[row] = max([turn[a] + _waits(program, chain_of, a, shape) for a in program.args[row]])
+            turn[row] = max([turn[a] + _must_wait(program, chain_of, a, shape) for a in program.args[row]])
             chain_of[row] = shape, turn[row]
         else:
             turn[row] = max([turn[a] + (a in chain_of) for a in program.args[row]], default=0)
@@ -75,16 +75,16 @@ def blocked(program: Program, live: Sequence[int], exact: bool, checked: set[int
                 del chain_of[row]
     if not members:
         return None
-    return _joined(program, live, chain_of, members, turn, checked)
+    return _replace_chains(program, live, chain_of, members, turn, checked)
 
 
-def _waits(program: Program, chain_of: dict[int, tuple[Shape, int]], a: int, shape: Shape) -> bool:
+def _must_wait(program: Program, chain_of: dict[int, tuple[Shape, int]], a: int, shape: Shape) -> bool:
     """Whether a chain of that shape has to wait for the one that computes row `a`."""
     kernel = program.kernels[a]
     return a in chain_of and (chain_of[a][0] != shape or (kernel is not None and kernel.kind == "sum"))
 
 
-def _joined(
+def _replace_chains(
     program: Program,
     live: Sequence[int],
     chain_of: dict[int, tuple[Shape, int]],
@@ -101,7 +101,7 @@ def _joined(
                 outside.add(a)
 
     def put(row: int, kernel: Kernel | None, args: tuple[int, ...]) -> None:
-        k = new[row] = made.row(kernel, args, program.shapes[row], program.dtypes[row])
+        k = new[row] = made.add_row(kernel, args, program.shapes[row], program.dtypes[row])
         made.origins[k] = program.origins[row]
         if row in program.leaves:
             made.leaves[k] = program.leaves[row]
@@ -130,7 +130,7 @@ def _joined(
         block = BLOCK // max([program.dtypes[row].itemsize for row in arrays])
         chain = Chain(program, rows, given, stored, sums, math.prod(shape), block, checked)
         args = tuple([new[a] for a in (*given, *stored)])
-        whole = made.row(Kernel("chain", "chain", chain), args, (), np.dtype(float))
+        whole = made.add_row(Kernel("chain", "chain", chain), args, (), np.dtype(float))
         for k, row in enumerate(sums):
             put(row, Kernel("total", "sum", k), (whole,))
     made.outputs = [new[row] for row in program.outputs]
@@ -138,4 +138,4 @@ def _joined(
     return made
 
 
-PART = Kernel("part", "part", run)
+PART = Kernel("part", "part", run_kernel)

@@ -19,7 +19,7 @@ from ..._graph.types import DType
 from ..kernels import Kernel
 from ..program import Program, Shape
 
-__all__ = ["LARGE", "Memory", "told"]
+__all__ = ["LARGE", "Memory", "describe"]
 
 LARGE = 1 << 16  # bytes, from which on memory for a result is worth keeping
 
@@ -46,12 +46,12 @@ class Memory:
     static: set[str] = attrs.field(factory=set)  # names that mean the same array in each call
     samples: dict[str, Any] = attrs.field(factory=dict)  # arrays like those, to see what a view of one is
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
-    given: set[int] = attrs.field(factory=set)  # rows whose memory is a result's
+    results: set[int] = attrs.field(factory=set)  # rows whose memory is a result's
     floats: bool = False  # whether single numbers are Python's
     prefix: str = "b"  # of the names of arrays that lie ready
     params: frozenset[str] = attrs.Factory(lambda self: frozenset(self.names.values()), takes_self=True)
 
-    def lifetimes(self) -> None:
+    def find_lifetimes(self) -> None:
         """Which memory each row may show, and who reads it last."""
         program, holds, last = self.program, self.holds, self.last
         for row in self.live:
@@ -72,55 +72,55 @@ class Memory:
             for h in holds.get(row, ()):  # (of a chain, those it holds)
                 last[h] = end
 
-    def dying(self) -> dict[int, list[int]]:
+    def find_dying(self) -> dict[int, list[int]]:
         """Row -> the rows whose memory nobody reads after it."""
         found: dict[int, list[int]] = {}
         for row, reader in self.last.items():
             found.setdefault(reader, []).append(row)
         return found
 
-    def release(self, rows: Sequence[int]) -> None:
+    def release_arrays(self, rows: Sequence[int]) -> None:
         """Let the arrays of rows be used again, but for results."""
         for row in rows:
             name = self.owner.get(row)
-            if name is not None and row not in self.given:
+            if name is not None and row not in self.results:
                 self.free.setdefault((self.program.shapes[row], self.program.dtypes[row]), []).append(name)
 
-    def named(self, thing: Any, name: str) -> str:
+    def name_function(self, thing: Any, name: str) -> str:
         """A function under a name in the source."""
         while name in self.params or self.space.setdefault(name, thing) is not thing:
             name += "_"
         return name
 
-    def constant_object(self, v: Any) -> str:
+    def name_object(self, v: Any) -> str:
         name = f"k{len(self.space)}"
         while name in self.space:
             name += "_"
         self.space[name] = v
         return name
 
-    def say(self, text: str, row: int) -> None:
+    def add_line(self, text: str, row: int) -> None:
         """Add a line, with the node it is for."""
         origin = self.program.origins[row]
-        note = "" if origin is None else told(origin)
+        note = "" if origin is None else describe(origin)
         self.lines.append(f"    {text:<48}  # {note}" if note else f"    {text}")
 
-    def view(self, row: int, kernel: Kernel, of: str) -> None:
+    def write_view(self, row: int, kernel: Kernel, of: str) -> None:
         """A view of what lies ready is made once; of other arrays, with each call."""
-        if of in self.static and self.made_once(f"w{row}", of, kernel.function):
+        if of in self.static and self.prebind_view(f"w{row}", of, kernel.function):
             self.names[row] = f"w{row}"
             return
         (source,) = self.program.args[row]
         if self.floats and not self.program.shapes[source]:  # it may be a number of Python's by now
             kind = self.program.dtypes[source].type
-            of = f"{self.named(kind, kind.__name__)}({of})"
+            of = f"{self.name_function(kind, kind.__name__)}({of})"
         if "broadcast_to" in kernel.text:
-            self.named(np.broadcast_to, "broadcast_to")
-        text = kernel.text.format(of) if kernel.text else f"{self.named(kernel.function, f'view{row}')}({of})"
+            self.name_function(np.broadcast_to, "broadcast_to")
+        text = kernel.text.format(of) if kernel.text else f"{self.name_function(kernel.function, f'view{row}')}({of})"
         self.names[row] = f"v{row}"
-        self.say(f"v{row} = {text}", row)
+        self.add_line(f"v{row} = {text}", row)
 
-    def made_once(self, name: str, of: str, view: Callable[[Any], Any]) -> bool:
+    def prebind_view(self, name: str, of: str, view: Callable[[Any], Any]) -> bool:
         """Enter a view of what lies ready; False if it would be a copy, which has to be made with each call."""
         array = self.samples[of]
         found = view(array)
@@ -131,14 +131,14 @@ class Memory:
         self.samples[name] = found
         return True
 
-    def place(self, row: int, kernel: Kernel, shape: Shape, dtype: DType, wanted: bool) -> str:
+    def place_row(self, row: int, kernel: Kernel, shape: Shape, dtype: DType, wanted: bool) -> str:
         """The array a row is written to."""
         if wanted:
             name = f"o{len(self.outputs)}"
             self.outputs.append((name, shape, dtype))
             small = math.prod(shape) * dtype.itemsize < LARGE
             made = (
-                f"{self.named(np.empty, 'empty')}({shape}, {self.constant_object(dtype)})" if small else f"new_{name}()"
+                f"{self.name_function(np.empty, 'empty')}({shape}, {self.name_object(dtype)})" if small else f"new_{name}()"
             )
             self.lines.append(f"    {name} = {made}")
             return name
@@ -146,11 +146,11 @@ class Memory:
             for a in self.program.args[row]:
                 owned = self.owner.get(a)
                 alike = self.program.shapes[a] == shape and self.program.dtypes[a] == dtype
-                if owned is not None and alike and self.last[a] == row and a not in self.given:
+                if owned is not None and alike and self.last[a] == row and a not in self.results:
                     del self.owner[a]
                     self.owner[row] = owned
                     return owned
-                if self.retyped(a, row, shape, dtype):
+                if self.can_reuse_bytes(a, row, shape, dtype):
                     del self.owner[self.holds[a][0]]
                     self.owner[row] = self.names[a]
                     return self.names[a]
@@ -165,14 +165,14 @@ class Memory:
         self.owner[row] = name
         return name
 
-    def retyped(self, a: int, row: int, shape: Shape, dtype: DType) -> bool:
+    def can_reuse_bytes(self, a: int, row: int, shape: Shape, dtype: DType) -> bool:
         """Whether an argument is the same bytes, as this dtype, of an array that nobody reads after this row."""
         kernel, (root, *others) = self.program.kernels[a], self.holds[a]
         if kernel is None or kernel.name != "view as" or others or self.last[root] != row or root not in self.owner:
             return False
         return self.program.shapes[a] == shape and self.program.dtypes[a] == dtype and self.names[a] in self.static
 
-    def given_away(self, row: int) -> str:
+    def write_owned_result(self, row: int) -> str:
         """A result as nobody else has it."""
         program, name = self.program, self.names[row]
         kernel = program.kernels[row]
@@ -180,40 +180,40 @@ class Memory:
             root = self.holds[row][0]
             made = program.kernels[root]
             own = made is not None and made.kind != "call"  # which may have returned what others hold
-            if kernel is not None and kernel.kind == "view" and own and root in self.given:
+            if kernel is not None and kernel.kind == "view" and own and root in self.results:
                 return name
             if kernel is None or kernel.kind in ("view", "call"):
-                return self.copied(row)
+                return self.write_copy(row)
         elif kernel is None or kernel.kind == "view":
-            return f"{self.named(_scalar, 'scalar')}({name}, {self.constant_object(program.dtypes[row])})"
+            return f"{self.name_function(_as_scalar, 'scalar')}({name}, {self.name_object(program.dtypes[row])})"
         return name
 
-    def kept(self, row: int) -> str:
+    def write_shared_result(self, row: int) -> str:
         """A result that may share memory with others that are kept, but with no array that is used again."""
         program, name = self.program, self.names[row]
         kernel = program.kernels[row]
         if not program.shapes[row]:
-            return self.given_away(row)
+            return self.write_owned_result(row)
         if kernel is not None and kernel.kind in ("view", "call"):
             held = [h for h in self.holds[row] if h != row and program.kernels[h] is not None]
-            used = [h for h in held if h not in self.given]
+            used = [h for h in held if h not in self.results]
             if used:
-                return self.copied(row)
+                return self.write_copy(row)
         return name
 
-    def copied(self, row: int) -> str:
+    def write_copy(self, row: int) -> str:
         """A copy of a row."""
         name = self.names[row]
         if f"{name}_copy" not in self.names.values():
-            self.lines.append(f"    {name}_copy = {self.named(np.array, 'array')}({name})")
+            self.lines.append(f"    {name}_copy = {self.name_function(np.array, 'array')}({name})")
             self.names[row] = f"{name}_copy"
         return f"{name}_copy"
 
 
-def told(node: Node) -> str:
+def describe(node: Node) -> str:
     """What comments call a node."""
     return " ".join((f"adjoint of {label(node.of)}" if isinstance(node, AdjointNode) else label(node)).split())
 
 
-def _scalar(value: Any, dtype: DType) -> Any:
+def _as_scalar(value: Any, dtype: DType) -> Any:
     return dtype.type(value)

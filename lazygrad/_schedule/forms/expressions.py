@@ -10,7 +10,7 @@ import numpy as np
 
 from ..kernels import Kernel
 
-__all__ = ["EXPRESSIONS", "SIGNS", "SPACE", "expression"]
+__all__ = ["EXPRESSIONS", "SIGNS", "SPACE", "write_expression"]
 
 SIGNS: dict[Any, str] = {  # what Python writes so means the same of its numbers and of NumPy's
     np.add: "{} + {}",
@@ -42,7 +42,7 @@ EXPRESSIONS: dict[Any, str] = {
 SPACE: dict[str, Any] = {name: getattr(math, name) for name in dir(math) if name[0] != "_"}
 
 
-def expression(kernel: Kernel) -> str | Callable[..., float]:
+def write_expression(kernel: Kernel) -> str | Callable[..., float]:
     """The expression of a row on Python floats; a function of floats where there is none."""
     if kernel.kind == "view":
         return "{}"

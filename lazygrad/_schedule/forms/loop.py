@@ -14,18 +14,18 @@ import attrs
 import numpy as np
 
 from ..._graph.types import DType
-from ..guards import NotANumber, checks
+from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
 from ..program import Program, Shape
 from .statements import BY_KEYWORD, Writer
 
-__all__ = ["Steps", "stepped"]
+__all__ = ["Loop", "write_loop"]
 
 Statement = tuple[Any, tuple[str, ...], str, bool]  # function, arguments, where to, whether by keyword
 
 
 @attrs.define(eq=False, repr=False)
-class Steps:
+class Loop:
     """Statements by name, and the arrays that the names mean."""
 
     statements: list[Statement]
@@ -46,7 +46,7 @@ class Steps:
         """The bytes of the arrays that lie ready."""
         return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
 
-    def bound(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Any, ...]]:
         """The function, with arrays of its own: one call at a time."""
         space = dict(self.space)
         for name, shape, dtype in self.buffers:
@@ -73,7 +73,7 @@ class Steps:
         return schedule
 
 
-def _copied(function: Callable[..., Any]) -> Callable[..., None]:
+def _copy_into(function: Callable[..., Any]) -> Callable[..., None]:
     def into(*args: Any) -> None:
         *given, out = args
         np.copyto(out, function(*given))
@@ -81,7 +81,7 @@ def _copied(function: Callable[..., Any]) -> Callable[..., None]:
     return into
 
 
-def _numbers_only(flat: Any, _: Any) -> None:
+def _raise_on_nan(flat: Any, _: Any) -> None:
     flat = flat.reshape(-1)
     found = np.dot(flat, flat)
     if found != found:
@@ -89,25 +89,25 @@ def _numbers_only(flat: Any, _: Any) -> None:
 
 
 @attrs.define(eq=False, repr=False)
-class _Stepper(Writer):
+class _LoopWriter(Writer):
     """Writes statements for a loop instead of lines; every row has an array that lies ready."""
 
     statements: list[Statement] = attrs.field(factory=list)
 
-    def constant(self, value: Any) -> str:
-        name = self.constant_object(np.asarray(value))
+    def name_literal(self, value: Any) -> str:
+        name = self.name_object(np.asarray(value))
         self.static.add(name)
         self.samples[name] = self.space[name]
         return name
 
-    def row(self, row: int, kernel: Kernel, wanted: bool) -> None:
+    def write_row(self, row: int, kernel: Kernel, wanted: bool) -> None:
         program = self.program
         shape, dtype = program.shapes[row], program.dtypes[row]
         given = tuple([self.names[a] for a in program.args[row]])
-        if kernel.kind == "view" and self.made_once(f"w{row}", given[0], kernel.function):
+        if kernel.kind == "view" and self.prebind_view(f"w{row}", given[0], kernel.function):
             self.names[row] = f"w{row}"
             return
-        out = self.names[row] = self.place(row, kernel, shape, dtype, False)
+        out = self.names[row] = self.place_row(row, kernel, shape, dtype, False)
         function = kernel.function
         by_keyword = False
         if kernel.kind == "ufunc":
@@ -117,20 +117,20 @@ class _Stepper(Writer):
         elif kernel.kind == "sum":
             function, by_keyword = partial(function.reduce, **kernel.static), True
         elif kernel.kind == "view":  # which is a copy
-            function = _copied(function)
+            function = _copy_into(function)
             del self.owner[row]  # what it shows may be read until later
         else:
-            function = _copied(partial(function, **kernel.static))
+            function = _copy_into(partial(function, **kernel.static))
         self.statements.append((function, given, out, by_keyword))
 
-    def check(self, row: int) -> None:
+    def write_nan_check(self, row: int) -> None:
         name = self.names[row]
-        self.statements.append((_numbers_only, (name,), name, False))
+        self.statements.append((_raise_on_nan, (name,), name, False))
 
 
-def stepped(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Steps:
+def write_loop(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Loop:
     """The statements of a program; its outputs are never written over."""
-    writer = _Stepper(program, True, list(live), dict(params), checked=checks(program, live))
+    writer = _LoopWriter(program, True, list(live), dict(params), checked=find_nan_checks(program, live))
     for row, name in params:
         writer.buffers.append((name, program.shapes[row], program.dtypes[row]))
         writer.static.add(name)
@@ -138,4 +138,4 @@ def stepped(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
     writer.write()
     outputs = [writer.names[row] for row in program.outputs]
     names = [name for _, name in params]
-    return Steps(writer.statements, writer.buffers, writer.views, writer.space, names, outputs)
+    return Loop(writer.statements, writer.buffers, writer.views, writer.space, names, outputs)

@@ -15,18 +15,18 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..guards import NotANumber, checks
+from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
 from ..program import Program
-from .expressions import SPACE, expression
-from .straight import compiled, function_of, kept_in_tracebacks, text_of
+from .expressions import SPACE, write_expression
+from .straight import compile_source, load_function, show_in_tracebacks, write_function
 
-__all__ = ["Numbers", "Tape", "numbers", "only_numbers", "taped"]
+__all__ = ["Numbers", "Tape", "has_only_numbers", "write_numbers", "write_tape"]
 
 LONG = 200  # characters of an expression within another
 
 
-def only_numbers(program: Program, live: list[int]) -> bool:
+def has_only_numbers(program: Program, live: list[int]) -> bool:
     """Whether every row is one real number of double precision, or the outcome of a comparison."""
     kinds = {program.dtypes[row] for row in live} <= {np.dtype(float), np.dtype(bool)}
     return kinds and all(not program.shapes[row] for row in live)
@@ -42,18 +42,18 @@ class Numbers:
     space: dict[str, Any]
     nbytes: int = 0
 
-    def bound(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Any, ...]]:
         """The function; it has no arrays."""
-        return function_of(self.code, dict(self.space))
+        return load_function(self.code, dict(self.space))
 
 
-def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], title: str) -> Numbers:
+def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], title: str) -> Numbers:
     """Write a program of single numbers."""
     names = dict(params)
     space: dict[str, Any] = {"NotANumber": NotANumber, **SPACE}
     taken = [name for _, name in params]
     lines = [f"    {', '.join(taken)}, = map(float, ({', '.join(taken)},))"] if taken else []
-    checked = checks(program, live)
+    checked = find_nan_checks(program, live)
     expressions: dict[int, str] = {}
     uses = [0] * len(program)
     for row in live:
@@ -65,11 +65,11 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         kernel = program.kernels[row]
         if kernel is None:
             if row in program.literals:
-                names[row] = _written(program.literals[row])
+                names[row] = _write_literal(program.literals[row])
             continue
         text = expressions.get(id(kernel))
         if text is None:
-            found = expression(kernel)
+            found = write_expression(kernel)
             if not isinstance(found, str):
                 name = f"f{len(space)}_{re.sub(chr(92) + 'W+', '_', kernel.name)}"
                 space[name] = found
@@ -89,13 +89,13 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         lines.append(f"    {name} = {written}")
         if row in checked:
             lines.append(f"    if {name} != {name}: raise NotANumber")
-    source = text_of(taken, title, lines, [names[row] for row in program.outputs])
-    made = Numbers(source, len(lines), compiled(source), space)
-    kept_in_tracebacks(made)
+    source = write_function(taken, title, lines, [names[row] for row in program.outputs])
+    made = Numbers(source, len(lines), compile_source(source), space)
+    show_in_tracebacks(made)
     return made
 
 
-def _written(value: Any) -> str:
+def _write_literal(value: Any) -> str:
     if value.dtype.kind == "b":
         return str(bool(value))
     return f"({float(value)!r})" if np.isfinite(value) else {"inf": "inf", "-inf": "(-inf)"}.get(str(value), "nan")
@@ -126,7 +126,7 @@ class Tape:
         base = self.leaves + len(self.start)
         return "\n".join([f"v{base + k} = {f.__name__}(v{i}, v{j})" for k, (f, i, j) in enumerate(self.rows)])
 
-    def bound(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Any, ...]]:
         """The function; it has no arrays."""
 
         def schedule(*values: Any) -> tuple[Any, ...]:
@@ -145,9 +145,9 @@ class Tape:
 DIRECT = {f"{{}} {sign} {{}}": f for sign, f in (("+", add), ("-", sub), ("*", mul), ("/", truediv))}
 
 
-def _function(kernel: Kernel) -> Callable[..., Any]:
+def _make_function(kernel: Kernel) -> Callable[..., Any]:
     """What computes a row from one or two floats."""
-    text = expression(kernel)
+    text = write_expression(kernel)
     if not isinstance(text, str):
         return text
     if text in DIRECT:
@@ -160,7 +160,7 @@ def _function(kernel: Kernel) -> Callable[..., Any]:
     return function
 
 
-def taped(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Tape | None:
+def write_tape(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Tape | None:
     """The rows for a loop; None if one takes more than two numbers."""
     place = {row: k for k, (row, _) in enumerate(params)}
     start: list[Any] = []
@@ -179,8 +179,8 @@ def taped(program: Program, live: Sequence[int], params: Sequence[tuple[int, str
             return None
         function = functions.get(id(kernel))
         if function is None:
-            function = functions[id(kernel)] = _function(kernel)
+            function = functions[id(kernel)] = _make_function(kernel)
         place[row] = base + len(rows)
         rows.append((function, place[args[0]], place[args[1]] if len(args) == 2 else None))
     outputs = [place[row] for row in program.outputs]
-    return Tape(rows, len(params), start, outputs, [place[row] for row in checks(program, live)])
+    return Tape(rows, len(params), start, outputs, [place[row] for row in find_nan_checks(program, live)])

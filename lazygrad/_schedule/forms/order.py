@@ -13,12 +13,12 @@ import numpy as np
 
 from ..program import Program
 
-__all__ = ["gapless", "out_of_order"]
+__all__ = ["find_out_of_order", "is_gapless"]
 
 IN_ORDER = ("broadcast_to", "reshape", "expand_dims", "squeeze", "view as")  # views whose axes stay in order
 
 
-def out_of_order(program: Program, live: Sequence[int]) -> set[int]:
+def find_out_of_order(program: Program, live: Sequence[int]) -> set[int]:
     """The rows of two axes or more that may lie in another order than C."""
     found: set[int] = set()
     for row in live:
@@ -27,7 +27,7 @@ def out_of_order(program: Program, live: Sequence[int]) -> set[int]:
         kernel, args = program.kernels[row], program.args[row]
         if kernel is None:
             node = program.leaves.get(row)
-            if node is not None and node.op is not None and not _in_order(node._value):
+            if node is not None and node.op is not None and not _is_c_ordered(node._value):
                 found.add(row)
         elif kernel.kind == "call":
             found.add(row)
@@ -39,15 +39,15 @@ def out_of_order(program: Program, live: Sequence[int]) -> set[int]:
     return found
 
 
-def gapless(program: Program, row: int) -> bool:
+def is_gapless(program: Program, row: int) -> bool:
     """Whether a row is sure to lie in memory without gaps, in C order or transposed."""
     kernel = program.kernels[row]
     if kernel is not None and kernel.kind == "view" and kernel.name in ("transpose", *IN_ORDER[1:]):
         if kernel.name == "transpose" and len(program.shapes[row]) > 2:
             return False
-        return (kernel.name == "transpose" or row not in program.odd) and gapless(program, program.args[row][0])
+        return (kernel.name == "transpose" or row not in program.odd) and is_gapless(program, program.args[row][0])
     return row not in program.odd and (kernel is None or kernel.kind not in ("view", "call"))
 
 
-def _in_order(value: object) -> bool:
+def _is_c_ordered(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.flags.c_contiguous

@@ -11,12 +11,12 @@ import attrs
 import numpy as np
 
 from ..._graph.guards import Guard
-from ..guards import Branched, NotANumber, differs
+from ..guards import Branched, NotANumber, make_guard_test
 from ..kernels import Kernel
 from .blocks import Chain
 from .buffers import Memory
 from .expressions import EXPRESSIONS, SIGNS, SPACE
-from .order import gapless
+from .order import is_gapless
 
 __all__ = ["BY_KEYWORD", "Writer"]
 
@@ -31,57 +31,57 @@ class Writer(Memory):
     def write(self) -> None:
         """A statement for each row."""
         program = self.program
-        self.lifetimes()
+        self.find_lifetimes()
         wanted = set(program.outputs)
         for row in program.outputs:  # and of a view what it shows
             root, *others = self.holds[row]
             if not others and program.kernels[root] is not None and program.shapes[root]:
                 wanted.add(root)
-        self.given = wanted
+        self.results = wanted
         guards: dict[int, list[Guard]] = {}
         for row, look in program.guards:
             guards.setdefault(row, []).append(look)
-        dying = self.dying()
+        dying = self.find_dying()
         for row in self.live:
             kernel = program.kernels[row]
             if kernel is None:
                 if row in program.literals:
-                    self.names[row] = self.constant(program.literals[row])
+                    self.names[row] = self.name_literal(program.literals[row])
                 for look in guards.get(row, ()):
-                    self.look(row, look)
+                    self.write_guard(row, look)
                 continue
-            self.row(row, kernel, row in wanted)
+            self.write_row(row, kernel, row in wanted)
             if row in self.checked:
-                self.check(row)
+                self.write_nan_check(row)
             for look in guards.get(row, ()):
-                self.look(row, look)
-            self.release(dying.get(row, ()))
+                self.write_guard(row, look)
+            self.release_arrays(dying.get(row, ()))
 
-    def look(self, row: int, look: Guard) -> None:
+    def write_guard(self, row: int, look: Guard) -> None:
         """A statement that sees whether the function would have gone the same way."""
         _, made, seen = look
-        branched = self.named(Branched, "Branched")
+        branched = self.name_function(Branched, "Branched")
         name = self.names[row]
         if made is bool:
             self.lines.append(f"    if {'not ' if seen else ''}{name}: raise {branched}")
             return
         other = f"differs{len(self.lines)}"
-        self.space[other] = differs(look)
+        self.space[other] = make_guard_test(look)
         self.lines.append(f"    if {other}({name}): raise {branched}")
 
-    def check(self, row: int) -> None:
+    def write_nan_check(self, row: int) -> None:
         """A statement that finds a nan."""
         name = self.names[row]
         if self.program.shapes[row]:
             flat = f"{name}.reshape(-1)"
-            if name in self.static and self.made_once(f"f{row}", name, lambda x: x.reshape(-1)):
+            if name in self.static and self.prebind_view(f"f{row}", name, lambda x: x.reshape(-1)):
                 flat = f"f{row}"
-            dot = self.named(np.dot, "dot")
+            dot = self.name_function(np.dot, "dot")
             self.lines.append(f"    s = {dot}({flat}, {flat})")
             name = "s"
-        self.lines.append(f"    if {name} != {name}: raise {self.named(NotANumber, 'NotANumber')}")
+        self.lines.append(f"    if {name} != {name}: raise {self.name_function(NotANumber, 'NotANumber')}")
 
-    def arguments(self, row: int, kernel: Kernel) -> list[str]:
+    def write_arguments(self, row: int, kernel: Kernel) -> list[str]:
         """How the arguments of a row are written: numbers as such where no dtype depends on them."""
         program, args = self.program, self.program.args[row]
         given = [self.names[a] for a in args]
@@ -89,17 +89,19 @@ class Writer(Memory):
             for k, a in enumerate(args):  # which may be a number of Python's by now
                 if not program.shapes[a] and program.kernels[a] is not None and program.dtypes[a] in PYTHONS:
                     kind = program.dtypes[a].type
-                    given[k] = f"{self.named(kind, kind.__name__)}({given[k]})"
+                    given[k] = f"{self.name_function(kind, kind.__name__)}({given[k]})"
         numpys = getattr(np, kernel.function.__name__, None) is kernel.function if kernel.kind == "ufunc" else False
         if numpys or kernel.kind == "where":
             strong = {program.dtypes[a] for a in args if a not in program.literals or program.shapes[a]}
             for k, a in enumerate(args):
                 if a in program.literals and program.dtypes[a] in strong:
                     ready = kernel.kind == "ufunc" and program.shapes[row] and not program.shapes[a]
-                    given[k] = self.ready(program.literals[a]) if ready else _number(program.literals[a]) or given[k]
+                    given[k] = (
+                        self.name_number(program.literals[a]) if ready else _write_literal(program.literals[a]) or given[k]
+                    )
         return given
 
-    def ready(self, value: Any) -> str:
+    def name_number(self, value: Any) -> str:
         """The name of a number as an array without axes, which a ufunc takes in half the time."""
         key = value.dtype.str, value.tobytes()
         name = self.numbers.get(key)
@@ -109,49 +111,49 @@ class Writer(Memory):
             self.constants.append(f"    # {name} is {value!r}")
         return name
 
-    def constant(self, value: Any) -> str:
+    def name_literal(self, value: Any) -> str:
         """The name of a literal."""
-        name = self.constant_object(value)
+        name = self.name_object(value)
         self.samples[name] = value
         self.static.add(name)
         return name
 
-    def row(self, row: int, kernel: Kernel, wanted: bool) -> None:
+    def write_row(self, row: int, kernel: Kernel, wanted: bool) -> None:
         """One statement, unless the row is a view of what lies ready."""
         program = self.program
         shape, dtype = program.shapes[row], program.dtypes[row]
-        given = self.arguments(row, kernel)
+        given = self.write_arguments(row, kernel)
         if kernel.kind == "part":
-            self.names[row] = self.place(row, kernel, shape, dtype, wanted)
+            self.names[row] = self.place_row(row, kernel, shape, dtype, wanted)
         elif kernel.kind == "chain":
             self.names[row] = ""
-            self.chain(row, kernel.function, given)
+            self.write_chain(row, kernel.function, given)
         elif kernel.kind == "total":
             self.names[row] = f"s{program.args[row][0]}_{kernel.function}"
         elif kernel.kind == "view":
-            self.view(row, kernel, given[0])
+            self.write_view(row, kernel, given[0])
         elif not shape:
             self.names[row] = f"v{row}"
-            self.say(f"v{row} = {self.number(row, kernel, given)}", row)
+            self.add_line(f"v{row} = {self.write_scalar(row, kernel, given)}", row)
         elif kernel.kind == "call":
             self.names[row] = f"v{row}"
             text = kernel.text.format(*given)
             if not text:
-                name = self.named(kernel.function, re.sub(r"\W+", "_", kernel.name))
-                keywords = [f", {k}={self.value(v)}" for k, v in kernel.static.items()]
+                name = self.name_function(kernel.function, re.sub(r"\W+", "_", kernel.name))
+                keywords = [f", {k}={self.write_static(v)}" for k, v in kernel.static.items()]
                 text = f"{name}({', '.join(given)}{''.join(keywords)})"
             if row in program.odd:
-                text = f"{self.named(_as_kept, 'as_kept')}({text})"
-            self.say(f"v{row} = {text}", row)
+                text = f"{self.name_function(_copy_foreign, 'as_kept')}({text})"
+            self.add_line(f"v{row} = {text}", row)
         elif row in program.odd:
             self.names[row] = f"v{row}"
-            self.say(f"v{row} = {self.anywhere(kernel, given)}", row)
+            self.add_line(f"v{row} = {self.write_unplaced(kernel, given)}", row)
         else:
-            out = self.place(row, kernel, shape, dtype, wanted)
+            out = self.place_row(row, kernel, shape, dtype, wanted)
             self.names[row] = out
-            self.say(self.into(row, kernel, given, out), row)
+            self.add_line(self.write_into(row, kernel, given, out), row)
 
-    def chain(self, row: int, chain: Chain, given: list[str]) -> None:
+    def write_chain(self, row: int, chain: Chain, given: list[str]) -> None:
         """A loop over blocks: the rows of a chain for one block after the other."""
         inner = _Block(
             chain.program, self.exact, chain.rows, {}, checked=chain.checked, outer=self, chained=row, prefix=f"t{row}_"
@@ -171,21 +173,21 @@ class Writer(Memory):
             self.lines.append(f"    {whole} = {name}.reshape(-1)")
         for k in range(len(chain.sums)):
             self.lines.append(f"    s{row}_{k} = 0.0")
-        self.lines.append(f"    for i, j in {self.constant_object(spans)}:")
+        self.lines.append(f"    for i, j in {self.name_object(spans)}:")
         for name in temporaries:  # the last block is shorter
             self.lines.append(f"        {name}_ = {name}[:j - i]")
         self.lines += [f"    {line}" for line in inner.lines]
 
-    def callee(self, kernel: Kernel) -> str:
+    def name_ufunc(self, kernel: Kernel) -> str:
         """The name of a ufunc in the source."""
-        return self.named(kernel.function, kernel.function.__name__)
+        return self.name_function(kernel.function, kernel.function.__name__)
 
-    def value(self, v: Any) -> str:
+    def write_static(self, v: Any) -> str:
         if v is None or isinstance(v, (bool, int, str)):
             return repr(v)
-        return self.constant_object(v)
+        return self.name_object(v)
 
-    def number(self, row: int, kernel: Kernel, given: list[str]) -> str:
+    def write_scalar(self, row: int, kernel: Kernel, given: list[str]) -> str:
         """The expression of a single number."""
         if kernel.alone:
             return kernel.text.format(*given)
@@ -194,26 +196,26 @@ class Writer(Memory):
             if text is not None and all(self.program.dtypes[a].kind in "fb" for a in self.program.args[row]):
                 name, bracket, rest = text.partition("(")
                 if name in SPACE:
-                    text = self.named(SPACE[name], name) + bracket + rest
+                    text = self.name_function(SPACE[name], name) + bracket + rest
                 return text.format(*given)
         if kernel.kind == "ufunc":
             sign = SIGNS.get(kernel.function)
             if sign is not None:
                 return sign.format(*given)
-            return f"{self.callee(kernel)}({', '.join(given)})"
+            return f"{self.name_ufunc(kernel)}({', '.join(given)})"
         if kernel.kind == "sum":
-            return f"{self.callee(kernel)}.reduce({given[0]}, {kernel.static['axis']})"
+            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, {kernel.static['axis']})"
         if kernel.kind == "matmul":
-            name = self.named(np.dot, "dot") if self.same_as_dot(row) else self.named(np.matmul, "matmul")
+            name = self.name_function(np.dot, "dot") if self.can_be_dot(row) else self.name_function(np.matmul, "matmul")
             return f"{name}({', '.join(given)})"
-        name = self.named(_as_number(kernel), re.sub(r"\W+", "_", kernel.name))
+        name = self.name_function(_return_number(kernel), re.sub(r"\W+", "_", kernel.name))
         return f"{name}({', '.join(given)})"
 
-    def into(self, row: int, kernel: Kernel, given: list[str], out: str) -> str:
+    def write_into(self, row: int, kernel: Kernel, given: list[str], out: str) -> str:
         """The statement that writes a row into an array."""
         program = self.program
         if kernel.kind == "ufunc":
-            name = self.callee(kernel)
+            name = self.name_ufunc(kernel)
             keyword = "out=" if kernel.function in BY_KEYWORD or kernel.function.nin + 1 == len(given) else ""
             return f"{name}({', '.join(given)}, {keyword}{out})"
         if kernel.kind == "sum":
@@ -221,13 +223,13 @@ class Writer(Memory):
             source = program.args[row][0]
             shape, dtype = program.shapes[source], program.dtypes[row]
             if not self.exact and kernel.function is np.add and len(shape) == 2 and dtype.kind == "f":
-                dot = self.named(np.dot, "dot")  # with ones, which takes a third of the time
+                dot = self.name_function(np.dot, "dot")  # with ones, which takes a third of the time
                 if axis == 0 and not keepdims:
-                    return f"{dot}({self.constant_object(np.ones(shape[0], dtype))}, {given[0]}, {out})"
+                    return f"{dot}({self.name_object(np.ones(shape[0], dtype))}, {given[0]}, {out})"
                 if axis in (1, -1):
                     ones = np.ones((shape[1], 1) if keepdims else shape[1], dtype)
-                    return f"{dot}({given[0]}, {self.constant_object(ones)}, {out})"
-            name = self.callee(kernel)
+                    return f"{dot}({given[0]}, {self.name_object(ones)}, {out})"
+            name = self.name_ufunc(kernel)
             kept = ", keepdims=True" if keepdims else ""
             return f"{name}.reduce({given[0]}, axis={axis}, out={out}{kept})"
         if kernel.kind == "matmul":
@@ -235,26 +237,26 @@ class Writer(Memory):
                 len(program.shapes[a]) <= 2 and program.dtypes[a] == program.dtypes[row] for a in program.args[row]
             )
             plain = plain and program.dtypes[row].kind in "fc"
-            plain = plain and self.same_as_dot(row)
-            name = self.named(np.dot, "dot") if plain else self.named(np.matmul, "matmul")
+            plain = plain and self.can_be_dot(row)
+            name = self.name_function(np.dot, "dot") if plain else self.name_function(np.matmul, "matmul")
             return f"{name}({', '.join(given)}, {out})"
         assert kernel.kind == "where"
-        copy = self.named(np.copyto, "copyto")
+        copy = self.name_function(np.copyto, "copyto")
         condition, x, y = given
         return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
 
-    def same_as_dot(self, row: int) -> bool:
+    def can_be_dot(self, row: int) -> bool:
         """Whether `np.dot`, which is quicker on small matrices, gives every bit of this product that has to be so."""
         program, args = self.program, self.program.args[row]
         single = all(math.prod(program.shapes[a]) == 1 for a in args)  # where it may give -0.0
-        return not self.exact or (not single and all(gapless(program, a) for a in args))
+        return not self.exact or (not single and all(is_gapless(program, a) for a in args))
 
-    def anywhere(self, kernel: Kernel, given: list[str]) -> str:
+    def write_unplaced(self, kernel: Kernel, given: list[str]) -> str:
         """The expression of a row that NumPy finds a place for."""
         if kernel.kind == "sum":
             axis, kept = kernel.static["axis"], kernel.static["keepdims"]
-            return f"{self.callee(kernel)}.reduce({given[0]}, axis={axis}, keepdims={kept})"
-        return f"{self.callee(kernel)}({', '.join(given)})"
+            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, axis={axis}, keepdims={kept})"
+        return f"{self.name_ufunc(kernel)}({', '.join(given)})"
 
 
 @attrs.define(eq=False, repr=False)
@@ -264,14 +266,14 @@ class _Block(Writer):
     outer: Writer = attrs.field(kw_only=True)
     chained: int = attrs.field(kw_only=True)  # the row of the chain in the outer program
 
-    def named(self, thing: Any, name: str) -> str:
-        return self.outer.named(thing, name)
+    def name_function(self, thing: Any, name: str) -> str:
+        return self.outer.name_function(thing, name)
 
-    def constant_object(self, v: Any) -> str:
-        return self.outer.constant_object(v)
+    def name_object(self, v: Any) -> str:
+        return self.outer.name_object(v)
 
-    def ready(self, value: Any) -> str:
-        return self.outer.ready(value)
+    def name_number(self, value: Any) -> str:
+        return self.outer.name_number(value)
 
     def write(self) -> None:
         chain: Chain = self.outer.program.kernels[self.chained].function  # type: ignore[union-attr]
@@ -281,40 +283,40 @@ class _Block(Writer):
             if program.shapes[a]:
                 self.names[a] += "[i:j]"
             elif a in program.literals:
-                self.names[a] = self.outer.constant(program.literals[a])
+                self.names[a] = self.outer.name_literal(program.literals[a])
         for row in chain.stored:
             self.names[row] += "[i:j]"
-        self.lifetimes()
-        dying = self.dying()
+        self.find_lifetimes()
+        dying = self.find_dying()
         for row in chain.rows:
             kernel = program.kernels[row]
             assert kernel is not None
-            given = self.arguments(row, kernel)
+            given = self.write_arguments(row, kernel)
             if kernel.kind == "sum":
                 self.lines.append(
-                    f"    s{self.chained}_{chain.sums.index(row)} += {self.named(np.add, 'add')}.reduce({given[0]})"
+                    f"    s{self.chained}_{chain.sums.index(row)} += {self.name_function(np.add, 'add')}.reduce({given[0]})"
                 )
             elif kernel.kind == "view":
-                dtype = self.constant_object(program.dtypes[row])
+                dtype = self.name_object(program.dtypes[row])
                 if row in chain.stored:
                     self.lines.append(
-                        f"    {self.named(np.copyto, 'copyto')}({self.names[row]}, {given[0]}.view({dtype}))"
+                        f"    {self.name_function(np.copyto, 'copyto')}({self.names[row]}, {given[0]}.view({dtype}))"
                     )
                 else:
                     self.names[row] = f"{given[0]}.view({dtype})"
             else:
                 if row not in chain.stored:
-                    out = self.place(row, kernel, program.shapes[row], program.dtypes[row], False)
+                    out = self.place_row(row, kernel, program.shapes[row], program.dtypes[row], False)
                     self.names[row] = f"{out}_"
-                self.say(self.into(row, kernel, given, self.names[row]), row)
+                self.add_line(self.write_into(row, kernel, given, self.names[row]), row)
             if row in chain.checked:
                 name = self.names[row]
-                self.lines.append(f"    c = {self.named(np.dot, 'dot')}({name}, {name})")
-                self.lines.append(f"    if c != c: raise {self.named(NotANumber, 'NotANumber')}")
-            self.release(dying.get(row, ()))
+                self.lines.append(f"    c = {self.name_function(np.dot, 'dot')}({name}, {name})")
+                self.lines.append(f"    if c != c: raise {self.name_function(NotANumber, 'NotANumber')}")
+            self.release_arrays(dying.get(row, ()))
 
 
-def _number(value: Any) -> str:
+def _write_literal(value: Any) -> str:
     """A literal as a number of Python's; nothing if it is none."""
     if value.shape or value.dtype.kind != "f" or not np.isfinite(value):
         return ""
@@ -322,7 +324,7 @@ def _number(value: Any) -> str:
     return f"({text})" if text[0] == "-" else text
 
 
-def _as_kept(value: Any) -> Any:
+def _copy_foreign(value: Any) -> Any:
     """An array as the memo keeps it: a copy of what shows memory that is no array's."""
     base = value.base
     while base.__class__ is np.ndarray:
@@ -330,7 +332,7 @@ def _as_kept(value: Any) -> Any:
     return value if base is None else value.copy()
 
 
-def _as_number(kernel: Kernel) -> Callable[..., Any]:
+def _return_number(kernel: Kernel) -> Callable[..., Any]:
     """The function of a kernel, whose 0-d arrays become numbers."""
     function, static = kernel.function, kernel.static
 

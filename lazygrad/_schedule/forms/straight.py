@@ -20,31 +20,31 @@ import numpy as np
 
 from ..._graph.node import Node
 from ..._graph.types import DType
-from ..guards import checks
+from ..guards import find_nan_checks
 from ..program import Program, Shape
-from .blocks import blocked
-from .order import out_of_order
+from .blocks import merge_chains
+from .order import find_out_of_order
 from .statements import Writer
 
 __all__ = [
     "Straight",
     "buffer_pool",
-    "compiled",
-    "function_of",
-    "kept_in_tracebacks",
-    "leaf_names",
-    "straight",
-    "text_of",
+    "compile_source",
+    "load_function",
+    "name_leaves",
+    "show_in_tracebacks",
+    "write_function",
+    "write_straight",
 ]
 
 # What a leaf must not be called in the source.
 TAKEN = frozenset([*dir(builtins), *dir(math), *keyword.kwlist, "schedule"])
 RESERVED = re.compile(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*")
 
-_numbers = itertools.count(1).__next__
+_next_number = itertools.count(1).__next__
 
 
-def leaf_names(leaves: Sequence[Node]) -> list[str]:
+def name_leaves(leaves: Sequence[Node]) -> list[str]:
     """A Python name for each leaf, its own as far as that goes."""
     taken: set[str] = set()
     names = []
@@ -80,7 +80,7 @@ class Straight:
         """The bytes of the arrays that lie ready."""
         return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
 
-    def bound(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Any, ...]]:
         """The function, with arrays of its own: one call at a time."""
         space = dict(self.constants)
         for name, shape, dtype in self.buffers:
@@ -89,10 +89,10 @@ class Straight:
             space[name] = view(space[of])
         for name, shape, dtype in self.outputs:
             space[f"new_{name}"] = buffer_pool(shape, dtype)
-        return function_of(self.code, space)
+        return load_function(self.code, space)
 
 
-def _alone() -> int:
+def _count_references() -> int:
     """The references to an array of a list that nobody else has, as a loop over the list sees them."""
     kept = [np.empty(0)]
     for array in kept:
@@ -100,7 +100,7 @@ def _alone() -> int:
     raise AssertionError
 
 
-ALONE = _alone()
+UNSHARED = _count_references()
 
 
 def buffer_pool(shape: Shape, dtype: DType) -> Callable[[], Any]:
@@ -109,7 +109,7 @@ def buffer_pool(shape: Shape, dtype: DType) -> Callable[[], Any]:
 
     def supply() -> Any:
         for array in kept:
-            if getrefcount(array) == ALONE:  # no view refers to it
+            if getrefcount(array) == UNSHARED:  # no view refers to it
                 array.flags.writeable = True
                 return array
         array = np.empty(shape, dtype)
@@ -120,17 +120,17 @@ def buffer_pool(shape: Shape, dtype: DType) -> Callable[[], Any]:
     return supply
 
 
-def straight(
+def write_straight(
     program: Program, params: Sequence[tuple[int, str]], exact: bool, title: str, keep: bool = False
 ) -> Straight:
     """Write a program; `params` are the rows of the leaves that come with each call, and their names.
 
     With `keep` results may share memory with each other and with what was given, as all is read-only then.
     """
-    live = program.live()
-    program.checked = checks(program, live)
-    program.odd = out_of_order(program, live) if exact else set()
-    chains = blocked(program, live, exact, program.checked)
+    live = program.find_live()
+    program.checked = find_nan_checks(program, live)
+    program.odd = find_out_of_order(program, live) if exact else set()
+    chains = merge_chains(program, live, exact, program.checked)
     if chains is not None:
         leaves = {id(node): row for row, node in chains.leaves.items()}
         params = [(leaves[id(program.leaves[row])], name) for row, name in params]
@@ -141,42 +141,42 @@ def straight(
     copied: dict[int, str] = {}
     for row in program.outputs:
         if row not in copied:
-            copied[row] = writer.kept(row) if keep else writer.given_away(row)
+            copied[row] = writer.write_shared_result(row) if keep else writer.write_owned_result(row)
     returned = [copied[row] for row in program.outputs]
-    source = text_of([name for _, name in params], title, [*writer.constants, *writer.lines], returned)
+    source = write_function([name for _, name in params], title, [*writer.constants, *writer.lines], returned)
     made = Straight(
         source,
         len(writer.lines),
-        compiled(source),
+        compile_source(source),
         writer.space,
         writer.buffers,
         writer.views,
         writer.outputs,
     )
-    kept_in_tracebacks(made)
+    show_in_tracebacks(made)
     return made
 
 
-def text_of(params: Sequence[str], title: str, lines: Sequence[str], returned: Sequence[str]) -> str:
+def write_function(params: Sequence[str], title: str, lines: Sequence[str], returned: Sequence[str]) -> str:
     """The source of a function."""
     head = f"def schedule({', '.join(params)}):"
     end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
     return "\n".join([head, f'    """{title}"""', *lines, end]) + "\n"
 
 
-def function_of(code: CodeType, space: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
+def load_function(code: CodeType, space: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
     """The function of compiled source, with `space` as its globals."""
     exec(code, space)
     function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
     return function
 
 
-def compiled(source: str) -> CodeType:
+def compile_source(source: str) -> CodeType:
     """The code of generated source, under a name of its own."""
-    return compile(source, f"<lazygrad schedule {_numbers()}>", "exec")
+    return compile(source, f"<lazygrad schedule {_next_number()}>", "exec")
 
 
-def kept_in_tracebacks(made: Any) -> None:
+def show_in_tracebacks(made: Any) -> None:
     """Let tracebacks show the lines of ``made.source`` as long as it is there."""
     filename = made.code.co_filename
     linecache.cache[filename] = len(made.source), None, made.source.splitlines(keepends=True), filename

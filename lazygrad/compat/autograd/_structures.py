@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..._derivatives.adjoint_node import unbroadcast_node, unbroadcast_to
-from ..._functions.reverse import derivative_of, known_as
+from ..._functions.reverse import find_derivative_mark, mark_derivative
 from ..._graph.node import Node
 from ..._graph.trees import align_leaves, leaves, map_tree
 
@@ -66,4 +66,4 @@ def traced(fun: Callable[..., Any], argnums: Sequence[int] = (0,)) -> Callable[.
             warnings.warn(INDEPENDENT, stacklevel=2)
         return out
 
-    return known_as(called, derivative_of(fun))
+    return mark_derivative(called, find_derivative_mark(fun))

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._functions.primitive import Primitive, completed
+from ..._functions.primitive import Primitive, complete_rules
 from ..._graph.guards import enter_transform
 from ..._graph.node import Node
 from ...ops._op import freeze
@@ -121,8 +121,10 @@ class _UserOp:
                 for r, (k, _) in zip(jvps, places, strict=True)
             ]
         )
-        pulls = tuple([self.known(r, "VJP", p) for r, p in zip(completed(vjps, usable, False), places, strict=True)])
-        pushes = tuple([self.known(r, "JVP", p) for r, p in zip(completed(jvps, vjps, True), places, strict=True)])
+        pulls = tuple(
+            [self.known(r, "VJP", p) for r, p in zip(complete_rules(vjps, usable, False), places, strict=True)]
+        )
+        pushes = tuple([self.known(r, "JVP", p) for r, p in zip(complete_rules(jvps, vjps, True), places, strict=True)])
         return Primitive(
             name=self.name,
             function=lambda *values, call: freeze(call.run(*values)),

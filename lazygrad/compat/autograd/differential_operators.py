@@ -55,7 +55,7 @@ def _plainly(transform: Callable[..., Function], fun: Function, argnum: Argnum) 
         return plain(inner(*floats, **kwargs))
 
     named(fun, transform.__name__, argnum)(transformed)
-    return _reverse.known_as(transformed, _reverse.derivative_of(inner))
+    return _reverse.mark_derivative(transformed, _reverse.find_derivative_mark(inner))
 
 
 def grad(fun: Function, argnum: Argnum = 0) -> Function:

@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .._graph.node import NO_STATIC, Node, build, install
 from ..ops import linear, logsumexp
 from ..ops._declare import MEANINGS, find_meaning
-from ..ops._op import Op, as_node, as_nodes
+from ..ops._op import Op, as_node, as_nodes, unknown_setting
 from ._calls import call_meaning, find_numpy_caller, find_public_name, is_default, name_function, refuse_argument
 
 __all__ = ["METHODS", "PROPERTIES", "REFUSED_METHODS"]
@@ -97,6 +97,8 @@ def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
             raise TypeError(f"{name} is not defined on nodes; for the number behind {self!r} use `.value`")
         if (way := UFUNC_METHODS.get(method)) is None or (ufunc.nin, ufunc.nout) != (2, 1):
             raise TypeError(f"{name}.{method} is not defined on nodes; for the array behind a node use `.value`")
+        if isinstance(axis := kwargs.get("axis"), Node):
+            raise unknown_setting(f"{name}.{method}: axis", axis)
         if not any(isinstance(x, Node) for x in inputs):
             raise refuse_argument(f"{name}.{method}", next(k for k, v in kwargs.items() if isinstance(v, Node)))
         return way(ufunc, *inputs, **kwargs)

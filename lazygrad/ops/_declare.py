@@ -156,7 +156,7 @@ def multiply_by(derivative: Function, inputs: Sequence[str], multiply: Function)
 
 def elementwise(
     name: str,
-    function: Function,
+    function: Callable[..., Any],
     *,
     inputs: str = "x",
     partial: Mapping[str, Callable[..., Any]] | None = None,

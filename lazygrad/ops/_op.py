@@ -16,7 +16,7 @@ import numpy as np
 
 from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import CONSTANT, as_leaf_array, copy_frozen, make_leaf
-from .._graph.node import NO_STATIC, Node, NodeOrArray, Operand, build, label
+from .._graph.node import NO_STATIC, Node, build, label
 from .._graph.shapes import broadcast
 from .._graph.types import Array, ArrayLike, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
@@ -32,9 +32,15 @@ __all__ = [
     "declare_all",
     "freeze",
     "op_named",
+    "unknown_setting",
 ]
 
 Signature = tuple[tuple[int, ...], DType]
+
+
+def unknown_setting(name: str, value: Node) -> TypeError:
+    """Return the error for a node in the place of an argument that says what is done, such as an axis."""
+    return TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
 
 
 class OfEachOp:
@@ -137,6 +143,13 @@ class Op:
             raise TypeError(f"{self.name} does not take {', '.join(unknown)} on a node; it takes {self.signature()}")
         if len(inputs) < len(self.inputs) and self.inputs[-1][0] != "*":
             raise TypeError(f"{self.name} takes {self.signature()}, but got only {len(inputs)} inputs")
+        for name, value in static.items():
+            if isinstance(value, Node):
+                raise unknown_setting(f"{self.name}: {name}", value)
+            if value.__class__ is tuple:
+                for item in value:
+                    if isinstance(item, Node):
+                        raise unknown_setting(f"{self.name}: {name}", item)
         return tuple(inputs), static
 
     def signature(self) -> str:
@@ -314,7 +327,7 @@ def declare_all() -> None:
         import_module(f"{__package__}.{found.name}")
 
 
-def as_node(value: Operand, like: DType | None = None) -> Node:
+def as_node(value: Any, like: DType | None = None) -> Node:
     """Return the node itself, or a constant around an array or number.
 
     A plain number takes the dtype `like`, as in NumPy's promotion, and remembers that it is one: should the
@@ -329,7 +342,7 @@ def as_node(value: Operand, like: DType | None = None) -> Node:
     return make_leaf(copy_frozen(as_leaf_array(value, "constant")), CONSTANT)
 
 
-def as_nodes(values: Sequence[NodeOrArray]) -> tuple[Node, ...]:
+def as_nodes(values: Sequence[object]) -> tuple[Node, ...]:
     """Return nodes for all values; plain numbers take the dtype NumPy's promotion gives them."""
     dtypes = [v.dtype for v in values if not isinstance(v, (int, float, complex, list, tuple)) and hasattr(v, "dtype")]
     like = dtypes[0] if dtypes else None

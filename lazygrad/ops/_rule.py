@@ -24,7 +24,7 @@ from typing import Any
 
 import attrs
 
-from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.node import Node, Operand
 from .._graph.types import Function
 
 __all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "input_name", "meta_look_up", "pass_on", "read_rule"]
@@ -64,7 +64,7 @@ class Rule:
         return {name: look_up(node, argnum) for name, look_up in self.metas}
 
 
-def pass_on(g: Operand) -> NodeOrArray:
+def pass_on(g: Operand) -> Any:
     """Return the adjoint as it is: the rule of an identity."""
     return g
 

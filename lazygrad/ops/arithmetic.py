@@ -6,9 +6,8 @@ import math
 import operator
 from typing import Any
 
-import numpy as np
-
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, ZERO
@@ -204,7 +203,7 @@ power = elementwise(
 
 
 @function(np.power)
-def power_or_pow(x: Operand, y: Operand) -> Node:
+def power_or_pow(x: Operand, y: Operand) -> NodeOrArray:
     """Return x ** y; with a number as exponent it is Stratos' pow, whose derivative reads x alone."""
     if isinstance(x, Node) and isinstance(y, NUMBERS):
         return pow.on_nodes((x,), {"n": y})
@@ -212,7 +211,7 @@ def power_or_pow(x: Operand, y: Operand) -> Node:
 
 
 @function(np.float_power)
-def float_power(x: Operand, y: Operand) -> Node:
+def float_power(x: Operand, y: Operand) -> NodeOrArray:
     """Return x ** y in at least double precision."""
     dtype = result_dtype(np.float_power, as_node(x).dtype, as_node(y).dtype)
     base = x.astype(dtype) if isinstance(x, Node) else np.asarray(x, dtype)
@@ -232,7 +231,7 @@ square = elementwise(
 
 
 @function(np.positive)
-def positive(x: Operand) -> Node:
+def positive(x: Operand) -> Any:
     """Return x itself."""
     return x
 
@@ -249,7 +248,7 @@ sign = elementwise(
 
 
 @function(np.sign)
-def sign_or_phase(x: Operand) -> Node:
+def sign_or_phase(x: NodeOrArray) -> NodeOrArray:
     """Return -1, 0 or 1; for complex numbers x / |x|, and 0 at 0."""
     if x.dtype.kind != "c":
         return sign(x)

@@ -6,10 +6,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DType
+from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature
 from .arithmetic import NUMBERS, chosen, where
@@ -39,7 +38,7 @@ maximum = _declare_choice(np.maximum, operator.gt, "larger", "2.0")
 minimum = _declare_choice(np.minimum, operator.lt, "smaller", "1.0")
 
 
-def infer_bounded(function: object) -> Any:
+def infer_bounded(function: Any) -> Any:
     """Return an inference for a function of an array and numbers as bounds."""
 
     def infer(x: Node, **bounds: Any) -> Signature:
@@ -168,7 +167,7 @@ def clip(
     *,
     min: Operand | None = None,
     max: Operand | None = None,
-) -> Node:
+) -> Any:
     """Return the values kept within bounds.
 
     The derivative at a number as bound is 0, as for relu; a tie with an array or node splits it evenly.
@@ -205,8 +204,12 @@ finite_or = op(
 
 @function(np.nan_to_num)
 def nan_to_num(
-    x: Operand, copy: bool = True, nan: Operand = 0.0, posinf: Operand | None = None, neginf: Operand | None = None
-) -> Node:
+    x: NodeOrArray,
+    copy: bool = True,
+    nan: Operand = 0.0,
+    posinf: Operand | None = None,
+    neginf: Operand | None = None,
+) -> NodeOrArray:
     """Return the values with numbers in the place of nan and infinities; the derivative is 0 there."""
     numbers = {"nan": nan, "posinf": posinf, "neginf": neginf}
     if x.dtype.kind == "c":

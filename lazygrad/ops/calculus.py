@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._errors import ShapeError
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Axis
+from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Signature
 from ._rule import ZERO, pass_on
@@ -38,7 +38,7 @@ def _as_border(value: Any, like: Node, axis: int) -> Node:
 
 
 @function(np.diff)
-def diff(a: Operand, n: int = 1, axis: int = -1, prepend: Operand | None = None, append: Operand | None = None) -> Node:
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Operand | None = None, append: Operand | None = None) -> Node:
     """Return the n-th differences of neighbours along an axis."""
     a = as_operand(a)
     if n == 0:
@@ -159,7 +159,7 @@ def gradient(f: Operand, *varargs: object, axis: Axis = None, edge_order: int = 
 
 
 @function(np.trapezoid)
-def trapezoid(y: Operand, x: Operand | None = None, dx: float = 1.0, axis: int = -1) -> Node:
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Node:
     """Return the area under samples along an axis, taken as straight from each to the next."""
     y = as_operand(y)
     axis = normalize_axis_index(axis, y.ndim)
@@ -186,11 +186,11 @@ interval = op(
 
 @function(np.interp)
 def interp(
-    x: Operand,
-    xp: Operand,
-    fp: Operand,
-    left: Operand | None = None,
-    right: Operand | None = None,
+    x: Any,
+    xp: Any,
+    fp: Any,
+    left: NodeOrArray | None = None,
+    right: Any = None,
     period: object = None,
 ) -> Node:
     """Return values at `x` on the line through the points ``(xp, fp)``, of increasing `xp`.

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Op, as_node
@@ -56,7 +56,7 @@ def _positions(indices: Any, count: int, mode: Mode) -> Any:
 
 
 @function(np.take)
-def take(a: Operand, indices: Operand, axis: int | None = None, out: None = None, mode: str = "raise") -> Node:
+def take(a: Operand, indices: Any, axis: int | None = None, out: None = None, mode: str = "raise") -> Node:
     """Return the elements, or slices along `axis`, at positions; out of range: 'raise', 'wrap' or 'clip'."""
     a = as_node(a)
     if axis is None:
@@ -66,7 +66,7 @@ def take(a: Operand, indices: Operand, axis: int | None = None, out: None = None
 
 
 @function(np.take_along_axis)
-def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1) -> Node:
+def take_along_axis(arr: NodeOrArray, indices: NodeOrArray, axis: int | None = -1) -> Node:
     """Take along each row of `arr` the elements that the same row of `indices` says."""
     arr = as_node(arr)
     if not isinstance(indices, Node):
@@ -84,7 +84,7 @@ def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1) -> No
 
 
 @function(np.choose)
-def choose(a: Operand, choices: Operand, out: None = None, mode: str = "raise") -> Node:
+def choose(a: Operand, choices: NodeOrArray, out: None = None, mode: str = "raise") -> Node:
     """Return for each position the element of the array that `a` numbers, of several that broadcast."""
     arrays = [as_node(c) for c in choices]
     a = a if isinstance(a, Node) else np.asarray(a)
@@ -122,7 +122,7 @@ def _condition(c: Any, what: str) -> Any:
 
 
 @function(np.select)
-def select(condlist: Sequence[object], choicelist: Sequence[object], default: Operand = 0) -> Node:
+def select(condlist: Sequence[object], choicelist: Sequence[object], default: Operand = 0) -> Any:
     """Return element by element the choice of the first condition that holds, else the default."""
     if len(condlist) != len(choicelist):
         raise ValueError(f"{len(condlist)} conditions need as many choices, not {len(choicelist)}")
@@ -136,7 +136,7 @@ def select(condlist: Sequence[object], choicelist: Sequence[object], default: Op
 
 
 @function(np.piecewise)
-def piecewise(x: Operand, condlist: object, funclist: Sequence[object], *args: Node, **kw: object) -> Node:
+def piecewise(x: NodeOrArray, condlist: Any, funclist: Sequence[object], *args: Node, **kw: object) -> Node:
     """Apply functions to x, each where its condition holds; later ones win, and one more serves where none holds.
 
     On nodes each function, which must work element by element, is called on all of `x`; its results for elements
@@ -200,7 +200,9 @@ unravelled: Op = op(
 
 
 @function(np.ravel_multi_index)
-def ravel_multi_index(multi_index: Operand, dims: int | Sequence[int], mode: str = "raise", order: str = "C") -> Node:
+def ravel_multi_index(
+    multi_index: NodeOrArray, dims: int | Sequence[int], mode: str = "raise", order: str = "C"
+) -> Node:
     """Return the flat positions of positions along each axis."""
     return flat_index(*multi_index, dims=tuple(np.atleast_1d(dims).tolist()), mode=mode, order=order)
 

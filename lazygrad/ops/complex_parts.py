@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from .._graph.guards import inside_transform
-from .._graph.node import Node, NodeOrArray
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._declare import elementwise, function, linear, result_dtype
 from .linear import real
@@ -37,7 +36,7 @@ conjugate = elementwise(
 
 
 @function(np.conjugate)
-def conjugate_or_itself(x: NodeOrArray) -> Any:
+def conjugate_or_itself(x: NodeOrArray) -> NodeOrArray:
     """Return the complex conjugate; for real numbers x itself."""
     return x if x.dtype.kind in "iuf" else conjugate(x)
 
@@ -50,13 +49,13 @@ def angle(z: NodeOrArray, deg: bool = False) -> Node:
 
 
 @function(np.iscomplex)
-def iscomplex(x: NodeOrArray) -> Node:
+def iscomplex(x: Operand) -> Node:
     """Return where the imaginary part is not 0."""
     return np.not_equal(np.imag(x), 0)
 
 
 @function(np.isreal)
-def isreal(x: NodeOrArray) -> Node:
+def isreal(x: Operand) -> Node:
     """Return where the imaginary part is 0."""
     return np.equal(np.imag(x), 0)
 

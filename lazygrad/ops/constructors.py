@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DTypeLike
+from .._graph.types import both as np
 from ._declare import function
 from ._op import as_node
 from .linear import broadcast_to
@@ -32,7 +31,7 @@ function(np.empty_like)(_like(np.empty))
 
 @function(np.full_like)
 def full_like(
-    a: Operand, fill_value: Operand, dtype: DTypeLike | None = None, *, shape: int | Sequence[int] | None = None
+    a: NodeOrArray, fill_value: Operand, dtype: DTypeLike | None = None, *, shape: int | Sequence[int] | None = None
 ) -> NodeOrArray:
     """Return an array of the shape and dtype of another, or of others, filled with a value, which may be a node."""
     dtype = a.dtype if dtype is None else np.dtype(dtype)
@@ -49,7 +48,7 @@ def copy(a: Operand) -> Node:
 
 
 @function(np.astype)
-def astype(x: Operand, dtype: DTypeLike, /, *, copy: bool = True) -> Node:
+def astype(x: NodeOrArray, dtype: DTypeLike, /, *, copy: bool = True) -> NodeOrArray:
     """Return the node in another dtype."""
     return x.astype(dtype)
 
@@ -69,7 +68,7 @@ function(np.isrealobj)(lambda x: x.dtype.kind != "c")
 
 
 @function(np.size)
-def size(a: Operand, axis: int | tuple[int, ...] | None = None) -> int:
+def size(a: NodeOrArray, axis: int | tuple[int, ...] | None = None) -> int:
     """Return the number of elements, or the length of an axis."""
     return np.size(np.broadcast_to(False, a.shape), axis)
 
@@ -79,6 +78,6 @@ function(np.common_type)(lambda *arrays: np.common_type(*map(_stand_in, arrays))
 
 
 @function(np.can_cast)
-def can_cast(from_: Operand, to: Operand, casting: str = "safe") -> bool:
+def can_cast(from_: NodeOrArray, to: NodeOrArray, casting: str = "safe") -> bool:
     """Return whether a cast between dtypes is allowed."""
     return np.can_cast(from_.dtype, to.dtype if isinstance(to, Node) else to, casting)

@@ -11,10 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DType
+from .._graph.types import both as np
 from ._declare import linear, op, result_dtype
 from ._op import Op, Signature
 
@@ -265,8 +264,8 @@ def conv2d(
 
 
 def conv_transpose2d(
-    x: Operand,
-    w: Operand,
+    x: NodeOrArray,
+    w: NodeOrArray,
     bias: Operand | None = None,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
@@ -386,7 +385,7 @@ def max_pool2d(
 
 
 def avg_pool2d(
-    x: Operand,
+    x: NodeOrArray,
     kernel_size: int | Sequence[int],
     stride: int | Sequence[int] | None = None,
     padding: int | Sequence[int] = 0,

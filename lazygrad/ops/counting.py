@@ -19,7 +19,7 @@ __all__ = ["all", "any", "argmax", "argmin", "bincount", "count_nonzero", "decla
 # -- whether, and where ----------------------------------------------------------------------------
 
 
-def declare_index_of(name: str, find: object) -> Op:
+def declare_index_of(name: str, find: Any) -> Op:
     """Declare an op that says where along an axis something is."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -213,9 +213,9 @@ def histogram(
 
 @function(np.histogramdd)
 def histogramdd(
-    sample: Operand,
-    bins: Operand = 10,
-    range: object = None,
+    sample: Any,
+    bins: Any = 10,
+    range: Any = None,
     density: bool | None = None,
     weights: Operand | None = None,
 ) -> Any:
@@ -236,7 +236,7 @@ def histogramdd(
 def histogram2d(
     x: Operand,
     y: Operand,
-    bins: Operand = 10,
+    bins: Any = 10,
     range: object = None,
     density: bool | None = None,
     weights: Operand | None = None,

@@ -20,9 +20,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Signature, as_node
 from .eigen import eigh, eigvalsh
@@ -84,7 +83,7 @@ _cholesky = op(
 
 
 @function(np.linalg.cholesky)
-def cholesky(a: Operand, /, *, upper: bool = False) -> Node:
+def cholesky(a: Operand, /, *, upper: bool = False) -> NodeOrArray:
     """Return the lower triangular L with a = L L^H, or the upper triangular U with a = U^H U."""
     return h(_cholesky(h(a))) if upper else _cholesky(a)
 
@@ -233,7 +232,7 @@ def _svd_of_hermitian(a: Node, compute_uv: bool) -> Any:
 
 
 @function(np.linalg.svdvals)
-def svdvals(x: Operand, /) -> Node:
+def svdvals(x: Operand, /) -> NodeOrArray:
     """Return the singular values, descending."""
     return _svdvals(x)
 

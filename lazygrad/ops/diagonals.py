@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray
+from .._graph.types import both as np
 from ._declare import function, linear
 from ._op import Signature
 from .joining import stack_arrays
@@ -70,7 +70,7 @@ diagonal_embed: Any = linear(
 
 
 @function(np.diag)
-def diag(v: Operand, k: int = 0) -> Node:
+def diag(v: NodeOrArray, k: int = 0) -> NodeOrArray:
     """Return the matrix with a vector as its diagonal, or the diagonal of a matrix."""
     if v.ndim == 1:
         return diagonal_embed(v, offset=k)
@@ -80,7 +80,7 @@ def diag(v: Operand, k: int = 0) -> Node:
 
 
 @function(np.diagflat)
-def diagflat(v: Operand, k: int = 0) -> Node:
+def diagflat(v: NodeOrArray, k: int = 0) -> Node:
     """Return the matrix with the elements of an array as its diagonal."""
     return diagonal_embed(v.reshape(-1), offset=k)
 
@@ -126,7 +126,7 @@ function(np.triu_indices_from)(_triangle_indices(np.triu_indices_from))
 
 
 @function(np.vander)
-def vander(x: Operand, N: int | None = None, increasing: bool = False) -> Node:
+def vander(x: NodeOrArray, N: int | None = None, increasing: bool = False) -> Node:
     """Return the powers of a vector as columns, the highest first."""
     if x.ndim != 1:
         raise ValueError(f"np.vander takes 1 axis, not the {x.ndim} of {x!r}")

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._graph.guards import inside_transform
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DType
+from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._declare import function, op
 from ._op import Signature, as_node
@@ -129,7 +128,7 @@ def eigh(a: Operand, UPLO: str = "L") -> Any:
 
 
 @function(np.linalg.eigvalsh)
-def eigvalsh(a: Operand, UPLO: str = "L") -> Any:
+def eigvalsh(a: Operand, UPLO: str = "L") -> NodeOrArray:
     """Return eigenvalues of Hermitian matrices, ascending; their gradient is Hermitian."""
     return _eigvalsh(a, UPLO=_triangle(UPLO))
 

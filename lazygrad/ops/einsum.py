@@ -15,10 +15,10 @@ from string import ascii_letters, ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import attrs
-import numpy as np
 
 from .._errors import ShapeError
 from .._graph.node import Node
+from .._graph.types import both as np
 from ._declare import function, linear, op, result_dtype
 from ._op import Op, Signature, as_node
 from .linear import reshape, transpose
@@ -328,7 +328,7 @@ def _read(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
 
 
 @function(np.einsum)
-def einsum(*operands: object, optimize: object = False) -> Node:
+def einsum(*operands: object, optimize: Any = False) -> Node:
     """Return sums of products in Einstein's notation, as `numpy.einsum` means it.
 
     Parameters

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from .._graph.node import Node
+from .._graph.types import both as np
 from ._declare import function, linear, result_dtype
 from ._op import Op, Signature
 from .indexing import scatter_add

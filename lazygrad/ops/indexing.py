@@ -8,11 +8,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .._graph.guards import inside_transform
 from .._graph.node import Node
 from .._graph.types import Array, DTypeLike
+from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._declare import linear, op
 from ._op import Op, Signature, as_node
@@ -390,7 +389,7 @@ def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Any]]:
     return x, tuple(items), arrays
 
 
-def index(x: Node, key: object) -> Node:
+def index(x: Node, key: Any) -> Node:
     """Return the node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs.
 
     A boolean node as a mask gives a result whose shape depends on its values, so it is evaluated; inside a

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DTypeLike
+from .._graph.types import both as np
 from . import shape
 from ._declare import function, op
 from ._op import Signature, as_node
@@ -58,7 +58,7 @@ stack = op(
 # -- NumPy's functions -----------------------------------------------------------------------------
 
 
-def join_arrays(join: object, arrays: Operand, dtype: DTypeLike, **static: object) -> Any:
+def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Any:
     """Join arrays of which each keeps its own dtype until then; the result in another dtype if that is safe."""
     nodes = [as_node(a) for a in arrays]
     if not nodes:
@@ -145,7 +145,7 @@ def append(arr: Operand, values: Operand, axis: int | None = None) -> Node:
 
 
 @function(np.insert)
-def insert(arr: Operand, obj: object, values: Operand, axis: int | None = None) -> Node:
+def insert(arr: Operand, obj: object, values: NodeOrArray, axis: int | None = None) -> Node:
     """Return an array with values put before these places along an axis, or into the flattened array."""
     arr, places = as_node(arr), shape.evaluate_argument(obj, "the places that np.insert puts values at")
     if axis is None:
@@ -169,7 +169,7 @@ def insert(arr: Operand, obj: object, values: Operand, axis: int | None = None) 
 
 
 @function(np.delete)
-def delete(arr: Operand, obj: Operand, axis: int | None = None) -> Node:
+def delete(arr: NodeOrArray, obj: Operand, axis: int | None = None) -> NodeOrArray:
     """Return the array without these places along an axis, or without those of the flattened array."""
     if axis is None:
         arr, axis = arr.reshape(-1), 0

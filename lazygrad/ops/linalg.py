@@ -6,9 +6,8 @@ import math
 import operator
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import INEXACT, Node, Operand
+from .._graph.types import both as np
 from ._declare import bilinear, function, result_dtype
 from ._op import Signature
 from .arithmetic import multiply

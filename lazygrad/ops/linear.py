@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.node import Node, NodeOrArray
 from .._graph.types import Array, Axis, DType
+from .._graph.types import both as np
 from ._declare import elementwise, linear, op, result_dtype
 from ._op import Signature
 from ._rule import Rule, pass_on
@@ -153,7 +153,7 @@ broadcast_to = linear(
 )
 
 
-def expand(x: Operand, shape: tuple[int, ...]) -> Any:
+def expand(x: NodeOrArray, shape: tuple[int, ...]) -> Any:
     """Repeat x along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
     if isinstance(x, Node) or math.prod(shape) > _SMALL:
         return np.broadcast_to(x, shape)
@@ -164,7 +164,7 @@ def expand(x: Operand, shape: tuple[int, ...]) -> Any:
     return made
 
 
-def unbroadcast(x: Operand, shape: tuple[int, ...]) -> Array:
+def unbroadcast(x: NodeOrArray, shape: tuple[int, ...]) -> Array:
     """Sum an array to `shape`, over the axes along which broadcasting repeated it."""
     extra = len(x.shape) - len(shape)
     if extra and x.shape[extra:] == shape:
@@ -185,7 +185,7 @@ sum_to = linear(
 # -- sums ------------------------------------------------------------------------------------------
 
 
-def spread(g: Operand, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> NodeOrArray:
+def spread(g: NodeOrArray, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> NodeOrArray:
     """Repeat a reduction's result along the axes that were reduced: the transpose of a sum."""
     if shape and axis is not None and not keepdims:  # NumPy lets a 0-d array be reduced along axis 0
         axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
@@ -194,7 +194,7 @@ def spread(g: Operand, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> No
 
 
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
-    return np.add.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
 
 def infer_reduction(function: object) -> Any:

@@ -9,10 +9,9 @@ import functools
 import math
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array, DType
+from .._graph.types import both as np
 from ._op import Signature
 
 __all__ = [
@@ -67,12 +66,12 @@ def square(a: Node) -> Signature:
 # -- transposes and parts --------------------------------------------------------------------------
 
 
-def t(x: Operand) -> NodeOrArray:
+def t(x: NodeOrArray) -> NodeOrArray:
     """Return the transpose, without conjugation."""
     return x.swapaxes(-1, -2)
 
 
-def conj(x: Operand) -> NodeOrArray:
+def conj(x: Any) -> Any:
     """Return the complex conjugate; a real array as it is."""
     return np.conj(x) if x.dtype.kind == "c" else x
 
@@ -82,12 +81,12 @@ def h(x: Operand) -> NodeOrArray:
     return conj(x).swapaxes(-1, -2)
 
 
-def real(x: Operand) -> NodeOrArray:
+def real(x: NodeOrArray) -> Any:
     """Return the real part; a real array as it is."""
     return np.real(x) if x.dtype.kind == "c" else x
 
 
-def imag(x: Operand) -> Array:
+def imag(x: NodeOrArray) -> Array:
     """Return the imaginary part of a complex array."""
     return np.real(-1j * x)
 
@@ -118,17 +117,17 @@ def identities(shape: tuple[int, ...], dtype: DType) -> Array:
     return np.broadcast_to(np.eye(shape[-1], dtype=dtype), shape)
 
 
-def diagonal(x: Operand) -> NodeOrArray:
+def diagonal(x: NodeOrArray) -> NodeOrArray:
     """Return the diagonals of square matrices."""
     return np.sum(np.where(_mask(x.shape[-1], "diagonal"), x, 0), axis=-1)
 
 
-def on_diagonal(d: Operand, rest: Operand) -> NodeOrArray:
+def on_diagonal(d: NodeOrArray, rest: Any) -> NodeOrArray:
     """Put the vectors `d` on the diagonals of the square matrices `rest`."""
     return np.where(_mask(d.shape[-1], "diagonal"), d[..., None, :], rest)
 
 
-def strictly_upper(x: Operand) -> Array:
+def strictly_upper(x: NodeOrArray) -> Array:
     """Return the part of square matrices above the diagonal; zeros elsewhere."""
     return np.where(_mask(x.shape[-1], "upper"), x, 0)
 
@@ -136,13 +135,13 @@ def strictly_upper(x: Operand) -> Array:
 # -- several results of one factorisation, in one array ---------------------------------------------
 
 
-def pack(batch: tuple[int, ...], *parts: object) -> NodeOrArray:
+def pack(batch: tuple[int, ...], *parts: Any) -> NodeOrArray:
     """Join several stacks, flattened, along one last axis."""
     flat = [p.reshape((*batch, math.prod(p.shape[len(batch) :]))) for p in parts]
     return np.concatenate(flat, axis=-1)
 
 
-def unpack(packed: Operand, *shapes: tuple[int, ...]) -> list[Any]:
+def unpack(packed: NodeOrArray, *shapes: tuple[int, ...]) -> list[Any]:
     """Return the stacks that `pack` joined: `shapes` are those of their elements."""
     parts = []
     start = 0

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .._graph.node import Node, Operand
 from .._graph.types import DTypeLike
+from .._graph.types import both as np
 from ._declare import function
 from ._op import Op, as_node
 from .arithmetic import guarded_divide

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Axis
+from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Signature, as_node
 from .decompositions import svdvals
@@ -136,7 +136,7 @@ def _norm_of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -
 
 
 @function(np.linalg.norm)
-def norm(x: Operand, ord: Operand | None = None, axis: Axis = None, keepdims: bool = False) -> Node:
+def norm(x: NodeOrArray, ord: Operand | None = None, axis: Axis = None, keepdims: bool = False) -> NodeOrArray:
     """Return the norm of vectors (along one axis) or matrices (two axes), of any order."""
     x = _as_floating(as_node(x))
     if axis is None:
@@ -159,13 +159,13 @@ def vector_norm(x: Operand, /, *, axis: Axis = None, keepdims: bool = False, ord
 
 
 @function(np.linalg.matrix_norm)
-def matrix_norm(x: Operand, /, *, keepdims: bool = False, ord: Node | int | str = "fro") -> Node:
+def matrix_norm(x: Operand, /, *, keepdims: bool = False, ord: Any = "fro") -> Node:
     """Return the norm of the matrices along the last two axes."""
     return _norm_of_matrices(_as_floating(as_node(x)), ord, (-2, -1), keepdims)
 
 
 @function(np.linalg.cond)
-def cond(x: Operand, p: Operand | None = None) -> Node:
+def cond(x: NodeOrArray, p: Operand | None = None) -> Node:
     """Return the condition number, a norm of the matrix times that of its inverse; infinite for singular matrices.
 
     For an order other than 2 and -2 a singular matrix is an error, as it is for its inverse.

@@ -8,10 +8,9 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
-
 from .._errors import ShapeError
 from .._graph.node import Node, Operand
+from .._graph.types import both as np
 from ._declare import function, op, result_dtype
 from ._op import Op, Signature
 from .arithmetic import guarded_divide
@@ -181,7 +180,7 @@ def polydiv(u: Operand, v: Operand) -> tuple[Node, ...]:
 
 
 @function(np.polyder)
-def polyder(p: Operand, m: int = 1) -> Node:
+def polyder(p: Any, m: int = 1) -> Node:
     """Return the m-th derivative of a polynomial."""
     p, m = _coefficients(p), operator.index(m)
     if m < 0:
@@ -192,7 +191,7 @@ def polyder(p: Operand, m: int = 1) -> Node:
 
 
 @function(np.polyint)
-def polyint(p: Operand, m: int = 1, k: Operand | None = None) -> Node:
+def polyint(p: Any, m: int = 1, k: Operand | None = None) -> Node:
     """Return the m-th antiderivative of a polynomial, with integration constants `k`."""
     p, m = _coefficients(p), operator.index(m)
     if m < 0:

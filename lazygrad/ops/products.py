@@ -7,12 +7,12 @@ from itertools import zip_longest
 from string import ascii_letters
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._errors import ShapeError
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DTypeLike
+from .._graph.types import both as np
 from ._declare import bilinear, function, op, result_dtype
 from ._op import Op, Signature
 from .einsum import as_operand, contract_all, einsum
@@ -47,7 +47,7 @@ def _pair_axes(m: int, n: int, first: tuple[int, ...], second: tuple[int, ...]) 
 
 
 @function(np.tensordot)
-def tensordot(a: Operand, b: Operand, axes: object = 2) -> Node:
+def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
     """Return the sum of products over the last axes of `a` and the first of `b`, or over the pairs of axes named.
 
     Examples
@@ -139,7 +139,7 @@ def matvec(x1: Operand, x2: Operand, /) -> Node:
 
 
 @function(*_VECMAT)
-def vecmat(x1: Operand, x2: Operand, /) -> Node:
+def vecmat(x1: NodeOrArray, x2: NodeOrArray, /) -> Node:
     """Return the products of vectors, conjugated, with matrices."""
     x1, x2 = conj(as_operand(x1)), as_operand(x2)
     if not x1.ndim or x2.ndim < 2:
@@ -153,7 +153,7 @@ function(np.linalg.matrix_transpose)(matrix_transpose)
 @function(np.linalg.diagonal)
 def diagonal(x: Operand, /, *, offset: int = 0) -> Node:
     """Return the diagonals of matrices."""
-    return np.diagonal(x, offset, -2, -1)  # type: ignore[return-value]
+    return np.diagonal(x, offset, -2, -1)
 
 
 @function(np.linalg.trace)
@@ -181,9 +181,7 @@ cross: Op = bilinear(
 
 
 @function(np.cross)
-def cross_along(
-    a: Operand, b: Operand, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
-) -> Node:
+def cross_along(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Node:
     """Return the cross product of vectors of 2 or 3 elements along the axes; for two of 2, its last element alone."""
     if axis is not None:
         axisa = axisb = axisc = axis

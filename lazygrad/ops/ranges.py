@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DType, DTypeLike
 from .._graph.types import both as np
 from ._declare import function
@@ -42,14 +42,14 @@ def _finish(y: Any, dtype: Any, axis: int) -> Any:
 
 @function(np.linspace)
 def linspace(
-    start: Operand,
-    stop: Operand,
+    start: NodeOrArray,
+    stop: NodeOrArray,
     num: int = 50,
     endpoint: bool = True,
     retstep: bool = False,
     dtype: DTypeLike | None = None,
     axis: int = 0,
-) -> Node | tuple[Node, ...]:
+) -> Any:
     """Return evenly spaced places from `start` to `stop`."""
     start, stop, inexact = _ends(start, stop)
     places = _places(num, start.ndim, inexact)
@@ -64,11 +64,11 @@ def linspace(
 
 @function(np.logspace)
 def logspace(
-    start: Operand,
-    stop: Operand,
+    start: NodeOrArray,
+    stop: NodeOrArray,
     num: int = 50,
     endpoint: bool = True,
-    base: Operand = 10.0,
+    base: Any = 10.0,
     dtype: DTypeLike | None = None,
     axis: int = 0,
 ) -> Node:
@@ -80,7 +80,12 @@ def logspace(
 
 @function(np.geomspace)
 def geomspace(
-    start: Operand, stop: Operand, num: int = 50, endpoint: bool = True, dtype: DTypeLike | None = None, axis: int = 0
+    start: NodeOrArray,
+    stop: Operand,
+    num: int = 50,
+    endpoint: bool = True,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
 ) -> Node:
     """Return places from `start` to `stop`, each a fixed multiple of the last; both of the same sign."""
     start, stop, inexact = _ends(start, stop, np.dtype(float))  # NumPy computes in float64 even for float32

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node, Operand, build
+from .._graph.node import Node, NodeOrArray, Operand, build
 from .._graph.types import Axis, DTypeLike, Function
 from .._graph.types import both as np
 from ._declare import function, linear, op, result_dtype
@@ -57,14 +57,14 @@ def count_of(shape: tuple[int, ...], axis: Axis) -> int:
     return count
 
 
-def gather_axes(x: Operand, axis: Axis) -> Any:
+def gather_axes(x: NodeOrArray, axis: Axis) -> Any:
     """Return the array with the axes that are reduced made one, in front."""
     axes = axes_of(axis, x.ndim)
     rest = tuple([k for k in range(x.ndim) if k not in axes])
     return x.transpose((*axes, *rest)).reshape((count_of(x.shape, axis), *[x.shape[k] for k in rest]))
 
 
-def restore_axes(y: Operand, shape: tuple[int, ...], axis: Axis) -> Any:
+def restore_axes(y: NodeOrArray, shape: tuple[int, ...], axis: Axis) -> Any:
     """Return an array that `gather_axes` made to its axes, those of `shape`."""
     axes = axes_of(axis, len(shape))
     order = (*axes, *[k for k in range(len(shape)) if k not in axes])
@@ -74,7 +74,7 @@ def restore_axes(y: Operand, shape: tuple[int, ...], axis: Axis) -> Any:
 # -- the arguments that NumPy's reductions share ---------------------------------------------------
 
 
-def prepare(name: str, a: Operand, dtype: DTypeLike | None = None, where: Operand = True, fill: float = 0) -> Node:
+def prepare(name: str, a: Any, dtype: DTypeLike | None = None, where: Operand = True, fill: float = 0) -> Node:
     """Return the node to be reduced: in the dtype asked for, and `fill` where the mask does not hold."""
     a = as_node(a)
     if dtype is not None and a.dtype != dtype:
@@ -169,7 +169,7 @@ def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     return reached / np.sum(reached, axis=axis, keepdims=True)
 
 
-def declare_extremum(name: str, function: object, doc: str, share: Function = _share, example: str = "") -> Op:
+def declare_extremum(name: str, function: Any, doc: str, share: Function = _share, example: str = "") -> Op:
     """Declare the choice of one element of those reduced, whose ties split the derivative by `share`."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -330,12 +330,12 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
 # -- logsumexp -------------------------------------------------------------------------------------
 
 
-def as_floating(x: Operand) -> Any:
+def as_floating(x: NodeOrArray) -> Any:
     """Return the array itself, or integers as floats before a difference of them can wrap around."""
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
-def exponentials(x: Operand, axis: Axis) -> tuple[Any, Any]:
+def exponentials(x: NodeOrArray, axis: Axis) -> tuple[Any, Any]:
     """Return exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
     x = as_floating(x)
     most = float(np.finfo(x.dtype).max)

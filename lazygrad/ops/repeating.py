@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node, Operand
-from .._graph.types import Axis
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import both as np
 from . import linear as ops
 from ._declare import function, linear
 from ._op import Signature, as_node
@@ -59,7 +57,7 @@ _repeat = linear(
 
 
 @function(np.repeat)
-def repeat(a: Operand, repeats: Operand, axis: int | None = None) -> Node:
+def repeat(a: Operand, repeats: Any, axis: int | None = None) -> Node:
     """Repeat each element along an axis, or each of the flattened array."""
     a, repeats = as_node(a), np.asarray(evaluate_argument(repeats, "how often np.repeat repeats"))
     if repeats.dtype.kind not in "biu":
@@ -102,7 +100,7 @@ _tile = linear(
 
 
 @function(np.tile)
-def tile(A: Operand, reps: int | Sequence[int]) -> Node:
+def tile(A: Any, reps: Any) -> NodeOrArray:
     """Repeat the array along each axis, with new axes in front where there are too few."""
     reps = evaluate_argument(reps, "how often np.tile repeats")
     return _tile(A, reps=tuple([operator.index(r) for r in (reps if np.ndim(reps) else (reps,))]))
@@ -135,7 +133,7 @@ _resize = linear(
 
 
 @function(np.resize)
-def resize(a: Operand, new_shape: int | Sequence[int]) -> Node:
+def resize(a: Any, new_shape: Any) -> NodeOrArray:
     """Return the elements in another shape, again from the first where they do not suffice."""
     new_shape = evaluate_argument(new_shape, "the shape that np.resize gives")
     return _resize(a, new_shape=tuple([operator.index(n) for n in (new_shape if np.ndim(new_shape) else (new_shape,))]))
@@ -166,7 +164,7 @@ _roll: Any = linear(
 
 
 @function(np.roll)
-def roll(a: Operand, shift: Operand, axis: Axis = None) -> Node:
+def roll(a: Any, shift: Any, axis: Any = None) -> Node:
     """Shift the elements along axes, or the flattened array; those that leave come in at the other end."""
     shift = evaluate_argument(shift, "how far np.roll shifts")
     return _roll(a, shift=tuple([int(s) for s in shift]) if np.ndim(shift) else int(shift), axis=axis)
@@ -204,7 +202,7 @@ function(np.flipud)(_declare_flip("flipud", 1, 0))
 
 
 @function(np.rot90)
-def rot90(m: Operand, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Node:
+def rot90(m: NodeOrArray, k: int = 1, axes: tuple[int, int] = (0, 1)) -> NodeOrArray:
     """Turn the array by k right angles in the plane of two axes, from the first to the second."""
     i, j = [normalize_axis_index(a, m.ndim) for a in axes]
     if i == j:

@@ -118,13 +118,13 @@ fractional_part = elementwise(
 
 
 @function(np.modf)
-def modf(x: Operand) -> tuple[Node, Node]:
+def modf(x: Any) -> tuple[Node, Node]:
     """Return the fractional and the whole part."""
     return fractional_part(x), whole_part(x)
 
 
 @function(np.divmod)
-def divide_with_remainder(x: Operand, y: Operand) -> tuple[Node, Node]:
+def divide_with_remainder(x: Any, y: Any) -> tuple[Node, Node]:
     """Return the quotient rounded down, and the remainder."""
     return floor_divide(x, y), remainder(x, y)
 
@@ -156,7 +156,7 @@ mantissa = elementwise(
 
 
 @function(np.frexp)
-def frexp(x: Operand) -> tuple[Node, Node]:
+def frexp(x: Any) -> tuple[Node, Node]:
     """Return the mantissa, between 1/2 and 1 in size, and the binary exponent."""
     return mantissa(x), binary_exponent(x)
 

@@ -9,8 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from .._graph.types import both as np
 from ._declare import op, result_dtype
 from ._op import Op
 from .arithmetic import guarded_multiply

@@ -6,10 +6,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import both as np
 from . import linear as ops
 from ._declare import function, linear
 from ._op import Signature, as_node
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-def evaluate_argument(x: Operand, what: str) -> Any:
+def evaluate_argument(x: Any, what: str) -> Any:
     """Return the value of an argument that a shape depends on: of a node inside a function transform alone."""
     return evaluate_for_shape(what, x) if isinstance(x, Node) else x
 
@@ -45,13 +45,13 @@ def _read_shape(shape: Any) -> tuple[int, ...]:
 
 @function(np.reshape)
 def reshape(
-    a: Operand,
+    a: Any,
     /,
     shape: int | Sequence[int] | None = None,
     order: str = "C",
     *,
     newshape: int | Sequence[int] | None = None,
-) -> Node:
+) -> NodeOrArray:
     """Return the elements in another shape; ``order="F"`` takes and puts them with the first axis fastest."""
     if (shape is None) is (newshape is None):
         raise TypeError("np.reshape takes one `shape`")
@@ -64,7 +64,7 @@ def reshape(
 
 
 @function(np.ravel)
-def ravel(a: Operand, order: str = "C") -> Node:
+def ravel(a: Operand, order: str = "C") -> NodeOrArray:
     """Return all elements along one axis."""
     return reshape(a, -1, "C" if order == "K" else order)
 
@@ -73,7 +73,7 @@ def ravel(a: Operand, order: str = "C") -> Node:
 
 
 @function(np.transpose)
-def transpose(a: Operand, axes: object = None) -> Node:
+def transpose(a: Any, axes: Any = None) -> NodeOrArray:
     """Return the axes in another order; reversed by default."""
     if axes is not None:
         axes = tuple([k % a.ndim if -a.ndim <= k < a.ndim else k for k in axes])
@@ -81,7 +81,7 @@ def transpose(a: Operand, axes: object = None) -> Node:
 
 
 @function(np.swapaxes)
-def swapaxes(a: Operand, axis1: int, axis2: int) -> Node:
+def swapaxes(a: NodeOrArray, axis1: int, axis2: int) -> NodeOrArray:
     """Exchange two axes."""
     axes = list(range(a.ndim))
     i, k = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
@@ -90,7 +90,7 @@ def swapaxes(a: Operand, axis1: int, axis2: int) -> Node:
 
 
 @function(np.matrix_transpose)
-def matrix_transpose(x: Operand, /) -> Node:
+def matrix_transpose(x: NodeOrArray, /) -> NodeOrArray:
     """Exchange the last two axes."""
     if x.ndim < 2:
         raise ValueError(f"np.matrix_transpose takes at least 2 axes, not the {x.ndim} of {x!r}")
@@ -98,7 +98,7 @@ def matrix_transpose(x: Operand, /) -> Node:
 
 
 @function(np.moveaxis)
-def moveaxis(a: Operand, source: int | Sequence[int], destination: int | Sequence[int]) -> Node:
+def moveaxis(a: NodeOrArray, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """Move some axes to other places, the rest in their order."""
     sources = normalize_axis_tuple(source, a.ndim, "source")
     destinations = normalize_axis_tuple(destination, a.ndim, "destination")
@@ -111,7 +111,7 @@ def moveaxis(a: Operand, source: int | Sequence[int], destination: int | Sequenc
 
 
 @function(np.rollaxis)
-def rollaxis(a: Operand, axis: int, start: int = 0) -> Node:
+def rollaxis(a: NodeOrArray, axis: int, start: int = 0) -> NodeOrArray:
     """Move one axis to before another, as it stands now."""
     axis = normalize_axis_index(axis, a.ndim)
     start = normalize_axis_index(start, a.ndim + 1) if start >= 0 else normalize_axis_index(start, a.ndim)

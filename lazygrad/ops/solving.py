@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
 from .._errors import ShapeError
 from .._graph.guards import inside_transform
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array
+from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._bracketing import Tree, best_bracketing
 from ._declare import function, op
@@ -70,7 +69,7 @@ def solve(a: Operand, b: Operand) -> Node:
 
 
 @function(np.linalg.tensorinv)
-def tensorinv(a: NodeOrArray, ind: int = 2) -> Node:
+def tensorinv(a: NodeOrArray, ind: int = 2) -> NodeOrArray:
     """Return the inverse of a as a linear map from its last axes to its first `ind`."""
     if ind <= 0:
         raise ValueError(f"tensorinv takes a positive number of axes `ind`, not {ind}")
@@ -251,7 +250,9 @@ _pinv = op(
 
 
 @function(np.linalg.pinv)
-def pinv(a: Operand, rcond: Array | float | None = None, hermitian: bool = False, *, rtol: float = 1e-15) -> Any:
+def pinv(
+    a: Operand, rcond: Array | float | None = None, hermitian: bool = False, *, rtol: float = 1e-15
+) -> NodeOrArray:
     """Return the pseudo-inverse: singular values below `rcond` (or `rtol`) times the largest count as 0."""
     return _pinv(a, rtol=rtol if rcond is None else rcond, hermitian=hermitian)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array
+from .._graph.types import both as np
 from ._declare import function, op, result_dtype
 from ._op import Op, Signature, as_node
 from ._rule import ZERO
@@ -94,7 +94,7 @@ lexicographic = _declare_positions(
 
 
 @function(np.lexsort)
-def lexsort(keys: Operand, axis: int = -1) -> Node:
+def lexsort(keys: NodeOrArray, axis: int = -1) -> Node:
     """Return the order by several keys, the last one first."""
     if len(keys) == 0:
         raise TypeError("lexsort needs at least one key")
@@ -117,7 +117,7 @@ search = _declare_positions(
 
 
 @function(np.searchsorted)
-def searchsorted(a: Operand, v: Operand, side: str = "left", sorter: object = None) -> Node:
+def searchsorted(a: Operand, v: Operand, side: str = "left", sorter: object = None) -> NodeOrArray:
     """Return where elements would be inserted to keep `a` sorted."""
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', not {side!r}")
@@ -148,7 +148,7 @@ def sort(
 
 
 @function(np.sort_complex)
-def sort_complex(a: Operand) -> Node:
+def sort_complex(a: NodeOrArray) -> Node:
     """Return the elements in order along the last axis, as complex numbers."""
     return sort(as_node(a)).astype(result_dtype(np.sort_complex, a.dtype))
 
@@ -225,7 +225,7 @@ def unique_inverse(x: Operand) -> UniqueInverse:
 
 
 @function(np.unique_values)
-def unique_values(x: Operand) -> Node:
+def unique_values(x: Operand) -> Any:
     """Return the distinct elements."""
     return unique(x, equal_nan=False)
 
@@ -235,13 +235,13 @@ def _flat(*arrays: Any) -> Any:
 
 
 @function(np.union1d)
-def union1d(ar1: Operand, ar2: Operand) -> Node:
+def union1d(ar1: Operand, ar2: Operand) -> Any:
     """Return the distinct elements of both."""
     return unique(_flat(ar1, ar2))
 
 
 @function(np.intersect1d)
-def intersect1d(ar1: Operand, ar2: Operand, assume_unique: bool = False, return_indices: bool = False) -> Node:
+def intersect1d(ar1: Operand, ar2: Operand, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """Return the distinct elements that both have; the derivative goes to the first."""
     x, y = (evaluate_for_shape("np.intersect1d", a) for a in (ar1, ar2))
     _, first, second = np.intersect1d(x, y, assume_unique, return_indices=True)
@@ -286,6 +286,6 @@ def isin(
     invert: bool = False,
     *,
     kind: str | None = None,
-) -> Node:
+) -> NodeOrArray:
     """Return which elements are among others; `kind` does not matter."""
     return is_in(element, test_elements, invert=invert)

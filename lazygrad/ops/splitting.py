@@ -7,11 +7,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Function
+from .._graph.types import both as np
 from . import shape
 from ._declare import function
 from .joining import stack_arrays
@@ -21,7 +21,7 @@ __all__ = ["array_split", "split", "trim_zeros", "unstack"]
 
 
 @function(np.array_split)
-def array_split(ary: Operand, indices_or_sections: Operand, axis: int = 0) -> list[Node]:
+def array_split(ary: NodeOrArray, indices_or_sections: Operand, axis: int = 0) -> list[Node]:
     """Return the parts between these places along an axis, or so many parts of nearly the same length."""
     axis = normalize_axis_index(axis, ary.ndim)
     n = ary.shape[axis]
@@ -38,7 +38,7 @@ def array_split(ary: Operand, indices_or_sections: Operand, axis: int = 0) -> li
 
 
 @function(np.split)
-def split(ary: Operand, indices_or_sections: Operand, axis: int = 0) -> list[Node]:
+def split(ary: NodeOrArray, indices_or_sections: Operand, axis: int = 0) -> list[Node]:
     """Return the parts between these places along an axis, or so many parts of the same length."""
     given = shape.evaluate_argument(indices_or_sections, "where np.split cuts")
     if not np.ndim(given) and ary.shape[normalize_axis_index(axis, ary.ndim)] % given:
@@ -47,7 +47,7 @@ def split(ary: Operand, indices_or_sections: Operand, axis: int = 0) -> list[Nod
 
 
 @function(np.hsplit)
-def hsplit(ary: Operand, indices_or_sections: Operand) -> list[Node]:
+def hsplit(ary: NodeOrArray, indices_or_sections: NodeOrArray) -> list[Node]:
     """Return the parts along the second axis, or the only one."""
     return split(_at_least(ary, 1, "hsplit"), indices_or_sections, 1 if ary.ndim > 1 else 0)
 
@@ -71,14 +71,14 @@ def _at_least(x: Any, ndim: int, name: str) -> Any:
 
 
 @function(np.unstack)
-def unstack(x: Operand, /, *, axis: int = 0) -> tuple[Node, ...]:
+def unstack(x: NodeOrArray, /, *, axis: int = 0) -> tuple[Node, ...]:
     """Return the parts at each place of an axis, without it."""
     axis = normalize_axis_index(axis, _at_least(x, 1, "unstack").ndim)
     return tuple([x[along(axis, k)] for k in range(x.shape[axis])])
 
 
 @function(np.trim_zeros)
-def trim_zeros(filt: Operand, trim: str = "fb", axis: int | Sequence[int] | None = None) -> Node:
+def trim_zeros(filt: NodeOrArray, trim: str = "fb", axis: int | Sequence[int] | None = None) -> NodeOrArray:
     """Return the array without the zeros at its front and back."""
     trim = trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
@@ -96,7 +96,7 @@ def trim_zeros(filt: Operand, trim: str = "fb", axis: int | Sequence[int] | None
 
 
 @function(np.apply_along_axis)
-def apply_along_axis(func1d: Function, axis: int, arr: Operand, *args: object, **kwargs: object) -> Node:
+def apply_along_axis(func1d: Function, axis: int, arr: NodeOrArray, *args: object, **kwargs: object) -> Node:
     """Apply a function of 1-d arrays along an axis everywhere; what it returns takes the axis' place."""
     axis = normalize_axis_index(axis, arr.ndim)
     rows = np.moveaxis(arr, axis, -1)
@@ -110,7 +110,7 @@ def apply_along_axis(func1d: Function, axis: int, arr: Operand, *args: object, *
 
 
 @function(np.apply_over_axes)
-def apply_over_axes(func: Callable[[Any, int], Any], a: Operand, axes: int | Sequence[int]) -> Node:
+def apply_over_axes(func: Callable[[Any, int], Any], a: NodeOrArray, axes: int | Sequence[int]) -> NodeOrArray:
     """Apply a function of an array and an axis over several axes in turn, each kept with length 1."""
     for axis in normalize_axis_tuple(axes, a.ndim, allow_duplicate=True):
         found = func(a, axis)

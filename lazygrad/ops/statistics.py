@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Axis, DType, DTypeLike, Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
@@ -77,7 +77,9 @@ var = op(
 )
 
 
-def spread_around(a: Operand, axis: int | None, keepdims: bool, where: Operand, mean: Operand) -> tuple[Any, Any]:
+def spread_around(
+    a: NodeOrArray, axis: int | None, keepdims: bool, where: NodeOrArray, mean: NodeOrArray
+) -> tuple[Any, Any]:
     """Sum the squared distances from `mean` of the elements where the mask holds, and count these."""
     d = np.where(where, a - mean, 0)
     squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)

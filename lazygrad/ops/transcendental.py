@@ -9,8 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from .._graph.types import both as np
 from ._declare import elementwise
 from ._op import Op
 from .arithmetic import guarded_divide, guarded_multiply

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .._graph.node import Node, Operand
+from .._graph.types import both as np
 from ._declare import function, linear
 from ._op import Signature, as_node
 from .linear import along

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to
-from .._derivatives.edges import find_vjp_rule
+from .._derivatives.adjoint_node import AdjointNode
+from .._derivatives.edges import apply_rule, apply_vjp, find_vjp_rule
 from .._derivatives.target_memo import TargetMemo
 from .._errors import NotDifferentiableError
 from .._graph.leaf import constant
@@ -36,7 +36,7 @@ ROW_LOSSES = {"cross_entropy", "cross_entropy_one_hot", "svm_loss", "pick"}
 
 
 def _split(shape: tuple[int, ...], axis: Any) -> tuple[int, int, int] | None:
-    """Sizes before, along and after the axes; None if they are not neighbours."""
+    """Return the sizes before, along and after the axes; None if they are not neighbours."""
     axes = sorted(range(len(shape)) if axis is None else {a % len(shape) for a in np.atleast_1d(axis)})
     if not axes or axes[-1] - axes[0] != len(axes) - 1:
         return (math.prod(shape), 1, 1) if not axes else None
@@ -44,7 +44,7 @@ def _split(shape: tuple[int, ...], axis: Any) -> tuple[int, int, int] | None:
 
 
 def _broadcast_form(small: tuple[int, ...], large: tuple[int, ...]) -> Form | None:
-    """The form of repeating along new and unit axes; None if those are not neighbours."""
+    """Return the form of repeating along new and unit axes; None if those are not neighbours."""
     padded = (1,) * (len(large) - len(small)) + small
     repeated = tuple([k for k, n in enumerate(large) if n != padded[k]])
     split = _split(large, repeated)
@@ -52,7 +52,7 @@ def _broadcast_form(small: tuple[int, ...], large: tuple[int, ...]) -> Form | No
 
 
 def _form(c: Node, argnum: int) -> Form:
-    """The form of the Jacobian of `c` by one input, if that has the shape of `c` or is no operand of broadcasting."""
+    """Return the form of the Jacobian of `c` by an input that has the shape of `c` or is no operand of broadcasting."""
     name, i = c.op.name, c.inputs[argnum]
     axis = c.static.get("axis")
     split = None
@@ -79,39 +79,35 @@ def _matmul_form(x: tuple[int, ...], y: tuple[int, ...], argnum: int) -> Form | 
     return Form(1, rows, y[0], columns, same_b=True)  # = (X (x) I) vec Y
 
 
-def _rule_of(c: Node, argnum: int) -> tuple[Rule, list[Any]]:
-    """The rule of an edge and the values it reads."""
+def _read_rule(c: Node, argnum: int) -> tuple[Rule, list[Any]]:
+    """Return the vjp rule of an edge and the values it reads."""
     rule, reads = find_vjp_rule(c, argnum)
     return rule, [forward_rec(n) for n in reads]
 
 
-def _apply(c: Node, argnum: int, rule: Rule, reads: list[Any], g: Any) -> Any:
-    return rule.function(g, *reads, **rule.meta(c, argnum))
-
-
-def _coloured(c: Node, argnum: int, form: Form) -> Matrix:
-    """The blocks of a form, one cotangent for each p."""
+def _coloured_blocks(c: Node, argnum: int, form: Form) -> Matrix:
+    """Return the blocks of a form, found with one cotangent for each p."""
     i = c.inputs[argnum]
-    rule, reads = _rule_of(c, argnum)
+    rule, values = _read_rule(c, argnum)
     blocks = np.empty((1 if form.same_a else form.a, form.p, form.q, 1 if form.same_b else form.b), i.dtype)
     for p in range(form.p):
         g = np.zeros((form.a, form.p, form.b), c.dtype)
         g[:, p] = 1
-        term = unbroadcast_to(_apply(c, argnum, rule, reads, g.reshape(c.shape)[()]), i.shape, i.dtype, c.op)
+        term = apply_vjp(rule, c, argnum, i, g.reshape(c.shape)[()], values)
         rows = np.reshape(term, (form.a, form.q, form.b))
         blocks[:, p] = rows[: blocks.shape[0], :, : blocks.shape[3]]
     return Matrix(form, blocks)
 
 
 def _diagonal(c: Node, argnum: int) -> Matrix:
-    """The derivative of an elementwise op, for every element of its output."""
-    rule, reads = _rule_of(c, argnum)
-    d = _apply(c, argnum, rule, reads, np.ones(c.shape, c.dtype)[()])
+    """Return the derivative of an elementwise op, for every element of its output."""
+    rule, values = _read_rule(c, argnum)
+    d = apply_rule(rule, c, argnum, np.ones(c.shape, c.dtype)[()], values)
     return Matrix(Form.diagonal(c.size), np.broadcast_to(d, c.shape).reshape(-1, 1, 1, 1))
 
 
 def _through_adjoint(c: AdjointNode, argnum: int) -> Matrix:
-    """The dense Jacobian of an adjoint by one of its inputs: row by row through what it unfolds into."""
+    """Return the dense Jacobian of an adjoint by one of its inputs: row by row through what it unfolds into."""
     root, stands = c.op.unfold(c)
     i = c.inputs[argnum]
     rows = np.zeros((c.size, i.size), i.dtype)
@@ -125,14 +121,14 @@ def _through_adjoint(c: AdjointNode, argnum: int) -> Matrix:
 
 
 def _matmul(c: Node, argnum: int, form: Form) -> Matrix:
-    """The other factor is the block of the Kronecker product, without any rule."""
+    """Return the Jacobian of a matrix product: the other factor is its block, without any rule."""
     other = np.asarray(forward_rec(c.inputs[1 - argnum]))
     block = np.atleast_2d(other.T) if argnum == 0 else np.atleast_2d(other)
     return Matrix(form, block.astype(c.dtype)[None, :, :, None])
 
 
 def factors(c: Node, argnum: int) -> list[Factor]:
-    """The local Jacobian of an edge as a product of structured factors, output side first."""
+    """Return the local Jacobian of an edge as a product of structured factors, output side first."""
     i = c.inputs[argnum]
     if isinstance(c, AdjointNode):
         return [(Form.dense(c.size, i.size), lambda: _through_adjoint(c, argnum))]
@@ -143,14 +139,14 @@ def factors(c: Node, argnum: int) -> list[Factor]:
         form = _form(c, argnum)
         if c.op.name == "matmul" and (form.same_a or form.same_b):
             return [(form, lambda: _matmul(c, argnum, form))]
-        return [(form, lambda: _coloured(c, argnum, form))]
+        return [(form, lambda: _coloured_blocks(c, argnum, form))]
     passes = rule is not None and rule.function is pass_on
     found: list[Factor] = [] if passes else [(Form.diagonal(c.size), lambda: _diagonal(c, argnum))]
     if i.shape != c.shape:
         repeat = _broadcast_form(i.shape, c.shape)
         if repeat is None:
             dense = Form.dense(c.size, i.size)
-            return [(dense, lambda: _coloured(c, argnum, dense))]
+            return [(dense, lambda: _coloured_blocks(c, argnum, dense))]
         found.append((repeat, lambda: Matrix(repeat, np.ones((1, repeat.p, 1, 1), i.dtype))))
     return found or [(Form.identity(c.size), lambda: identity(c.size, i.dtype))]
 

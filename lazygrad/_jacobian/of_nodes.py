@@ -20,7 +20,7 @@ from .._graph.types import Array
 from .._graph.value import readonly_view
 from ..ops._bracketing import Tree, best_bracketing
 from .local import Factor, factors
-from .structured import Form, Matrix, added, form_of_product, form_of_sum, identity, multiplied
+from .structured import Form, Matrix, add, form_of_product, form_of_sum, identity, multiply
 
 __all__ = ["Plan", "jacobian", "jacobian_plan"]
 
@@ -31,7 +31,7 @@ LONGEST = 200  # factors of a chain that is bracketed optimally: the dynamic pro
 
 @attrs.frozen
 class Plan:
-    """What a Jacobian costs, in multiplications, and which order was chosen.
+    """The cost of a Jacobian, in multiplications, and which order was chosen.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Plan:
 
 
 def _edges(Y: Node, X: Node) -> list[Edge]:
-    """The edges between X and Y, inputs first."""
+    """Return the edges between X and Y, inputs first."""
     between = [edge for edges in find_edges_between(X, Y).values() for edge in edges]
     found = [(edge.input, edge.consumer, factors(edge.consumer, edge.argnum)) for edge in between]
     return sorted(found, key=lambda edge: (edge[1].serial, edge[0].serial))
@@ -87,14 +87,14 @@ class _Matrices:
         return factor[1]()
 
     def times(self, x: Matrix, y: Matrix) -> Matrix:
-        return multiplied(x, y)
+        return multiply(x, y)
 
     def plus(self, x: Matrix, y: Matrix) -> Matrix:
-        return added(x, y)
+        return add(x, y)
 
 
 def _from_output(edges: Sequence[Edge], Y: Node, X: Node, on: Any) -> Any:
-    """P^Y = I; P^j = sum over consumers i of P^i J^{j->i} (Collins, figure 1.5)."""
+    """Sum from the output down: P^Y = I; P^j = sum over consumers i of P^i J^{j->i} (Collins, figure 1.5)."""
     P = {Y.serial: on.one(Y)}
     for i, c, local in sorted(edges, key=lambda edge: -edge[1].serial):
         term = P[c.serial]
@@ -105,7 +105,7 @@ def _from_output(edges: Sequence[Edge], Y: Node, X: Node, on: Any) -> Any:
 
 
 def _from_input(edges: Sequence[Edge], Y: Node, X: Node, on: Any) -> Any:
-    """T^X = I; T^i = sum over inputs j of J^{j->i} T^j (Sullivan's forward mode)."""
+    """Sum from the input up: T^X = I; T^i = sum over inputs j of J^{j->i} T^j (Sullivan's forward mode)."""
     T = {X.serial: on.one(X)}
     for i, c, local in edges:
         term = T[i.serial]
@@ -116,21 +116,21 @@ def _from_input(edges: Sequence[Edge], Y: Node, X: Node, on: Any) -> Any:
 
 
 def _chain(edges: Sequence[Edge]) -> list[Factor] | None:
-    """The factors of the product, output side first, if the edges are a chain; else None."""
+    """Return the factors of the product, output side first, if the edges are a chain; else None."""
     if len({i.serial for i, _, _ in edges}) < len(edges) or len({c.serial for _, c, _ in edges}) < len(edges):
         return None
     return [factor for _, _, local in reversed(edges) for factor in local if not factor[0].unit] or edges[0][2]
 
 
 def _multiply_out(chain: Sequence[Factor], tree: Tree) -> Matrix:
-    """The product by a bracketing; on an explicit stack, as it can be as deep as the chain."""
+    """Multiply by a bracketing; on an explicit stack, as it can be as deep as the chain."""
     done: list[Matrix] = []
     todo: list[Any] = [tree]
     while todo:
         item = todo.pop()
         if item is None:
             right = done.pop()
-            done.append(multiplied(done.pop(), right))
+            done.append(multiply(done.pop(), right))
         elif isinstance(item, int):
             done.append(chain[item][1]())
         else:
@@ -138,7 +138,7 @@ def _multiply_out(chain: Sequence[Factor], tree: Tree) -> Matrix:
     return done[0]
 
 
-def _planned(edges: Sequence[Edge], Y: Node, X: Node, order: str) -> Plan:
+def _choose_order(edges: Sequence[Edge], Y: Node, X: Node, order: str) -> Plan:
     counts = {}
     for name, accumulate in ACCUMULATE.items():
         on = _Forms()
@@ -158,7 +158,7 @@ def _planned(edges: Sequence[Edge], Y: Node, X: Node, order: str) -> Plan:
 ACCUMULATE: dict[str, Callable[..., Any]] = {"reverse": _from_output, "forward": _from_input}
 
 
-def _checked(Y: Any, X: Any, order: str) -> None:
+def _check_nodes(Y: Any, X: Any, order: str) -> None:
     for node in (Y, X):
         if not isinstance(node, Node):
             raise TypeError(f"the Jacobian of nodes by nodes takes nodes, not {type(node).__name__}")
@@ -193,22 +193,22 @@ def jacobian_plan(Y: Node, X: Node, order: Order = "auto") -> Plan:
     >>> jacobian_plan(y, x)
     Plan(order='reverse', multiplications=36, reverse=36, forward=100)
     """
-    _checked(Y, X, order)
+    _check_nodes(Y, X, order)
     with lock:
         edges = [] if Y is X else _edges(Y, X)
-        return _planned(edges, Y, X, order) if edges else Plan("reverse", 0, 0, 0)
+        return _choose_order(edges, Y, X, order) if edges else Plan("reverse", 0, 0, 0)
 
 
 def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> Array:
     """Return dY/dX for nodes of any shape; `lazygrad.jacobian` tells more."""
-    _checked(Y, X, order)
+    _check_nodes(Y, X, order)
     with lock:
         if Y is X:
             found = identity(X.size, X.dtype)
         elif not (edges := _edges(Y, X)):
             return readonly_view(np.zeros(Y.shape + X.shape, X.dtype))
         else:
-            plan = _planned(edges, Y, X, order)
+            plan = _choose_order(edges, Y, X, order)
             if plan.order == "optimal":
                 found = _multiply_out(_chain(edges) or [], plan.tree)
             else:

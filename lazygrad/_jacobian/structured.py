@@ -20,7 +20,7 @@ import numpy as np
 
 from .._graph.types import Array
 
-__all__ = ["Form", "Matrix", "added", "form_of_product", "form_of_sum", "identity", "multiplied", "product"]
+__all__ = ["Form", "Matrix", "add", "form_of_product", "form_of_sum", "identity", "multiply", "product"]
 
 
 @attrs.frozen
@@ -37,37 +37,37 @@ class Form:
 
     @property
     def rows(self) -> int:
-        """The number of outputs."""
+        """Return the number of outputs."""
         return self.a * self.p * self.b
 
     @property
     def columns(self) -> int:
-        """The number of inputs."""
+        """Return the number of inputs."""
         return self.a * self.q * self.b
 
     @property
     def is_diagonal(self) -> bool:
-        """Whether it only scales."""
+        """Return whether it only scales."""
         return self.p == self.q == 1
 
     @property
     def entries(self) -> int:
-        """The number of entries that may differ from zero."""
+        """Return the number of entries that may differ from zero."""
         return self.a * self.p * self.q * self.b
 
     @classmethod
     def diagonal(cls, n: int) -> Form:
-        """A diagonal matrix."""
+        """Return the form of a diagonal matrix."""
         return cls(n, 1, 1, 1)
 
     @classmethod
     def identity(cls, n: int) -> Form:
-        """The identity."""
+        """Return the form of the identity."""
         return cls(n, 1, 1, 1, unit=True)
 
     @classmethod
     def dense(cls, rows: int, columns: int) -> Form:
-        """A matrix without structure."""
+        """Return the form of a matrix without structure."""
         return cls(1, rows, columns, 1)
 
 
@@ -79,12 +79,12 @@ class Matrix:
     blocks: Array
 
     def full(self) -> Array:
-        """The blocks for every a and b."""
+        """Return the blocks for every a and b."""
         f = self.form
         return np.broadcast_to(self.blocks, (f.a, f.p, f.q, f.b))
 
     def dense(self) -> Array:
-        """The matrix, rows by columns."""
+        """Return the whole matrix, rows by columns."""
         f = self.form
         out = np.zeros((f.a, f.p, f.b, f.a, f.q, f.b), self.blocks.dtype)
         a, b = np.arange(f.a)[:, None], np.arange(f.b)[None, :]
@@ -94,12 +94,12 @@ class Matrix:
 
 
 def identity(n: int, dtype: Any) -> Matrix:
-    """The identity matrix."""
+    """Return the identity matrix."""
     return Matrix(Form.identity(n), np.ones((1, 1, 1, 1), dtype))
 
 
 def form_of_product(x: Form, y: Form) -> tuple[Form, int]:
-    """The form of the matrix product x y, and how many multiplications it takes."""
+    """Return the form of the matrix product x y, and how many multiplications it takes."""
     if x.columns != y.rows:
         raise ValueError(f"a product of {x.rows} x {x.columns} and {y.rows} x {y.columns}")
     if x.unit:
@@ -118,8 +118,8 @@ def form_of_product(x: Form, y: Form) -> tuple[Form, int]:
     return Form.dense(x.rows, y.columns), min(x.entries * y.columns, x.rows * y.entries)
 
 
-def multiplied(x: Matrix, y: Matrix) -> Matrix:
-    """The matrix product x y, in the form that `form_of_product` says."""
+def multiply(x: Matrix, y: Matrix) -> Matrix:
+    """Return the matrix product x y, in the form that `form_of_product` says."""
     form, _ = form_of_product(x.form, y.form)
     if x.form.unit:
         return y
@@ -146,19 +146,19 @@ def multiplied(x: Matrix, y: Matrix) -> Matrix:
 
 
 def product(factors: Sequence[Matrix]) -> Matrix:
-    """The product of several, from the left."""
-    return functools.reduce(multiplied, factors)
+    """Multiply several, from the left."""
+    return functools.reduce(multiply, factors)
 
 
 def form_of_sum(x: Form, y: Form) -> Form:
-    """The form of x + y; additions are not counted."""
+    """Return the form of x + y; additions are not counted."""
     if (x.a, x.p, x.q, x.b) == (y.a, y.p, y.q, y.b):
         return Form(x.a, x.p, x.q, x.b, x.same_a and y.same_a, x.same_b and y.same_b)
     return Form.dense(x.rows, x.columns)
 
 
-def added(x: Matrix, y: Matrix) -> Matrix:
-    """The sum x + y, in the form that `form_of_sum` says."""
+def add(x: Matrix, y: Matrix) -> Matrix:
+    """Return the sum x + y, in the form that `form_of_sum` says."""
     form = form_of_sum(x.form, y.form)
     if (x.form.a, x.form.p, x.form.q, x.form.b) == (y.form.a, y.form.p, y.form.q, y.form.b):
         return Matrix(form, x.blocks + y.blocks)

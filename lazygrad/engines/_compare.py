@@ -23,7 +23,7 @@ __all__ = ["Comparison", "Row", "compare"]
 
 @attrs.frozen
 class Row:
-    """What one engine did for a request, starting from a graph in which nothing is computed.
+    """The work of one engine for a request, starting from a graph in which nothing is computed.
 
     Attributes
     ----------
@@ -121,12 +121,12 @@ def compare(L: Node, wrt: Any, engines: Sequence[str] | None = None, *, cotangen
     sweep 3 4 4 0.0
     """
     request = (L, resolve_names(wrt, L), cotangent)
-    truth = _flat(_ask(request, LAZY))
+    truth = _flatten(_ask(request, LAZY))
     return Comparison([_row(request, name, truth) for name in (names() if engines is None else engines)])
 
 
 def _ask(request: Any, engine: str) -> Any:
-    """The answers on a copy of the graph; values in a memo are not copied."""
+    """Return the answers on a copy of the graph; values in a memo are not copied."""
     return _answer(copy.deepcopy(request), engine)
 
 
@@ -135,20 +135,20 @@ def _answer(request: Any, engine: str) -> Any:
     return gradient(L, wrt, unconnected="none", cotangent=cotangent, engine=engine)
 
 
-def _flat(gradients: Any) -> list[Any]:
-    """The arrays of a structure, one after the other."""
+def _flatten(gradients: Any) -> list[Any]:
+    """Put the arrays of a structure one after the other."""
     if gradients is None or isinstance(gradients, np.ndarray):
         return [gradients]
     parts = gradients.values() if isinstance(gradients, dict) else gradients
-    return [array for part in parts for array in _flat(part)]
+    return [array for part in parts for array in _flatten(part)]
 
 
 def _row(request: Any, engine: str, truth: list[Any]) -> Row:
-    """Time, memory and counts, each of a call of its own, so that none disturbs another."""
+    """Measure time, memory and counts, each in a call of its own, so that none disturbs another."""
     fresh = copy.deepcopy(request)
     start = time.perf_counter()
     try:
-        found = _flat(_answer(fresh, engine))
+        found = _flatten(_answer(fresh, engine))
     except LazygradError as error:
         return Row(engine, refused=str(error))
     seconds = time.perf_counter() - start
@@ -181,7 +181,7 @@ def _peak_bytes(request: Any, engine: str) -> int:
 
 
 def _difference(found: list[Any], truth: list[Any]) -> float:
-    """The largest difference of any element, relative to the largest; a structural zero counts as zeros."""
+    """Return the largest difference of any element, relative to the largest; a structural zero counts as zeros."""
     size: Any = 1.0
     largest: Any = 0.0
     for answer, expected in zip(found, truth, strict=True):

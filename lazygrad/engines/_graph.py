@@ -13,16 +13,28 @@ from typing import Any, NamedTuple
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to
-from .._derivatives.edges import find_vjp_rule
+from .._derivatives.adjoint_node import AdjointNode
+from .._derivatives.edges import apply_vjp, find_jvp_rule, find_vjp_rule
 from .._errors import NotDifferentiableError
 from .._graph.node import INEXACT, Node
 from .._graph.traverse import collect_inputs_first
 from .._graph.value import forward_rec
 from .._graph.watch import watchers
-from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name, pass_on
+from ..ops._rule import BLOCKED, ZERO, Rule, pass_on
 
-__all__ = ["Edge", "Graph", "Step", "added", "directions", "needs", "pulled", "push_rule", "read", "seed", "visited"]
+__all__ = [
+    "Edge",
+    "Graph",
+    "Step",
+    "accumulate",
+    "as_push",
+    "directions",
+    "list_needs",
+    "pull_back",
+    "read",
+    "report_visit",
+    "seed",
+]
 
 PASS_ON = Rule(pass_on)
 
@@ -41,22 +53,22 @@ class Edge(NamedTuple):
 Step = tuple[Node, list[Edge]]
 
 
-def needs(i: Node) -> tuple[Node, ...]:
-    """The nodes that must be computed before `i`; for an adjoint, the root of its ops comes first."""
+def list_needs(i: Node) -> tuple[Node, ...]:
+    """Return the nodes that must be computed before `i`; for an adjoint, the root of its ops comes first."""
     return (i.op.unfold(i)[0], *i.inputs) if isinstance(i, AdjointNode) else i.inputs
 
 
 def _open_inputs(c: Node) -> list[tuple[int, Node]]:
-    """The inputs that a derivative flows to."""
+    """Return the inputs that a derivative flows to."""
     if c.op is None or c.dtype.kind not in INEXACT:
         return []
     if isinstance(c, AdjointNode):
-        return [(0, needs(c)[0])]
+        return [(0, list_needs(c)[0])]
     return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind in INEXACT and c.op.passes_derivative(c, k)]
 
 
 def _edge(c: Node, argnum: int, j: Node) -> Edge:
-    """The edge; raises NotDifferentiableError if it has no rule."""
+    """Return the edge, or raise NotDifferentiableError if it has no rule."""
     if isinstance(c, AdjointNode):
         return Edge(c, argnum, j, PASS_ON, ())
     rule, reads = find_vjp_rule(c, argnum)
@@ -81,7 +93,7 @@ class Graph:
     @classmethod
     def of(cls, L: Node, wrt: Iterable[Node]) -> Graph:
         """Walk the graph below `L`; an edge without a rule is an error if a path from `wrt` needs it, else left out."""
-        order = collect_inputs_first(L, needs)
+        order = collect_inputs_first(L, list_needs)
         depends = {i.serial for i in wrt}
         opened: dict[int, list[tuple[int, Node]]] = {}
         for c in order:
@@ -103,7 +115,7 @@ class Graph:
         return cls(order, edges)
 
     def consumers(self) -> dict[int, list[Edge]]:
-        """Serial of each node that leads to the target -> the edges from its consumers, ch(i) in Stratos' notation."""
+        """Map the serial of each node that leads to the target to the edges from its consumers, ch(i) in Stratos."""
         found: dict[int, list[Edge]] = {serial: [] for serial in self.edges}
         for c in self.order:
             for edge in self.edges.get(c.serial, ()):
@@ -111,7 +123,7 @@ class Graph:
         return found
 
     def steps(self, w: Node) -> list[Step]:
-        """The nodes between `w` and the target, in topological order, each with its edges that come from `w`."""
+        """Return the nodes between `w` and the target, in topological order, each with its edges that come from `w`."""
         depends = {w.serial}
         found: list[Step] = []
         for c in self.order:
@@ -123,50 +135,42 @@ class Graph:
 
 
 def seed(L: Node, cotangent: Node | None) -> Any:
-    """dL/dL: the cotangent's value, or ones."""
+    """Return dL/dL: the cotangent's value, or ones."""
     return np.ones(L.shape, L.dtype)[()] if cotangent is None else forward_rec(cotangent)
 
 
 def read(nodes: Sequence[Node]) -> list[Any]:
-    """The values that a rule reads."""
+    """Return the values that a rule reads."""
     return [forward_rec(i) for i in nodes]
 
 
-def pulled(edge: Edge, g: Any) -> Any:
-    """The contribution of an edge: its vjp rule applied to the adjoint of the consumer, g J^{j->i}."""
-    c, argnum, j, rule, reads = edge
-    return unbroadcast_to(rule.function(g, *read(reads), **rule.meta(c, argnum)), j.shape, j.dtype, rule)
+def pull_back(edge: Edge, g: Any) -> Any:
+    """Return the contribution of an edge, its vjp rule applied to the adjoint of the consumer: g J^{j->i}."""
+    return apply_vjp(edge.rule, edge.consumer, edge.argnum, edge.input, g, read(edge.reads))
 
 
-def push_rule(edge: Edge) -> Edge | None:
-    """The same edge with its jvp rule; None if that is zero."""
+def as_push(edge: Edge) -> Edge | None:
+    """Return an edge with its jvp rule in place of its vjp rule; None if that is zero."""
     c, argnum, j = edge[:3]
     if isinstance(c, AdjointNode):
         return edge
-    rules = c.op.jvp
-    rule = rules[argnum] if argnum < len(rules) else rules[-1]
-    if rule is BLOCKED or rule is ZERO:
+    if c.op.jvp_rule(argnum) in (BLOCKED, ZERO):
         return None
-    if rule is UNDEFINED:
-        raise NotDifferentiableError(
-            f"op {c.op.name!r} has no jvp rule by its input {input_name(c, argnum)!r}, which tangents need at {c!r}: "
-            f"declare one, or use an engine of reverse order"
-        )
-    reads = [c if k == OUT else c.inputs[k] for k in rule.reads]
-    return Edge(c, argnum, j, rule, (*reads, *(() if rule.rest is None else c.inputs[rule.rest :])))
+    rule, reads = find_jvp_rule(c, argnum)
+    return Edge(c, argnum, j, rule, tuple(reads))
 
 
-def added(total: Any, term: Any) -> Any:
-    """The sum so far and one more term, in an array of its own; `total` is None before the first."""
+def accumulate(total: Any, term: Any) -> Any:
+    """Add one more term to the sum so far, in an array of its own; `total` is None before the first."""
     return term if total is None else total + term
 
 
 def directions(w: Node) -> tuple[tuple[complex, complex], ...]:
-    """Ways to move an element, each with the factor of its slope: dL/dx - i dL/dy of a complex x + iy."""
+    """Return the ways to move an element, each with the factor of its slope: dL/dx - i dL/dy of a complex x + iy."""
     return ((1, 1), (1j, -1j)) if w.dtype.kind == "c" else ((1, 1),)
 
 
-def visited(i: Node, rules: int) -> None:
+def report_visit(i: Node, rules: int) -> None:
     """Tell open reports that the adjoint or tangent of `i` was computed, by that many rules."""
     for report in watchers():
         report.note_visit(i, rules)

@@ -21,7 +21,7 @@ from typing import Any
 
 from .._graph.node import Node
 from .._graph.value import forward_rec
-from ._graph import Graph, added, needs, pulled, seed, visited
+from ._graph import Graph, accumulate, list_needs, pull_back, report_visit, seed
 
 __all__ = ["children"]
 
@@ -43,11 +43,11 @@ def children(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> lis
 
 
 def _evaluate_graph(nodes: Sequence[Node], L: Node) -> None:
-    """EvaluateGraphFn, with the recursion of ComputeBranch as a stack of half-done loops."""
+    """Run EvaluateGraphFn, with the recursion of ComputeBranch as a stack of half-done loops."""
     children: dict[int, list[Node]] = {i.serial: [] for i in nodes}
-    missing = {i.serial: len(needs(i)) for i in nodes}  # parents that are not computed yet
+    missing = {i.serial: len(list_needs(i)) for i in nodes}  # parents that are not computed yet
     for n in nodes:
-        for p in needs(n):
+        for p in list_needs(n):
             children[p.serial].append(n)
     for start in [i for i in nodes if not missing[i.serial]]:
         branches: list[Iterator[Node]] = [iter(children[start.serial])]
@@ -63,7 +63,7 @@ def _evaluate_graph(nodes: Sequence[Node], L: Node) -> None:
 
 
 def _back_op(graph: Graph, L: Node, one: Any) -> dict[int, Any]:
-    """BackOp, with the recursion as a stack of nodes that are ready."""
+    """Run BackOp, with the recursion as a stack of nodes that are ready."""
     consumers = graph.consumers()
     missing = {serial: len(edges) for serial, edges in consumers.items()}  # gradients that are not complete yet
     grad: dict[int, Any] = {}
@@ -75,9 +75,9 @@ def _back_op(graph: Graph, L: Node, one: Any) -> dict[int, Any]:
         else:
             total = None
             for edge in consumers[s.serial]:
-                total = added(total, pulled(edge, grad[edge.consumer.serial]))
+                total = accumulate(total, pull_back(edge, grad[edge.consumer.serial]))
             grad[s.serial] = total
-            visited(s, len(consumers[s.serial]))
+            report_visit(s, len(consumers[s.serial]))
         for edge in reversed(graph.edges[s.serial]):  # the first parent comes out first
             missing[edge.input.serial] -= 1
             if not missing[edge.input.serial]:

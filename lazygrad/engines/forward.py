@@ -19,7 +19,7 @@ import numpy as np
 
 from .._derivatives.adjoint_node import unbroadcast_to
 from .._graph.node import Node
-from ._graph import Graph, Step, added, directions, push_rule, read, seed, visited
+from ._graph import Graph, Step, accumulate, as_push, directions, read, report_visit, seed
 
 __all__ = ["forward"]
 
@@ -40,16 +40,16 @@ def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list
 
 
 def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
-    """<g, dL/dw_k> for each element k of `w`."""
+    """Return <g, dL/dw_k> for each element k of `w`."""
     result = np.zeros(w.shape, w.dtype)
     against = np.conj(g)
     pushes = []  # everything that is the same in each pass: the node, its terms, the tangents it is the last to use
     last_use = {edge.input.serial: c.serial for c, edges in steps for edge in edges}
     for c, edges in steps:
-        rules = [pushed for edge in edges if (pushed := push_rule(edge)) is not None]
+        rules = [pushed for edge in edges if (pushed := as_push(edge)) is not None]
         terms = [(e.rule.function, e.input, read(e.reads), e.rule.meta(c, e.argnum)) for e in rules]
         pushes.append((c, terms, {e.input.serial for e in edges if last_use[e.input.serial] == c.serial}))
-        visited(c, w.size * len(directions(w)) * len(rules))
+        report_visit(c, w.size * len(directions(w)) * len(rules))
     for k, (size, turn) in itertools.product(np.ndindex(w.shape), directions(w)):
         unit = np.zeros(w.shape, w.dtype)
         unit[k] = size
@@ -58,7 +58,7 @@ def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
             total = None
             for function, j, values, meta in terms:
                 term = function(tangents[j.serial], *values, **meta)
-                total = added(total, unbroadcast_to(term, c.shape, c.dtype, c.op))
+                total = accumulate(total, unbroadcast_to(term, c.shape, c.dtype, c.op))
             tangents[c.serial] = np.zeros(c.shape, c.dtype)[()] if total is None else total
             for serial in used_up:
                 del tangents[serial]

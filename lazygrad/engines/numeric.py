@@ -22,7 +22,7 @@ from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.target_memo import MirrorOp
 from .._graph.node import NO_STATIC, Node
 from ..ops._op import OPS, freeze
-from ._graph import Graph, Step, directions, needs, seed, visited
+from ._graph import Graph, Step, directions, list_needs, report_visit, seed
 
 __all__ = ["numeric"]
 
@@ -31,7 +31,7 @@ GOOD = 1e-12  # the relative error that is small enough
 
 
 def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
-    """Move each element of each node of `wrt` to and fro, and see what becomes of `L`.
+    """Estimate gradients by central differences: move each element of each node of `wrt` to and fro.
 
     Examples
     --------
@@ -41,35 +41,35 @@ def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list
     [array(3.), array(2.)]
     """
     graph = Graph.of(L, wrt)
-    still = _still(graph.order)
+    still = _build_twins(graph.order)
     g = seed(L, cotangent)
     return [_differences(L, w, graph.steps(w), still, g) if w.serial in graph.edges else None for w in wrt]
 
 
-def _twin(i: Node, inputs: Sequence[Node]) -> Node:
-    """A node that computes the same from other inputs, and that no consumer list or memo knows."""
+def _build_twin(i: Node, inputs: Sequence[Node]) -> Node:
+    """Build a node that computes the same from other inputs, and that no consumer list or memo knows."""
     if isinstance(i, AdjointNode):  # its inputs begin with the root of the ops that it unfolds into
         return Node(OPS["identity"], tuple(inputs[:1]), NO_STATIC, i.shape, i.dtype)
     op = i.op.base if isinstance(i.op, MirrorOp) else i.op
     return Node(op, tuple(inputs), i.static, i.shape, i.dtype)
 
 
-def _still(order: Sequence[Node]) -> dict[int, Node]:
-    """A twin of every node, with its value."""
+def _build_twins(order: Sequence[Node]) -> dict[int, Node]:
+    """Build a twin of every node, with its value."""
     twins: dict[int, Node] = {}
     for i in order:
-        twin = twins[i.serial] = _twin(i, [twins[j.serial] for j in needs(i)])
+        twin = twins[i.serial] = _build_twin(i, [twins[j.serial] for j in list_needs(i)])
         twin._value = i._value if i._value is not None else twin.op.run(twin)
     return twins
 
 
 def _differences(L: Node, w: Node, steps: Sequence[Step], still: dict[int, Node], g: Any) -> Any:
-    moved = {w.serial: _twin(w, ())}
+    moved = {w.serial: _build_twin(w, ())}
     for c, edges in steps:
         moving = {edge.argnum for edge in edges}
-        inputs = [(moved if k in moving else still)[j.serial] for k, j in enumerate(needs(c))]
-        moved[c.serial] = _twin(c, inputs)
-        visited(c, 0)
+        inputs = [(moved if k in moving else still)[j.serial] for k, j in enumerate(list_needs(c))]
+        moved[c.serial] = _build_twin(c, inputs)
+        report_visit(c, 0)
     place, *computed = moved.values()
     at = still[w.serial]._value
 
@@ -93,7 +93,7 @@ def _differences(L: Node, w: Node, steps: Sequence[Step], still: dict[int, Node]
 
 
 def _slope(difference: Callable[[float], float], h: float) -> float:
-    """The limit of difference(h) / 2h, by Ridders' tableau of central differences."""
+    """Return the limit of difference(h) / 2h, by Ridders' tableau of central differences."""
     row = [difference(h) / (2 * h)]
     best, error = row[0], np.inf
     for _ in range(1, LEVELS):

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._errors import LazygradError
 from .._graph.node import Node, label
-from ._graph import Graph, Step, added, pulled, seed, visited
+from ._graph import Graph, Step, accumulate, pull_back, report_visit, seed
 
 __all__ = ["MOST", "paths"]
 
@@ -39,7 +39,7 @@ def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[A
     if total > MOST:
         names = ", ".join(label(w) for w in wrt)
         raise LazygradError(
-            f"{_shown(total)} paths lead from {names} to {label(L)}; engine 'paths' follows each one "
+            f"{_show(total)} paths lead from {names} to {label(L)}; engine 'paths' follows each one "
             f"and refuses more than {MOST:,}"
         )
     g = seed(L, cotangent)
@@ -47,14 +47,14 @@ def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[A
 
 
 def _count(L: Node, w: Node, steps: list[Step]) -> int:
-    """The number of paths from `w` to `L`, without following them."""
+    """Count the paths from `w` to `L`, without following them."""
     count = {w.serial: 1}
     for c, edges in steps:
         count[c.serial] = sum(count[edge.input.serial] for edge in edges)
     return count[L.serial]
 
 
-def _shown(count: int) -> str:
+def _show(count: int) -> str:
     return f"{count:,}" if count < 10**60 else f"about 10^{math.floor(math.log10(count))}"
 
 
@@ -67,12 +67,12 @@ def _sum_over_paths(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
     while stack:
         i, product = stack.pop()
         if i is w:
-            total = added(total, product)
+            total = accumulate(total, product)
             continue
         for edge in reversed(edges[i.serial]):
             rules[edge.input.serial] += 1
-            stack.append((edge.input, pulled(edge, product)))
+            stack.append((edge.input, pull_back(edge, product)))
     for i in (w, *(c for c, _ in steps)):
         if i is not L:
-            visited(i, rules[i.serial])
+            report_visit(i, rules[i.serial])
     return total

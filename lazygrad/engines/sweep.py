@@ -17,7 +17,7 @@ from typing import Any
 
 from .._graph.node import Node
 from .._graph.value import forward_rec
-from ._graph import Graph, added, pulled, seed, visited
+from ._graph import Graph, accumulate, pull_back, report_visit, seed
 
 __all__ = ["sweep"]
 
@@ -45,8 +45,8 @@ def sweep(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[A
         if i.serial in wanted:
             answers[i.serial] = P_i
         if i is not L:
-            visited(i, rules)
+            report_visit(i, rules)
         for edge in graph.edges[i.serial]:
             total, terms = P.get(edge.input.serial, (None, 0))
-            P[edge.input.serial] = added(total, pulled(edge, P_i)), terms + 1
+            P[edge.input.serial] = accumulate(total, pull_back(edge, P_i)), terms + 1
     return [answers.get(i.serial) for i in wrt]

@@ -15,15 +15,15 @@ from typing import Any
 
 from .._graph.demand import demand
 
-__all__ = ["k_best", "times"]
+__all__ = ["k_best", "multiply_weights"]
 
 Arcs = Mapping[Any, Sequence[tuple[Any, float]]]  # node -> (child, weight) of each arc from it
 Key = tuple[Hashable, int]  # (node, rank)
 Ranked = tuple[float, int, int]  # weight, arc, rank of the rest among the child's
 
 
-def times(rest: float, weight: float) -> float:
-    """The weight of a path: 0 absorbs even inf, as in the ops' guarded rules; nan counts as inf, to be seen."""
+def multiply_weights(rest: float, weight: float) -> float:
+    """Return the weight of a path: 0 absorbs even inf, as in the ops' guarded rules; nan counts as inf, to be seen."""
     product = weight * rest if rest else 0.0
     return math.inf if math.isnan(product) else product
 
@@ -63,7 +63,7 @@ def k_best(start: Hashable, target: Hashable, arcs: Arcs, k: int) -> list[list[i
 
     def rival(s: Hashable, arc: int, rank: int) -> Ranked:
         j, weight = arcs[s][arc]
-        return -times(ranked[j][rank][0], weight), arc, rank
+        return -multiply_weights(ranked[j][rank][0], weight), arc, rank
 
     def compute(key: Key) -> None:
         s, _ = key

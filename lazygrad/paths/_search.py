@@ -20,7 +20,7 @@ from .._derivatives.edges import Edge
 from .._graph.node import Node
 from .._jacobian.local import factors
 from .._jacobian.structured import Matrix
-from ._k_best import k_best, times
+from ._k_best import k_best, multiply_weights
 from ._semirings import Memo, Semiring, counting, sum_over_paths
 
 __all__ = ["Link", "Search", "edges_of", "operator_norm"]
@@ -33,13 +33,13 @@ Link = tuple[Edge, Any] | None  # the edges of a path from some node up to L, ne
 
 
 def _norm(g: Any) -> float:
-    """The Euclidean norm; inf for what is not a number, so that it comes first and is seen."""
+    """Return the Euclidean norm; inf for what is not a number, so that it comes first and is seen."""
     norm = float(np.linalg.norm(np.ravel(g)))
     return math.inf if math.isnan(norm) else norm
 
 
-def _spectral(matrix: Matrix) -> float:
-    """The operator norm of a structured matrix: the largest of its blocks'."""
+def _spectral_norm(matrix: Matrix) -> float:
+    """Return the operator norm of a structured matrix: the largest of its blocks'."""
     blocks = np.asarray(matrix.blocks, float)
     if not blocks.size:
         return 0.0
@@ -49,7 +49,7 @@ def _spectral(matrix: Matrix) -> float:
 
 
 def operator_norm(edge: Edge) -> float:
-    """The operator norm of an edge's local Jacobian, or an upper bound; inf if that takes too much."""
+    """Return the operator norm of an edge's local Jacobian, or an upper bound; inf if that takes too much."""
     c, i = edge.consumer, edge.input
     if c.size == 1:
         return edge.slope()
@@ -60,7 +60,7 @@ def operator_norm(edge: Edge) -> float:
     parts = factors(c, edge.argnum)
     if any(form.entries > LARGEST or form.p > WIDEST for form, _ in parts):
         return math.inf
-    return functools.reduce(times, [_spectral(entries()) for _, entries in parts])
+    return functools.reduce(multiply_weights, [_spectral_norm(entries()) for _, entries in parts])
 
 
 @attrs.define(eq=False)
@@ -84,13 +84,13 @@ class Search:
             heapq.heappop(self.best)
 
     def hopeless(self, bound: float) -> bool:
-        """Whether a path of that norm would not be kept."""
+        """Return whether a path of that norm would not be kept."""
         return len(self.best) == self.k and bound <= self.best[0][0]
 
     def counts(self) -> Memo:
-        """How many paths lead to L, from each node between."""
+        """Count the paths to L, from each node between."""
         memo = Memo()
-        sum_over_paths(self.W.serial, self.L.serial, lambda s: _ends(self.up[s], "consumer"), counting, None, memo)
+        sum_over_paths(self.W.serial, self.L.serial, lambda s: _end_edges(self.up[s], "consumer"), counting, None, memo)
         return memo
 
     def enter_heaviest(self, weight: Callable[[Edge], float]) -> None:
@@ -104,7 +104,7 @@ class Search:
             g: Any = self.seed
             link: Link = None
             for edge in reversed(path):
-                g, link = edge.pull(g), (edge, link)
+                g, link = edge.apply_vjp(g), (edge, link)
             self.enter(_norm(g), link, g)
 
     def enter_likely(self, down: dict[int, list[Edge]]) -> None:
@@ -116,7 +116,7 @@ class Search:
             for edge in reversed(down[s]):
                 there = held.setdefault(edge.input.serial, [])
                 for _, _, above, link in arrived:
-                    g = edge.pull(above)
+                    g = edge.apply_vjp(above)
                     heapq.heappush(there, (_norm(g), next(order), g, (edge, link)))
                     if len(there) > self.k:
                         heapq.heappop(there)
@@ -124,7 +124,7 @@ class Search:
             self.enter(norm, link, g)
 
     def downwards(self) -> dict[int, list[Edge]]:
-        """The edges of each node between to its inputs between, the last input first."""
+        """Return the edges of each node between to its inputs between, the last input first."""
         down: dict[int, list[Edge]] = {}
         for edge in sorted(itertools.chain(*self.up.values()), key=lambda edge: edge.argnum, reverse=True):
             down.setdefault(edge.consumer.serial, []).append(edge)
@@ -136,11 +136,11 @@ class Search:
         Returns a bound on the norms of the paths that the budget did not reach, 0 if it reached all.
         """
         rest = Memo()  # from each node, the largest product of norms along a path to W
-        heaviest = Semiring(max, times, 0.0, 1.0)
+        heaviest = Semiring(max, multiply_weights, 0.0, 1.0)
         sum_over_paths(
             self.L.serial,
             self.W.serial,
-            lambda s: _ends(down[s], "input"),
+            lambda s: _end_edges(down[s], "input"),
             heaviest,
             lambda i, c, number: norm_of(down[c][number]),
             rest,
@@ -156,13 +156,16 @@ class Search:
                 if self.steps >= budget:
                     return max(bound, max((b for b, *_ in stack), default=0.0))
                 self.steps += 1
-                g, link, node = edge.pull(g), (edge, link), edge.input
+                g, link, node = edge.apply_vjp(g), (edge, link), edge.input
             norm = _norm(g)
             if node is self.W:
                 if not known or edges_of(link) not in known:
                     self.enter(norm, link, g)
                 continue
-            below = [(times(norm, times(rest.sums[e.input.serial], norm_of(e))), e, g, link) for e in down[node.serial]]
+            below = [
+                (multiply_weights(norm, multiply_weights(rest.sums[e.input.serial], norm_of(e))), e, g, link)
+                for e in down[node.serial]
+            ]
             below.sort(key=lambda item: item[0])  # (stable: of equals the first input comes off the stack first)
             stack.extend(item for item in below if not self.hopeless(item[0]))
         return 0.0
@@ -184,7 +187,7 @@ class Search:
         return self.branch_and_bound(down, norms.__getitem__, budget)
 
 
-def _ends(edges: list[Edge], end: str) -> list[tuple[int, int]]:
+def _end_edges(edges: list[Edge], end: str) -> list[tuple[int, int]]:
     return [(getattr(edge, end).serial, number) for number, edge in enumerate(edges)]
 
 

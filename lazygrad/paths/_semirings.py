@@ -37,7 +37,7 @@ __all__ = [
 
 @attrs.frozen
 class Semiring:
-    """What paths are summed in: two associative operations, `multiply` distributing over `add`.
+    """The arithmetic that paths are summed in: two associative operations, `multiply` distributing over `add`.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ class Semiring:
     one: Any
 
 
-def _united(x: frozenset[Any] | None, y: frozenset[Any] | None) -> frozenset[Any] | None:
+def _unite(x: frozenset[Any] | None, y: frozenset[Any] | None) -> frozenset[Any] | None:
     return y if x is None else x if y is None else x | y
 
 
-def _joined(x: frozenset[Any] | None, y: frozenset[Any] | None) -> frozenset[Any] | None:
+def _join(x: frozenset[Any] | None, y: frozenset[Any] | None) -> frozenset[Any] | None:
     return None if x is None or y is None else x | y
 
 
@@ -97,7 +97,7 @@ real = Semiring(operator.add, operator.mul, 0.0, 1.0)  # the chain rule of numbe
 longest = Semiring(max, operator.add, float("-inf"), 0)
 shortest = Semiring(min, operator.add, float("inf"), 0)
 max_product = Semiring(max, operator.mul, 0, 1)  # the heaviest path, of weights that are not negative
-sets = Semiring(_united, _joined, None, frozenset())  # what lies on any path; None: there is none
+sets = Semiring(_unite, _join, None, frozenset())  # what lies on any path; None: there is none
 matrices = Semiring(_matrix_sum, _matrix_product, 0, 1)  # 0 and 1 stand for 0 and I of whatever size
 
 
@@ -142,11 +142,11 @@ class Memo:
             raise ValueError("this memo holds the sums of another graph, target, semiring or arc: pass a new `Memo()`")
 
 
-class _Nowhere:
+class _NoPath:
     """The sum of a node from which no path leads to the target."""
 
 
-NOWHERE = _Nowhere()
+NOWHERE = _NoPath()
 
 
 def sum_over_paths(
@@ -158,7 +158,7 @@ def sum_over_paths(
     memo: Memo,
     key: Callable[[Any], Hashable] = lambda s: s,
 ) -> Any:
-    """mu(start), by demand over children.
+    """Return mu(start), by demand over children.
 
     Parameters
     ----------

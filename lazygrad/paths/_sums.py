@@ -126,7 +126,7 @@ def sum_product(
             return sum_over_paths(W, graph, arc_finder(graph, edges == "all"), semiring, arc, memo, _serial)
     if not isinstance(graph, Mapping):
         raise TypeError(f"expected a node or a mapping from nodes to their children, not {type(graph).__name__}")
-    target = _last(graph) if to is None else to
+    target = _only_sink(graph) if to is None else to
     memo.belong(graph, semiring, arc, to)
     return sum_over_paths(W, target, lambda s: [(j, k) for k, j in enumerate(graph.get(s, ()))], semiring, arc, memo)
 
@@ -135,8 +135,8 @@ def _serial(node: Node) -> int:
     return node.serial
 
 
-def _last(graph: Graph) -> Hashable:
-    """The only node without children."""
+def _only_sink(graph: Graph) -> Hashable:
+    """Return the only node without children."""
     nodes = dict.fromkeys(graph)
     for children in graph.values():
         nodes.update(dict.fromkeys(children))

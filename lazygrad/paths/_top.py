@@ -64,12 +64,12 @@ class Path:
 
     @property
     def ops(self) -> tuple[str, ...]:
-        """The names of the ops along the path, that of L last."""
+        """Return the names of the ops along the path, that of L last."""
         return tuple([node.op.name for node in self.nodes[1:]])
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """What each op calls the input that the path comes in by."""
+        """Return the name of the input through which the path enters each op."""
         return tuple([input_name(c, k) for c, k in zip(self.nodes[1:], self.argnums, strict=True)])
 
     def __str__(self) -> str:
@@ -116,16 +116,16 @@ class TopPaths(list[Path]):
 
     def __str__(self) -> str:
         of = "the largest" if self.exact else f"large ones (no other above {self.bound:.4g})"
-        head = f"{len(self)} of {_shown(self.number)} paths, {of}"
+        head = f"{len(self)} of {_show(self.number)} paths, {of}"
         return "\n".join(
             [head, f"{'norm':>10}{'share':>8}  path", *(f"{p.norm:>10.4g}{p.share:>8.1%}  {p}" for p in self)]
         )
 
     def __repr__(self) -> str:
-        return f"<{len(self)} of {_shown(self.number)} paths: {super().__repr__()}>"
+        return f"<{len(self)} of {_show(self.number)} paths: {super().__repr__()}>"
 
 
-def _shown(number: int) -> str:
+def _show(number: int) -> str:
     return f"{number:,}" if number < 10**15 else f"about 10^{math.log10(number):.0f}"
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "AdjointNode",
     "ContributionSum",
     "Counts",
+    "ValueHolder",
     "follow",
     "sum_contributions",
     "unbroadcast_node",
@@ -96,10 +97,20 @@ def follow(adjoint: Node) -> Node:
     return adjoint
 
 
-def unmirrored(consumer: Node) -> Node:
-    """The consumer as users know it: the target where a mirror stands for it."""
-    original: Node | None = consumer.op.mirrors
-    return consumer if original is None else original
+def unmirrored(node: Node) -> Node:
+    """Return the node as users know it: the target where a mirror stands for it, else the node itself."""
+    original: Node | None = None if node.op is None else node.op.mirrors
+    return node if original is None else original
+
+
+class ValueHolder:
+    """A value in place of the node that it belongs to, as `sum_contributions` takes it."""
+
+    __slots__ = ("_value", "node")
+
+    def __init__(self, node: Node, value: Any) -> None:
+        self.node = node
+        self._value = value
 
 
 @attrs.define(eq=False, repr=False)

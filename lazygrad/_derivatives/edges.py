@@ -1,52 +1,78 @@
-"""The part of the graph between a node W and a target L: its edges, and one contribution along one edge."""
+"""The edges of the graph: which lead from a node W to a target L, and what one rule does along one edge.
+
+``g J^{c->i}`` (Stratos I.2) is `apply_vjp`, ``J^{c->i} t`` (Sullivan's forward mode) `apply_jvp`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 
+from .._errors import NotDifferentiableError
 from .._graph.leaf import CONSTANT
 from .._graph.node import Node
 from .._graph.value import forward_rec
-from ..ops._rule import Rule
+from ..ops._rule import OUT, UNDEFINED, Rule, input_name
 from .adjoint_node import unbroadcast_to
 from .discover import Discovery, flows
 
-__all__ = ["Edge", "find_edges_between", "arc_finder", "find_vjp_rule"]
+__all__ = [
+    "Edge",
+    "apply_jvp",
+    "apply_rule",
+    "apply_vjp",
+    "arc_finder",
+    "find_edges_between",
+    "find_jvp_rule",
+    "find_vjp_rule",
+]
 
 
-def arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[Node, int]]]:
-    """Node -> (consumer, argnum) of each edge from it that leads to `L`, oldest consumer first.
-
-    A derivative flows along these edges; with `everything`, blocked edges, structural zeros and integers
-    are among them.
-    """
-    search = Discovery(L.serial, L, (lambda c, i: True) if everything else flows)
-
-    def arcs(i: Node) -> list[tuple[Node, int]]:
-        return [
-            (c, k)
-            for c in search.find(i)
-            for k, j in enumerate(c.inputs)
-            if j is i and (everything or c.op.fully_open or c.op.passes_derivative(c, k))
-        ]
-
-    return arcs
+# -- one edge ----------------------------------------------------------------------------------------
 
 
 def find_vjp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
-    """The vjp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
+    """Return the vjp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
     nodes: list[Node] = []
     rule, _ = c.op.contribution(c, argnum, c, None, nodes)  # the first is the place of the adjoint
     return rule, nodes[1:]
 
 
+def find_jvp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
+    """Return the jvp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
+    rule: Rule = c.op.jvp_rule(argnum)
+    if rule is UNDEFINED:
+        raise NotDifferentiableError(
+            f"op {c.op.name!r} has no jvp rule by its input {input_name(c, argnum)!r} ({c.inputs[argnum]!r}), "
+            f"which the tangent needs at {c!r}: declare one, or use reverse mode"
+        )
+    reads = [c if r == OUT else c.inputs[r] for r in rule.reads]
+    if rule.rest is not None:
+        reads += c.inputs[rule.rest :]
+    return rule, reads
+
+
+def apply_rule(rule: Rule, c: Node, argnum: int, g: Any, reads: Sequence[Any]) -> Any:
+    """Run a rule on `g` and what it reads, all arrays or all nodes, in the shape that comes of it."""
+    return rule.function(g, *reads, **rule.meta(c, argnum))
+
+
+def apply_vjp(rule: Rule, c: Node, argnum: int, i: Node, g: Any, values: Sequence[Any]) -> Any:
+    """Return J^T g in the shape and dtype of the input `i`, for `g` of the shape of the consumer `c`."""
+    return unbroadcast_to(apply_rule(rule, c, argnum, g, values), i.shape, i.dtype, rule)
+
+
+def apply_jvp(rule: Rule, c: Node, argnum: int, t: Any, values: Sequence[Any]) -> Any:
+    """Return J t in the shape and dtype of the consumer `c`, for `t` of the shape of its input."""
+    return unbroadcast_to(apply_rule(rule, c, argnum, t, values), c.shape, c.dtype, rule)
+
+
 @attrs.define(eq=False)
-class _Inner:
-    """What an adjoint's op needs of the memo that asks for a contribution."""
+class _InnerMemos:
+    """The part of a target's memo that an adjoint's op needs when it is asked for a contribution."""
 
     inner: dict[int, Any] = attrs.field(factory=dict)
 
@@ -59,28 +85,51 @@ class Edge:
     input: Node
     argnum: int
 
-    def pull(self, g: Any) -> Any:
-        """J^T g by the op's own rule: what `g`, of the consumer's shape, contributes to the input."""
-        c, i = self.consumer, self.input
-        given = Node(None, (), CONSTANT, c.shape, c.dtype, value=g)
+    def apply_vjp(self, g: Any) -> Any:
+        """Return J^T g, what `g` of the consumer's shape contributes to the input."""
+        c = self.consumer
+        adjoint = Node(None, (), CONSTANT, c.shape, c.dtype, value=g)
         nodes: list[Node] = []
-        rule, _ = c.op.contribution(c, self.argnum, given, _Inner(), nodes)
-        values = [forward_rec(j, was_requested=False) for j in nodes]
-        return unbroadcast_to(rule.function(*values, **rule.meta(c, self.argnum)), i.shape, i.dtype, c.op)
+        rule, _ = c.op.contribution(c, self.argnum, adjoint, _InnerMemos(), nodes)
+        passed, *values = [forward_rec(j, was_requested=False) for j in nodes]  # (an adjoint has changed `g` already)
+        return apply_vjp(rule, c, self.argnum, self.input, passed, values)
 
     def slope(self) -> float:
-        """The norm of J where the consumer has one element."""
-        return float(np.linalg.norm(np.ravel(self.pull(self.consumer.dtype.type(1).reshape(self.consumer.shape)[()]))))
+        """Return the norm of J where the consumer has one element."""
+        one = self.consumer.dtype.type(1).reshape(self.consumer.shape)[()]
+        return float(np.linalg.norm(np.ravel(self.apply_vjp(one))))
+
+
+# -- all edges between two nodes ---------------------------------------------------------------------
+
+
+def arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[Node, int]]]:
+    """Return a look-up: node -> (consumer, argnum) of each edge from it that leads to `L`, oldest consumer first.
+
+    A derivative flows along these edges; with `everything`, blocked edges, structural zeros and integers
+    are among them.
+    """
+    search = Discovery(L.serial, L, (lambda c, i: True) if everything else flows)
+
+    def find_arcs(i: Node) -> list[tuple[Node, int]]:
+        return [
+            (c, k)
+            for c in search.find(i)
+            for k, j in enumerate(c.inputs)
+            if j is i and (everything or c.op.fully_open or c.op.passes_derivative(c, k))
+        ]
+
+    return find_arcs
 
 
 def find_edges_between(W: Node, L: Node) -> dict[int, list[Edge]]:
-    """Serial -> the edges to consumers, for every node that a path from `W` to `L` leaves; L's own list is empty."""
-    arcs = arc_finder(L)
+    """Return serial -> the edges to consumers, for each node that a path from `W` to `L` leaves; `L` has none."""
+    find_arcs = arc_finder(L)
     found: dict[int, list[Edge]] = {L.serial: []}
     todo = [W] if W is not L else []
     while todo:
         i = todo.pop()
         if i.serial not in found:
-            found[i.serial] = [Edge(c, i, k) for c, k in arcs(i)]
+            found[i.serial] = [Edge(c, i, k) for c, k in find_arcs(i)]
             todo.extend(edge.consumer for edge in found[i.serial])
     return found

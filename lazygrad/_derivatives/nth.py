@@ -83,11 +83,11 @@ class Derivation(Tangents):
             return term
         fresh = collect_inputs_first(term, lambda i: [j for j in i.inputs if j.serial > before]) if before else [term]
         place: dict[int, Node] = {}
-        for i in sorted(fresh, key=by_serial):
-            inputs = tuple([place.get(j.serial, j) for j in i.inputs])
-            if any(j is not k for j, k in zip(inputs, i.inputs, strict=True)):
-                i = build(i.op, inputs, i.static, i.shape, i.dtype)
-            place[i.serial] = place[term.serial] = self._known.setdefault(_key(i), i)
+        for old in sorted(fresh, key=by_serial):
+            inputs = tuple([place.get(j.serial, j) for j in old.inputs])
+            same = all(j is k for j, k in zip(inputs, old.inputs, strict=True))
+            i = old if same else build(old.op, inputs, old.static, old.shape, old.dtype)
+            place[old.serial] = self._known.setdefault(_key(i), i)
         return place[term.serial]
 
 

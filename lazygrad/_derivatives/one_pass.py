@@ -17,30 +17,21 @@ from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
 from ..ops._op import freeze
 from ..ops._rule import Rule
-from .adjoint_node import AdjointNode, sum_contributions
+from .adjoint_node import AdjointNode, ValueHolder, sum_contributions
 from .discover import WIDE, Places, flows
 
 __all__ = ["gradients_in_one_pass"]
 
 
-class _ValueHolder:
-    """The adjoint of a node, while it is needed."""
-
-    __slots__ = ("_value", "of")
-
-    def __init__(self, of: Node, value: Any) -> None:
-        self.of = of
-        self._value = value
-
-
-def _consumer(rule: Rule, adjoint: Any) -> Node:
-    return adjoint.of
+def _consumer_of(rule: Rule, adjoint: Any) -> Node:
+    """Return the node that an adjoint belongs to."""
+    return adjoint.node
 
 
 def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Any) -> dict[int, Any] | None:
-    """Serial -> dL/di for the wanted nodes that lead to `L`, from dL/dL.
+    """Return serial -> dL/di for the wanted nodes that lead to `L`, from dL/dL.
 
-    None where an adjoint is part of the graph: then its unfolded form is needed, which the memo of `L` holds.
+    Return None where an adjoint is part of the graph: then its unfolded form is needed, which the memo of `L` holds.
     """
     oldest = min([i.serial for i in wanted])
     below = {L.serial: L}
@@ -70,7 +61,7 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Any) -> dict[in
                 if serial not in consumers:
                     consumers[serial] = []
     wide = Places()
-    held = {L.serial: _ValueHolder(L, seed)}
+    held = {L.serial: ValueHolder(L, seed)}  # adjoints, while somebody is still to read them
     for serial in reversed(order):
         found = consumers.get(serial)
         if not found:
@@ -91,8 +82,8 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Any) -> dict[in
                 if j._value is None:
                     forward_rec(j, was_requested=False)
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
-            total = sum_contributions(inputs, edges, i, _consumer)
-            held[serial] = _ValueHolder(i, total if i.shape else total[()])
+            total = sum_contributions(inputs, edges, i, _consumer_of)
+            held[serial] = ValueHolder(i, total if i.shape else total[()])
         inputs.clear()
         for c in found:
             readers[c.serial] -= 1

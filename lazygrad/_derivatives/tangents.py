@@ -13,19 +13,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._errors import NotDifferentiableError
 from .._graph.demand import demand
 from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
-from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, input_name
-from .adjoint_node import AdjointNode, unbroadcast_node, unbroadcast_to
+from ..ops._rule import BLOCKED, ZERO
+from .adjoint_node import AdjointNode, unbroadcast_node
+from .edges import apply_jvp, apply_rule, find_jvp_rule
 from .target_memo import pause_collector
 
 __all__ = ["TangentValues", "Tangents"]
 
 
 class Tangents:
-    """The tangents of all nodes for given tangents of some; each is built at most once, of ops.
+    """The tangents of all nodes for given tangents of some, each a node built at most once.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Tangents:
         self._found: dict[int, Any] = {i.serial: unbroadcast_node(t, i) for i, t in seeds.items()}
 
     def of(self, i: Node) -> Node | None:
-        """The tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
+        """Return the tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
         with pause_collector():
             demand(i, self._missing, self._build)
         return self._found.get(i.serial)
@@ -68,16 +68,16 @@ class Tangents:
         self._found[i.serial] = total
 
     def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
-        """What one input's tangent adds to that of `i`."""
-        rule, reads = _rule_and_reads(i, argnum)
-        return unbroadcast_node(rule.function(tangent, *reads, **rule.meta(i, argnum)), i)
+        """Return what one input's tangent adds to that of `i`."""
+        rule, reads = find_jvp_rule(i, argnum)
+        return unbroadcast_node(apply_rule(rule, i, argnum, tangent, reads), i)
 
     def _sum(self, first: Any, second: Any) -> Any:
         return first + second
 
 
 class TangentValues(Tangents):
-    """The same tangents as arrays, each computed at once: for a graph that one call has built, and asks once.
+    """Tangents as arrays, each computed at once: for a graph that one call has built, and asks once.
 
     Parameters
     ----------
@@ -90,20 +90,6 @@ class TangentValues(Tangents):
         self._found = {serial: forward_rec(t) for serial, t in self._found.items()}
 
     def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
-        rule, reads = _rule_and_reads(i, argnum)
+        rule, reads = find_jvp_rule(i, argnum)
         values = [forward_rec(j, was_requested=False) if j._value is None else j._value for j in reads]
-        return unbroadcast_to(rule.function(tangent, *values, **rule.meta(i, argnum)), i.shape, i.dtype, rule)
-
-
-def _rule_and_reads(i: Node, argnum: int) -> tuple[Rule, list[Node]]:
-    """The jvp rule of one input, and the nodes whose values it reads."""
-    rule: Rule = i.op.jvp_rule(argnum)
-    if rule is UNDEFINED:
-        raise NotDifferentiableError(
-            f"op {i.op.name!r} has no jvp rule for its input {input_name(i, argnum)!r} ({i.inputs[argnum]!r}), "
-            f"which the tangent needs at {i!r}: declare one, or use reverse mode"
-        )
-    reads = [i if r == OUT else i.inputs[r] for r in rule.reads]
-    if rule.rest is not None:
-        reads += i.inputs[rule.rest :]
-    return rule, reads
+        return apply_jvp(rule, i, argnum, tangent, values)

@@ -11,7 +11,6 @@ Each answer is an array of the node's shape, or None where no derivative flows f
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 
 from .._errors import LazygradError, ShapeError
 from .._graph.leaf import copy_frozen
+from .._graph.names import list_closest
 from .._graph.node import Node
 from .._graph.types import Array
 
@@ -68,8 +68,8 @@ def named_engine(name: str) -> Engine:
     """
     found = _load().get(name)
     if found is None:
-        close = difflib.get_close_matches(str(name), _ENGINES, n=len(_ENGINES), cutoff=0.0)
-        raise ValueError(f"no engine is named {name!r}; known engines, closest first: {', '.join(close)}")
+        close = list_closest(name, _ENGINES)
+        raise ValueError(f"no engine is named {name!r}; known engines, closest first: {close}")
     return found
 
 

@@ -200,7 +200,7 @@ def _name_operand(j: Node) -> str:
     """Return what reports call a value that a computation reads."""
     if isinstance(j, AdjointNode):
         return name_adjoint(j)
-    return label(j if j.op is None else unmirrored(j))
+    return label(unmirrored(j))
 
 
 def _find_birth_in_adjoint(a: AdjointNode) -> NonFinite | None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from .._derivatives.adjoint_node import unmirrored
 from .._graph.node import Node, label
 from .trace import name_adjoint
 
@@ -117,9 +118,8 @@ def count_requests(events: Events, visits: Sequence[tuple[Node, int]], adjoints:
                 requests += not adjoints and j.static["leaf"] != "seed"
             elif adjoints == j.op.is_adjoint:
                 requests += 1
-                original = j.op.mirrors
-                j = j if original is None else original
-                needed.setdefault(j.serial, j)
+                original = unmirrored(j)
+                needed.setdefault(original.serial, original)
     for node in computed:
         needed.pop(node.serial, None)
     lists = [computed, stale, list(needed.values())]

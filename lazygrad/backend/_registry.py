@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from importlib import import_module, metadata, util
 from typing import Any
 
+from .._graph.names import list_closest
 from .._query import engine as _engine
 from ._backend import Backend
 from ._engines import EngineBackend
@@ -123,9 +123,8 @@ def _load(name: str) -> Backend:
     elif (point := _entry_points().get(name)) is not None:
         made = point.load()
     else:
-        known = available()
-        close = difflib.get_close_matches(str(name), known, n=len(known), cutoff=0.0)
-        raise ValueError(f"no backend is named {name!r}; there are, closest first: {', '.join(close)}")
+        close = list_closest(name, available())
+        raise ValueError(f"no backend is named {name!r}; there are, closest first: {close}")
     backend = made if isinstance(made, Backend) else made() if callable(made) else made
     if not isinstance(backend, Backend):
         raise TypeError(f"the backend {name!r} must be a `lazygrad.backend.Backend`, not {backend!r}")

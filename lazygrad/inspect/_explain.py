@@ -172,15 +172,10 @@ def _list_reads(steps: Iterable[Node]) -> tuple[Read, ...]:
     for i in steps:
         if isinstance(i, AdjointNode):
             for *_, start, stop in i.each_edge():
-                for j in map(_original, i.inputs[start + 1 : stop]):
+                for j in map(unmirrored, i.inputs[start + 1 : stop]):
                     state = "leaf" if j.op is None else "to compute" if j._value is None else "in the memo"
                     found.setdefault(j.serial, Read(j, state))
     return tuple(found.values())
-
-
-def _original(i: Node) -> Node:
-    """The node itself, or the target that a mirror stands for."""
-    return i if i.op is None else unmirrored(i)
 
 
 # -- a memo to build in ---------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ def build_picture(L: Node, wrt: Any = None, report: Report | None = None) -> Pic
 
 def _list_inputs(i: Node) -> list[Node]:
     """List the inputs of a node, with targets where mirrors stand for them."""
-    return [j if j.op is None else unmirrored(j) for j in i.inputs]
+    return [unmirrored(j) for j in i.inputs]
 
 
 def _find_edges(
@@ -171,7 +171,7 @@ def _find_edges(
     edges: dict[tuple[int, int], bool] = {}
     for k, c in enumerate(nodes):
         for j in c.inputs:
-            a = place.get(j.serial if j.op is None else unmirrored(j).serial)
+            a = place.get(unmirrored(j).serial)
             if a is None:  # `c` is no part of the target
                 continue
             on_path = a in reached and flows(c, j)

@@ -208,16 +208,11 @@ def _answer_from_report(node: Node, report: Report) -> Why:
                 link = Link(request.root, name_entry(request.root), "asked for")
                 return Why(link.name, "read from the memo", request.asked, (link,))
             for c in request.computed.values():
-                for i in map(_original, c.inputs):
+                for i in map(unmirrored, c.inputs):
                     if i.op is not None and fits(i):
                         chain = (Link(i, name_entry(i), _find_reason(i, c)), *_trace_chain(c, request))
                         return Why(name_entry(i), "read from the memo", request.asked, chain)
     return Why(name_entry(node), "not needed", None, ())
-
-
-def _original(i: Node) -> Node:
-    """The node itself, or the target that a mirror stands for."""
-    return i if i.op is None else unmirrored(i)
 
 
 def _trace_chain(i: Node, request: _Request) -> tuple[Link, ...]:
@@ -229,7 +224,7 @@ def _trace_chain(i: Node, request: _Request) -> tuple[Link, ...]:
         j, _ = key
         if j.serial in pulled_by:
             return None
-        inputs = map(_original, j.inputs)
+        inputs = map(unmirrored, j.inputs)
         return [(k, j) for k in inputs if k.serial in request.computed and k.serial not in pulled_by]
 
     def compute(key: Pull) -> None:
@@ -250,9 +245,9 @@ def _find_reason(i: Node, c: Node) -> str:
     if not isinstance(c, AdjointNode):
         return f"an input of {label(c)}"
     for _, consumer, _, start, stop in c.each_edge():
-        if _original(c.inputs[start]) is i:
+        if unmirrored(c.inputs[start]) is i:
             return f"multiplied by the rule of {label(unmirrored(consumer))}"
-        if any(_original(j) is i for j in c.inputs[start + 1 : stop]):
+        if any(unmirrored(j) is i for j in c.inputs[start + 1 : stop]):
             return f"read by the rule of {label(unmirrored(consumer))}"
     return "an input"
 
@@ -278,7 +273,7 @@ def _answer_from_memo(node: Node) -> Why:
 def _find_reader(i: Node) -> Node | None:
     """Return the oldest consumer that was computed from `i` and is fresh."""
     found = [
-        _original(c)
+        unmirrored(c)
         for c in living_consumers(i)
         if c._value is not None and not (isinstance(c, AdjointNode) and c.only_follows(i))
     ]

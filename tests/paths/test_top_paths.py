@@ -295,7 +295,7 @@ def test_when_the_budget_runs_out_it_says_so():
     for p in found:  # what is listed is exact
         g = np.float64(1)
         for c, i, k in reversed(list(zip(p.nodes[1:], p.nodes, p.argnums, strict=False))):
-            g = Edge(c, i, k).pull(g)
+            g = Edge(c, i, k).apply_vjp(g)
         np.testing.assert_array_equal(p.contribution, g)
     # A bound is a bound: the whole search of a smaller graph finds nothing above it.
     x, L = residual(np.random.default_rng(4), 9)

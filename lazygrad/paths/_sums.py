@@ -16,28 +16,9 @@ from .._graph.node import Node, lock
 from .._jacobian.local import factors
 from .._jacobian.structured import product
 from .._query.differentiator import Contribution, differentiator
-from ._semirings import Memo, Semiring, counting, longest, matrices, max_product, real, sets, shortest, sum_over_paths
-from ._top import Path, TopPaths, top
+from ._semirings import Memo, Semiring, counting, sum_over_paths
 
-__all__ = [
-    "Memo",
-    "Path",
-    "Semiring",
-    "TopPaths",
-    "contributions",
-    "count",
-    "counting",
-    "differentiable_leaves",
-    "edge_jacobian",
-    "longest",
-    "matrices",
-    "max_product",
-    "real",
-    "sets",
-    "shortest",
-    "sum_product",
-    "top",
-]
+__all__ = ["contributions", "count", "differentiable_leaves", "edge_jacobian", "sum_product"]
 
 Arc = Callable[[Any, Any, int], Any]
 Graph = Mapping[Any, Iterable[Any]]

@@ -91,32 +91,32 @@ yv = declare_ufunc(
 i0 = declare_ufunc(
     sc.i0,
     x=lambda x: sc.i1(x),
-    doc="The modified Bessel function of the first kind, I, of order 0.\n\n"
+    doc="Return the modified Bessel function of the first kind, I, of order 0.\n\n"
     ">>> i0(np.array([0.0, 1.0])).round(4)\narray([1.    , 1.2661])",
 )
 i1 = declare_ufunc(
     sc.i1,
     x=lambda x: 0.5 * (sc.i0(x) + sc.iv(2, x)),
-    doc="The modified Bessel function of the first kind, I, of order 1.\n\n"
+    doc="Return the modified Bessel function of the first kind, I, of order 1.\n\n"
     ">>> i1(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.5652])",
 )
 iv = declare_ufunc(
     sc.iv,
     "v z",
     z=lambda v, z: 0.5 * (sc.iv(v - 1, z) + sc.iv(v + 1, z)),
-    doc="The modified Bessel function of the first kind, I, of real order v.\n\n"
+    doc="Return the modified Bessel function of the first kind, I, of real order v.\n\n"
     ">>> iv(0.5, np.array([1.0, 2.0])).round(4)\narray([0.9377, 2.0462])",
 )
 k0 = declare_ufunc(
     sc.k0,
     x=lambda x: -sc.k1(x),
-    doc="The modified Bessel function of the second kind, K, of order 0.\n\n"
+    doc="Return the modified Bessel function of the second kind, K, of order 0.\n\n"
     ">>> k0(np.array([1.0, 2.0])).round(4)\narray([0.421 , 0.1139])",
 )
 k1 = declare_ufunc(
     sc.k1,
     x=lambda x: -0.5 * (sc.k0(x) + sc.kv(2, x)),
-    doc="The modified Bessel function of the second kind, K, of order 1.\n\n"
+    doc="Return the modified Bessel function of the second kind, K, of order 1.\n\n"
     ">>> k1(np.array([1.0, 2.0])).round(4)\narray([0.6019, 0.1399])",
 )
 kn = declare_ufunc(
@@ -124,14 +124,14 @@ kn = declare_ufunc(
     "n x",
     n=BLOCKED,
     x=lambda n, x: -0.5 * (sc.kv(n - 1, x) + sc.kv(n + 1, x)),
-    doc="The modified Bessel function of the second kind, K, of integer order n.\n\n"
+    doc="Return the modified Bessel function of the second kind, K, of integer order n.\n\n"
     ">>> kn(2, np.array([1.0, 2.0])).round(4)\narray([1.6248, 0.2538])",
 )
 kv = declare_ufunc(
     sc.kv,
     "v z",
     z=lambda v, z: -0.5 * (sc.kv(v - 1, z) + sc.kv(v + 1, z)),
-    doc="The modified Bessel function of the second kind, K, of real order v.\n\n"
+    doc="Return the modified Bessel function of the second kind, K, of real order v.\n\n"
     ">>> kv(0.5, np.array([1.0, 2.0])).round(4)\narray([0.4611, 0.1199])",
 )
 
@@ -153,28 +153,28 @@ def _scaled_rules(neighbours: Callable[[Any, Any], Any], part: Callable[[Any], A
 i0e = declare_ufunc(
     sc.i0e,
     x=lambda x, out: sc.i1e(x) - np.sign(x) * out,
-    doc="exp(-|x|) i0(x).\n\n>>> i0e(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4658])",
+    doc="Return exp(-|x|) i0(x).\n\n>>> i0e(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4658])",
 )
 i1e = declare_ufunc(
     sc.i1e,
     x=lambda x, out: 0.5 * (sc.i0e(x) + sc.ive(2, x)) - np.sign(x) * out,
-    doc="exp(-|x|) i1(x).\n\n>>> i1e(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.2079])",
+    doc="Return exp(-|x|) i1(x).\n\n>>> i1e(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.2079])",
 )
 k0e = declare_ufunc(
     sc.k0e,
     x=lambda x, out: out - sc.k1e(x),
-    doc="exp(x) k0(x).\n\n>>> k0e(np.array([1.0, 2.0])).round(4)\narray([1.1445, 0.8416])",
+    doc="Return exp(x) k0(x).\n\n>>> k0e(np.array([1.0, 2.0])).round(4)\narray([1.1445, 0.8416])",
 )
 k1e = declare_ufunc(
     sc.k1e,
     x=lambda x, out: out - 0.5 * (sc.k0e(x) + sc.kve(2, x)),
-    doc="exp(x) k1(x).\n\n>>> k1e(np.array([1.0, 2.0])).round(4)\narray([1.6362, 1.0335])",
+    doc="Return exp(x) k1(x).\n\n>>> k1e(np.array([1.0, 2.0])).round(4)\narray([1.6362, 1.0335])",
 )
 kve = declare_ufunc(
     sc.kve,
     "v z",
     z=lambda v, z, out: out - 0.5 * (sc.kve(v - 1, z) + sc.kve(v + 1, z)),
-    doc="exp(z) kv(v, z).\n\n>>> kve(0.5, np.array([1.0, 2.0])).round(4)\narray([1.2533, 0.8862])",
+    doc="Return exp(z) kv(v, z).\n\n>>> kve(0.5, np.array([1.0, 2.0])).round(4)\narray([1.2533, 0.8862])",
 )
 _ive = _scaled_rules(lambda v, z: 0.5 * (sc.ive(v - 1, z) + sc.ive(v + 1, z)), np.real, 1)
 ive = declare_ufunc(
@@ -182,7 +182,7 @@ ive = declare_ufunc(
     "v z",
     vjp={"z": _ive["vjp"]},
     jvp={"z": _ive["jvp"]},
-    doc="exp(-|Re z|) iv(v, z).\n\n>>> ive(0.5, np.array([1.0, 2.0])).round(4)\narray([0.345 , 0.2769])",
+    doc="Return exp(-|Re z|) iv(v, z).\n\n>>> ive(0.5, np.array([1.0, 2.0])).round(4)\narray([0.345 , 0.2769])",
 )
 _jve = _scaled_rules(lambda v, z: 0.5 * (sc.jve(v - 1, z) - sc.jve(v + 1, z)), np.imag, -1j)
 jve = declare_ufunc(
@@ -190,5 +190,5 @@ jve = declare_ufunc(
     "v z",
     vjp={"z": _jve["vjp"]},
     jvp={"z": _jve["jvp"]},
-    doc="exp(-|Im z|) jv(v, z).\n\n>>> jve(0.5, np.array([1.0, 2.0])).round(4)\narray([0.6714, 0.513 ])",
+    doc="Return exp(-|Im z|) jv(v, z).\n\n>>> jve(0.5, np.array([1.0, 2.0])).round(4)\narray([0.6714, 0.513 ])",
 )

@@ -59,14 +59,15 @@ function(sc.expit)(expit)
 logit = declare_ufunc(
     sc.logit,
     x=lambda x: 1 / (x * (1 - x)),
-    doc="log(x / (1 - x)); its derivative at 0 and 1 is inf.\n\n"
+    doc="Return log(x / (1 - x)); its derivative at 0 and 1 is inf.\n\n"
     ">>> logit(np.array([0.25, 0.5])).round(4)\narray([-1.0986,  0.    ])",
 )
 
 log_expit = declare_ufunc(
     sc.log_expit,
     x=lambda x: sigmoid(-x),
-    doc="log(expit(x)) without underflow.\n\n>>> log_expit(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.3133])",
+    doc="Return log(expit(x)) without underflow.\n\n"
+    ">>> log_expit(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.3133])",
 )
 
 # -- error functions -------------------------------------------------------------------------------
@@ -74,64 +75,65 @@ log_expit = declare_ufunc(
 erf = declare_ufunc(
     sc.erf,
     x=lambda x: TWO_OVER_ROOT_PI * np.exp(-(x * x)),
-    doc="The error function.\n\n>>> erf(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.8427])",
+    doc="Return the error function.\n\n>>> erf(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.8427])",
 )
 
 erfc = declare_ufunc(
     sc.erfc,
     x=lambda x: -TWO_OVER_ROOT_PI * np.exp(-(x * x)),
-    doc="1 - erf(x).\n\n>>> erfc(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.1573])",
+    doc="Return 1 - erf(x).\n\n>>> erfc(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.1573])",
 )
 
 erfcx = declare_ufunc(
     sc.erfcx,
     x=lambda x, out: 2 * x * out - TWO_OVER_ROOT_PI,
-    doc="exp(x * x) * erfc(x).\n\n>>> erfcx(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4276])",
+    doc="Return exp(x * x) * erfc(x).\n\n>>> erfcx(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4276])",
 )
 
 erfi = declare_ufunc(
     sc.erfi,
     x=lambda x: TWO_OVER_ROOT_PI * np.exp(x * x),
-    doc="-1j * erf(1j * x).\n\n>>> erfi(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.6504])",
+    doc="Return -1j * erf(1j * x).\n\n>>> erfi(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.6504])",
 )
 
 dawsn = declare_ufunc(
     sc.dawsn,
     x=lambda x, out: 1 - 2 * x * out,
-    doc="Dawson's integral.\n\n>>> dawsn(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.5381])",
+    doc="Return Dawson's integral.\n\n>>> dawsn(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.5381])",
 )
 
 erfinv = declare_ufunc(
     sc.erfinv,
     "y",
     y=lambda out: np.exp(guarded_multiply(out, out)) / TWO_OVER_ROOT_PI,
-    doc="The inverse of erf.\n\n>>> erfinv(np.array([0.25, 0.5])).round(4)\narray([0.2253, 0.4769])",
+    doc="Return the inverse of erf.\n\n>>> erfinv(np.array([0.25, 0.5])).round(4)\narray([0.2253, 0.4769])",
 )
 
 erfcinv = declare_ufunc(
     sc.erfcinv,
     "y",
     y=lambda out: np.exp(guarded_multiply(out, out)) / -TWO_OVER_ROOT_PI,
-    doc="The inverse of erfc.\n\n>>> erfcinv(np.array([0.5, 1.5])).round(4)\narray([ 0.4769, -0.4769])",
+    doc="Return the inverse of erfc.\n\n>>> erfcinv(np.array([0.5, 1.5])).round(4)\narray([ 0.4769, -0.4769])",
 )
 
 ndtr = declare_ufunc(
     sc.ndtr,
     x=lambda x: np.exp(-0.5 * (x * x)) / ROOT_TWO_PI,
-    doc="The normal distribution function.\n\n>>> ndtr(np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.8413])",
+    doc="Return the normal distribution function.\n\n>>> ndtr(np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.8413])",
 )
 
 ndtri = declare_ufunc(
     sc.ndtri,
     "y",
     y=lambda out: ROOT_TWO_PI * np.exp(0.5 * guarded_multiply(out, out)),
-    doc="The inverse of ndtr.\n\n>>> ndtri(np.array([0.25, 0.5])).round(4)\narray([-0.6745,  0.    ])",
+    doc="Return the inverse of ndtr.\n\n>>> ndtri(np.array([0.25, 0.5])).round(4)\narray([-0.6745,  0.    ])",
 )
 
 log_ndtr = declare_ufunc(
     sc.log_ndtr,
     x=lambda x: math.sqrt(2 / math.pi) / sc.erfcx(x * -math.sqrt(0.5)),  # no underflow far in the tail
-    doc="log(ndtr(x)) without underflow.\n\n>>> log_ndtr(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.1728])",
+    doc="Return log(ndtr(x)) without underflow.\n\n"
+    ">>> log_ndtr(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.1728])",
 )
 
 # -- exponentials and logarithms -------------------------------------------------------------------
@@ -139,29 +141,31 @@ log_ndtr = declare_ufunc(
 expm1 = declare_ufunc(
     sc.expm1,
     x=lambda out: out + 1,
-    doc="exp(x) - 1, exact near 0.\n\n>>> expm1(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.7183])",
+    doc="Return exp(x) - 1, exact near 0.\n\n>>> expm1(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.7183])",
 )
 
 log1p = declare_ufunc(
     sc.log1p,
     x=lambda x: 1 / (1 + x),
-    doc="log(1 + x), exact near 0.\n\n>>> log1p(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.6931])",
+    doc="Return log(1 + x), exact near 0.\n\n>>> log1p(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.6931])",
 )
 
 exp2 = declare_ufunc(
-    sc.exp2, x=lambda out: math.log(2) * out, doc="2 ** x.\n\n>>> exp2(np.array([0.0, 1.0])).round(4)\narray([1., 2.])"
+    sc.exp2,
+    x=lambda out: math.log(2) * out,
+    doc="Return 2 ** x.\n\n>>> exp2(np.array([0.0, 1.0])).round(4)\narray([1., 2.])",
 )
 
 cbrt = declare_ufunc(
     sc.cbrt,
     x=lambda out: 1 / (3 * (out * out)),
-    doc="The cube root; its derivative at 0 is inf.\n\n>>> cbrt(np.array([1.0, 8.0])).round(1)\narray([1., 2.])",
+    doc="Return the cube root; its derivative at 0 is inf.\n\n>>> cbrt(np.array([1.0, 8.0])).round(1)\narray([1., 2.])",
 )
 
 exp10 = declare_ufunc(
     sc.exp10,
     x=lambda out: math.log(10) * out,
-    doc="10 ** x.\n\n>>> exp10(np.array([0.0, 1.0])).round(4)\narray([ 1., 10.])",
+    doc="Return 10 ** x.\n\n>>> exp10(np.array([0.0, 1.0])).round(4)\narray([ 1., 10.])",
 )
 
 
@@ -174,19 +178,20 @@ def _exprel_slope(x: Any, out: Any) -> Any:
 exprel = declare_ufunc(
     sc.exprel,
     x=_exprel_slope,
-    doc="(exp(x) - 1) / x, which is 1 at 0.\n\n>>> exprel(np.array([0.0, 1.0])).round(4)\narray([1.    , 1.7183])",
+    doc="Return (exp(x) - 1) / x, which is 1 at 0.\n\n"
+    ">>> exprel(np.array([0.0, 1.0])).round(4)\narray([1.    , 1.7183])",
 )
 
 expi = declare_ufunc(
     sc.expi,
     x=lambda x: np.exp(x) / x,
-    doc="The exponential integral Ei.\n\n>>> expi(np.array([1.0, 2.0])).round(4)\narray([1.8951, 4.9542])",
+    doc="Return the exponential integral Ei.\n\n>>> expi(np.array([1.0, 2.0])).round(4)\narray([1.8951, 4.9542])",
 )
 
 exp1 = declare_ufunc(
     sc.exp1,
     x=lambda x: -np.exp(-x) / x,
-    doc="The exponential integral E1.\n\n>>> exp1(np.array([1.0, 2.0])).round(4)\narray([0.2194, 0.0489])",
+    doc="Return the exponential integral E1.\n\n>>> exp1(np.array([1.0, 2.0])).round(4)\narray([0.2194, 0.0489])",
 )
 
 
@@ -201,7 +206,7 @@ spence = declare_ufunc(
     sc.spence,
     "z",
     z=_spence_slope,
-    doc="The dilogarithm of 1 - z.\n\n>>> spence(np.array([1.0, 2.0])).round(4)\narray([ 0.    , -0.8225])",
+    doc="Return the dilogarithm of 1 - z.\n\n>>> spence(np.array([1.0, 2.0])).round(4)\narray([ 0.    , -0.8225])",
 )
 
 xlogy = declare_ufunc(
@@ -209,7 +214,7 @@ xlogy = declare_ufunc(
     "x y",
     x=lambda y: np.log(y),
     y=lambda x, y: guarded_divide(x, y),
-    doc="x * log(y), and 0 at x = 0.\n\n>>> xlogy(np.array([0.0, 1.0]), 2.0).round(4)\narray([0.    , 0.6931])",
+    doc="Return x * log(y), and 0 at x = 0.\n\n>>> xlogy(np.array([0.0, 1.0]), 2.0).round(4)\narray([0.    , 0.6931])",
 )
 
 xlog1py = declare_ufunc(
@@ -217,7 +222,8 @@ xlog1py = declare_ufunc(
     "x y",
     x=lambda y: sc.log1p(y),
     y=lambda x, y: guarded_divide(x, 1 + y),
-    doc="x * log(1 + y), and 0 at x = 0.\n\n>>> xlog1py(np.array([0.0, 1.0]), 2.0).round(4)\narray([0.    , 1.0986])",
+    doc="Return x * log(1 + y), and 0 at x = 0.\n\n"
+    ">>> xlog1py(np.array([0.0, 1.0]), 2.0).round(4)\narray([0.    , 1.0986])",
 )
 
 
@@ -233,7 +239,7 @@ boxcox = declare_ufunc(
     "x lmbda",
     x=lambda x, lmbda: x ** (lmbda - 1),
     lmbda=_power_by_lambda,
-    doc="(x ** lmbda - 1) / lmbda, which is log(x) at lmbda = 0.\n\n"
+    doc="Return (x ** lmbda - 1) / lmbda, which is log(x) at lmbda = 0.\n\n"
     ">>> boxcox(2.0, np.array([0.0, 2.0])).round(4)\narray([0.6931, 1.5   ])",
 )
 
@@ -242,7 +248,7 @@ boxcox1p = declare_ufunc(
     "x lmbda",
     x=lambda x, lmbda: (1 + x) ** (lmbda - 1),
     lmbda=lambda x, lmbda, out: _power_by_lambda(1 + x, lmbda, out),
-    doc="((1 + x) ** lmbda - 1) / lmbda, which is log(1 + x) at lmbda = 0.\n\n"
+    doc="Return ((1 + x) ** lmbda - 1) / lmbda, which is log(1 + x) at lmbda = 0.\n\n"
     ">>> boxcox1p(2.0, np.array([0.0, 2.0])).round(4)\narray([1.0986, 4.    ])",
 )
 
@@ -254,7 +260,7 @@ sinc = np.sinc
 entr = declare_ufunc(
     sc.entr,
     x=lambda x: -1 - np.log(x),
-    doc="-x * log(x), and 0 at x = 0.\n\n>>> entr(np.array([0.25, 0.5])).round(4)\narray([0.3466, 0.3466])",
+    doc="Return -x * log(x), and 0 at x = 0.\n\n>>> entr(np.array([0.25, 0.5])).round(4)\narray([0.3466, 0.3466])",
 )
 
 rel_entr = declare_ufunc(
@@ -262,7 +268,7 @@ rel_entr = declare_ufunc(
     "x y",
     x=lambda x, y: 1 + np.log(x / y),
     y=lambda x, y: -x / y,
-    doc="x * log(x / y), and 0 at x = 0.\n\n"
+    doc="Return x * log(x / y), and 0 at x = 0.\n\n"
     ">>> rel_entr(np.array([0.0, 1.0]), 2.0).round(4)\narray([ 0.    , -0.6931])",
 )
 
@@ -271,7 +277,7 @@ kl_div = declare_ufunc(
     "x y",
     x=lambda x, y: np.log(x / y),
     y=lambda x, y: 1 - x / y,
-    doc="x * log(x / y) - x + y.\n\n>>> kl_div(np.array([0.0, 1.0]), 2.0).round(4)\narray([2.    , 0.3069])",
+    doc="Return x * log(x / y) - x + y.\n\n>>> kl_div(np.array([0.0, 1.0]), 2.0).round(4)\narray([2.    , 0.3069])",
 )
 
 huber = declare_ufunc(
@@ -279,7 +285,7 @@ huber = declare_ufunc(
     "delta r",
     delta=lambda delta, r: np.where(abs(r) > delta, abs(r) - delta, 0),
     r=lambda delta, r: np.where(abs(r) > delta, delta * np.sign(r), r),
-    doc="r^2 / 2 up to |r| = delta, from there on a straight line.\n\n"
+    doc="Return r^2 / 2 up to |r| = delta, from there on a straight line.\n\n"
     ">>> huber(1.0, np.array([0.5, 3.0])).round(4)\narray([0.125, 2.5  ])",
 )
 
@@ -293,6 +299,6 @@ pseudo_huber = declare_ufunc(
     "delta r",
     delta=lambda delta, r, out: 2 * out / delta - r * r / (delta * _root(delta, r)),
     r=lambda delta, r: r / _root(delta, r),
-    doc="delta^2 (sqrt(1 + (r / delta)^2) - 1), a smooth huber.\n\n"
+    doc="Return delta^2 (sqrt(1 + (r / delta)^2) - 1), a smooth huber.\n\n"
     ">>> pseudo_huber(1.0, np.array([0.5, 3.0])).round(4)\narray([0.118 , 2.1623])",
 )

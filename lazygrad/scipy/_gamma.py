@@ -43,38 +43,38 @@ polygamma: Op = declare_ufunc(
     "n x",
     n=BLOCKED,
     x=lambda n, x: polygamma(n + 1, x),
-    doc="The n-th derivative of psi; the order n is a blocked input.\n\n"
+    doc="Return the n-th derivative of psi; the order n is a blocked input.\n\n"
     ">>> polygamma(1, np.array([0.5, 1.0])).round(4)\narray([4.9348, 1.6449])",
 )
 
 psi = digamma = declare_ufunc(
     sc.psi,
     x=lambda x: polygamma(1, x),
-    doc="The digamma function, the derivative of log(gamma(x)).\n\n"
+    doc="Return the digamma function, the derivative of log(gamma(x)).\n\n"
     ">>> psi(np.array([0.5, 4.0])).round(4)\narray([-1.9635,  1.2561])",
 )
 
 gamma = declare_ufunc(
     sc.gamma,
     x=lambda x, out: guarded_multiply(out, sc.psi(x)),
-    doc="The gamma function.\n\n>>> gamma(np.array([0.5, 4.0])).round(4)\narray([1.7725, 6.    ])",
+    doc="Return the gamma function.\n\n>>> gamma(np.array([0.5, 4.0])).round(4)\narray([1.7725, 6.    ])",
 )
 
 gammaln = declare_ufunc(
     sc.gammaln,
     x=lambda x: sc.psi(x),
-    doc="The logarithm of |gamma(x)|.\n\n>>> gammaln(np.array([0.5, 4.0])).round(4)\narray([0.5724, 1.7918])",
+    doc="Return the logarithm of |gamma(x)|.\n\n>>> gammaln(np.array([0.5, 4.0])).round(4)\narray([0.5724, 1.7918])",
 )
 
 loggamma = declare_ufunc(
     sc.loggamma,
     x=lambda x: sc.psi(x),
-    doc="The principal branch of the logarithm of gamma(x).\n\n"
+    doc="Return the principal branch of the logarithm of gamma(x).\n\n"
     ">>> loggamma(np.array([0.5, 4.0])).round(4)\narray([0.5724, 1.7918])",
 )
 
 gammasgn = declare_ufunc(
-    sc.gammasgn, x=ZERO, doc="The sign of gamma(x).\n\n>>> gammasgn(np.array([-0.5, 4.0]))\narray([-1.,  1.])"
+    sc.gammasgn, x=ZERO, doc="Return the sign of gamma(x).\n\n>>> gammasgn(np.array([-0.5, 4.0]))\narray([-1.,  1.])"
 )
 
 
@@ -90,7 +90,7 @@ def _rgamma_slope(x: Any) -> Any:
 rgamma = declare_ufunc(
     sc.rgamma,
     x=_rgamma_slope,
-    doc="1 / gamma(x).\n\n>>> rgamma(np.array([0.5, 4.0])).round(4)\narray([0.5642, 0.1667])",
+    doc="Return 1 / gamma(x).\n\n>>> rgamma(np.array([0.5, 4.0])).round(4)\narray([0.5642, 0.1667])",
 )
 
 
@@ -116,7 +116,8 @@ beta = declare_ufunc(
     "a b",
     a=lambda a, b, out: out * (sc.psi(a) - sc.psi(a + b)),
     b=lambda a, b, out: out * (sc.psi(b) - sc.psi(a + b)),
-    doc="gamma(a) gamma(b) / gamma(a + b).\n\n>>> beta(2.0, np.array([1.0, 3.0])).round(4)\narray([0.5   , 0.0833])",
+    doc="Return gamma(a) gamma(b) / gamma(a + b).\n\n"
+    ">>> beta(2.0, np.array([1.0, 3.0])).round(4)\narray([0.5   , 0.0833])",
 )
 
 betaln = declare_ufunc(
@@ -124,11 +125,15 @@ betaln = declare_ufunc(
     "a b",
     a=lambda a, b: sc.psi(a) - sc.psi(a + b),
     b=lambda a, b: sc.psi(b) - sc.psi(a + b),
-    doc="The logarithm of |beta(a, b)|.\n\n>>> betaln(2.0, np.array([1.0, 3.0])).round(4)\narray([-0.6931, -2.4849])",
+    doc="Return the logarithm of |beta(a, b)|.\n\n"
+    ">>> betaln(2.0, np.array([1.0, 3.0])).round(4)\narray([-0.6931, -2.4849])",
 )
 
 _hurwitz: Op = declare_ufunc(
-    sc.zeta, "x q", q=lambda x, q: -x * _hurwitz(x + 1, q), doc="Hurwitz' zeta; there is no rule by the exponent x."
+    sc.zeta,
+    "x q",
+    q=lambda x, q: -x * _hurwitz(x + 1, q),
+    doc="Return Hurwitz' zeta; there is no rule by the exponent x.",
 )
 
 
@@ -160,7 +165,7 @@ gammainc = declare_ufunc(
     sc.gammainc,
     "a x",
     x=_gamma_density,
-    doc="The lower incomplete gamma function, from 0 to 1.\n\n"
+    doc="Return the lower incomplete gamma function, from 0 to 1.\n\n"
     ">>> gammainc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.0265, 0.1734])",
 )
 
@@ -168,7 +173,7 @@ gammaincc = declare_ufunc(
     sc.gammaincc,
     "a x",
     x=lambda a, x: -_gamma_density(a, x),
-    doc="The upper incomplete gamma function, from 1 to 0.\n\n"
+    doc="Return the upper incomplete gamma function, from 1 to 0.\n\n"
     ">>> gammaincc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9735, 0.8266])",
 )
 
@@ -176,7 +181,7 @@ gammaincinv = declare_ufunc(
     sc.gammaincinv,
     "a y",
     y=lambda a, out: 1 / _gamma_density(a, out),
-    doc="The inverse of gammainc by x.\n\n"
+    doc="Return the inverse of gammainc by x.\n\n"
     ">>> gammaincinv(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9613, 2.6926])",
 )
 
@@ -184,7 +189,7 @@ gammainccinv = declare_ufunc(
     sc.gammainccinv,
     "a y",
     y=lambda a, out: -1 / _gamma_density(a, out),
-    doc="The inverse of gammaincc by x.\n\n"
+    doc="Return the inverse of gammaincc by x.\n\n"
     ">>> gammainccinv(2.0, np.array([0.25, 0.75])).round(4)\narray([2.6926, 0.9613])",
 )
 
@@ -192,7 +197,7 @@ betainc = declare_ufunc(
     sc.betainc,
     "a b x",
     x=_beta_density,
-    doc="The regularized incomplete beta function.\n\n"
+    doc="Return the regularized incomplete beta function.\n\n"
     ">>> betainc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.2617, 0.9492])",
 )
 
@@ -200,14 +205,15 @@ betaincc = declare_ufunc(
     sc.betaincc,
     "a b x",
     x=lambda a, b, x: -_beta_density(a, b, x),
-    doc="1 - betainc(a, b, x).\n\n>>> betaincc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.7383, 0.0508])",
+    doc="Return 1 - betainc(a, b, x).\n\n"
+    ">>> betaincc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.7383, 0.0508])",
 )
 
 betaincinv = declare_ufunc(
     sc.betaincinv,
     "a b y",
     y=lambda a, b, out: 1 / _beta_density(a, b, out),
-    doc="The inverse of betainc by x.\n\n"
+    doc="Return the inverse of betainc by x.\n\n"
     ">>> betaincinv(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.243 , 0.5437])",
 )
 
@@ -220,7 +226,7 @@ stdtr = declare_ufunc(
     sc.stdtr,
     "df t",
     t=_student_density,
-    doc="The distribution function of Student's t.\n\n"
+    doc="Return the distribution function of Student's t.\n\n"
     ">>> stdtr(3.0, np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.8045])",
 )
 
@@ -231,7 +237,7 @@ binom = declare_ufunc(
     "n k",
     n=lambda n, k, out: guarded_multiply(out, sc.psi(n + 1) - sc.psi(n - k + 1)),
     k=lambda n, k, out: guarded_multiply(out, sc.psi(n - k + 1) - sc.psi(k + 1)),
-    doc="The binomial coefficient of real numbers.\n\n"
+    doc="Return the binomial coefficient of real numbers.\n\n"
     ">>> binom(4.0, np.array([1.0, 1.5])).round(4)\narray([4.    , 5.4325])",
 )
 
@@ -240,5 +246,5 @@ poch = declare_ufunc(
     "a m",
     a=lambda a, m, out: out * (sc.psi(a + m) - sc.psi(a)),
     m=lambda a, m, out: out * sc.psi(a + m),
-    doc="gamma(a + m) / gamma(a).\n\n>>> poch(2.0, np.array([1.0, 3.0])).round(4)\narray([ 2., 24.])",
+    doc="Return gamma(a + m) / gamma(a).\n\n>>> poch(2.0, np.array([1.0, 3.0])).round(4)\narray([ 2., 24.])",
 )

@@ -113,7 +113,7 @@ _triangular: Op = op(
     },
     inputs="a b",
     statics={"trans": 0, "lower": False, "unit_diagonal": False},
-    doc="The solution x of a x = b, or of a^T x = b, for a triangular matrix.",
+    doc="Return the solution x of a x = b, or of a^T x = b, for a triangular matrix.",
 )
 
 
@@ -264,7 +264,7 @@ _banded: Op = op(
     jvp={"ab": _banded_tangent, "b": lambda t, ab, lower, upper: _banded(ab, t, lower=lower, upper=upper)},
     inputs="ab b",
     statics={"lower": 0, "upper": 0},
-    doc="The solution x of a x = b for a matrix given by its diagonals.",
+    doc="Return the solution x of a x = b for a matrix given by its diagonals.",
 )
 
 
@@ -319,7 +319,7 @@ sylvester: Op = op(
         "q": lambda t, a, b: sylvester(a, b, t),
     },
     inputs="a b q",
-    doc="The solution x of a x + x b = q.",
+    doc="Return the solution x of a x + x b = q.",
 )
 
 

@@ -39,7 +39,7 @@ _sign = op(
     jvp={"a": ZERO, "b": ZERO},
     inputs="a b",
     statics=STATICS,
-    doc="The sign of sum(b exp(a)).",
+    doc="Return the sign of sum(b exp(a)).",
 )
 
 
@@ -77,7 +77,7 @@ _logsumexp: Op = op(
     },
     inputs="a b",
     statics=STATICS,
-    doc="log|sum(b exp(a))| along axes, without overflow.",
+    doc="Return log|sum(b exp(a))| along axes, without overflow.",
 )
 
 

@@ -140,7 +140,7 @@ _solve: Op = op(
     jvp={"packed": lambda t, out, packed, problem: problem.push_forward(t, out, packed)},
     inputs="packed",
     statics={"problem": None},
-    doc="The solution of an ordinary differential equation, at some times.",
+    doc="Return the solution of an ordinary differential equation, at some times.",
 )
 
 

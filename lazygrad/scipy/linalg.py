@@ -165,7 +165,7 @@ _frechet: Op = op(
     },
     jvp={"a": lambda t, a, e: _differentiate_frechet(a, e, t), "e": lambda t, a: _frechet(a, t)},
     inputs="a e",
-    doc="The derivative of expm at a, along e.",
+    doc="Return the derivative of expm at a, along e.",
 )
 
 _expm: Op = op(
@@ -175,7 +175,7 @@ _expm: Op = op(
     vjp={"a": lambda g, a: _frechet(transpose(a), g)},
     jvp={"a": lambda t, a: _frechet(a, t)},
     inputs="a",
-    doc="The exponential of a matrix.",
+    doc="Return the exponential of a matrix.",
 )
 
 
@@ -228,7 +228,7 @@ _sqrtm: Op = op(
     vjp={"a": lambda g, out: sylvester(transpose(out), transpose(out), g)},
     jvp={"a": lambda t, out: sylvester(out, out, t)},
     inputs="a",
-    doc="The principal square root of a matrix.",
+    doc="Return the principal square root of a matrix.",
 )
 
 
@@ -253,7 +253,7 @@ _logm: Op = op(
     vjp={"a": lambda g, a: _corner(_logm(_block_of(transpose(a), g)), a.shape[-1])},
     jvp={"a": lambda t, a: _corner(_logm(_block_of(a, t)), a.shape[-1])},
     inputs="a",
-    doc="The principal logarithm of a matrix.",
+    doc="Return the principal logarithm of a matrix.",
 )
 
 

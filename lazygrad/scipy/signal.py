@@ -65,7 +65,7 @@ _convolve: Op = op(
     },
     inputs="x y",
     statics={"mode": "full", "method": "auto"},
-    doc="The convolution of two arrays of as many axes, full, or valid where the first is nowhere shorter.",
+    doc="Return the convolution of two arrays of as many axes, full, or valid where the first is nowhere shorter.",
 )
 
 

@@ -1,4 +1,4 @@
-"""Nodes in the arguments of users' primitives, within lists, tuples and dicts, and several results in one array."""
+"""Nodes within lists, tuples and dicts, as users' primitives take them, and several results in one array."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from ..._graph.node import Node
 from ..._graph.trees import Tree, align_leaves, flatten
 from ..._graph.types import DType
 
-__all__ = ["HOLE", "Packing", "alone", "hole", "mapped", "nodes_in", "part"]
+__all__ = ["HOLE", "Packing", "find_nodes", "follow_path", "map_containers", "place_tangent", "replace_node"]
 
 NUMBERS = (np.ndarray, np.generic, int, float, complex)
-HOLE = object()  # what stands in an argument for a node
+HOLE = object()  # stands in an argument for a node
 
 
-def hole(leaf: Any) -> Any:
-    """A hole in place of a node."""
+def replace_node(leaf: Any) -> Any:
+    """Return a hole in place of a node."""
     return HOLE if isinstance(leaf, Node) else leaf
 
 
-def nodes_in(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
-    """The nodes, each after the keys that lead to it."""
+def find_nodes(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
+    """Yield the nodes, each with the keys that lead to it."""
     if isinstance(tree, Node):
         yield path, tree
     elif isinstance(tree, dict):
         for key, child in tree.items():
-            yield from nodes_in(child, (*path, key))
+            yield from find_nodes(child, (*path, key))
     elif isinstance(tree, (list, tuple)):
         for k, child in enumerate(tree):
-            yield from nodes_in(child, (*path, k))
+            yield from find_nodes(child, (*path, k))
 
 
-def mapped(one: Callable[[Any], Any], tree: Any) -> Any:
-    """`one` of all that is no list, tuple or dict, in the same structure."""
+def map_containers(one: Callable[[Any], Any], tree: Any) -> Any:
+    """Return the same lists, tuples and dicts, with `one` applied to everything else in them."""
     if isinstance(tree, dict):
-        return {key: mapped(one, child) for key, child in tree.items()}
+        return {key: map_containers(one, child) for key, child in tree.items()}
     if isinstance(tree, (list, tuple)):
-        children = [mapped(one, child) for child in tree]
+        children = [map_containers(one, child) for child in tree]
         return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
     return one(tree)
 
 
-def part(tree: Any, path: tuple[Any, ...]) -> Any:
-    """What the keys lead to."""
+def follow_path(tree: Any, path: tuple[Any, ...]) -> Any:
+    """Return the part that the keys lead to."""
     return functools.reduce(lambda found, key: found[key], path, tree)
 
 
 @attrs.define(eq=False)
 class Packing:
-    """How a result of several arrays lies in one."""
+    """The layout of a result of several arrays in one array."""
 
     tree: Tree
     shapes: list[tuple[int, ...]]
@@ -62,7 +62,7 @@ class Packing:
 
     @classmethod
     def of(cls, result: Any, name: str) -> Packing:
-        """For results like this one."""
+        """Make the layout for results like this one."""
         tree = flatten(result)
         arrays = [np.asarray(leaf) for leaf in tree.leaves]
         for array, leaf in zip(arrays, tree.leaves, strict=True):
@@ -72,8 +72,8 @@ class Packing:
         tree.leaves = []  # the values themselves are the node's
         return cls(tree, [array.shape for array in arrays], [array.dtype for array in arrays], single)
 
-    def packed(self, result: Any) -> Any:
-        """One array, or node, of a result or of a tangent of one."""
+    def pack(self, result: Any) -> Any:
+        """Join a result, or a tangent of one, to one array or node."""
         if self.single:
             return result
         parts = align_leaves(
@@ -81,8 +81,8 @@ class Packing:
         )
         return np.concatenate([np.ravel(p) for p in parts]) if parts else np.zeros(0)
 
-    def unpacked(self, flat: Any) -> Any:
-        """The result, or a cotangent of it, from one array or node."""
+    def unpack(self, flat: Any) -> Any:
+        """Split one array or node to the result, or to a cotangent of it."""
         if self.single:
             return flat
         parts, start = [], 0
@@ -95,19 +95,20 @@ class Packing:
         return self.tree.like(parts)
 
 
-def alone(tree: Any, path: tuple[Any, ...], t: Any) -> Any:
-    """A tangent of a container that is `t` in one place and zero elsewhere."""
+def place_tangent(tree: Any, path: tuple[Any, ...], t: Any) -> Any:
+    """Return a tangent of a container that is `t` in one place and zero elsewhere."""
     if not path:
         return t
-    zero = mapped(lambda leaf: np.zeros_like(leaf) if isinstance(leaf, (Node, *NUMBERS)) else leaf, tree)
-    return _with(zero, path, t)
+    zero = map_containers(lambda leaf: np.zeros_like(leaf) if isinstance(leaf, (Node, *NUMBERS)) else leaf, tree)
+    return _replace_at(zero, path, t)
 
 
-def _with(tree: Any, path: tuple[Any, ...], t: Any) -> Any:
+def _replace_at(tree: Any, path: tuple[Any, ...], t: Any) -> Any:
+    """Return a container with `t` in the place that the keys lead to."""
     if not path:
         return t
     if isinstance(tree, dict):
-        return {**tree, path[0]: _with(tree[path[0]], path[1:], t)}
+        return {**tree, path[0]: _replace_at(tree[path[0]], path[1:], t)}
     children = list(tree)
-    children[path[0]] = _with(children[path[0]], path[1:], t)
+    children[path[0]] = _replace_at(children[path[0]], path[1:], t)
     return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)

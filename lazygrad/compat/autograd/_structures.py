@@ -1,4 +1,4 @@
-"""What goes in and out of the transforms: this library's read-only arrays against autograd's plain ones."""
+"""Conversions into and out of the transforms: lazygrad's read-only arrays against autograd's plain ones."""
 
 from __future__ import annotations
 
@@ -14,56 +14,57 @@ from ..._functions.reverse import find_derivative_mark, mark_derivative
 from ..._graph.node import Node
 from ..._graph.trees import align_leaves, leaves, map_tree
 
-__all__ = ["as_floats", "like", "plain", "traced"]
+__all__ = ["as_floats", "fit_to", "to_plain", "warn_if_independent"]
 
 INDEPENDENT = "Output seems independent of input."
 
 
-def _plain(found: Any) -> Any:
-    if isinstance(found, np.ndarray):
-        return found.copy() if found.ndim else found[()]
-    return found
+def _copy_array(leaf: Any) -> Any:
+    if isinstance(leaf, np.ndarray):
+        return leaf.copy() if leaf.ndim else leaf[()]
+    return leaf
 
 
-def plain(found: Any) -> Any:
-    """Arrays of the caller's own, scalars for 0-d; nodes, which an outer transform goes on with, as they are."""
-    return map_tree(_plain, found)
+def to_plain(tree: Any) -> Any:
+    """Return writable copies of arrays, scalars for 0-d; nodes stay, as an outer transform goes on with them."""
+    return map_tree(_copy_array, tree)
 
 
-def _as_floats(leaf: Any) -> Any:
+def _cast_integers(leaf: Any) -> Any:
     return leaf.astype(float) if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biu" else leaf
 
 
 def as_floats(x: Any) -> Any:
-    """An argument to differentiate by, with floats in place of its arrays of integers."""
-    return map_tree(_as_floats, x)
+    """Return an argument to differentiate by, with floats in place of its arrays of integers."""
+    return map_tree(_cast_integers, x)
 
 
-def _fitted(given: Any, example: Any) -> Any:
+def _fit_leaf(given: Any, example: Any) -> Any:
+    """Return a node or array summed to the shape, and cast to the dtype, of another."""
     if isinstance(given, Node):
         return unbroadcast_node(given, example)
     return unbroadcast_to(given, np.shape(example), np.result_type(example), "a vector-Jacobian product")
 
 
-def like(given: Any, example: Any) -> Any:
-    """A cotangent or tangent in the structure, shapes and dtypes of what it belongs to."""
+def fit_to(given: Any, example: Any) -> Any:
+    """Return a cotangent or tangent in the structure, shapes and dtypes of the value that it belongs to."""
     found = iter(align_leaves(given, example, "a cotangent or tangent must have the structure of what it belongs to"))
-    return map_tree(lambda leaf: _fitted(next(found), leaf), example)
+    return map_tree(lambda leaf: _fit_leaf(next(found), leaf), example)
 
 
-def _serials(tree: Any) -> list[int]:
+def _list_serials(tree: Any) -> list[int]:
     return [leaf.serial for leaf in leaves(tree) if isinstance(leaf, Node)]
 
 
-def traced(fun: Callable[..., Any], argnums: Sequence[int] = (0,)) -> Callable[..., Any]:
-    """`fun`, which warns if no output was built after the arguments it is differentiated by."""
+def warn_if_independent(fun: Callable[..., Any], argnums: Sequence[int] = (0,)) -> Callable[..., Any]:
+    """Return `fun`, warning when no output was built after the arguments it is differentiated by."""
 
     @functools.wraps(fun)
-    def called(*args: Any, **kwargs: Any) -> Any:
+    def call_and_warn(*args: Any, **kwargs: Any) -> Any:
         out = fun(*args, **kwargs)
-        own = _serials([args[k] for k in argnums])
-        if own and max(_serials(out), default=0) < min(own):
+        own = _list_serials([args[k] for k in argnums])
+        if own and max(_list_serials(out), default=0) < min(own):
             warnings.warn(INDEPENDENT, stacklevel=2)
         return out
 
-    return mark_derivative(called, find_derivative_mark(fun))
+    return mark_derivative(call_and_warn, find_derivative_mark(fun))

@@ -18,8 +18,8 @@ from ..._graph.guards import enter_transform
 from ..._graph.node import Node
 from ...ops._op import freeze
 from ...ops._rule import OUT, UNDEFINED, ZERO, Rule
-from ._containers import HOLE, Packing, alone, hole, mapped, nodes_in, part
-from ._structures import plain
+from ._containers import HOLE, Packing, find_nodes, follow_path, map_containers, place_tangent, replace_node
+from ._structures import to_plain
 
 __all__ = [
     "def_linear",
@@ -37,7 +37,7 @@ Place = tuple[int, tuple[Any, ...]]  # which argument, and where in it
 
 @attrs.define(eq=False)
 class _Invocation:
-    """One call: its arguments without the nodes, and how its result is packed."""
+    """One call of a primitive: its arguments without the nodes, and the layout of its result."""
 
     function: Callable[..., Any]
     args: list[Any]
@@ -45,45 +45,45 @@ class _Invocation:
     varied: frozenset[int]  # which arguments have nodes in them
     out: Packing | None = None
 
-    def filled(self, inputs: Sequence[Any]) -> list[Any]:
-        """All arguments, with these in place of the nodes."""
+    def fill(self, inputs: Sequence[Any]) -> list[Any]:
+        """Return all arguments, with these in place of the nodes."""
         following = iter(inputs)
 
         def one(leaf: Any) -> Any:
             return next(following) if leaf is HOLE else leaf
 
-        return [mapped(one, arg) if k in self.varied else arg for k, arg in enumerate(self.args)]
+        return [map_containers(one, arg) if k in self.varied else arg for k, arg in enumerate(self.args)]
 
     def run(self, *values: Any) -> Any:
-        """The packed result for these values of the nodes."""
-        result = self.function(*self.filled([plain(value) for value in values]), **self.kwargs)
-        result = mapped(_value, result)
+        """Return the packed result for these values of the nodes."""
+        result = self.function(*self.fill([to_plain(value) for value in values]), **self.kwargs)
+        result = map_containers(_read_value, result)
         self.out = Packing.of(result, getattr(self.function, "__name__", "a primitive"))
-        return self.out.packed(result)
+        return self.out.pack(result)
 
-    def unpacked(self, flat: Any) -> Any:
-        """As `Packing.unpacked`."""
+    def unpack(self, flat: Any) -> Any:
+        """Split one array or node to the result, as `Packing.unpack` does."""
         assert self.out is not None
-        return self.out.unpacked(flat)
+        return self.out.unpack(flat)
 
-    def packed(self, result: Any) -> Any:
-        """As `Packing.packed`."""
+    def pack(self, result: Any) -> Any:
+        """Join a result to one array or node, as `Packing.pack` does."""
         assert self.out is not None
-        return self.out.packed(result)
+        return self.out.pack(result)
 
 
-def _value(leaf: Any) -> Any:
-    """The value of a node that a function of plain values closed over: derivatives flow through arguments alone."""
+def _read_value(leaf: Any) -> Any:
+    """Return the value of a node that a function closed over: derivatives flow through arguments alone."""
     return leaf.value[()] if isinstance(leaf, Node) else leaf
 
 
-def _call_of(node: Node, argnum: int) -> Any:
+def _read_call(node: Node, argnum: int) -> Any:
     return node.static["call"]
 
 
 @attrs.define(eq=False)
 class _UserOp:
-    """A primitive, and the ops for the ways it was called: for each, which arguments were nodes."""
+    """A primitive, with an op for each set of arguments that were nodes in a call."""
 
     function: Callable[..., Any]
     name: str
@@ -92,28 +92,28 @@ class _UserOp:
     ops: dict[tuple[Place, ...], Primitive] = attrs.Factory(dict)
 
     def declare(self, **rules: Callable[[int], Any]) -> None:
-        """Take new rules."""
+        """Take new rules, and forget the ops made with the old ones."""
         for kind, rule in rules.items():
             setattr(self, kind, rule)
         self.ops.clear()
 
     def call(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """The result on nodes."""
-        found = [((k, path), node) for k, arg in enumerate(args) for path, node in nodes_in(arg)]
+        """Return the result, a node if there is one among the arguments."""
+        found = [((k, path), node) for k, arg in enumerate(args) for path, node in find_nodes(arg)]
         if not found:
             return self.function(*args, **kwargs)
         places = tuple([place for place, _ in found])
         if places not in self.ops:
-            self.ops[places] = self.op_for(places)
+            self.ops[places] = self.make_op(places)
         varied = frozenset([k for k, _ in places])
-        holes = [mapped(hole, arg) if k in varied else arg for k, arg in enumerate(args)]
+        holes = [map_containers(replace_node, arg) if k in varied else arg for k, arg in enumerate(args)]
         call = _Invocation(self.function, holes, kwargs, varied)
-        return call.unpacked(self.ops[places].on_nodes([node for _, node in found], {"call": call}))
+        return call.unpack(self.ops[places].on_nodes([node for _, node in found], {"call": call}))
 
-    def op_for(self, places: tuple[Place, ...]) -> Primitive:
-        """The op whose inputs stand at these places."""
-        vjps = tuple([self.vjp_rule(place) for place in places])
-        jvps = tuple([self.jvp_rule(place) for place in places])
+    def make_op(self, places: tuple[Place, ...]) -> Primitive:
+        """Make the op whose inputs stand at these places."""
+        vjps = tuple([self.make_vjp_rule(place) for place in places])
+        jvps = tuple([self.make_jvp_rule(place) for place in places])
         # The transpose of a rule that calls the primitive itself would ask for the transpose of that rule.
         usable = tuple(
             [
@@ -121,10 +121,9 @@ class _UserOp:
                 for r, (k, _) in zip(jvps, places, strict=True)
             ]
         )
-        pulls = tuple(
-            [self.known(r, "VJP", p) for r, p in zip(complete_rules(vjps, usable, False), places, strict=True)]
-        )
-        pushes = tuple([self.known(r, "JVP", p) for r, p in zip(complete_rules(jvps, vjps, True), places, strict=True)])
+        reverse, forward = complete_rules(vjps, usable, False), complete_rules(jvps, vjps, True)
+        pulls = tuple([self.or_undefined(rule, "VJP", place) for rule, place in zip(reverse, places, strict=True)])
+        pushes = tuple([self.or_undefined(rule, "JVP", place) for rule, place in zip(forward, places, strict=True)])
         return Primitive(
             name=self.name,
             function=lambda *values, call: freeze(call.run(*values)),
@@ -137,8 +136,8 @@ class _UserOp:
             eager=True,
         )
 
-    def vjp_rule(self, place: Place) -> Rule:
-        """The rule for one input, from what the user declared."""
+    def make_vjp_rule(self, place: Place) -> Rule:
+        """Make the rule for one input from the function that the user declared."""
         argnum, path = place
         maker = self.vjp(argnum)
         if isinstance(maker, Rule):
@@ -146,29 +145,29 @@ class _UserOp:
 
         def pull(g: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             with enter_transform():  # a rule may branch on values
-                vjp = maker(call.unpacked(out), call.filled(inputs), call.kwargs)
-                found = part(vjp(call.unpacked(g)), path)
-            return found if any(isinstance(v, Node) for v in (g, out, *inputs)) else _value(found)
+                vjp = maker(call.unpack(out), call.fill(inputs), call.kwargs)
+                found = follow_path(vjp(call.unpack(g)), path)
+            return found if any(isinstance(v, Node) for v in (g, out, *inputs)) else _read_value(found)
 
-        return Rule(pull, (OUT,), 0, (("call", _call_of),))
+        return Rule(pull, (OUT,), 0, (("call", _read_call),))
 
-    def jvp_rule(self, place: Place) -> Rule:
-        """Likewise, in forward mode."""
+    def make_jvp_rule(self, place: Place) -> Rule:
+        """Make the forward-mode rule for one input from the function that the user declared."""
         argnum, path = place
         maker = self.jvp(argnum)
         if isinstance(maker, Rule):
             return maker
 
         def push(t: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
-            args = call.filled(inputs)
+            args = call.fill(inputs)
             with enter_transform():
-                found = call.packed(maker(alone(args[argnum], path, t), call.unpacked(out), args, call.kwargs))
-            return found if any(isinstance(v, Node) for v in (t, out, *inputs)) else _value(found)
+                found = call.pack(maker(place_tangent(args[argnum], path, t), call.unpack(out), args, call.kwargs))
+            return found if any(isinstance(v, Node) for v in (t, out, *inputs)) else _read_value(found)
 
-        return Rule(push, (OUT,), 0, (("call", _call_of),))
+        return Rule(push, (OUT,), 0, (("call", _read_call),))
 
-    def known(self, rule: Rule, kind: str, place: Place) -> Rule:
-        """The rule itself, or one that says that there is none."""
+    def or_undefined(self, rule: Rule, kind: str, place: Place) -> Rule:
+        """Return the rule itself, or one that raises an error if there is none."""
         if rule is not UNDEFINED:
             return rule
 
@@ -215,26 +214,29 @@ def primitive(fun: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _user_op(fun: Any) -> _UserOp:
+def _find_user_op(fun: Any) -> _UserOp:
+    """Return the record that `primitive` put on a function."""
     own = getattr(fun, "user_op", None)
     if own is None:
         raise TypeError(f"{fun!r} is no primitive of yours: wrap it by `primitive` first, and call what that returns")
     return own
 
 
-def _by_argnum(fun: Any, rules: Sequence[Any], argnums: Sequence[int] | None, one: Callable[[int, Any], Any]) -> Any:
-    """Look-up of the rule of an argument, among those that were given."""
+def _rules_by_argnum(
+    fun: Any, rules: Sequence[Any], argnums: Sequence[int] | None, one: Callable[[int, Any], Any]
+) -> Any:
+    """Return the function that finds the rule of an argument among those that were given."""
     given = dict(zip(range(len(rules)) if argnums is None else argnums, rules, strict=False))
     for rule in given.values():
         if rule is not None and rule != "same" and not callable(rule):
-            raise TypeError(f"the rules of {_user_op(fun).name} must be functions or None, not {rule!r}")
+            raise TypeError(f"the rules of {_find_user_op(fun).name} must be functions or None, not {rule!r}")
 
-    def found(argnum: int) -> Any:
+    def find(argnum: int) -> Any:
         if argnum not in given:
             return UNDEFINED
         return ZERO if given[argnum] is None else one(argnum, given[argnum])
 
-    return found
+    return find
 
 
 def defvjp(fun: Any, *vjpmakers: Any, argnums: Sequence[int] | None = None) -> None:
@@ -254,12 +256,12 @@ def defvjp(fun: Any, *vjpmakers: Any, argnums: Sequence[int] | None = None) -> N
     def one(argnum: int, maker: Any) -> Any:
         return lambda ans, args, kwargs: maker(ans, *args, **kwargs)
 
-    _user_op(fun).declare(vjp=_by_argnum(fun, vjpmakers, argnums, one))
+    _find_user_op(fun).declare(vjp=_rules_by_argnum(fun, vjpmakers, argnums, one))
 
 
 def defvjp_argnum(fun: Any, vjpmaker: Callable[..., Any]) -> None:
     """Declare all vector-Jacobian products by one ``maker(argnum, ans, args, kwargs)``."""
-    _user_op(fun).declare(vjp=lambda argnum: lambda ans, args, kwargs: vjpmaker(argnum, ans, args, kwargs))
+    _find_user_op(fun).declare(vjp=lambda argnum: lambda ans, args, kwargs: vjpmaker(argnum, ans, args, kwargs))
 
 
 def defvjp_argnums(fun: Any, vjpmaker: Callable[..., Any]) -> None:
@@ -272,11 +274,11 @@ def defvjp_argnums(fun: Any, vjpmaker: Callable[..., Any]) -> None:
 
         return maker
 
-    _user_op(fun).declare(vjp=rule)
+    _find_user_op(fun).declare(vjp=rule)
 
 
-def _same(fun: Any, argnum: int) -> Any:
-    """The jvp rule of an argument that a function is linear in: the function itself."""
+def _linear_rule(fun: Any, argnum: int) -> Any:
+    """Return the jvp rule of an argument that a function is linear in: the function itself."""
 
     def rule(g: Any, ans: Any, args: Any, kwargs: Any) -> Any:
         return fun(*args[:argnum], g, *args[argnum + 1 :], **kwargs)
@@ -301,26 +303,26 @@ def defjvp(fun: Any, *jvpfuns: Any, argnums: Sequence[int] | None = None) -> Non
 
     def one(argnum: int, rule: Any) -> Any:
         if rule == "same":
-            return _same(fun, argnum)
+            return _linear_rule(fun, argnum)
         return lambda g, ans, args, kwargs: rule(g, ans, *args, **kwargs)
 
-    _user_op(fun).declare(jvp=_by_argnum(fun, jvpfuns, argnums, one))
+    _find_user_op(fun).declare(jvp=_rules_by_argnum(fun, jvpfuns, argnums, one))
 
 
 def defjvp_argnum(fun: Any, jvpmaker: Callable[..., Any]) -> None:
     """Declare all Jacobian-vector products by one ``rule(argnum, g, ans, args, kwargs)``."""
-    _user_op(fun).declare(
+    _find_user_op(fun).declare(
         jvp=lambda argnum: lambda g, ans, args, kwargs: jvpmaker(argnum, g, ans, args, kwargs),
     )
 
 
 def defjvp_argnums(fun: Any, jvpmaker: Callable[..., Any]) -> None:
     """Declare all by one ``rule(argnums, gs, ans, args, kwargs)``, which returns their sum."""
-    _user_op(fun).declare(
+    _find_user_op(fun).declare(
         jvp=lambda argnum: lambda g, ans, args, kwargs: jvpmaker((argnum,), (g,), ans, args, kwargs),
     )
 
 
 def def_linear(fun: Any) -> None:
     """Declare that a primitive is linear in each of its arguments."""
-    _user_op(fun).declare(jvp=lambda argnum: _same(fun, argnum))
+    _find_user_op(fun).declare(jvp=lambda argnum: _linear_rule(fun, argnum))

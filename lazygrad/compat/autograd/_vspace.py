@@ -1,4 +1,4 @@
-"""The vector space a value lies in: numbers, arrays, and containers of them."""
+"""The vector space that a value lies in: numbers, arrays, and containers of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..._graph.node import Node
+from ..._graph.shapes import unit_array
 from ..._graph.trees import align_leaves, flatten, leaves, list_places
 
 __all__ = ["VSpace", "vspace"]
 
 
 class VSpace:
-    """What a value and its derivatives have in common: structure, shapes and dtypes.
+    """The structure, shapes and dtypes that a value and its derivatives have in common.
 
     Attributes
     ----------
@@ -30,7 +31,7 @@ class VSpace:
         tree = flatten(value)
         self._example = tree.like(range(len(tree.leaves)))
         self._like = tree.like
-        self._shapes = [(np.shape(x), np.dtype(_dtype(x))) for x in tree.leaves]
+        self._shapes = [(np.shape(x), np.dtype(_read_dtype(x))) for x in tree.leaves]
         single = len(self._shapes) == 1 and tree.leaves[0] is value
         named = dict(zip(list_places(value), self._shapes, strict=True))
         self.shape: Any = self._shapes[0][0] if single else named
@@ -48,29 +49,29 @@ class VSpace:
 
     @property
     def size(self) -> int:
-        """The number of real coordinates."""
+        """Return the number of real coordinates."""
         return sum(int(np.prod(shape, dtype=int)) * (1 + (dtype.kind == "c")) for shape, dtype in self._shapes)
 
-    def _leaves(self, x: Any) -> list[Any]:
+    def _align(self, x: Any) -> list[Any]:
         return align_leaves(x, self._example, "a vector must have the structure of its space")
 
-    def _made(self, one: Any) -> Any:
+    def _build(self, one: Any) -> Any:
         return self._like([one(shape, dtype) for shape, dtype in self._shapes])
 
-    def _mapped(self, one: Any, *values: Any) -> Any:
-        columns = [self._leaves(value) for value in values]
+    def _map(self, one: Any, *values: Any) -> Any:
+        columns = [self._align(value) for value in values]
         return self._like([one(*parts) for parts in zip(*columns, strict=True)])
 
     def zeros(self) -> Any:
-        """Zero."""
-        return self._made(np.zeros)
+        """Return the zero vector."""
+        return self._build(np.zeros)
 
     def ones(self) -> Any:
-        """A one in every coordinate."""
-        return self._made(lambda shape, dtype: np.ones(shape, dtype) * (1 + 1j if dtype.kind == "c" else 1))
+        """Return the vector with a one in every coordinate."""
+        return self._build(lambda shape, dtype: np.ones(shape, dtype) * (1 + 1j if dtype.kind == "c" else 1))
 
     def randn(self) -> Any:
-        """A sample of the normal distribution, of NumPy's global generator."""
+        """Draw a vector of normal numbers from NumPy's global generator."""
 
         def sample(shape: Any, dtype: Any) -> Any:
             real = np.random.randn(*shape)  # noqa: NPY002  (so that `numpy.random.seed` rules it)
@@ -78,36 +79,37 @@ class VSpace:
                 return np.asarray(real).astype(dtype)
             return np.asarray(real + 1j * np.random.randn(*shape)).astype(dtype)  # noqa: NPY002
 
-        return self._made(sample)
+        return self._build(sample)
 
     def standard_basis(self) -> Iterator[Any]:
-        """The unit vectors."""
+        """Yield the unit vectors."""
         for k, (shape, dtype) in enumerate(self._shapes):
-            for index in np.ndindex(shape):
-                for unit in (1, 1j) if dtype.kind == "c" else (1,):
-                    made = leaves(self.zeros())
-                    made[k][index] = unit
-                    yield self._like(made)
+            for place in range(int(np.prod(shape, dtype=int))):
+                for size in (1, 1j) if dtype.kind == "c" else (1,):
+                    parts = leaves(self.zeros())
+                    parts[k] = unit_array(shape, dtype, place, size)
+                    yield self._like(parts)
 
     def add(self, x: Any, y: Any) -> Any:
-        """The sum."""
-        return self._mapped(lambda a, b: a + b, x, y)
+        """Return the sum of two vectors."""
+        return self._map(lambda a, b: a + b, x, y)
 
     def scalar_mul(self, x: Any, a: Any) -> Any:
-        """The multiple."""
-        return self._mapped(lambda part: part * a, x)
+        """Return the multiple of a vector."""
+        return self._map(lambda part: part * a, x)
 
     def inner_prod(self, x: Any, y: Any) -> Any:
-        """The inner product of the real coordinates."""
-        pairs = zip(self._leaves(x), self._leaves(y), strict=True)
+        """Return the inner product of the real coordinates."""
+        pairs = zip(self._align(x), self._align(y), strict=True)
         return sum([np.real(np.dot(np.conj(np.ravel(a)), np.ravel(b))) for a, b in pairs])
 
     def covector(self, x: Any) -> Any:
-        """The conjugate: from a gradient to the direction of steepest ascent."""
-        return self._mapped(np.conj, x)
+        """Return the conjugate: it turns a gradient to the direction of steepest ascent."""
+        return self._map(np.conj, x)
 
 
-def _dtype(x: Any) -> Any:
+def _read_dtype(x: Any) -> Any:
+    """Return the dtype of a node, array or float; raise TypeError for anything else."""
     if isinstance(x, (Node, np.ndarray)):
         return x.dtype
     if isinstance(x, (float, complex, np.inexact)):

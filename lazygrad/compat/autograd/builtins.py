@@ -16,14 +16,14 @@ __all__ = ["dict", "isinstance", "list", "tuple", "type"]
 
 
 def _sample(x: Any) -> Any:
-    """A plain value of the type that a node has."""
+    """Return a plain value of the type that a node's value has; anything else as it is."""
     if not builtins.isinstance(x, _Node):
         return x
     return _np.empty(0, x.dtype) if x.ndim else x.dtype.type(0)
 
 
 def isinstance(x: Any, types: Any) -> bool:
-    """As Python's; a node is what its value is, an array or a float.
+    """Return what Python's own returns; a node counts as its value, an array or a float.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def isinstance(x: Any, types: Any) -> bool:
 
 
 def type(x: Any) -> Any:
-    """As Python's, of one argument; the type of a node's value.
+    """Return what Python's own returns for one argument; for a node the type of its value.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._functions.forward import jvp as _jvp
 from ..._functions.reverse import vjp as _vjp
-from ._structures import as_floats, like, plain, traced
+from ._structures import as_floats, fit_to, to_plain, warn_if_independent
 from ._user_ops import (
     def_linear,
     defjvp,
@@ -38,12 +38,12 @@ __all__ = [
 
 def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], Any]:
     """Return ``(vjp, value)`` at `x`; ``vjp(g)`` has the structure of `x`."""
-    value, pull = _vjp(traced(fun), as_floats(x))
+    value, pull = _vjp(warn_if_independent(fun), as_floats(x))
 
     def vjp(g: Any) -> Any:
-        return plain(pull(like(g, value))[0])
+        return to_plain(pull(fit_to(g, value))[0])
 
-    return vjp, plain(value)
+    return vjp, to_plain(value)
 
 
 def make_jvp(fun: Callable[[Any], Any], x: Any) -> Callable[[Any], tuple[Any, Any]]:
@@ -51,7 +51,7 @@ def make_jvp(fun: Callable[[Any], Any], x: Any) -> Callable[[Any], tuple[Any, An
     x = as_floats(x)
 
     def jvp(v: Any) -> tuple[Any, Any]:
-        value, tangent = _jvp(traced(fun), (x,), (like(v, x),))
-        return plain(value), plain(tangent)
+        value, tangent = _jvp(warn_if_independent(fun), (x,), (fit_to(v, x),))
+        return to_plain(value), to_plain(tangent)
 
     return jvp

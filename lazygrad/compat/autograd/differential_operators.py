@@ -13,10 +13,10 @@ import numpy as np
 from ..._functions import forward as _forward
 from ..._functions import reverse as _reverse
 from ..._jacobian import of_functions as _of_functions
-from ._structures import as_floats, like, plain, traced
+from ._structures import as_floats, fit_to, to_plain, warn_if_independent
 from .core import make_jvp as _make_jvp
 from .core import make_vjp as _make_vjp
-from .wrap_util import Argnum, named, unary_to_nary
+from .wrap_util import Argnum, name_outcome, unary_to_nary
 
 __all__ = [
     "checkpoint",
@@ -44,17 +44,17 @@ __all__ = [
 Function = Callable[..., Any]
 
 
-def _plainly(transform: Callable[..., Function], fun: Function, argnum: Argnum) -> Function:
-    """A transform of this library, of and to plain values."""
+def _apply_to_plain(transform: Callable[..., Function], fun: Function, argnum: Argnum) -> Function:
+    """Apply a transform of lazygrad to a function; arguments and results of the outcome are plain values."""
     chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
-    inner = transform(traced(fun, chosen), argnum if isinstance(argnum, int) else chosen)
+    inner = transform(warn_if_independent(fun, chosen), argnum if isinstance(argnum, int) else chosen)
 
     @functools.wraps(inner)
     def transformed(*args: Any, **kwargs: Any) -> Any:
         floats = [as_floats(x) if k in chosen or k - len(args) in chosen else x for k, x in enumerate(args)]
-        return plain(inner(*floats, **kwargs))
+        return to_plain(inner(*floats, **kwargs))
 
-    named(fun, transform.__name__, argnum)(transformed)
+    name_outcome(fun, transform.__name__, argnum)(transformed)
     return _reverse.mark_derivative(transformed, _reverse.find_derivative_mark(inner))
 
 
@@ -83,7 +83,7 @@ def grad(fun: Function, argnum: Argnum = 0) -> Function:
     >>> float(grad(grad(np.sin))(np.pi / 2))
     -1.0
     """
-    return _plainly(_reverse.grad, fun, argnum)
+    return _apply_to_plain(_reverse.grad, fun, argnum)
 
 
 def value_and_grad(fun: Function, argnum: Argnum = 0) -> Function:
@@ -95,7 +95,7 @@ def value_and_grad(fun: Function, argnum: Argnum = 0) -> Function:
     >>> float(value), float(slope)
     (9.0, 6.0)
     """
-    return _plainly(_reverse.value_and_grad, fun, argnum)
+    return _apply_to_plain(_reverse.value_and_grad, fun, argnum)
 
 
 def jacobian(fun: Function, argnum: Argnum = 0) -> Function:
@@ -108,7 +108,7 @@ def jacobian(fun: Function, argnum: Argnum = 0) -> Function:
     array([[3., 2.],
            [0., 1.]])
     """
-    return _plainly(_of_functions.jacobian, fun, argnum)
+    return _apply_to_plain(_of_functions.jacobian, fun, argnum)
 
 
 def hessian(fun: Function, argnum: Argnum = 0) -> Function:
@@ -121,18 +121,20 @@ def hessian(fun: Function, argnum: Argnum = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
-    return named(fun, "hessian", argnum)(jacobian(jacobian(fun, argnum), argnum))
+    return name_outcome(fun, "hessian", argnum)(jacobian(jacobian(fun, argnum), argnum))
 
 
-def _with_real_output(fun: Function) -> Function:
+def _check_real_output(fun: Function) -> Function:
+    """Return `fun`, raising TypeError when its output is complex."""
+
     @functools.wraps(fun)
-    def called(*args: Any, **kwargs: Any) -> Any:
+    def call_and_check(*args: Any, **kwargs: Any) -> Any:
         out = fun(*args, **kwargs)
         if np.iscomplexobj(out):
             raise TypeError("elementwise_grad needs real outputs: take `.real`, `.imag` or `abs` of them")
         return out
 
-    return called
+    return call_and_check
 
 
 def elementwise_grad(fun: Function, argnum: Argnum = 0) -> Function:
@@ -144,7 +146,7 @@ def elementwise_grad(fun: Function, argnum: Argnum = 0) -> Function:
     >>> elementwise_grad(np.sin)(np.array([0.0, np.pi]))
     array([ 1., -1.])
     """
-    return _plainly(_reverse.elementwise_grad, _with_real_output(fun), argnum)
+    return _apply_to_plain(_reverse.elementwise_grad, _check_real_output(fun), argnum)
 
 
 def _deriv(fun: Function, x: Any) -> Any:
@@ -181,7 +183,7 @@ def holomorphic_grad(fun: Function, argnum: Argnum = 0) -> Function:
 
 
 def _grad_and_aux(fun: Function, x: Any) -> Any:
-    return plain(_reverse.grad(traced(fun), has_aux=True)(as_floats(x)))
+    return to_plain(_reverse.grad(warn_if_independent(fun), has_aux=True)(as_floats(x)))
 
 
 def grad_and_aux(fun: Function, argnum: Argnum = 0) -> Function:
@@ -304,7 +306,7 @@ def hessian_tensor_product(fun: Function, argnum: int = 0) -> Function:
             return fun(*own[:argnum], x, *own[argnum:][1:], **kwargs)
 
         x = as_floats(own[argnum])
-        return plain(_forward.hvp(traced(unary), (x,), (like(tensor, x),))[0])
+        return to_plain(_forward.hvp(warn_if_independent(unary), (x,), (fit_to(tensor, x),))[0])
 
     return product
 

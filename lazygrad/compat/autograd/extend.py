@@ -1,4 +1,4 @@
-"""What users extend the library with: their own primitives, and vector spaces."""
+"""Extensions by users: their own primitives, and vector spaces."""
 
 from ._user_ops import (
     def_linear,

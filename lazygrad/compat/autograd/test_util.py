@@ -17,7 +17,7 @@ EPS = 1e-6
 
 
 def scalar_close(a: Any, b: Any) -> bool:
-    """Whether two numbers agree within the tolerances of the checks."""
+    """Return whether two numbers agree within the tolerances of the checks."""
     return bool(abs(a - b) < TOL or abs(a - b) < RTOL * abs(a + b))
 
 

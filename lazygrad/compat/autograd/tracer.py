@@ -1,4 +1,4 @@
-"""What a traced value is: a node, or a plain array."""
+"""Traced values, which are nodes, and the plain values behind them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ..._graph.node import Node
 from ..._graph.trees import map_tree
 from ..._graph.value import read_guarded
-from ._structures import plain
+from ._structures import to_plain
 from ._user_ops import primitive as primitive
 
 __all__ = ["Box", "getval", "isbox", "notrace_primitive", "primitive"]
@@ -18,7 +18,7 @@ Box = Node
 
 
 def isbox(x: Any) -> bool:
-    """Whether `x` is a node.
+    """Return whether `x` is a node.
 
     Examples
     --------
@@ -28,12 +28,12 @@ def isbox(x: Any) -> bool:
     return isinstance(x, Node)
 
 
-def _getval(x: Any) -> Any:
-    return plain(read_guarded(x)) if isinstance(x, Node) else x
+def _read_leaf(x: Any) -> Any:
+    return to_plain(read_guarded(x)) if isinstance(x, Node) else x
 
 
 def getval(x: Any) -> Any:
-    """The plain array or number behind a node, computed if need be; anything else as it is.
+    """Return the plain array or number behind a node, computed if need be; anything else as it is.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def getval(x: Any) -> Any:
     >>> print(getval(lg.constant(3.0) * 2))
     6.0
     """
-    return map_tree(_getval, x)
+    return map_tree(_read_leaf, x)
 
 
 def notrace_primitive(fun: Callable[..., Any]) -> Callable[..., Any]:

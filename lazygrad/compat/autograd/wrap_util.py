@@ -1,33 +1,33 @@
-"""How an operator on functions of one argument becomes one on functions of many."""
+"""Operators on functions of one argument, made into operators on functions of many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["named", "unary_to_nary", "wraps"]
+__all__ = ["name_outcome", "unary_to_nary", "wraps"]
 
 Argnum = int | Sequence[int]
 
 
 def get_name(fun: Any) -> str:
-    """What messages call a function."""
+    """Return the name of a function for messages."""
     return getattr(fun, "__name__", "[unknown name]")
 
 
 def wraps(fun: Any, namestr: str = "{fun}", docstr: str = "{doc}", **kwargs: Any) -> Callable[[Any], Any]:
-    """Give a function the name and docstring of another, as templates say."""
+    """Return a decorator that gives a function the name and docstring of another, by templates."""
 
-    def named_so(f: Any) -> Any:
+    def rename(f: Any) -> Any:
         f.__name__ = namestr.format(fun=get_name(fun), **kwargs)
         f.__doc__ = docstr.format(fun=get_name(fun), doc=getattr(fun, "__doc__", "") or "", **kwargs)
         return f
 
-    return named_so
+    return rename
 
 
-def named(fun: Any, operator: str, argnum: Argnum) -> Callable[[Any], Any]:
-    """Name what an operator made of `fun`."""
+def name_outcome(fun: Any, operator: str, argnum: Argnum) -> Callable[[Any], Any]:
+    """Return a decorator that names the outcome of an operator on `fun`."""
     doc = "    {op} of function {fun} with respect to argument number {argnum}.\n\n    It takes the arguments of {fun}."
     return wraps(fun, "{op}_of_{fun}_wrt_argnum_{argnum}", doc, op=operator, argnum=argnum)
 
@@ -57,7 +57,7 @@ def unary_to_nary(unary_operator: Callable[..., Any]) -> Callable[..., Any]:
             raise TypeError(f"argnum must be a number, or a list or tuple of numbers, not {argnum!r}")
         chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
 
-        @named(fun, get_name(unary_operator).lstrip("_"), argnum)
+        @name_outcome(fun, get_name(unary_operator).lstrip("_"), argnum)
         def nary_f(*args: Any, **kwargs: Any) -> Any:
             @wraps(fun)
             def unary_f(x: Any) -> Any:

@@ -8,27 +8,28 @@ from typing import Any
 import numpy as np
 
 from ...._graph.node import Node
-from .._structures import plain
+from .._structures import to_plain
 
 __all__ = ["flatten", "flatten_func"]
 
 Unflatten = Callable[[Any], Any]
 
 
-def _leaves(value: Any) -> list[Any]:
-    """What stands in the containers; dicts in the order of their sorted keys."""
+def _list_leaves(value: Any) -> list[Any]:
+    """Return the arrays and nodes in the containers; dicts in the order of their sorted keys."""
     if type(value) in (list, tuple):
-        return [leaf for child in value for leaf in _leaves(child)]
+        return [leaf for child in value for leaf in _list_leaves(child)]
     if type(value) is dict:
-        return [leaf for key in sorted(value) for leaf in _leaves(value[key])]
+        return [leaf for key in sorted(value) for leaf in _list_leaves(value[key])]
     return [value if isinstance(value, Node) else np.asarray(value)]
 
 
-def _like(value: Any, parts: Any) -> Any:
+def _rebuild(value: Any, parts: Any) -> Any:
+    """Return the same containers with the next parts in place of the leaves."""
     if type(value) in (list, tuple):
-        return type(value)([_like(child, parts) for child in value])
+        return type(value)([_rebuild(child, parts) for child in value])
     if type(value) is dict:
-        made = {key: _like(value[key], parts) for key in sorted(value)}
+        made = {key: _rebuild(value[key], parts) for key in sorted(value)}
         return {key: made[key] for key in value}
     return next(parts)
 
@@ -54,7 +55,7 @@ def flatten(value: Any) -> tuple[Any, Unflatten]:
     >>> unflatten(2 * vector)["W"]
     array([[2., 2.]])
     """
-    found = _leaves(value)
+    found = _list_leaves(value)
     shapes = [leaf.shape for leaf in found]
     dtypes = [leaf.dtype if leaf.dtype.kind in "fc" else np.dtype(float) for leaf in found]
     stops = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes]).tolist()
@@ -65,8 +66,8 @@ def flatten(value: Any) -> tuple[Any, Unflatten]:
         for shape, dtype, start, stop in zip(shapes, dtypes, [0, *stops], stops, strict=False):
             part = np.reshape(flat[start:stop], shape)
             part = np.real(part) if part.dtype.kind == "c" and dtype.kind != "c" else part
-            parts.append(plain(part.astype(dtype)))
-        return _like(value, iter(parts))
+            parts.append(to_plain(part.astype(dtype)))
+        return _rebuild(value, iter(parts))
 
     return vector, unflatten
 

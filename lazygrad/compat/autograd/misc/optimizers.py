@@ -1,4 +1,4 @@
-"""Stochastic gradient descent and two of its kin, on parameters in any nesting of lists, tuples and dicts."""
+"""Optimisers by gradients alone, on parameters in any nesting of lists, tuples and dicts."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ def _no_callback(x: Any, i: int, g: Any) -> None:
     pass
 
 
+def _descend(grad: Gradient, x: Any, callback: Any, num_iters: int, find_step: Callable[[Any, int], Any]) -> Any:
+    """Return the point after some steps, each found from the gradient and told to the callback before it is taken."""
+    for i in range(num_iters):
+        g = grad(x, i)
+        callback(x, i, g)
+        x = x + find_step(g, i)
+    return x
+
+
 @unflatten_optimizer
 def sgd(
     grad: Gradient,
@@ -51,7 +60,7 @@ def sgd(
     step_size: float = 0.1,
     mass: float = 0.9,
 ) -> Any:
-    """Gradient descent with momentum; ``grad(x, i)`` is the gradient of step `i`.
+    """Minimise by gradient descent with momentum; ``grad(x, i)`` is the gradient of step `i`.
 
     Examples
     --------
@@ -59,12 +68,13 @@ def sgd(
     True
     """
     velocity = np.zeros(x.size)
-    for i in range(num_iters):
-        g = grad(x, i)
-        callback(x, i, g)
+
+    def find_step(g: Any, i: int) -> Any:
+        nonlocal velocity
         velocity = mass * velocity - (1 - mass) * g
-        x = x + step_size * velocity
-    return x
+        return step_size * velocity
+
+    return _descend(grad, x, callback, num_iters, find_step)
 
 
 @unflatten_optimizer
@@ -77,7 +87,7 @@ def rmsprop(
     gamma: float = 0.9,
     eps: float = 1e-8,
 ) -> Any:
-    """Root mean squared propagation: steps divided by a running mean of the squared gradients.
+    """Minimise by root mean squared propagation: steps divided by a running mean of the squared gradients.
 
     Examples
     --------
@@ -85,12 +95,13 @@ def rmsprop(
     True
     """
     squares = np.ones(x.size)
-    for i in range(num_iters):
-        g = grad(x, i)
-        callback(x, i, g)
+
+    def find_step(g: Any, i: int) -> Any:
+        nonlocal squares
         squares = gamma * squares + (1 - gamma) * g**2
-        x = x - step_size * g / (np.sqrt(squares) + eps)
-    return x
+        return -step_size * g / (np.sqrt(squares) + eps)
+
+    return _descend(grad, x, callback, num_iters, find_step)
 
 
 @unflatten_optimizer
@@ -104,7 +115,7 @@ def adam(
     b2: float = 0.999,
     eps: float = 1e-8,
 ) -> Any:
-    """Adam (Kingma and Ba 2014): running means of the gradient and of its square, corrected for their start at 0.
+    """Minimise by Adam (Kingma and Ba 2014): running means of gradient and square, corrected for their start at 0.
 
     Examples
     --------
@@ -113,12 +124,13 @@ def adam(
     """
     mean = np.zeros(x.size)
     squares = np.zeros(x.size)
-    for i in range(num_iters):
-        g = grad(x, i)
-        callback(x, i, g)
+
+    def find_step(g: Any, i: int) -> Any:
+        nonlocal mean, squares
         mean = b1 * mean + (1 - b1) * g
         squares = b2 * squares + (1 - b2) * g**2
         step = mean / (1 - b1 ** (i + 1))
         scale = np.sqrt(squares / (1 - b2 ** (i + 1))) + eps
-        x = x - step_size * step / scale
-    return x
+        return -step_size * step / scale
+
+    return _descend(grad, x, callback, num_iters, find_step)

@@ -21,14 +21,14 @@ from ._lists import Rearranged as _Rearranged
 from ._lists import integer_type as _integer_type
 from ._lists import make_diagonal as make_diagonal
 from ._lists import where as _where
-from ._lists import wrapped as _wrapped
+from ._lists import wrap_functions as _wrap_functions
 
 __all__ = [*_np.__all__]
 
 # `from . import fft` would find NumPy's own, which has come with the names above.
 fft, linalg, random = [_import_module(f"{__name__}.{name}") for name in ("fft", "linalg", "random")]
 
-globals().update(_wrapped(globals(), __all__))
+globals().update(_wrap_functions(globals(), __all__))
 r_ = _Rearranged(_numpy.r_)
 c_ = _Rearranged(_numpy.c_)
 where: Any = _where

@@ -14,43 +14,43 @@ from ...._graph.trees import leaves
 from ....numpy import asarray
 from ..tracer import getval
 
-__all__ = ["Rearranged", "integer_type", "joining", "make_diagonal", "where", "wrapped"]
+__all__ = ["Rearranged", "integer_type", "join_lists", "make_diagonal", "where", "wrap_functions"]
 
 
 def _has_node(x: Any) -> bool:
     return any(isinstance(leaf, Node) for leaf in leaves(x))
 
 
-def _joined(x: Any) -> Any:
+def _join(x: Any) -> Any:
     return asarray(x) if isinstance(x, (list, tuple)) and _has_node(x) else x
 
 
-def joining(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that, where it refuses lists with nodes in them, is called on the nodes that join them."""
+def join_lists(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function, called again on joined nodes where it refuses lists with nodes in them."""
 
     @functools.wraps(function)
-    def called(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except TypeError:
-            joined = [_joined(x) for x in args]
+            joined = [_join(x) for x in args]
             if all(x is y for x, y in zip(joined, args, strict=True)):
                 raise
         return function(*joined, **kwargs)
 
-    return called
+    return call
 
 
-def wrapped(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
-    """The functions among these names, each `joining`; ufuncs and classes stay what they are."""
+def wrap_functions(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the functions among these names, each taking lists of nodes; ufuncs and classes are left out."""
     plain = (types.FunctionType, types.BuiltinFunctionType, type(numpy.sum))
-    return {name: joining(namespace[name]) for name in names if isinstance(namespace[name], plain)}
+    return {name: join_lists(namespace[name]) for name in names if isinstance(namespace[name], plain)}
 
 
 class Rearranged:
-    """`numpy.r_` or `numpy.c_`, of nodes, too.
+    """The objects `numpy.r_` and `numpy.c_`, for nodes as well.
 
-    Which element goes where does not depend on their values, so NumPy is asked by the numbers of the elements.
+    NumPy arranges the numbers of the elements, as the places of elements do not depend on their values.
     """
 
     def __init__(self, maker: Any) -> None:
@@ -74,7 +74,7 @@ class Rearranged:
 
 
 def where(condition: Any, *args: Any, **kwargs: Any) -> Any:
-    """As `numpy.where`; of plain Python values alone, a plain Python value.
+    """Return what `numpy.where` returns; of plain Python values alone, a plain Python value.
 
     Examples
     --------
@@ -85,14 +85,14 @@ def where(condition: Any, *args: Any, **kwargs: Any) -> Any:
     """
     if not args and not kwargs:
         return numpy.where(condition)
-    x, y = _two(*args, **kwargs)
-    chosen = numpy.where(*map(_joined, (condition, x, y)))
+    x, y = _take_two(*args, **kwargs)
+    chosen = numpy.where(*map(_join, (condition, x, y)))
     if isinstance(chosen, numpy.ndarray) and not any(map(_is_array, (condition, x, y))):
         return chosen.tolist()
     return chosen
 
 
-def _two(x: Any, y: Any) -> tuple[Any, Any]:
+def _take_two(x: Any, y: Any) -> tuple[Any, Any]:
     return x, y
 
 
@@ -117,7 +117,7 @@ def make_diagonal(D: Any, offset: int = 0, axis1: int = -1, axis2: int = -2) -> 
 
 
 def integer_type(kind: Any) -> Any:
-    """An integer type of NumPy that can be called on a node: the result is plain, and no derivative flows."""
+    """Return an integer type of NumPy that can be called on nodes: the result is plain, and no derivative flows."""
 
     def new(cls: Any, x: Any = 0, *args: Any) -> Any:
         return kind(getval(x), *args)

@@ -2,6 +2,6 @@
 
 from ....numpy import fft as _fft
 from ....numpy.fft import *  # noqa: F403
-from ._lists import wrapped as _wrapped
+from ._lists import wrap_functions as _wrap_functions
 
-globals().update(_wrapped(vars(_fft), [name for name in vars(_fft) if name[0] != "_"]))
+globals().update(_wrap_functions(vars(_fft), [name for name in vars(_fft) if name[0] != "_"]))

@@ -12,13 +12,13 @@ from ...._graph.node import Node as _Node
 from ...._graph.types import both as _numpy
 from ....numpy import linalg as _linalg
 from ....numpy.linalg import *  # noqa: F403
-from ._lists import wrapped as _wrapped
+from ._lists import wrap_functions as _wrap_functions
 
-globals().update(_wrapped(vars(_linalg), [name for name in vars(_linalg) if name[0] != "_"]))
+globals().update(_wrap_functions(vars(_linalg), [name for name in vars(_linalg) if name[0] != "_"]))
 
 
-def _of_triangle(a: Any, UPLO: str) -> Any:
-    """The Hermitian matrix that one triangle of `a` stands for."""
+def _mirror_triangle(a: Any, UPLO: str) -> Any:
+    """Return the Hermitian matrix that one triangle of `a` stands for."""
     if not isinstance(a, _Node):
         return a
     strict = _numpy.tril(a, -1) if UPLO.upper() == "L" else _numpy.triu(a, 1)
@@ -27,7 +27,7 @@ def _of_triangle(a: Any, UPLO: str) -> Any:
 
 
 def eigh(a: Any, UPLO: Any = "L") -> Any:
-    """As `numpy.linalg.eigh`.
+    """Return the eigenvalues and eigenvectors of a Hermitian matrix, as `numpy.linalg.eigh` does.
 
     Examples
     --------
@@ -36,9 +36,9 @@ def eigh(a: Any, UPLO: Any = "L") -> Any:
     array([[1., 0.],
            [0., 0.]])
     """
-    return _linalg.eigh(_of_triangle(a, UPLO), UPLO)
+    return _linalg.eigh(_mirror_triangle(a, UPLO), UPLO)
 
 
 def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
-    """As `numpy.linalg.eigvalsh`."""
-    return _linalg.eigvalsh(_of_triangle(a, UPLO), UPLO)
+    """Return the eigenvalues of a Hermitian matrix, as `numpy.linalg.eigvalsh` does."""
+    return _linalg.eigvalsh(_mirror_triangle(a, UPLO), UPLO)

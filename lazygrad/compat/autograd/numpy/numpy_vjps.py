@@ -1,11 +1,11 @@
-"""What rules of users' primitives are written with."""
+"""Functions that the rules of users' primitives are written with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from .._structures import like
+from .._structures import fit_to
 
 __all__ = ["unbroadcast", "unbroadcast_f"]
 
@@ -19,7 +19,7 @@ def unbroadcast(x: Any, target: Any) -> Any:
     >>> unbroadcast(np.ones((2, 3)), np.zeros(3))
     array([2., 2., 2.])
     """
-    return like(x, target)
+    return fit_to(x, target)
 
 
 def unbroadcast_f(target: Any, f: Callable[[Any], Any]) -> Callable[[Any], Any]:

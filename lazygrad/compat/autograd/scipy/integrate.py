@@ -12,7 +12,7 @@ __all__ = ["odeint"]
 
 
 def odeint(func: Callable[..., Any], y0: Any, t: Any, args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
-    """As `scipy.integrate.odeint`.
+    """Solve an ordinary differential equation, as `scipy.integrate.odeint` does.
 
     Examples
     --------

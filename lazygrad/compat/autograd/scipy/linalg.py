@@ -12,7 +12,7 @@ from ..tracer import getval as _getval
 
 
 def sqrtm(A: Any) -> Any:
-    """As `scipy.linalg.sqrtm`: complex if the root of a real matrix is.
+    """Return the square root of a matrix, as `scipy.linalg.sqrtm` does: complex if that of a real matrix is.
 
     Examples
     --------

@@ -83,6 +83,7 @@ def sum_product(
     On a graph of nodes. The derivative, by local derivatives as arcs; how deep the graph is; which nodes lie between:
 
     >>> import lazygrad as lg
+    >>> from lazygrad.paths import longest, real, sets
     >>> x = lg.parameter(3.0, name="x")
     >>> y = x * x
     >>> L = y * y + x
@@ -192,6 +193,7 @@ def edge_jacobian(consumer: Node, input: Node, argnum: int) -> Any:
     Examples
     --------
     >>> import lazygrad as lg, numpy as np
+    >>> from lazygrad.paths import matrices
     >>> W, x = lg.parameter([[1.0, 2.0], [3.0, 4.0]]), lg.parameter([1.0, 0.0])
     >>> edge_jacobian(W @ x, x, 1)
     array([[1., 2.],

@@ -14,7 +14,7 @@ from tests.helpers.op_rows import FLOATS, Row, calls, complexes, real, spaced
 
 
 def places(x: Any, w: Any, y: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    """Each term x[n, c, i * stride + k * dilation] w[o, c, k] y[n, o, i] as the three places."""
+    """Yield each term x[n, c, i * stride + k * dilation] w[o, c, k] y[n, o, i] as the three places."""
     per_group = w[0] // groups, w[1]
     for n, o, *i in np.ndindex(y):
         for c, *k in np.ndindex(w[1:]):

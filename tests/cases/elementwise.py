@@ -1,4 +1,4 @@
-"""Rows of what acts element by element: NumPy's ufuncs and their kin."""
+"""Rows of functions that act element by element: NumPy's ufuncs and their kin."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ CLIP_TIES = Point(
 
 
 def between(low: float, high: float) -> Domain:
-    """Numbers well inside that interval."""
+    """Return a domain of numbers well inside an interval."""
     margin = 0.1 * (high - low)
     return lambda rng, shape: rng.uniform(low + margin, high - margin, size=shape)
 
 
 def off_axis(rng: np.random.Generator, shape: Any) -> Any:
-    """Complex numbers away from the branch cuts, which lie on the axes."""
+    """Draw complex numbers away from the branch cuts, which lie on the axes."""
     return nonzero(rng, shape) + 1j * nonzero(rng, shape)
 
 
 def of_complex(name: str, domain: Domain = complexes) -> Row:
-    """A row of an op that is NumPy's function of the same name, on complex numbers."""
+    """Return a row of an op that is NumPy's function of the same name, on complex numbers."""
     return Row(name, getattr(np, name), (domain,), SINGLE, dtypes=FLOATS, label="of complex")
 
 
@@ -55,24 +55,24 @@ halves = spaced(0.1)
 
 
 def steps(ufunc: Any, *domains: Domain, **fields: Any) -> Row:
-    """A row of an op that is constant wherever it has a derivative."""
+    """Return a row of an op that is constant wherever it has a derivative."""
     name = ufunc.__name__
     make: Callable[..., Row] = unary if ufunc.nin == 1 else binary
     return make(name, ufunc, *domains, order=0, **fields)
 
 
 def step(name: str, domain: Domain = nonzero, **fields: Any) -> Row:
-    """The same of a function that is no ufunc."""
+    """Return a row of a function that is no ufunc and constant wherever it has a derivative."""
     return unary(name, getattr(np, name), domain, order=0, **fields)
 
 
 def part(function: Callable[..., Any], k: int) -> Callable[..., Any]:
-    """One of the results of a function that has several."""
+    """Return one of the results of a function that has several."""
     return lambda *xs: function(*xs)[k]
 
 
 def sinc_slope(x: Any, order: int) -> Any:
-    """The derivatives of sinc from their closed forms, for x away from 0."""
+    """Return the derivatives of sinc from their closed forms, for x away from 0."""
     u = np.pi * x
     sine, cosine = np.sin(u), np.cos(u)
     first = (cosine - sine / u) / u
@@ -80,7 +80,7 @@ def sinc_slope(x: Any, order: int) -> Any:
 
 
 def i0_slope(x: Any, order: int) -> Any:
-    """The derivatives of the Bessel function I0 from its power series."""
+    """Return the derivatives of the Bessel function I0 from its power series."""
     total = np.zeros(np.shape(x), np.result_type(x, np.float32))
     for m in range(order + order % 2, 60, 2):
         factor = np.prod([1.0 / (2 * j) ** 2 for j in range(1, m // 2 + 1)]) * np.prod(

@@ -22,7 +22,7 @@ SIZES: tuple[Mapping[str, Any], ...] = (
 
 
 def one(function: Any, domain: Any, **fields: Any) -> tuple[Row, ...]:
-    """Rows of a transform along one axis: lengths odd and even, cut and padded, and each norm."""
+    """Return rows of a transform along one axis: lengths odd and even, cut and padded, and each norm."""
     return (
         calls(function, domain, shapes=ONE, statics=ONE_STATICS, **fields),
         calls(function, domain, shapes=(((2, 3),), ((0, 3),)), statics=({"axis": 1}, {"n": 2}), dtypes=(), **fields),

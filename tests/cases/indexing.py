@@ -38,7 +38,7 @@ def put(x: Any, y: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
 
 
 def last_ones(*indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
-    """Which of several that go to one place comes last."""
+    """Return which elements stay, where of several that go to one place the last one does."""
     places = np.arange(int(np.prod(shape))).reshape(shape)[filled(key, indices)]
     flat = places.reshape(-1).tolist()
     return np.array([place not in flat[k + 1 :] for k, place in enumerate(flat)], bool).reshape(places.shape)
@@ -49,7 +49,7 @@ def in_bounds(x: Any, count: int, mode: str) -> Any:
 
 
 def sequence(function: Any, *domains: Any, shapes: Any, order: int = 2, **fields: Any) -> Row:
-    """A row of a function of a sequence of arrays."""
+    """Return a row of a function of a sequence of arrays."""
     call = lambda *xs, **static: function(xs, **static)  # noqa: E731
     return calls(call, *domains, shapes=shapes, covers=(function,), label=function.__name__, order=order, **fields)
 
@@ -76,7 +76,7 @@ def unravelled(indices: Any, shape: Any, order: str) -> Any:
 
 
 def inside(function: Any, *domains: Any, first: bool = False, **fields: Any) -> Row:
-    """A row of what only a function transform allows, as the shape of the result depends on values."""
+    """Return a row of a function that only a function transform allows, as the result's shape depends on values."""
 
     def call(*xs: Any, **static: Any) -> Any:
         with enter_transform():

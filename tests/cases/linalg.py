@@ -22,8 +22,8 @@ linalg = np.linalg
 # -- matrices to try -------------------------------------------------------------------------------
 
 
-def made(kind: str, entries: Domain = real) -> Domain:
-    """Matrices of singular values or eigenvalues 1, 2, 3 ...: general (real eigenvalues), Hermitian or any shape."""
+def with_spectrum(kind: str, entries: Domain = real) -> Domain:
+    """Return a domain of matrices with eigenvalues or singular values 1, 2, 3 ...: general, Hermitian or any shape."""
 
     def domain(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
         m, n = shape[-2:]
@@ -41,13 +41,13 @@ def made(kind: str, entries: Domain = real) -> Domain:
 
 
 def turning(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    """Real matrices of complex eigenvalues."""
+    """Draw real matrices of complex eigenvalues."""
     n = shape[-1]
     return np.diag(np.arange(1.0, n), 1) - np.diag(np.arange(2.0, n + 1), -1) + 0.1 * rng.normal(size=shape)
 
 
-any_shape, general, definite = made("any"), made("general"), made("hermitian")
-complex_any, complex_definite = made("any", complexes), made("hermitian", complexes)
+any_shape, general, definite = with_spectrum("any"), with_spectrum("general"), with_spectrum("hermitian")
+complex_any, complex_definite = with_spectrum("any", complexes), with_spectrum("hermitian", complexes)
 
 SQUARE = (((3, 3),), ((2, 2, 2),), ((1, 1),), ((0, 0),), ((0, 2, 2),))
 FEW = (((3, 3),), ((2, 2, 2),))
@@ -71,33 +71,33 @@ class HermitianCase(Case):
 
 @attrs.frozen(eq=False)
 class HermitianRow(Row):
-    """A row of such cases."""
+    """A row of cases whose first input moves along Hermitian directions alone."""
 
     def cases(self) -> Iterator[tuple[str, Case]]:
         for name, case in Row.cases(self):
             yield name, HermitianCase(case.op, case.reference, case.inputs, case.static, case.order)
 
 
-def named(op: str, reference: Any, domain: Any, shapes: Any, row: Any = Row, **fields: Any) -> Row:
-    """A row for an op."""
+def op_row(op: str, reference: Any, domain: Any, shapes: Any, row: Any = Row, **fields: Any) -> Row:
+    """Return a row for an op."""
     domains = domain if isinstance(domain, tuple) else (domain,)
     return row(op, reference, domains, shapes, **{"dtypes": FLOATS, **fields})
 
 
 def of(label: str, function: Callable[..., Any], domain: Any, shapes: Any, row: Any = Row, **fields: Any) -> Row:
-    """A row for what a lambda makes of a function's results."""
+    """Return a row for what a lambda makes of a function's results."""
     domains = domain if isinstance(domain, tuple) else (domain,)
     reference = fields.pop("reference", function)
     return row(function, reference, domains, shapes, label=label, **{"dtypes": FLOATS, **fields})
 
 
-def packed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What an op of several results gives: all in one array."""
+def pack_results(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that gives all results of another in one array, as our op does."""
     return lambda a, **static: pack(a.shape[:-2], *function(a, **static))
 
 
 def as_complex(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's result as a complex array, which it is on nodes whatever the values."""
+    """Return a function whose result is complex, as it always is on nodes."""
 
     def called(a: Any) -> Any:
         result = function(a)
@@ -110,8 +110,8 @@ def dagger(x: Any) -> Any:
     return np.conj(x).swapaxes(-1, -2)
 
 
-def shaped(domain: Domain, shape: tuple[int, ...]) -> Domain:
-    """The elements of a matrix of that shape."""
+def reshape_domain(domain: Domain, shape: tuple[int, ...]) -> Domain:
+    """Return a domain of the elements of a matrix in another shape."""
     return lambda rng, s: domain(rng, shape).reshape(s)
 
 
@@ -149,20 +149,22 @@ def lstsq(a: Any, b: Any, **static: Any) -> Any:
 
 
 def rank_one(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a matrix of rank 1, along changes that keep it so."""
+    """Return a function of a matrix of rank 1, along changes that keep it so."""
     return lambda u, v, *rest: function(u[:, None] * v, *rest)
 
 
 SOLVING = (
-    named("inv", linalg.inv, general, SQUARE),
-    named("inv", linalg.inv, complex_any, FEW, label="of complex"),
-    named("solve", linalg.solve, (general, real), SYSTEMS),
+    op_row("inv", linalg.inv, general, SQUARE),
+    op_row("inv", linalg.inv, complex_any, FEW, label="of complex"),
+    op_row("solve", linalg.solve, (general, real), SYSTEMS),
     calls(linalg.solve, general, real, shapes=VECTORS, dtypes=FLOATS),
     calls(linalg.solve, complex_any, complexes, shapes=(*VECTORS[:1], *SYSTEMS[1:3]), dtypes=FLOATS, label="complex"),
     calls(linalg.solve, general, complexes, shapes=SYSTEMS[:1], dtypes=FLOATS, label="of both"),
-    calls(linalg.tensorinv, shaped(general, (6, 6)), shapes=(((2, 3, 6),), ((3, 2, 2, 3),)), dtypes=FLOATS),
-    calls(linalg.tensorinv, shaped(general, (6, 6)), shapes=(((6, 2, 3),),), statics=({"ind": 1},), dtypes=FLOATS),
-    calls(linalg.tensorsolve, shaped(general, (6, 6)), real, shapes=(((2, 3, 6), (2, 3)),), dtypes=FLOATS),
+    calls(linalg.tensorinv, reshape_domain(general, (6, 6)), shapes=(((2, 3, 6),), ((3, 2, 2, 3),)), dtypes=FLOATS),
+    calls(
+        linalg.tensorinv, reshape_domain(general, (6, 6)), shapes=(((6, 2, 3),),), statics=({"ind": 1},), dtypes=FLOATS
+    ),
+    calls(linalg.tensorsolve, reshape_domain(general, (6, 6)), real, shapes=(((2, 3, 6), (2, 3)),), dtypes=FLOATS),
     calls(
         linalg.tensorsolve,
         lambda rng, shape: np.moveaxis(general(rng, (6, 6)).reshape(2, 3, 2, 3), (2, 3), (0, 2)),
@@ -171,26 +173,26 @@ SOLVING = (
         statics=({"axes": (0, 2)},),
         dtypes=FLOATS,
     ),
-    named("det", linalg.det, general, SQUARE),
-    named("det", linalg.det, real, (((4, 4),),), label="of any sign"),
-    named("det", linalg.det, lambda rng, shape: np.diag([0.0, 2.0, 2.0]), (((3, 3),),), label="of rank 2"),
-    named("det", linalg.det, lambda rng, shape: np.diag([0.0, 0.0, 2.0]), (((3, 3),),), label="of rank 1"),
-    named("det", linalg.det, complexes, FEW, label="of complex"),
-    named("cofactor", cofactors, general, SQUARE),
-    named("cofactor", cofactors, complexes, FEW, label="of complex"),
-    named("cofactor_slope", cofactor_slope, (general, real), tuple((*s, *s) for s in SQUARE)),
-    named("cofactor_slope", cofactor_slope, complexes, (((3, 3), (3, 3)),), label="of complex"),
-    named("slogdet", slogdet, real, SQUARE),
-    named("slogdet", slogdet, complexes, FEW, label="of complex"),
+    op_row("det", linalg.det, general, SQUARE),
+    op_row("det", linalg.det, real, (((4, 4),),), label="of any sign"),
+    op_row("det", linalg.det, lambda rng, shape: np.diag([0.0, 2.0, 2.0]), (((3, 3),),), label="of rank 2"),
+    op_row("det", linalg.det, lambda rng, shape: np.diag([0.0, 0.0, 2.0]), (((3, 3),),), label="of rank 1"),
+    op_row("det", linalg.det, complexes, FEW, label="of complex"),
+    op_row("cofactor", cofactors, general, SQUARE),
+    op_row("cofactor", cofactors, complexes, FEW, label="of complex"),
+    op_row("cofactor_slope", cofactor_slope, (general, real), tuple((*s, *s) for s in SQUARE)),
+    op_row("cofactor_slope", cofactor_slope, complexes, (((3, 3), (3, 3)),), label="of complex"),
+    op_row("slogdet", slogdet, real, SQUARE),
+    op_row("slogdet", slogdet, complexes, FEW, label="of complex"),
     of("slogdet", lambda a: linalg.slogdet(a).logabsdet, real, FEW, covers=(linalg.slogdet,)),
     of("slogdet of complex", slogdet, complexes, FEW),
     of("sign of slogdet", lambda a: linalg.slogdet(a)[0], real, FEW, order=0),
-    named("pinv", linalg.pinv, any_shape, RECTANGLES),
-    named("pinv", linalg.pinv, complex_any, (((3, 2),), ((2, 2, 3),)), label="of complex"),
+    op_row("pinv", linalg.pinv, any_shape, RECTANGLES),
+    op_row("pinv", linalg.pinv, complex_any, (((3, 2),), ((2, 2, 3),)), label="of complex"),
     calls(linalg.pinv, any_shape, shapes=LONG[:1], dtypes=FLOATS, statics=({"rcond": 1e-3}, {"rtol": 1e-3})),
     of("pinv of rank 1", rank_one(lambda a: linalg.pinv(a, 1e-4)), positive, (((3,), (2,)), ((2,), (2,)))),
     of("pinv of hermitian", lambda a: linalg.pinv(a + dagger(a), hermitian=True), definite, FEW[:1]),
-    named("lstsq", lstsq, (any_shape, real), LEAST),
+    op_row("lstsq", lstsq, (any_shape, real), LEAST),
     of("lstsq", lstsq, (any_shape, real), LEAST_VECTORS, covers=(linalg.lstsq,)),
     of("lstsq of complex", lstsq, (complex_any, complexes), (*LEAST[:1], *LEAST_VECTORS)),
     of("lstsq of rank 1", rank_one(lambda a, b: lstsq(a, b, rcond=1e-4)), positive, (((3,), (2,), (3,)),)),
@@ -201,9 +203,9 @@ SOLVING = (
     of("residuals of complex", lambda a, b: linalg.lstsq(a, b)[1], (complex_any, complexes), LEAST[:1]),
     of("rank of lstsq", lambda a, b: linalg.lstsq(a, b)[2], (any_shape, real), LEAST, order=0),
     of("values of lstsq", lambda a, b: linalg.lstsq(a, b)[3] + 0 * b.sum(), (any_shape, real), LEAST_VECTORS),
-    named("matrix_rank", linalg.matrix_rank, any_shape, RECTANGLES, order=0),
-    named("matrix_rank", linalg.matrix_rank, any_shape, LONG, statics=({"rtol": 0.7}, {"tol": 1.5}), order=0),
-    named("matrix_rank", linalg.matrix_rank, real, UNARY[:2], order=0),
+    op_row("matrix_rank", linalg.matrix_rank, any_shape, RECTANGLES, order=0),
+    op_row("matrix_rank", linalg.matrix_rank, any_shape, LONG, statics=({"rtol": 0.7}, {"tol": 1.5}), order=0),
+    op_row("matrix_rank", linalg.matrix_rank, real, UNARY[:2], order=0),
     calls(linalg.matrix_power, general, shapes=FEW, statics=tuple({"n": n} for n in (1, 3, 6, -2)), dtypes=FLOATS),
     calls(linalg.matrix_power, general, shapes=SQUARE, statics=({"n": 0},), order=0),
     calls(linalg.matrix_power, complex_any, shapes=FEW[:1], statics=({"n": 5},), dtypes=FLOATS, label="of complex"),
@@ -227,7 +229,7 @@ SOLVING = (
 
 
 def spectral(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of a Hermitian matrix through its eigenvalues: no phase of the vectors matters."""
+    """Return a function of a Hermitian matrix through its eigenvalues: no phase of the vectors matters."""
 
     def called(a: Any) -> Any:
         w, V = linalg.eigh(a)
@@ -237,7 +239,7 @@ def spectral(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def singular(full: bool) -> Callable[..., Any]:
-    """What of the singular vectors does not depend on their phases, nor on the choice of the additional ones."""
+    """Return what does not depend on the phases of singular vectors, nor on the choice of the additional ones."""
 
     def called(a: Any) -> Any:
         U, s, Vh = linalg.svd(a, full_matrices=full)
@@ -250,25 +252,25 @@ def singular(full: bool) -> Callable[..., Any]:
 
 
 def of_hermitian(a: Any) -> Any:
-    """A function of a Hermitian matrix through its singular vectors."""
+    """Return a function of a Hermitian matrix through its singular vectors."""
     U, s, Vh = linalg.svd(a - 2.3 * np.eye(a.shape[-1]), hermitian=True)
     return (U * np.sin(s)[..., None, :]) @ Vh
 
 
 def power_of_eig(a: Any) -> Any:
-    """A function of the matrix again, which is real."""
+    """Return a function of the matrix again, which is real."""
     w, V = linalg.eig(a)
     return np.real((V * (w**2 + 1)[..., None, :]) @ linalg.inv(V))
 
 
 def moduli(a: Any) -> Any:
-    """What of unit eigenvectors does not depend on their phase."""
+    """Return what does not depend on the phase of unit eigenvectors."""
     w, V = linalg.eig(a)
     return np.real(V * np.conj(V)) * np.real(w * np.conj(w))[..., None, :]
 
 
 def rest_of_qr(a: Any) -> Any:
-    """What of mode "complete" does not depend on the choice of columns."""
+    """Return what does not depend on the choice of columns in mode "complete"."""
     Q, R = linalg.qr(a, mode="complete")
     rest = Q[..., a.shape[-1] :]
     return rest @ (dagger(rest) @ Q[..., ::-1, : a.shape[-1]]) @ R[..., : a.shape[-1], :]
@@ -279,18 +281,18 @@ MODES = ({"mode": "reduced"}, {"mode": "complete"})
 FULL = ({"full_matrices": True}, {"full_matrices": False})
 
 FACTORISATIONS = (
-    named("cholesky", linalg.cholesky, definite, SQUARE, HermitianRow),
-    named("cholesky", linalg.cholesky, complex_definite, FEW, HermitianRow, label="of complex"),
+    op_row("cholesky", linalg.cholesky, definite, SQUARE, HermitianRow),
+    op_row("cholesky", linalg.cholesky, complex_definite, FEW, HermitianRow, label="of complex"),
     of("cholesky", linalg.cholesky, definite, FEW, HermitianRow, statics=({"upper": False}, {"upper": True})),
     of("cholesky of complex", linalg.cholesky, complex_definite, FEW[:1], HermitianRow, statics=({"upper": True},)),
-    named("eigh", packed(linalg.eigh), definite, SQUARE, HermitianRow),
-    named("eigh", packed(linalg.eigh), definite, FEW[:1], HermitianRow, label="of a side", statics=UPLO),
+    op_row("eigh", pack_results(linalg.eigh), definite, SQUARE, HermitianRow),
+    op_row("eigh", pack_results(linalg.eigh), definite, FEW[:1], HermitianRow, label="of a side", statics=UPLO),
     of("spectral", spectral(np.exp), definite, FEW, HermitianRow, covers=(linalg.eigh,)),
     of("spectral of complex", spectral(np.exp), complex_definite, FEW, HermitianRow),
     of("eigh of complex", lambda a: linalg.eigh(a)[0], complex_definite, FEW, HermitianRow),
     of("moduli of eigh", lambda a: np.abs(linalg.eigh(a)[1]) ** 2, complex_definite, FEW[:1], HermitianRow),
-    named("eigvalsh", linalg.eigvalsh, definite, SQUARE, HermitianRow),
-    named("eigvalsh", linalg.eigvalsh, complex_definite, FEW, HermitianRow, label="of complex"),
+    op_row("eigvalsh", linalg.eigvalsh, definite, SQUARE, HermitianRow),
+    op_row("eigvalsh", linalg.eigvalsh, complex_definite, FEW, HermitianRow, label="of complex"),
     of("eigvalsh", linalg.eigvalsh, definite, FEW[:1], HermitianRow, statics=UPLO),
     of(
         "repeated eigenvalues",
@@ -300,17 +302,17 @@ FACTORISATIONS = (
         HermitianRow,
         points=(Point([np.eye(2) * 3], (np.eye(2) * 6,)), Point([np.zeros((2, 2))], (np.zeros((2, 2)),))),
     ),
-    named("eig", as_complex(packed(linalg.eig)), general, SQUARE),
-    named("eig", as_complex(packed(linalg.eig)), turning, (((3, 3),), ((2, 4, 4),)), label="of complex values"),
-    named("eig", packed(linalg.eig), complexes, FEW, label="of complex"),
-    named("eigvals", as_complex(linalg.eigvals), general, SQUARE),
-    named("eigvals", linalg.eigvals, complexes, FEW, label="of complex"),
+    op_row("eig", as_complex(pack_results(linalg.eig)), general, SQUARE),
+    op_row("eig", as_complex(pack_results(linalg.eig)), turning, (((3, 3),), ((2, 4, 4),)), label="of complex values"),
+    op_row("eig", pack_results(linalg.eig), complexes, FEW, label="of complex"),
+    op_row("eigvals", as_complex(linalg.eigvals), general, SQUARE),
+    op_row("eigvals", linalg.eigvals, complexes, FEW, label="of complex"),
     of("eig", power_of_eig, turning, FEW, covers=(linalg.eig,)),
     of("moduli of eig", moduli, complexes, FEW),
     calls(linalg.eigvals, turning, shapes=FEW[:1], dtypes=FLOATS),
-    named("svd", packed(linalg.svd), any_shape, RECTANGLES, statics=FULL),
-    named("svdvals", linalg.svdvals, any_shape, RECTANGLES),
-    named("svdvals", linalg.svdvals, complex_any, FEW, label="of complex"),
+    op_row("svd", pack_results(linalg.svd), any_shape, RECTANGLES, statics=FULL),
+    op_row("svdvals", linalg.svdvals, any_shape, RECTANGLES),
+    op_row("svdvals", linalg.svdvals, complex_any, FEW, label="of complex"),
     of("svd", singular(True), any_shape, (((4, 2),), ((2, 4),), ((2, 2),)), covers=(linalg.svd,)),
     of("svd of complex", singular(True), complex_any, (((4, 2),), ((2, 2, 4),))),
     of("reduced svd of complex", singular(False), complex_any, (((3, 2),), ((2, 2, 4),), ((3, 3),))),
@@ -332,8 +334,8 @@ FACTORISATIONS = (
         LONG[:1],
         points=(Point([np.diag([2.0, 0])], (np.diag([1.0, 0]),)), Point([np.zeros((2, 3))], (np.zeros((2, 3)),))),
     ),
-    named("qr", packed(linalg.qr), any_shape, (*LONG, *WIDE, *RECTANGLES[3:4], ((2, 2),)), statics=MODES),
-    named("qr", packed(linalg.qr), complex_any, (*LONG[:1], *WIDE[:1]), label="of complex"),
+    op_row("qr", pack_results(linalg.qr), any_shape, (*LONG, *WIDE, *RECTANGLES[3:4], ((2, 2),)), statics=MODES),
+    op_row("qr", pack_results(linalg.qr), complex_any, (*LONG[:1], *WIDE[:1]), label="of complex"),
     of("qr", lambda a: linalg.qr(a).Q, any_shape, LONG[:1], covers=(linalg.qr,)),
     calls(linalg.qr, any_shape, shapes=(LONG[0], WIDE[0]), statics=({"mode": "r"},), dtypes=FLOATS),
     of("complete qr", rest_of_qr, complex_any, (((4, 2),),)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cases.linalg import FEW, LONG, any_shape, complex_any, general, named
+from tests.cases.linalg import FEW, LONG, any_shape, complex_any, general, op_row
 from tests.helpers.op_checks import Point
 from tests.helpers.op_rows import FLOATS, INF, UNARY, calls, complexes, nonzero, real, spaced, zeros_of
 
@@ -19,7 +19,7 @@ PAIRS = ({"axis": (0, 2)}, {"axis": (-1, 0), "keepdims": True})
 
 
 def crossed(orders: Any, *statics: Any) -> tuple[Any, ...]:
-    """Each order with each of the statics, in turn."""
+    """Return each order with each of the statics, in turn."""
     return tuple({"ord": order, **statics[k % len(statics)]} for k, order in enumerate(orders))
 
 
@@ -27,18 +27,18 @@ apart = spaced(0.3, step=1.0)
 
 
 def at_zero(ord: Any, shape: tuple[int, ...]) -> Point:
-    """The derivative of a norm at 0 is 0."""
+    """Return the point 0, where the derivative of a norm is 0."""
     return Point([np.zeros(shape)], (np.zeros(shape),), {"ord": ord})
 
 
 P_NORMS = tuple({"ord": p, **axes} for p in (3.0, 0.5, -1.5) for axes in AXES[:2])
 ROWS = (
-    named("norm", linalg.vector_norm, real, (((2, 3, 2),),), statics=AXES),
-    named("norm", linalg.vector_norm, complexes, (((2, 3, 2),),), statics=AXES, label="of complex"),
-    named("norm", linalg.norm, real, UNARY, points=(Point([[0, 0]], ([0, 0],)), Point([0], (0,)))),
-    named("p_norm", linalg.vector_norm, apart, (((2, 3, 2),),), statics=P_NORMS),
-    named("p_norm", linalg.vector_norm, complexes, (((2, 3),),), statics=P_NORMS[:3], label="of complex"),
-    named(
+    op_row("norm", linalg.vector_norm, real, (((2, 3, 2),),), statics=AXES),
+    op_row("norm", linalg.vector_norm, complexes, (((2, 3, 2),),), statics=AXES, label="of complex"),
+    op_row("norm", linalg.norm, real, UNARY, points=(Point([[0, 0]], ([0, 0],)), Point([0], (0,)))),
+    op_row("p_norm", linalg.vector_norm, apart, (((2, 3, 2),),), statics=P_NORMS),
+    op_row("p_norm", linalg.vector_norm, complexes, (((2, 3),),), statics=P_NORMS[:3], label="of complex"),
+    op_row(
         "p_norm",
         linalg.vector_norm,
         lambda rng, shape: np.array([1.0, 0.0, -2.0]),

@@ -1,4 +1,4 @@
-"""The table of op cases: every op and function has a row, and `test_ops` runs all checks of `kit` over it."""
+"""The table of op cases: every op and function has a row, and `test_ops` runs all checks of the battery over it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def pick(x: Any, labels: Any) -> Any:
 
 
 def svm(x: Any, labels: Any) -> Any:
-    """Sullivan's sum over j != y of max(0, s_j - s_y + 1), as a plain loop."""
+    """Compute Sullivan's sum over j != y of max(0, s_j - s_y + 1), as a plain loop."""
     x = as_float(x)
     losses = np.zeros(labels.shape, x.dtype)
     for row in np.ndindex(labels.shape):
@@ -101,7 +101,7 @@ def comparison(name: str) -> Row:
 
 
 def ties(x: Any, gradient: Any, rows: Any, gradients: Any) -> tuple[Point, Point]:
-    """Ties along the only axis, and along axis 1."""
+    """Return points of ties along the only axis, and along axis 1."""
     return (
         Point([x], (gradient,), {"axis": None, "keepdims": False}),
         Point([rows], (gradients,), {"axis": 1, "keepdims": True}),

@@ -18,14 +18,14 @@ INTEGERS = (np.int64, np.float32)
 
 
 def of(function: Callable[..., Any], call: Callable[..., Any], *shapes: Any, label: str = "", **fields: Any) -> Row:
-    """A row of a function that is called in another form than (inputs, statics by keyword)."""
+    """Return a row of a function that is called in another form than (inputs, statics by keyword)."""
     domains = fields.pop("domains", (real,))
     name = f"{function.__name__} {label}".strip()
     return Row(call, fields.pop("reference", call), domains, shapes, label=name, covers=(function,), **fields)
 
 
 def complex_too(function: Callable[..., Any], *shapes: Any, **fields: Any) -> tuple[Row, Row]:
-    """Rows of real and of complex inputs."""
+    """Return rows of real and of complex inputs."""
     return (
         calls(function, real, shapes=shapes, **fields),
         calls(function, complexes, shapes=shapes[:2], dtypes=FLOATS, label="of complex", **fields),
@@ -149,7 +149,7 @@ TENSORDOT = (
 
 
 def crossed(x: Any, y: Any) -> Any:
-    """Vectors in the plane, of which NumPy will not always take the product."""
+    """Return the cross product of vectors in the plane, which NumPy does not always take."""
     if isinstance(x, lg.Node):
         return np.cross(x, y)
     full = [np.concatenate([v, np.zeros((*v.shape[:-1], 3 - v.shape[-1]), v.dtype)], axis=-1) for v in (x, y)]
@@ -306,14 +306,14 @@ apart = spaced(0.3, step=0.7)
 
 
 def some_remainder(u: Any, v: Any) -> Any:
-    """NumPy's, with the leading zeros that it leaves out."""
+    """Return NumPy's remainder, with the leading zeros that it leaves out."""
     u, v = np.atleast_1d(u), np.atleast_1d(v)
     rest, count = np.polydiv(u, v)[1], max(v.size - 1, 1)
     return np.append(np.zeros(count, rest.dtype), rest)[-count:] if u.size >= v.size else rest
 
 
 def divisions(*shapes: Any, label: str = "", **fields: Any) -> tuple[Row, Row]:
-    """Rows of quotient and remainder."""
+    """Return rows of quotient and remainder."""
     fields |= {"domains": (nonzero,), "dtypes": FLOATS}
     quotient: Callable[..., Any] = lambda u, v: np.polydiv(u, v)[0]  # noqa: E731
     return (

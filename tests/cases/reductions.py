@@ -36,7 +36,7 @@ ANY_AXIS = ({"axis": None}, *ALONG)
 
 
 def over(function: Any, *domains: Domain, empty: bool = True, **fields: Any) -> tuple[Row, ...]:
-    """Rows of a reduction: of all, along one and several axes, of one number, and of nothing."""
+    """Return rows of a reduction: of all, along one and several axes, of one number, and of nothing."""
     return (
         calls(function, *domains, shapes=BOX, statics=fields.pop("statics", OVER), **fields),
         calls(function, *domains, shapes=ONE, **fields),
@@ -44,8 +44,8 @@ def over(function: Any, *domains: Domain, empty: bool = True, **fields: Any) -> 
     )
 
 
-def masked(function: Any, *domains: Domain, **static: Any) -> Row:
-    """A row of a reduction of what a mask leaves."""
+def row_where(function: Any, *domains: Domain, **static: Any) -> Row:
+    """Return a row of a reduction of what a mask leaves."""
     statics = tuple({"axis": axis, **static} for axis in (None, 0, -1))
     return calls(
         lambda x, **kwargs: function(x, where=HERE, **kwargs),
@@ -59,13 +59,13 @@ def masked(function: Any, *domains: Domain, **static: Any) -> Row:
 
 
 def several(function: Any, *domains: Domain, shapes: Any, call: Any, **fields: Any) -> Row:
-    """A row of a function of several arrays, or with several results."""
+    """Return a row of a function of several arrays, or with several results."""
     label = f"{function.__name__} {fields.pop('label', '')}"
     return calls(call, *domains, shapes=shapes, covers=(function,), dtypes=FLOATS, label=label, **fields)
 
 
 def with_zeros(count: int) -> Domain:
-    """Numbers, of which the first ones along the last axis are 0."""
+    """Return a domain of numbers, of which the first ones along the last axis are 0."""
 
     def domain(rng: np.random.Generator, shape: Any) -> Any:
         x = np.atleast_1d(nonzero(rng, shape))
@@ -76,7 +76,7 @@ def with_zeros(count: int) -> Domain:
 
 
 def some(rng: np.random.Generator, shape: Any) -> Any:
-    """A mask that holds at every other place."""
+    """Draw a mask that holds at every other place."""
     return rng.permutation(np.arange(np.prod(shape, dtype=int)) % 2 == 0).reshape(shape)
 
 
@@ -121,13 +121,13 @@ ROWS = (
     *[calls(f, shapes=LINE, statics=({"dtype": np.float32}, {"dtype": float}), order=0) for f in (np.sum, np.prod)],
     *[calls(f, shapes=BOX, statics=({"axis": 1, "initial": 0.5},), dtypes=FLOATS) for f in (np.sum, np.prod)],
     calls(np.mean, shapes=LINE, statics=({"dtype": float},)),
-    *[masked(f) for f in (np.sum, np.mean, np.prod)],
+    *[row_where(f) for f in (np.sum, np.mean, np.prod)],
     several(np.sum, real, some, shapes=(((4,), (4,)),), call=lambda x, m: np.sum(x, where=m), label="where a node"),
     several(np.mean, real, some, shapes=(((4,), (4,)),), call=lambda x, m: np.mean(x, where=m), label="where a node"),
     # extrema
     *[row for f in (np.max, np.min, np.ptp) for row in over(f, spaced(0.1), dtypes=(np.int32, np.float32))],
     *[calls(f, spaced(0.1), shapes=LINE) for f in (np.amax, np.amin)],
-    *[masked(f, spaced(0.1), initial=0.35) for f in (np.max, np.min)],
+    *[row_where(f, spaced(0.1), initial=0.35) for f in (np.max, np.min)],
     *[calls(f, shapes=EMPTY, statics=({"axis": 0, "initial": 2.0},), order=0) for f in (np.max, np.min)],
     calls(np.max, complexes, shapes=BOX, statics=OVER, dtypes=FLOATS, label="of complex"),
     calls(

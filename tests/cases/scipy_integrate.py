@@ -19,7 +19,7 @@ def oscillator(y: Any, t: Any, stiffness: Any) -> Any:
 
 
 def packed(rng: np.random.Generator, shape: Any) -> Any:
-    """y0, two times and the stiffness."""
+    """Draw y0, two times and the stiffness."""
     return np.array([0.7, 0.9, 0.2, 0.6, 0.8]) + rng.uniform(0, 0.1, shape)
 
 

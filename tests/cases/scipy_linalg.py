@@ -16,7 +16,7 @@ STACK = (((2, 3, 3),),)
 
 
 def heavy(domain: Domain = real) -> Domain:
-    """Matrices far from singular, with eigenvalues far from each other's negatives and from the negative axis."""
+    """Return a domain of regular matrices, with eigenvalues far from their negatives and from the negative axis."""
 
     def draw(rng: np.random.Generator, shape: Any) -> Any:
         return 0.4 * domain(rng, shape) + 2.0 * np.eye(shape[-1])
@@ -34,7 +34,7 @@ def bands(rng: np.random.Generator, shape: Any) -> Any:
 
 
 def stacked(function: Any) -> Any:
-    """A function of matrices, on each of stacks that broadcast."""
+    """Return a function of matrices, applied to each of stacks that broadcast."""
 
     def call(*arrays: Any, **static: Any) -> Any:
         batch = np.broadcast_shapes(*[a.shape[:-2] for a in arrays])
@@ -46,7 +46,7 @@ def stacked(function: Any) -> Any:
 
 
 def in_double(function: Any) -> Any:
-    """A function that is poor in single precision, computed in double."""
+    """Return a function that is poor in single precision, computed in double."""
 
     def call(*arrays: Any, **static: Any) -> Any:
         found = stacked(function)(*[a.astype(np.result_type(a, float)) for a in arrays], **static)
@@ -56,7 +56,7 @@ def in_double(function: Any) -> Any:
 
 
 def symmetric(function: Any) -> Any:
-    """A function of the symmetric part: what reads one triangle alone has a derivative by the whole."""
+    """Return a function of the symmetric part: one that reads one triangle alone then has a derivative by the whole."""
     return lambda a, *rest, **static: function((a + a.swapaxes(-1, -2)) / 2, *rest, **static)
 
 
@@ -72,7 +72,7 @@ FORMS = (
 
 
 def on_both(function: Any, reference: Any, *domains: Domain, **fields: Any) -> tuple[Row, Row]:
-    """Rows of a function of ours on real and on complex inputs."""
+    """Return rows of a function of ours on real and on complex inputs."""
     complex_domains = [heavy(complexes) if d.__qualname__.startswith("heavy") else complexes for d in domains]
     return (
         ours(function, reference, *domains, **fields),

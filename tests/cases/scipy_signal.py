@@ -17,7 +17,7 @@ METHOD = {"method": "direct"}
 
 
 def along(x: Any, y: Any, mode: str, axes: Any, dot_axes: Any = ((), ())) -> Any:
-    """The convolution along pairs of axes, by SciPy's of each pair of slices."""
+    """Convolve along pairs of axes, by SciPy's convolution of each pair of slices."""
     kept = [[k for k in range(v.ndim) if k not in (*a, *d)] for v, a, d in zip((x, y), axes, dot_axes, strict=True)]
     x = x.transpose(*kept[0], *dot_axes[0], *axes[0])
     y = y.transpose(*kept[1], *dot_axes[1], *axes[1])

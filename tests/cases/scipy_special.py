@@ -36,7 +36,7 @@ def several(f: Any, *domains: Domain, points: tuple[Point, ...] = (), **fields: 
 
 
 def ours(function: Any, scipys: Any, *domains: Domain, **fields: Any) -> Row:
-    """A row of a function of ours against SciPy's; float32 stays float32, even where SciPy's does not."""
+    """Return a row of a function of ours against SciPy's; float32 stays float32, even where SciPy's does not."""
 
     def reference(*inputs: Any, **static: Any) -> Any:
         out = np.asarray(scipys(*inputs, **static))

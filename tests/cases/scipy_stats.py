@@ -17,8 +17,8 @@ METHODS = ("pdf", "logpdf", "cdf", "logcdf", "sf", "logsf")
 COUNTS = ("pmf", "logpmf", "cdf", "logcdf", "sf", "logsf")
 
 
-def located(domain: Domain) -> Domain:
-    """Places 0.25 + 1.5 z for z in a domain of the standard form."""
+def shift_domain(domain: Domain) -> Domain:
+    """Return a domain of places 0.25 + 1.5 z for z in a domain of the standard form."""
     return lambda rng, shape: 0.25 + 1.5 * domain(rng, shape)
 
 
@@ -27,12 +27,12 @@ def near(number: float) -> Domain:
 
 
 def with_shapes(f: Any, shapes: tuple[float, ...]) -> Any:
-    """The function with its shape parameters given."""
+    """Return the function with its shape parameters given."""
     return lambda x, *rest: f(x, *shapes, *rest)
 
 
 def family(name: str, domain: Domain, *shapes: float, fixed: bool = False) -> Iterator[Row]:
-    """Rows of all methods near loc 0.25 and scale 1.5; the domain is that of the standard form.
+    """Return rows of all methods near loc 0.25 and scale 1.5; the domain is that of the standard form.
 
     A `fixed` family has no derivative by the shape parameters, but of its densities.
     """
@@ -41,7 +41,7 @@ def family(name: str, domain: Domain, *shapes: float, fixed: bool = False) -> It
         given = shapes if fixed and "pdf" not in method else ()
         fields = {"label": f"{name}.{method}", "covers": (scipys,)}
         if method in ("logpdf", "cdf"):
-            domains = [located(domain), *[near(s) for s in shapes[len(given) :]], near(0.25), near(1.5)]
+            domains = [shift_domain(domain), *[near(s) for s in shapes[len(given) :]], near(0.25), near(1.5)]
             places = ((3,), *[()] * (len(domains) - 3), (2, 1), (3,))
             f, scipys = with_shapes(f, given), with_shapes(scipys, given)
             yield ours(f, scipys, *domains, shapes=(places,), **{**fields, "dtypes": ()})
@@ -50,7 +50,7 @@ def family(name: str, domain: Domain, *shapes: float, fixed: bool = False) -> It
 
 
 def counts(name: str, domain: Domain, *shapes: float, given: int = 0) -> Iterator[Row]:
-    """Rows of all methods of a discrete distribution, by all but the first shape parameters."""
+    """Return rows of all methods of a discrete distribution, by all but the first shape parameters."""
     for method in COUNTS:
         f, scipys = getattr(getattr(stats, name), method), getattr(getattr(st, name), method)
         places = ((3,), *[(2, 1)] * (len(shapes) - given))

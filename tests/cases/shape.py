@@ -17,19 +17,19 @@ ANY = (((),), ((3,),), ((2, 3),))
 
 
 def by(**values: Any) -> tuple[dict[str, Any], ...]:
-    """Each of the values of one static."""
+    """Return statics with each of the values of one of them."""
     ((key, several),) = values.items()
     return tuple({key: value} for value in several)
 
 
-def joined(function: Any, *shapes: Any, **fields: Any) -> Row:
-    """A row of a function of a sequence of arrays."""
+def join_row(function: Any, *shapes: Any, **fields: Any) -> Row:
+    """Return a row of a function of a sequence of arrays."""
     label = f"{function.__name__} {fields.pop('label', '')}".strip()
     return calls(lambda *xs, **static: function(xs, **static), shapes=shapes, covers=(function,), label=label, **fields)
 
 
 def several(function: Any, *shapes: Any, **fields: Any) -> Row:
-    """A row of a function with a tuple of results, which are summed up at different weights."""
+    """Return a row of a function with a tuple of results, which are summed up at different weights."""
 
     def weighed(*xs: Any, **static: Any) -> Any:
         parts = [(k + 1.5) * part for k, part in enumerate(function(*xs, **static))]
@@ -39,12 +39,12 @@ def several(function: Any, *shapes: Any, **fields: Any) -> Row:
 
 
 def metadata(function: Any, call: Any = None, shapes: Any = UNARY, **fields: Any) -> Row:
-    """A row of what is known without values."""
+    """Return a row of a function whose result is known without values."""
     return zeros_of(call or function, real, shapes=shapes, covers=(function,), label=function.__name__, **fields)
 
 
-def named(call: Any, function: Any, *domains: Any, label: str = "", **fields: Any) -> Row:
-    """A row of a function called in some way."""
+def call_row(call: Any, function: Any, *domains: Any, label: str = "", **fields: Any) -> Row:
+    """Return a row of a function called in some way."""
     return calls(call, *domains, covers=(function,), label=f"{function.__name__} {label}".strip(), **fields)
 
 
@@ -87,48 +87,52 @@ JOINING = (
     Row("stack", lambda *xs, axis: np.stack(xs, axis), (real,), (((2, 3), (2, 3)), ((2, 3),)), by(axis=(0, 1, -1))),
     Row("stack", lambda *xs, axis: np.stack(xs, axis), (real,), (((), (), ()), ((0,), (0,))), by(axis=(0, -1))),
     Row("stack", lambda *xs, axis: np.stack(xs, axis), (real, complexes), (((2,), (2,)),), by(axis=(0,)), FLOATS),
-    joined(np.stack, ((2, 3), (2, 3)), ((), ()), ((0,),), statics=by(axis=(0, -1))),
-    joined(np.stack, ((2,), (2,)), statics=by(dtype=(np.float64,)), label="dtype"),
-    joined(np.concatenate, ((2, 3), (1, 3)), ((2, 3),), statics=by(axis=(0, -2))),
-    joined(np.concatenate, ((2,), (0,)), ((0,),), statics=by(axis=(0, -1)), label="vectors"),
-    joined(np.concatenate, ((2, 3), (2,), ()), statics=by(axis=(None,)), label="flat"),
-    joined(np.concatenate, ((2,), (1,)), statics=by(dtype=(np.float64,)), label="dtype"),
-    joined(np.vstack, ((2, 3), (3,)), ((), ()), ((2,), (2,)), ((0, 2), (1, 2))),
-    joined(np.hstack, ((2, 3), (2, 1)), ((), (2,)), ((2,), (0,)), ((2, 3, 1), (2, 1, 1))),
-    joined(np.dstack, ((2, 3), (2, 3)), ((), ()), ((2,), (2,)), ((1, 2, 3), (1, 2, 1))),
-    joined(np.column_stack, ((2,), (2, 3), (2,)), ((), ()), ((0,), (0, 2))),
-    named(lambda a, b, c, d: np.block([[a, b], [c, d]]), np.block, shapes=(((2, 2), (2, 1), (2,), ()),)),
-    named(lambda a, b: np.block([a, b]), np.block, label="of a list", shapes=(((2, 3), (2, 1)), ((), (2,)))),
-    named(lambda a: np.block(a), np.block, label="alone", shapes=ANY),
-    named(lambda a, b: np.block([[[a]], [[b]]]), np.block, label="deep", shapes=(((1, 3), (3, 1, 3)), ((), ()))),
+    join_row(np.stack, ((2, 3), (2, 3)), ((), ()), ((0,),), statics=by(axis=(0, -1))),
+    join_row(np.stack, ((2,), (2,)), statics=by(dtype=(np.float64,)), label="dtype"),
+    join_row(np.concatenate, ((2, 3), (1, 3)), ((2, 3),), statics=by(axis=(0, -2))),
+    join_row(np.concatenate, ((2,), (0,)), ((0,),), statics=by(axis=(0, -1)), label="vectors"),
+    join_row(np.concatenate, ((2, 3), (2,), ()), statics=by(axis=(None,)), label="flat"),
+    join_row(np.concatenate, ((2,), (1,)), statics=by(dtype=(np.float64,)), label="dtype"),
+    join_row(np.vstack, ((2, 3), (3,)), ((), ()), ((2,), (2,)), ((0, 2), (1, 2))),
+    join_row(np.hstack, ((2, 3), (2, 1)), ((), (2,)), ((2,), (0,)), ((2, 3, 1), (2, 1, 1))),
+    join_row(np.dstack, ((2, 3), (2, 3)), ((), ()), ((2,), (2,)), ((1, 2, 3), (1, 2, 1))),
+    join_row(np.column_stack, ((2,), (2, 3), (2,)), ((), ()), ((0,), (0, 2))),
+    call_row(lambda a, b, c, d: np.block([[a, b], [c, d]]), np.block, shapes=(((2, 2), (2, 1), (2,), ()),)),
+    call_row(lambda a, b: np.block([a, b]), np.block, label="of a list", shapes=(((2, 3), (2, 1)), ((), (2,)))),
+    call_row(lambda a: np.block(a), np.block, label="alone", shapes=ANY),
+    call_row(lambda a, b: np.block([[[a]], [[b]]]), np.block, label="deep", shapes=(((1, 3), (3, 1, 3)), ((), ()))),
     calls(np.append, shapes=(((2, 3), (2,)), ((), ()), ((0,), (2,)))),
     calls(np.append, shapes=(((2, 3), (1, 3)),), statics=by(axis=(0, -2))),
-    named(lambda x: np.append(x, 2.0), np.append, label="a number", shapes=ANY),
-    named(lambda x, y, **k: np.insert(x, 1, y, **k), np.insert, shapes=(((4,), (2,)), ((2, 3), ()), ((1, 2), (3,)))),
-    named(
+    call_row(lambda x: np.append(x, 2.0), np.append, label="a number", shapes=ANY),
+    call_row(lambda x, y, **k: np.insert(x, 1, y, **k), np.insert, shapes=(((4,), (2,)), ((2, 3), ()), ((1, 2), (3,)))),
+    call_row(
         lambda x, y, obj, axis: np.insert(x, obj, y, axis),
         np.insert,
         label="along",
         shapes=(((3, 4), ()), ((3, 4), (1, 4)), ((3, 4), (4,))),
         statics=tuple({"obj": obj, "axis": 0} for obj in (0, -1, 3, [1], [0, 0], [2, 1, 1], slice(0, 3, 2))),
     ),
-    named(
+    call_row(
         lambda x, y, obj: np.insert(x, obj, y, 1),
         np.insert,
         label="columns",
         shapes=(((3, 4), (3,)), ((3, 4), (3, 1)), ((2, 3, 4), ())),
         statics=by(obj=(2, [2])),
     ),
-    named(lambda x, y: np.insert(x, [], y), np.insert, label="nothing", shapes=(((3,), ()), ((0,), ()))),
-    named(lambda x, y: np.insert(x, np.array([True, False, True]), y), np.insert, label="mask", shapes=(((3,), (2,)),)),
+    call_row(lambda x, y: np.insert(x, [], y), np.insert, label="nothing", shapes=(((3,), ()), ((0,), ()))),
+    call_row(
+        lambda x, y: np.insert(x, np.array([True, False, True]), y), np.insert, label="mask", shapes=(((3,), (2,)),)
+    ),
     calls(np.delete, shapes=(((5,),), ((2, 3),)), statics=by(obj=(0, -1, [1, 3, 3], slice(None, None, 2), []))),
     calls(np.delete, shapes=CUBE, statics=({"obj": 1, "axis": -1}, {"obj": [0, 2], "axis": 1})),
-    named(lambda x: np.delete(x, np.array([True, False, True]), axis=1), np.delete, label="mask", shapes=(((2, 3),),)),
+    call_row(
+        lambda x: np.delete(x, np.array([True, False, True]), axis=1), np.delete, label="mask", shapes=(((2, 3),),)
+    ),
 )
 
 
 def trimmed(mask: Any) -> Any:
-    """np.trim_zeros of an array with zeros where the mask has them; as in a function transform."""
+    """Apply np.trim_zeros to an array with zeros where the mask has them, as in a function transform."""
 
     def call(x: Any, **static: Any) -> Any:
         with enter_transform():
@@ -138,11 +142,11 @@ def trimmed(mask: Any) -> Any:
 
 
 SPLITTING = (
-    named(
+    call_row(
         trimmed([0, 0, 1, 0, 1, 0]), np.trim_zeros, shapes=(((6,),),), statics=by(trim=("fb", "f", "b")), dtypes=FLOATS
     ),
-    named(trimmed([[0, 0, 0], [0, 1, 1]]), np.trim_zeros, label="of a matrix", shapes=MATRIX[:1], dtypes=FLOATS),
-    named(trimmed([0, 0]), np.trim_zeros, label="of zeros", shapes=(((2,),),), dtypes=FLOATS),
+    call_row(trimmed([[0, 0, 0], [0, 1, 1]]), np.trim_zeros, label="of a matrix", shapes=MATRIX[:1], dtypes=FLOATS),
+    call_row(trimmed([0, 0]), np.trim_zeros, label="of zeros", shapes=(((2,),),), dtypes=FLOATS),
     several(np.array_split, ((7,),), ((0,),), ((2, 3),), statics=by(indices_or_sections=(1, 3, 9, [1, 2], (2, 1), []))),
     several(np.array_split, ((2, 5),), statics=({"indices_or_sections": 2, "axis": -1},)),
     several(np.split, ((6,),), ((6, 2),), statics=by(indices_or_sections=(3, [2, 8], [-1]))),
@@ -151,14 +155,14 @@ SPLITTING = (
     several(np.dsplit, ((1, 2, 4),), statics=by(indices_or_sections=(2, [1]))),
     several(np.unstack, ((3,),), ((3, 2),), ((3, 0),)),
     several(np.unstack, ((2, 3),), statics=by(axis=(1, -2))),
-    named(
+    call_row(
         lambda x, axis: np.apply_along_axis(lambda v: v[::-1] * v[0], axis, x),
         np.apply_along_axis,
         shapes=CUBE,
         statics=by(axis=(0, 1, -1)),
         dtypes=FLOATS,
     ),
-    named(
+    call_row(
         lambda x, axis: np.apply_along_axis(np.sum, axis, x),
         np.apply_along_axis,
         label="to numbers",
@@ -166,20 +170,20 @@ SPLITTING = (
         statics=by(axis=(0, -1)),
         dtypes=FLOATS,
     ),
-    named(
+    call_row(
         lambda x: np.apply_along_axis(np.outer, 1, x, np.array([1.0, 2.0, 3.0])),
         np.apply_along_axis,
         label="to matrices",
         shapes=(((2, 3, 2),),),
         dtypes=FLOATS,
     ),
-    named(lambda x: np.apply_over_axes(np.sum, x, [0, 2]), np.apply_over_axes, shapes=CUBE, dtypes=FLOATS),
-    named(lambda x: np.apply_over_axes(np.flip, x, -1), np.apply_over_axes, label="all kept", shapes=CUBE),
+    call_row(lambda x: np.apply_over_axes(np.sum, x, [0, 2]), np.apply_over_axes, shapes=CUBE, dtypes=FLOATS),
+    call_row(lambda x: np.apply_over_axes(np.flip, x, -1), np.apply_over_axes, label="all kept", shapes=CUBE),
 )
 
 
-def padded(mode: str, *domains: Any, shapes: Any = (((3,),), ((2, 3),)), **fields: Any) -> Row:
-    """A row of a mode of np.pad, with any further statics, at several widths."""
+def pad_row(mode: str, *domains: Any, shapes: Any = (((3,),), ((2, 3),)), **fields: Any) -> Row:
+    """Return a row of a mode of np.pad, with any further statics, at several widths."""
     statics = tuple(
         {"pad_width": width, "mode": mode, **more}
         for more in fields.pop("more", ({},))
@@ -202,26 +206,26 @@ PADDING = (
         (((2, 3),),),
         ({"pad_width": ((3, 4), (0, 2)), "mode": "wrap"},),
     ),
-    padded("constant", shapes=UNARY, widths=(0, 1, ((2, 1),))),
-    padded("constant", more=by(constant_values=(2.5, (1, 2), ((3, 4),)))),
-    padded("constant", complexes, more=by(constant_values=(1j,)), widths=(1,), dtypes=FLOATS, label="complex"),
-    padded("constant", shapes=(((2, 3),),), widths=([[1, 2], [0, 1]], {-1: 2}, {0: (1, 2)}), label="axes"),
-    padded("edge"),
-    padded("edge", complexes, dtypes=FLOATS, label="complex"),
-    padded("edge", shapes=(((0, 3),),), widths=(((0, 0), (1, 1)),), label="empty axis"),
-    padded("wrap"),
-    padded("wrap", widths=LONG, label="long"),
-    padded("reflect", more=by(reflect_type=("even", "odd"))),
-    padded("reflect", more=by(reflect_type=("even", "odd")), widths=LONG, label="long", dtypes=(*FLOATS, np.int32)),
-    padded("reflect", shapes=(((1,),), ((1, 2),)), more=by(reflect_type=("even", "odd")), label="of one"),
-    padded("symmetric", more=by(reflect_type=("even", "odd"))),
-    padded("symmetric", more=by(reflect_type=("even", "odd")), widths=LONG, label="long", dtypes=(*FLOATS, np.int32)),
-    padded("linear_ramp", more=({}, *by(end_values=(2, (1.5, -1))))),
-    padded("mean", more=SIDES),
-    padded("maximum", more=SIDES),
-    padded("minimum", more=SIDES),
-    padded("median", more=SIDES),
-    named(
+    pad_row("constant", shapes=UNARY, widths=(0, 1, ((2, 1),))),
+    pad_row("constant", more=by(constant_values=(2.5, (1, 2), ((3, 4),)))),
+    pad_row("constant", complexes, more=by(constant_values=(1j,)), widths=(1,), dtypes=FLOATS, label="complex"),
+    pad_row("constant", shapes=(((2, 3),),), widths=([[1, 2], [0, 1]], {-1: 2}, {0: (1, 2)}), label="axes"),
+    pad_row("edge"),
+    pad_row("edge", complexes, dtypes=FLOATS, label="complex"),
+    pad_row("edge", shapes=(((0, 3),),), widths=(((0, 0), (1, 1)),), label="empty axis"),
+    pad_row("wrap"),
+    pad_row("wrap", widths=LONG, label="long"),
+    pad_row("reflect", more=by(reflect_type=("even", "odd"))),
+    pad_row("reflect", more=by(reflect_type=("even", "odd")), widths=LONG, label="long", dtypes=(*FLOATS, np.int32)),
+    pad_row("reflect", shapes=(((1,),), ((1, 2),)), more=by(reflect_type=("even", "odd")), label="of one"),
+    pad_row("symmetric", more=by(reflect_type=("even", "odd"))),
+    pad_row("symmetric", more=by(reflect_type=("even", "odd")), widths=LONG, label="long", dtypes=(*FLOATS, np.int32)),
+    pad_row("linear_ramp", more=({}, *by(end_values=(2, (1.5, -1))))),
+    pad_row("mean", more=SIDES),
+    pad_row("maximum", more=SIDES),
+    pad_row("minimum", more=SIDES),
+    pad_row("median", more=SIDES),
+    call_row(
         lambda x, c: np.pad(x, ((1, 2), (0, 3)), constant_values=c),
         np.pad,
         label="with nodes",
@@ -254,7 +258,7 @@ REPEATING = (
 
 
 def diagonal_embed(x: Any, shape: Any = None, offset: int = 0, **axes: Any) -> Any:
-    """Each diagonal put into zeros, in loops."""
+    """Put each diagonal into zeros, in loops."""
     if shape is None:
         return np.diag(x, offset)
     out = np.zeros(shape, x.dtype)
@@ -272,7 +276,7 @@ WINDOWED = ({"length": 3, "axis": 1}, {"length": 2, "axis": 2}, {"length": 1, "a
 
 
 def sliding_sum(x: Any, axis: int) -> Any:
-    """Each element of each window added where the window has it."""
+    """Add each element of each window where the window has it."""
     shape = list(x.shape[:-1])
     shape[axis] += x.shape[-1] - 1
     out = np.zeros(shape, x.dtype)
@@ -314,15 +318,15 @@ CONSTRUCTORS = (
     *[metadata(f, statics=OTHER_LIKE) for f in (np.ones_like, np.zeros_like)],
     metadata(np.empty_like, lambda x, **static: np.zeros_like(np.empty_like(x, **static)), statics=OTHER_LIKE),
     metadata(np.full_like, lambda x, **static: np.full_like(x, 2, **static), statics=OTHER_LIKE),
-    named(lambda x, **static: np.full_like(x, x.sum(), **static), np.full_like, label="with nodes", dtypes=FLOATS),
-    named(
+    call_row(lambda x, **static: np.full_like(x, x.sum(), **static), np.full_like, label="with nodes", dtypes=FLOATS),
+    call_row(
         lambda x, **static: np.full_like(x, x[0], **static),
         np.full_like,
         label="with rows",
         shapes=MATRIX[:2],
         dtypes=FLOATS,
     ),
-    named(
+    call_row(
         lambda x: np.full_like(x, x[0], np.float64, shape=(2, 2)),
         np.full_like,
         label="of a shape",
@@ -330,7 +334,7 @@ CONSTRUCTORS = (
         dtypes=FLOATS,
     ),
     calls(np.copy),
-    named(lambda x: np.astype(x, np.float64), np.astype, shapes=UNARY),
+    call_row(lambda x: np.astype(x, np.float64), np.astype, shapes=UNARY),
     *[metadata(f) for f in (np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj)],
     metadata(np.size, shapes=CUBE, statics=by(axis=(0, -1, None))),
     metadata(np.result_type, lambda x: np.result_type(x, np.float32, 2).num),

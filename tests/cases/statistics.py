@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cases.reductions import ANY_AXIS, BOX, EMPTY, HERE, LINE, ONE, OVER, OVER_ONE, masked, over, several
+from tests.cases.reductions import ANY_AXIS, BOX, EMPTY, HERE, LINE, ONE, OVER, OVER_ONE, over, row_where, several
 from tests.helpers.op_checks import Point
 from tests.helpers.op_rows import FLOATS, INF, Domain, Row, calls, complexes, positive, real, spaced, unary, zeros_of
 
@@ -14,7 +14,7 @@ NAN = float("nan")
 
 
 def holes(domain: Domain) -> Domain:
-    """The same with nan at every fourth place."""
+    """Return a domain with nan at every fourth place."""
 
     def with_holes(rng: np.random.Generator, shape: Any) -> Any:
         x = np.array(domain(rng, shape))
@@ -26,7 +26,7 @@ def holes(domain: Domain) -> Domain:
 
 
 def quantile_shares(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
-    """By differences, which are exact in binary for the inputs tried."""
+    """Compute the shares by differences, which are exact in binary for the inputs tried."""
     quantile: Any = np.nanquantile if skipna else np.quantile
     step, at = 2.0**-4, {"axis": axis, "method": method, "keepdims": True}
     shares = np.zeros((*np.shape(q), *x.shape), x.dtype)
@@ -54,7 +54,7 @@ ROWS = (
     *[row for f in (np.var, np.std) for row in over(f, statics=(*OVER, {"axis": 0, "ddof": 1, "keepdims": True}))],
     *[calls(f, complexes, shapes=BOX, statics=OVER, dtypes=FLOATS, label="of complex") for f in (np.var, np.std)],
     *[calls(f, shapes=LINE, statics=({"correction": 1}, {"ddof": 1.5}, {"dtype": float})) for f in (np.var, np.std)],
-    *[masked(f, ddof=0.5) for f in (np.var, np.std)],
+    *[row_where(f, ddof=0.5) for f in (np.var, np.std)],
     several(np.var, complexes, shapes=(((2, 3),),), call=lambda x: np.var(x, where=HERE), label="complex where"),
     several(np.var, real, shapes=(((2, 3), (1, 3)),), call=lambda x, m: np.var(x, axis=0, mean=m), label="mean given"),
     Row("var", lambda x, ddof, **static: np.var(x, ddof=ddof, **static), (real,), BOX, ({"axis": 1, "ddof": 1},)),
@@ -196,7 +196,7 @@ ROWS = (
         calls(f, holes(real), shapes=(((7,),),), statics=({"ddof": 1}, {"correction": 1}), dtypes=FLOATS)
         for f in (np.nanvar, np.nanstd)
     ],
-    *[masked(f, holes(real)) for f in (np.nansum, np.nanprod)],
+    *[row_where(f, holes(real)) for f in (np.nansum, np.nanprod)],
     calls(np.nanprod, shapes=BOX, statics=OVER, dtypes=(np.int32,)),
     calls(np.nanstd, shapes=LINE, points=(Point([[2, NAN, 2]], ([0, 0, 0],)),)),
     calls(np.nansum, shapes=LINE, points=(Point([[2, NAN, INF]], ([1, 0, 1],)),)),

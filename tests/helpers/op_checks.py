@@ -1,4 +1,4 @@
-"""What tests of ops share: the public battery of checks (`lazygrad.testing`), and NumPy's dtypes."""
+"""Checks that tests of ops share: the public battery (`lazygrad.testing`), and NumPy's dtypes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ __all__ = [
 
 
 def is_numpys(function: Any) -> bool:
-    """Whether a function is of NumPy's own public namespace; SciPy's have meanings, too."""
+    """Return whether a function is of NumPy's own public namespace; SciPy's have meanings, too."""
     return any(getattr(m, getattr(function, "__name__", ""), None) is function for m in (np, np.linalg, np.fft))
 
 
@@ -55,7 +55,7 @@ def close(actual: Any, expected: Any, rtol: float = 1e-7, atol: float = 1e-8) ->
 
 
 def same(node: Any, expected: Any) -> None:
-    """A node, of NumPy's value, shape and dtype."""
+    """Assert that a node has NumPy's value, shape and dtype."""
     assert type(node) is lg.Node
     expected = np.asarray(expected)
     assert (node.shape, node.dtype) == (expected.shape, expected.dtype)
@@ -64,7 +64,7 @@ def same(node: Any, expected: Any) -> None:
 
 
 def check_dtype(case: Case, dtype: Any) -> None:
-    """Value, shape and dtype are NumPy's for inputs of that dtype; or both refuse."""
+    """Check that value, shape and dtype are NumPy's for inputs of a dtype, or that both refuse it."""
     cast = case.cast(dtype)
     with np.errstate(all="ignore"):
         try:

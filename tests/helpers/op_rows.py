@@ -1,4 +1,4 @@
-"""What a row of the table of op cases is made of: where inputs are taken from, and shapes and statics to try.
+"""The rows of the table of op cases: domains that inputs are drawn from, and shapes and statics to try.
 
 A row says how NumPy computes the op, where its inputs are taken from, and at which shapes and statics.
 """
@@ -37,7 +37,7 @@ def nonzero(rng: np.random.Generator, shape: Any) -> Any:
 
 
 def spaced(offset: float, step: float = 0.5) -> Domain:
-    """Values at least 0.1 apart from each other, from 0, and from those of another offset."""
+    """Return a domain of values at least 0.1 apart from each other, from 0, and from those of another offset."""
     return lambda rng, shape: step * rng.permutation(np.arange(np.prod(shape, dtype=int)) - 2).reshape(shape) + offset
 
 
@@ -98,16 +98,16 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The name of the op or function."""
+        """Return the name of the op or function."""
         return self.op if isinstance(self.op, str) else f"np.{self.op.__name__}"
 
     @property
     def call(self) -> Callable[..., Any]:
-        """The op or function itself."""
+        """Return the op or function itself."""
         return OPS[self.op] if isinstance(self.op, str) else self.op
 
     def cases(self) -> Iterator[tuple[str, Case]]:
-        """Each case with a readable identity, which is its seed, too."""
+        """Yield each case with a readable identity, which is its seed, too."""
         for shapes in self.shapes:
             for static in self.statics:
                 name = " ".join(
@@ -138,10 +138,10 @@ def reduction(
 
 
 def calls(function: Callable[..., Any], *domains: Domain, shapes: tuple[Any, ...] = UNARY, **fields: Any) -> Row:
-    """A row for a NumPy function, which is its own reference."""
+    """Return a row for a NumPy function, which is its own reference."""
     return Row(function, fields.pop("reference", function), domains or (real,), shapes, **fields)
 
 
 def zeros_of(function: Callable[..., Any], *domains: Domain, shapes: tuple[Any, ...] = UNARY, **fields: Any) -> Row:
-    """A row for what has no derivative: integers, booleans, steps."""
+    """Return a row for a function without derivative: integers, booleans, steps."""
     return calls(function, *domains, shapes=shapes, order=0, **fields)

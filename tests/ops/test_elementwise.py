@@ -1,4 +1,4 @@
-"""What acts element by element, beyond the rows of its table: edges of second order, operators, complex numbers."""
+"""Functions that act element by element, beyond their rows: edges of second order, operators, complex numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INF = np.inf
 
 
 def derivatives(f: Any, x: Any, count: int) -> list[Any]:
-    """The value and the first derivatives of f, element by element."""
+    """Return the value and the first derivatives of f, element by element."""
     leaf = lg.parameter(x)
     found = [f(leaf)]
     for _ in range(count):

@@ -114,7 +114,7 @@ CUBE_KEYS: list[Any] = [
 
 
 def places(array: Any, key: Any) -> Any:
-    """The flat positions of what a key takes."""
+    """Return the flat positions of the elements that a key takes."""
     return np.arange(array.size).reshape(array.shape)[key]
 
 
@@ -232,7 +232,7 @@ def test_scatter_add_is_numpys_add_at_bit_for_bit(dtype: Any, width: tuple[int, 
 
 
 def parts(x: Any, rng: np.random.Generator) -> list[Any]:
-    """Parts of a (40, 12) node, mixed with all of it: slices, picks, distinct and repeated rows, few and many."""
+    """Return parts of a (40, 12) node, mixed with all of it: slices, picks, and distinct and repeated rows."""
     several = rng.integers(0, 40, 5)
     keys = [
         (slice(3, 20), slice(None, None, -1)),
@@ -257,7 +257,7 @@ def parts(x: Any, rng: np.random.Generator) -> list[Any]:
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128])
 @pytest.mark.parametrize("seed", range(16))
 def test_contributions_added_in_place_sum_as_arrays_do(seed: int, dtype: Any) -> None:
-    """C4: bit for bit, signs of zero included; whatever the order of slices and whole arrays, and their layout."""
+    """C4: bit for bit, signs of zero included, for every order of slices and whole arrays, and every layout."""
     rng = np.random.default_rng(seed)
     x = lg.parameter(rng.normal(size=(40, 12)).astype(dtype))
     L = sum([(term * rng.integers(-1, 2, term.shape).astype(dtype)).sum() for term in parts(x, rng)], 0.0)
@@ -274,7 +274,7 @@ def test_contributions_added_in_place_sum_as_arrays_do(seed: int, dtype: Any) ->
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, question: Any) -> tuple[int, Any]:
-    """How many arrays of a part among zeros a question makes, and its answer."""
+    """Count the arrays of a part among zeros that a question makes, and return the count and the answer."""
     made = []
     scatter = scatter_add.function
     monkeypatch.setattr(scatter_add, "function", lambda *args, **kw: made.append(1) or scatter(*args, **kw))

@@ -15,7 +15,7 @@ linalg = np.linalg
 
 
 def second(f: Any, at: Any, direction: Any) -> Any:
-    """The derivative of the gradient of f along a direction."""
+    """Return the derivative of the gradient of f along a direction."""
     x = lg.parameter(at)
     return lg.gradient((lg.adjoint(f(x), x) * direction).sum(), x)
 
@@ -115,7 +115,7 @@ def test_one_triangle_is_read_and_both_share_the_gradient(side: str) -> None:
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("rank", [4, 3, 2, 0])
 def test_derivatives_of_determinants(order: int, rank: int) -> None:
-    """det is a polynomial, so differences along several directions are exact; order 3 needs an inverse."""
+    """A determinant is a polynomial, so differences along several directions are exact; order 3 needs an inverse."""
     rng = make_generator()
     a = np.diag([2.0, 2.0, 2.0, 1.0][:rank] + [0.0] * (4 - rank))
     directions = rng.normal(size=(order, 4, 4))

@@ -14,7 +14,7 @@ from tests.helpers.op_checks import CHECKS, Case, check_dtype, check_point
 
 
 def sine(**changes: Any) -> Case:
-    """A case of sin, declared by hand, with some part of it wrong."""
+    """Return a case of sin, declared by hand, with some part of it wrong."""
     parts: dict[str, Any] = {
         "function": np.sin,
         "shape": lambda x: (x.shape, x.dtype),

@@ -23,7 +23,7 @@ def like(x: lg.Node, *others: lg.Node, **static: Any) -> Any:
 
 
 def scaled(rule: Any, *, inputs: str = "x y", jvp: Any = None) -> Any:
-    """x * y * scale, with the vjp rule of x to be tried."""
+    """Declare x * y * scale, with the vjp rule of x to be tried."""
     return op(
         "scaled",
         lambda x, y, scale: x * y * scale,
@@ -86,7 +86,7 @@ def test_reads_are_known_before_anything_runs() -> None:
 
 
 def test_only_what_is_read_is_computed() -> None:
-    """dL/dx reads y, dL/dy reads x, and neither reads the product."""
+    """In x * y dL/dx reads y, dL/dy reads x, and neither reads the product."""
     a, b = leaves()
     x, y = np.exp(a), np.exp(b)
     node = scaled(lambda g, y, scale: g * y * scale)(x, y)
@@ -172,7 +172,7 @@ def test_wrong_calls() -> None:
 
 
 def gated(**rules: Any) -> Any:
-    """x * y, with a rule for x and whatever is said of y."""
+    """Declare x * y, with a rule for x and one for y to be tried."""
     return op(
         "gated", lambda x, y: x * y, shape=like, inputs="x y", vjp={"x": lambda g, y: g * y, **rules}, register=False
     )

@@ -30,7 +30,7 @@ def name_of(row_and_cases: Any) -> str:
 
 @contextmanager
 def naming(what: str) -> Iterator[None]:
-    """Says in the report of a failure which of a row's cases it was: each as a test of its own would take minutes."""
+    """Say in the report of a failure which of a row's cases it was: each as a test of its own would take minutes."""
     try:
         yield
     except BaseException as error:

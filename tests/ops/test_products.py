@@ -1,4 +1,4 @@
-"""What the table of op cases cannot say of products, calculus and polynomials: refusals, and work not done."""
+"""Products, calculus and polynomials, beyond their rows: refusals, and work not done."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_gradient_of_einsum_reads_the_other_operand_alone() -> None:
 
 
 def test_several_operands_are_joined_pair_by_pair() -> None:
-    """So a chain of matrices ending in a vector costs no product of two matrices."""
+    """A chain of matrices ending in a vector costs no product of two matrices."""
     x, y, z = leaf(4, 4), leaf(4, 4), leaf(4)
     node = np.einsum("ij,jk,k->i", x, y, z)
     assert node.inputs[0] is x

@@ -49,7 +49,7 @@ def test_refused_when_built(call: Any, error: type[Exception], words: str) -> No
 
 
 def test_counts_inside_a_transform() -> None:
-    """There a shape may depend on values, so integers and bins are looked at."""
+    """Inside a transform a shape may depend on values, so integers and bins are read."""
 
     def f(x: Any) -> Any:
         counts, edges = np.histogram(x, "auto")
@@ -67,7 +67,7 @@ def test_running_results_of_a_ufunc(ufunc: np.ufunc) -> None:
 
 
 def test_nothing_but_nan() -> None:
-    """As NumPy's results, without derivative."""
+    """The results are NumPy's, without derivative."""
     x = lg.parameter([[np.nan, np.nan], [1.0, 3.0]])
     for f, row in ((np.nanmean, [0.5, 0.5]), (np.nanvar, [-1, 1]), (np.nanstd, [-0.5, 0.5]), (np.nansum, [1, 1])):
         y = f(x, axis=1)

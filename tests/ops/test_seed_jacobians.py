@@ -12,7 +12,7 @@ from tests.helpers.op_checks import close, make_generator
 
 
 def jacobian(y: lg.Node, x: lg.Node) -> Any:
-    """d y_i / d x_j, one row for each unit cotangent."""
+    """Return d y_i / d x_j, one row for each unit cotangent."""
     units = np.eye(y.size).reshape(y.size, *y.shape)
     return np.stack([lg.gradient(y, x, cotangent=e) for e in units]).reshape(*y.shape, *x.shape)
 

@@ -6,7 +6,7 @@ say so once, and public signatures need no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "DType",
     "DTypeLike",
     "Function",
+    "Lengths",
     "Number",
     "Record",
     "Shape",
@@ -32,6 +33,7 @@ DType: TypeAlias = np.dtype[Any]
 Number: TypeAlias = int | float | complex | np.number[Any] | np.bool  # Python's and NumPy's
 Shape: TypeAlias = tuple[int, ...]
 Axis: TypeAlias = int | tuple[int, ...] | None  # None: all of them
+Lengths: TypeAlias = int | Sequence[int]  # one number for all axes, or one for each
 Signature: TypeAlias = tuple[Shape, DType]  # what is known of a node as soon as it is built
 Statics: TypeAlias = Mapping[str, object]  # an op's keyword arguments, such as ``axis``
 Structure: TypeAlias = object  # nested dicts, lists, tuples, dataclasses and attrs classes of leaves: see `trees`

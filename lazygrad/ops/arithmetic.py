@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature, as_node
@@ -342,7 +343,7 @@ def choice(condition: Operand, x: Operand | None = None, y: Operand | None = Non
     return where(condition, x, y)
 
 
-def declare_locally_constant(name: str, function: object, *numpy: object, inputs: str = "x y", doc: str = "") -> Op:
+def declare_locally_constant(name: str, function: Function, *numpy: Function, inputs: str = "x y", doc: str = "") -> Op:
     """Declare a function whose derivative is zero wherever there is one."""
     zero = dict.fromkeys(inputs.split(), ZERO)
     doc = doc or f"Compute `numpy.{name}` on nodes."

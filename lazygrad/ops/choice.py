@@ -8,6 +8,7 @@ from typing import Any
 from numpy.lib.array_utils import normalize_axis_index
 
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Lengths
 from .._graph.types import both as np
 from ._declare import function, op
 from ._op import Op, as_node
@@ -200,15 +201,13 @@ unravelled: Op = op(
 
 
 @function(np.ravel_multi_index)
-def ravel_multi_index(
-    multi_index: NodeOrArray, dims: int | Sequence[int], mode: str = "raise", order: str = "C"
-) -> Node:
+def ravel_multi_index(multi_index: NodeOrArray, dims: Lengths, mode: str = "raise", order: str = "C") -> Node:
     """Return the flat positions of positions along each axis."""
     return flat_index(*multi_index, dims=tuple(np.atleast_1d(dims).tolist()), mode=mode, order=order)
 
 
 @function(np.unravel_index)
-def unravel_index(indices: Operand, shape: int | Sequence[int], order: str = "C") -> tuple[Node, ...]:
+def unravel_index(indices: Operand, shape: Lengths, order: str = "C") -> tuple[Node, ...]:
     """Return the positions along each axis of flat positions."""
     shape = tuple(np.atleast_1d(shape).tolist())
     found = unravelled(indices, shape=shape, order=order)

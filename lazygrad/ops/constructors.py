@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import DTypeLike
+from .._graph.types import DTypeLike, Lengths
 from .._graph.types import both as np
 from ._declare import function
 from ._op import as_node
@@ -31,7 +30,7 @@ function(np.empty_like)(_like(np.empty))
 
 @function(np.full_like)
 def full_like(
-    a: NodeOrArray, fill_value: Operand, dtype: DTypeLike | None = None, *, shape: int | Sequence[int] | None = None
+    a: NodeOrArray, fill_value: Operand, dtype: DTypeLike | None = None, *, shape: Lengths | None = None
 ) -> NodeOrArray:
     """Return an array of the shape and dtype of another, or of others, filled with a value, which may be a node."""
     dtype = a.dtype if dtype is None else np.dtype(dtype)

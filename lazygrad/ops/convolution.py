@@ -8,11 +8,10 @@ derivative of the form by the third; so their rules are the ops themselves, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import DType
+from .._graph.types import DType, Lengths
 from .._graph.types import both as np
 from ._declare import linear, op, result_dtype
 from ._op import Op, Signature
@@ -218,9 +217,9 @@ def conv2d(
     x: Operand,
     w: Operand,
     bias: Operand | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    dilation: int | Sequence[int] = 1,
+    stride: Lengths = 1,
+    padding: Lengths = 0,
+    dilation: Lengths = 1,
     groups: int = 1,
 ) -> Node:
     """Return the two-dimensional convolution of a batch of images with filters (which are not flipped).
@@ -267,11 +266,11 @@ def conv_transpose2d(
     x: NodeOrArray,
     w: NodeOrArray,
     bias: Operand | None = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] = 0,
-    output_padding: int | Sequence[int] = 0,
+    stride: Lengths = 1,
+    padding: Lengths = 0,
+    output_padding: Lengths = 0,
     groups: int = 1,
-    dilation: int | Sequence[int] = 1,
+    dilation: Lengths = 1,
 ) -> NodeOrArray:
     """Return the transpose of `conv2d`: from its result's shape to its input's.
 
@@ -357,9 +356,9 @@ def _pooling_windows(x: Any, size: Any, stride: Any, padding: Any, fill: float) 
 
 def max_pool2d(
     x: Operand,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
+    kernel_size: Lengths,
+    stride: Lengths | None = None,
+    padding: Lengths = 0,
 ) -> Node:
     """Return the largest element of each window over the last two axes; ties split the derivative evenly.
 
@@ -386,9 +385,9 @@ def max_pool2d(
 
 def avg_pool2d(
     x: NodeOrArray,
-    kernel_size: int | Sequence[int],
-    stride: int | Sequence[int] | None = None,
-    padding: int | Sequence[int] = 0,
+    kernel_size: Lengths,
+    stride: Lengths | None = None,
+    padding: Lengths = 0,
     count_include_pad: bool = True,
 ) -> NodeOrArray:
     """Return the mean of each window over the last two axes.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Lengths
 from .._graph.types import both as np
 from . import linear as ops
 from ._declare import function, linear
@@ -47,10 +47,10 @@ def _read_shape(shape: Any) -> tuple[int, ...]:
 def reshape(
     a: Any,
     /,
-    shape: int | Sequence[int] | None = None,
+    shape: Lengths | None = None,
     order: str = "C",
     *,
-    newshape: int | Sequence[int] | None = None,
+    newshape: Lengths | None = None,
 ) -> NodeOrArray:
     """Return the elements in another shape; ``order="F"`` takes and puts them with the first axis fastest."""
     if (shape is None) is (newshape is None):
@@ -98,7 +98,7 @@ def matrix_transpose(x: NodeOrArray, /) -> NodeOrArray:
 
 
 @function(np.moveaxis)
-def moveaxis(a: NodeOrArray, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+def moveaxis(a: NodeOrArray, source: Lengths, destination: Lengths) -> Any:
     """Move some axes to other places, the rest in their order."""
     sources = normalize_axis_tuple(source, a.ndim, "source")
     destinations = normalize_axis_tuple(destination, a.ndim, "destination")

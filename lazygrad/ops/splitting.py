@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import Function
+from .._graph.types import Function, Lengths
 from .._graph.types import both as np
 from . import shape
 from ._declare import function
@@ -78,7 +78,7 @@ def unstack(x: NodeOrArray, /, *, axis: int = 0) -> tuple[Node, ...]:
 
 
 @function(np.trim_zeros)
-def trim_zeros(filt: NodeOrArray, trim: str = "fb", axis: int | Sequence[int] | None = None) -> NodeOrArray:
+def trim_zeros(filt: NodeOrArray, trim: str = "fb", axis: Lengths | None = None) -> NodeOrArray:
     """Return the array without the zeros at its front and back."""
     trim = trim.lower()
     if trim not in ("fb", "bf", "f", "b"):
@@ -110,7 +110,7 @@ def apply_along_axis(func1d: Function, axis: int, arr: NodeOrArray, *args: objec
 
 
 @function(np.apply_over_axes)
-def apply_over_axes(func: Callable[[Any, int], Any], a: NodeOrArray, axes: int | Sequence[int]) -> NodeOrArray:
+def apply_over_axes(func: Callable[[Any, int], Any], a: NodeOrArray, axes: Lengths) -> NodeOrArray:
     """Apply a function of an array and an axis over several axes in turn, each kept with length 1."""
     for axis in normalize_axis_tuple(axes, a.ndim, allow_duplicate=True):
         found = func(a, axis)

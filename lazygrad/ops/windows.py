@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import sliding_window_view
 
 from .._graph.node import Node, Operand
+from .._graph.types import Lengths
 from .._graph.types import both as np
 from ._declare import function, linear
 from ._op import Signature, as_node
@@ -56,7 +56,7 @@ sliding_sum: Any = linear(
 
 
 @function(sliding_window_view)
-def sliding_view(x: Operand, window_shape: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Node:
+def sliding_view(x: Operand, window_shape: Lengths, axis: Lengths | None = None) -> Node:
     """Return all windows of a shape along axes, along new last axes."""
     x = as_node(x)
     lengths = tuple(window_shape) if isinstance(window_shape, (tuple, list)) else (window_shape,)

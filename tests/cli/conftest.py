@@ -6,8 +6,6 @@ import pytest
 
 from lazygrad.__main__ import main
 
-pytest.register_assert_rewrite("tests.helpers.command_line")
-
 
 @pytest.fixture
 def script(tmp_path):

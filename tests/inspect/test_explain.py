@@ -12,6 +12,7 @@ from lazygrad._graph.traverse import ancestors
 from lazygrad.inspect import Explanation, explain
 from lazygrad.inspect._cost import count_multiplications
 from tests.helpers.invariants import check_invariants, memos, reachable
+from tests.helpers.query_sessions import question
 from tests.helpers.random_graphs import RandomDag, build, dependents, expected, random_dag, same_bits, with_ancestors
 
 BATCHES = [(arrays, first) for arrays in (False, True) for first in (0, 100)]
@@ -20,13 +21,6 @@ BATCHES = [(arrays, first) for arrays in (False, True) for first in (0, 100)]
 def dags(batch: tuple[bool, int]) -> list[RandomDag]:
     arrays, first = batch
     return [random_dag(7000 + 2 * seed + arrays, arrays) for seed in range(first, first + 100)]
-
-
-def question(dag: RandomDag, rng: np.random.Generator) -> tuple[int, list[int]]:
-    """A loss and some nodes, twice the same now and then, or the loss itself."""
-    target = int(rng.choice(dag.losses))
-    floats = [k for k, v in enumerate(dag.values) if v.dtype.kind == "f"]
-    return target, [int(k) for k in rng.choice([*dag.parameters, *dag.parameters, *floats, target], size=3)]
 
 
 def state(nodes: list[lg.Node]) -> Any:

@@ -16,10 +16,10 @@ from lazygrad._graph.traverse import ancestors
 from lazygrad.inspect._model import build_picture
 from lazygrad.inspect._replay import COMPUTED, HIT, STALE, Replay
 from tests.helpers.picture_graphs import box_of, hostile, layers, tangled
+from tests.helpers.query_sessions import session
 from tests.helpers.random_graphs import build, random_dag, watched
 from tests.helpers.small_network import hvp, two_layers
 from tests.inspect.test_explain import state
-from tests.report.test_report import session
 
 # -- the model --------------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ import pytest
 import lazygrad as lg
 from lazygrad._derivatives.adjoint_node import AdjointNode, unmirrored
 from lazygrad.inspect import Why, why
+from tests.helpers.query_sessions import question
 from tests.helpers.random_graphs import build, random_dag
 from tests.helpers.small_network import two_layers
-from tests.inspect.test_explain import question
 
 
 def inputs(i: lg.Node) -> list[int]:

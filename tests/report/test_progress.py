@@ -11,8 +11,8 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.watch import attach_watcher
 from lazygrad._report.progress import Progress
+from tests.helpers.query_sessions import question
 from tests.helpers.random_graphs import build, random_dag, watched
-from tests.inspect.test_explain import question
 
 pytest.importorskip("tqdm")
 

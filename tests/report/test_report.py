@@ -1,41 +1,17 @@
-"""Reports and tables: their counters agree with each other, with brute force, and in every view."""
+"""Reports: their counters agree with each other, with brute force, and with the graph."""
 
 from __future__ import annotations
 
-import io
-import json
 import logging
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
 import lazygrad as lg
-from lazygrad._derivatives.adjoint_node import AdjointNode
-from lazygrad._graph.traverse import ancestors
-from lazygrad._report.grid import format_bytes
-from lazygrad._report.table import Table
-from tests.helpers.random_graphs import build, random_dag, watched
+from tests.helpers.query_sessions import session
+from tests.helpers.random_graphs import watched
 from tests.helpers.small_network import two_layers
-from tests.inspect.test_explain import question
-
-
-def session(seed: int) -> tuple[lg.Report, list[lg.Node], list[Any]]:
-    """A block with several queries and sets, and what each gradient asked."""
-    dag = random_dag(4000 + seed, arrays=bool(seed % 2))
-    rng = np.random.default_rng(seed)
-    nodes = build(dag.recipe)
-    asked = []
-    with np.errstate(all="ignore"), lg.record() as report:
-        for _ in range(5):
-            target, wrt = question(dag, rng)
-            lg.gradient(nodes[target], [nodes[k] for k in wrt], unconnected="none")
-            asked.append((nodes[target], tuple([nodes[k] for k in wrt])))
-            if rng.random() < 0.6:
-                leaf = nodes[int(rng.choice(dag.parameters))]
-                leaf.set(np.asarray(leaf.value) + 0.25)
-    return report, nodes, asked
 
 
 def entries(nodes: list[lg.Node]) -> dict[int, lg.Node]:
@@ -177,184 +153,6 @@ def test_gradient_hands_out_its_own_report() -> None:
     assert gradients["a"].shape == (3, 5)
     assert report.rules_run == outer.rules_run == 5
     assert len(outer.queries) == len(report.queries) == 1
-
-
-def test_time_by_op_only_when_asked_for() -> None:
-    n = two_layers()
-    with lg.record() as plain:
-        lg.gradient(n["L"], n["W1"])
-    assert plain.seconds == 0
-    assert "ms" not in plain.details()
-    n = two_layers()
-    with lg.record(timing=True) as timed:
-        lg.gradient(n["L"], n["W1"])
-    assert [(one.op, one.runs, one.nbytes) for one in sorted(timed.by_op, key=lambda one: one.op)] == [
-        (one.op, one.runs, one.nbytes) for one in sorted(plain.by_op, key=lambda one: one.op)
-    ]
-    assert {one.op for one in timed.by_op} >= {"matmul", "tanh", "vjp of tanh", "vjp of cross_entropy"}
-    assert all(one.seconds > 0 for one in timed.by_op)
-    assert timed.seconds == pytest.approx(sum(one.seconds for one in timed.by_op))
-    assert timed.queries[0].seconds == timed.seconds
-    assert "vjp of tanh" in str(timed)
-
-
-def test_time_of_a_graph_evaluated_inside_an_op_counts_once() -> None:
-    inner = np.exp(lg.parameter(np.ones(100_000)))
-    outer = watched("outer", before=lambda what: inner.value.sum())
-    y = outer(lg.parameter(1.0))
-    with lg.record(timing=True) as report:
-        y.value  # noqa: B018
-    assert [i.op.name for i in report.values.computed] == ["exp", "outer"]
-    seconds = {one.op: one.seconds for one in report.by_op}
-    assert report.seconds == pytest.approx(seconds["exp"] + seconds["outer"])
-    assert report.seconds > 0
-
-
-# -- views -----------------------------------------------------------------------------------------------
-
-
-def test_text_data_and_html_show_the_same_numbers() -> None:
-    report, _, _ = session(3)
-    data = json.loads(report.to_json())
-    assert data == json.loads(json.dumps(report.to_dict()))
-    for kind in ("values", "adjoints"):
-        tally = getattr(report, kind)
-        row = next(line.split() for line in str(report).splitlines() if line.startswith(kind))
-        assert row[1:4] == [str(n) for n in (tally.requests, tally.hits, tally.misses)]
-        assert (data[kind]["requests"], data[kind]["hits"], data[kind]["misses"]) == tuple(map(int, row[1:4]))
-        assert len(data[kind]["computed"]) == tally.misses
-        assert f'<td style="text-align:right">{tally.requests}</td>' in report._repr_html_()
-    assert f"{report.rules_run} rules run, {report.nodes_touched} nodes touched" in str(report)
-    assert data["rules_run"] == report.rules_run
-    assert data["bytes"]["held"] == report.bytes_held
-    assert [q["asked"]["text"] for q in data["queries"]] == [str(q.asked) for q in report.queries]
-    assert len(str(report).splitlines()) == 4 + 2 + len(report.queries)
-    for one in report.by_op:
-        assert one.op in report.details()
-    assert repr(report).startswith("<Report: ")
-
-
-def test_names_are_escaped_in_html() -> None:
-    x = lg.parameter(1.0, name="<b>&x")
-    with lg.record() as report:
-        lg.gradient(x * 2, x)
-    assert "<b>" not in report._repr_html_()
-    assert "&lt;b&gt;&amp;x" in report._repr_html_()
-
-
-def test_the_difference_of_two_reports() -> None:
-    n = two_layers()
-    reports = [lg.gradient(n["L"], n[name], report=True)[1] for name in ("W2", "W1", "W1")]
-    change = reports[0].diff(reports[1])
-    counters = {c.counter: (c.before, c.after, c.change) for c in change.changes}
-    assert counters["rules run"] == (3, 3, 0)
-    assert counters["values: misses"] == (3, 0, -3)
-    assert [i.serial for i in change.only_before["values"]] == [i.serial for i in reports[0].values.computed]
-    assert n["W1"].serial in {i.serial for i in change.only_after["adjoints"]}
-    text = str(change)
-    assert "values: misses" in text
-    assert "rules run" not in text
-    assert json.loads(json.dumps(change.to_dict()))["changes"]["rules run"] == {"before": 3, "after": 3}
-    assert str(reports[2].diff(reports[2])) == "no counter differs"
-    assert "<table>" in change._repr_html_()
-
-
-def test_rich_shows_it_in_colours() -> None:
-    console = pytest.importorskip("rich.console")
-    n = two_layers()
-    _, report = lg.gradient(n["L"], n["W1"], report=True)
-    out = io.StringIO()
-    terminal = console.Console(file=out, force_terminal=True, width=120)
-    terminal.print(report)
-    terminal.print(lg.differentiator(n["L"]).table())
-    assert "\x1b[" in out.getvalue()
-    assert "hit rate" in out.getvalue()
-    assert "cross_entropy" in out.getvalue()
-
-
-def test_bytes_are_short() -> None:
-    assert [format_bytes(n) for n in (0, 999, 1000, 31_800_000, 5 * 10**15)] == [
-        "0 B",
-        "999 B",
-        "1 kB",
-        "31.8 MB",
-        "5e+03 TB",
-    ]
-
-
-# -- the table ------------------------------------------------------------------------------------------
-
-
-def full_table() -> tuple[dict[str, lg.Node], Table]:
-    n = two_layers()
-    n["h"].name = "layer1/h"
-    n["W1"].name, n["W2"].name = "layer1/W", "layer2/W"
-    lg.gradient(n["L"], [n["W1"], n["W2"]])
-    n["W2"].set(n["W2"].value * 2)
-    return n, lg.differentiator(n["L"]).table()
-
-
-def test_rows_are_sorted_filtered_and_topped() -> None:
-    n, table = full_table()
-    sizes = [r.nbytes for r in table.sorted()]
-    assert sizes == sorted(sizes, reverse=True)
-    assert [r.nbytes for r in table.sorted("bytes", reverse=False)] == sizes[::-1]
-    assert [r.node.serial for r in table.sorted("serial")] == sorted(r.node.serial for r in table)
-    assert [r.op for r in table.sorted("op")] == sorted(r.op for r in table)
-    assert [(r.node, r.kind) for r in table.where(name="layer1/*")] == [
-        (n["h"], "value"),
-        (n["h"], "adjoint"),
-        (n["W1"], "adjoint"),
-    ]
-    stale, fresh = table.where(state="stale"), table.where(state="fresh")
-    assert len(stale) + len(fresh) == len(table)
-    assert all(r.stale for r in stale)
-    assert len(table.where(kind="value", op="mat*")) == 2
-    assert len(table.where(kind="value", op="mat*", state="fresh")) == 1
-    assert [r.nbytes for r in table.top(3)] == sizes[:3]
-    assert table.top(0) == []
-    assert table.nbytes == sum(sizes)
-    for made in (table.sorted(), stale, table.top(1)):
-        assert type(made) is Table
-    with pytest.raises(ValueError, match="'size'"):
-        table.sorted("size")
-
-
-def test_the_table_is_what_brute_force_finds() -> None:
-    for seed in range(40):
-        _, _, asked = session(seed)
-        L = asked[-1][0]
-        table = lg.differentiator(L).table()
-        values = {i.serial for i in ancestors(L) if i.op is not None and (i._value is not None or i._stale)}
-        assert {r.node.serial for r in table.where(kind="value")} == values
-        assert sum(r.nbytes for r in table) == table.nbytes
-        rows = str(table).splitlines()
-        assert len(rows) == 1 + len(table)
-        assert len({len(line) - len(line.split()[-1]) for line in rows}) >= 1
-        assert table._repr_html_().count("<tr>") == 1 + len(table)
-        assert not any(isinstance(r.node, AdjointNode) for r in table)
-
-
-def test_pandas_gets_the_rows() -> None:
-    pytest.importorskip("pandas")
-    _, table = full_table()
-    frame = table.to_pandas()
-    assert list(frame.columns) == ["node", "kind", "op", "shape", "dtype", "bytes", "state"]
-    assert frame["bytes"].sum() == table.nbytes
-    assert (frame["state"] == "stale").sum() == len(table.where(state="stale"))
-
-
-@pytest.mark.parametrize(
-    ("module", "extra", "use"),
-    [
-        ("pandas", "pandas", lambda: full_table()[1].to_pandas()),
-        ("tqdm.auto", "progress", lambda: lg.progress().__enter__()),
-    ],
-)
-def test_a_missing_extra_is_named(monkeypatch: Any, module: str, extra: str, use: Any) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=rf'pip install "lazygrad\[{extra}\]"'):
-        use()
 
 
 # -- size, and silence --------------------------------------------------------------------------------------

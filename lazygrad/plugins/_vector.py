@@ -35,28 +35,28 @@ class _Slice:
     stop: int
 
     @property
-    def told(self) -> str:
-        """Where it is, for errors."""
+    def name(self) -> str:
+        """Return the name of the leaf, for errors."""
         return self.place or "x"
 
     @property
     def span(self) -> slice:
-        """Its part of the vector."""
+        """Return its part of the vector."""
         return slice(self.start, self.stop)
 
     def write(self, leaf: Any, x: Vector) -> None:
-        """Put the numbers of a leaf into the vector: a complex one as real and imaginary parts by turns."""
+        """Put the numbers of a leaf into the vector: a complex one as real and imaginary parts in alternation."""
         flat = np.asarray(leaf).reshape(-1)
         x[self.span] = flat.astype(np.complex128).view(np.float64) if self.dtype.kind == "c" else flat
 
     def read(self, x: Vector) -> Any:
-        """The leaf in its own dtype, from the vector."""
+        """Return the leaf in its own dtype, from the vector."""
         flat = x[self.span]
         flat = flat.view(np.complex128) if self.dtype.kind == "c" else flat
         return flat.astype(self.dtype, copy=False).reshape(self.shape)
 
     def slopes(self, g: Any, count: int) -> Any:
-        """Derivatives of `count` outputs by this leaf, which is along the last axes, as rows for the vector.
+        """Return derivatives of `count` outputs by this leaf, which is along the last axes, as rows for the vector.
 
         A gradient by x + iy is dL/dx - i dL/dy.
         """
@@ -66,19 +66,19 @@ class _Slice:
         return rows
 
 
-def _following(slices: Iterable[tuple[str, tuple[int, ...], DType]]) -> list[_Slice]:
-    """Leaves one after the other: place, shape and dtype of each."""
-    made: list[_Slice] = []
+def _line_up(slices: Iterable[tuple[str, tuple[int, ...], DType]]) -> list[_Slice]:
+    """Return the parts of a vector for leaves that follow one another: place, shape and dtype of each."""
+    lined_up: list[_Slice] = []
     stop = 0
     for place, shape, dtype in slices:
         start, stop = stop, stop + int(np.prod(shape)) * (2 if dtype.kind == "c" else 1)
-        made.append(_Slice(place, shape, dtype, start, stop))
-    return made
+        lined_up.append(_Slice(place, shape, dtype, start, stop))
+    return lined_up
 
 
 @attrs.define(eq=False)
 class Shared:
-    """What an objective and its blocks have in common: the prepared function, and the present point."""
+    """The prepared function and the present point, which an objective and its blocks have in common."""
 
     prepared: Prepared
     single: bool  # whether it takes one argument, not as many as there are in a tuple
@@ -87,24 +87,24 @@ class Shared:
 
     @classmethod
     def of(cls, prepared: Prepared, single: bool, present: list[Any]) -> Shared:
-        """That of a function at these values of its leaves."""
+        """Share a function at these values of its leaves."""
         signature = prepared.signature
         slots = iter(signature.wanted_slots())
         pairs = zip(list_places(signature.wrt), leaves(signature.wrt), strict=True)
         named = [(place, next(slots)) for place, leaf in pairs if isinstance(leaf, Place)]
-        slices = _following((place, slot.shape, slot.dtype) for place, slot in named if slot.dtype is not None)
+        slices = _line_up((place, slot.shape, slot.dtype) for place, slot in named if slot.dtype is not None)
         x = np.empty(slices[-1].stop if slices else 0)
         for s, value in zip(slices, present, strict=True):
             s.write(value, x)
         return cls(prepared, single, slices, x)
 
-    def structure(self, made: Iterable[Any]) -> Any:
-        """What was made for each leaf, in the structure of the arguments; what is no number there as it is."""
-        following = iter(made)
+    def fill(self, found: Iterable[Any]) -> Any:
+        """Return what was found for each leaf in the structure of the arguments; what is no number there stays."""
+        following = iter(found)
         return map_tree(lambda leaf: next(following) if isinstance(leaf, Place) else leaf, self.prepared.signature.wrt)
 
     def numbers(self, found: list[Any]) -> list[Any]:
-        """Of the leaves of such a structure those that stand for numbers."""
+        """Return those of the leaves of such a structure that stand for numbers."""
         pairs = zip(found, leaves(self.prepared.signature.wrt), strict=True)
         return [leaf for leaf, place in pairs if isinstance(place, Place)]
 
@@ -116,7 +116,7 @@ class Layout:
         self.shared, self.chosen = shared, chosen
         self.all = len(chosen) == len(shared.slices)
         self.whole = [shared.slices[k] for k in chosen]  # where ours lie in the vector of all
-        self.slices = _following((s.place, s.shape, s.dtype) for s in self.whole)
+        self.slices = _line_up((s.place, s.shape, s.dtype) for s in self.whole)
         self.size = self.slices[-1].stop if self.slices else 0
 
     def __reduce__(self) -> Any:
@@ -124,57 +124,57 @@ class Layout:
 
     # -- structures --------------------------------------------------------------------------------
 
-    def structure(self, made: list[Any]) -> Any:
-        """What was made for each leaf as the caller has it: a block is the list of its leaves, or its only leaf."""
+    def fill(self, found: list[Any]) -> Any:
+        """Return what was found for each leaf as the caller has it: for a block a list, or its only leaf."""
         if self.all:
-            return self.shared.structure(made)
-        return made[0] if len(made) == 1 else list(made)
+            return self.shared.fill(found)
+        return found[0] if len(found) == 1 else list(found)
 
     def tree(self, x: Vector) -> Any:
-        """A vector as arrays that belong to the caller."""
-        return self.structure([s.read(x).copy() for s in self.slices])
+        """Return a vector as arrays that belong to the caller."""
+        return self.fill([s.read(x).copy() for s in self.slices])
 
     def flat(self, tree: Any) -> Vector:
-        """Such arrays as a vector; checked."""
+        """Return such arrays as a vector; checked."""
         found = align_leaves(
             tree,
-            self.structure([0.0] * len(self.slices)),
+            self.fill([0.0] * len(self.slices)),
             "what is made a vector must have the structure of `wrt`",
         )
         x = np.empty(self.size)
         for s, leaf in zip(self.slices, self.answers(found), strict=True):
             array = as_leaf_array(leaf, "vector")
             if array.dtype.kind == "c" and s.dtype.kind != "c":
-                raise TypeError(f"the leaf {s.told} has dtype {s.dtype}, but was given {array.dtype}")
+                raise TypeError(f"the leaf {s.name} has dtype {s.dtype}, but was given {array.dtype}")
             if array.shape != s.shape:
-                raise ShapeError(f"the leaf {s.told} has shape {s.shape}, but was given {array.shape}")
+                raise ShapeError(f"the leaf {s.name} has shape {s.shape}, but was given {array.shape}")
             s.write(array, x)
         return x
 
-    def named(self, name: Any) -> list[int]:
-        """Which leaves are meant: by a place, a key, the name of a node, or a node."""
+    def find(self, name: Any) -> list[int]:
+        """Return which leaves a place, a key, the name of a node, or a node stands for."""
         nodes = self.shared.prepared.signature.nodes
         if isinstance(name, Node):
             found = [k for k in self.chosen if nodes and nodes[k] is name]
         else:
             steps = (f"[{name!r}]", f".{name}", str(name))
-            found = [k for k in self.chosen if any(_within(self.shared.slices[k].place, step) for step in steps)]
+            found = [k for k in self.chosen if any(_lies_within(self.shared.slices[k].place, step) for step in steps)]
             found = found or [k for k in self.chosen if nodes and nodes[k].name == name]
         if not found:
-            raise KeyError(f"no leaf is {name!r}; there are {', '.join(s.told for s in self.slices)}")
+            raise KeyError(f"no leaf is {name!r}; there are {', '.join(s.name for s in self.slices)}")
         return found
 
     # -- vectors -----------------------------------------------------------------------------------
 
-    def entered(self, x: Any, what: str = "x") -> Vector:
-        """A private copy of a vector; checked."""
+    def enter(self, x: Any, what: str = "x") -> Vector:
+        """Return a private copy of a vector; checked."""
         if isinstance(x, dict):
             raise TypeError(f"{what} must be a vector, not a dict: `objective.flat` makes it one")
         array = as_leaf_array(x, "vector")
         if array.dtype.kind == "c":
             raise TypeError(f"{what} must be real, but has dtype {array.dtype}: give real and imaginary parts by turns")
         if array.shape != (self.size,) and not (array.ndim == 0 and self.size == 1):
-            parts = ", ".join(f"{s.told} {s.shape}" for s in self.slices)
+            parts = ", ".join(f"{s.name} {s.shape}" for s in self.slices)
             raise ShapeError(
                 f"{what} has shape {array.shape}, but must have shape ({self.size},), for {parts}; `objective.flat` "
                 f"makes a structure a vector"
@@ -182,29 +182,29 @@ class Layout:
         return np.array(array, np.float64).reshape(self.size)
 
     def present(self) -> Vector:
-        """Our part of the present point."""
+        """Return our part of the present point."""
         return np.concatenate([np.empty(0), *[self.shared.x[s.span] for s in self.whole]])
 
     def move(self, x: Vector) -> None:
-        """Make it the present point; the user's own leaves take its values."""
-        moved = self._among(x, self.shared.x)
+        """Make a vector the present point; the user's own leaves take its values."""
+        moved = self._insert(x, self.shared.x)
         if nodes := self.shared.prepared.signature.nodes:
             update({node: s.read(moved) for node, s in zip(nodes, self.shared.slices, strict=True)})
         self.shared.x = moved
 
     def arguments(self, x: Vector) -> tuple[Any, ...]:
-        """The positional arguments of the prepared function."""
-        moved = self._among(x, self.shared.x)
-        tree = self.shared.structure([s.read(moved) for s in self.shared.slices])
+        """Return the positional arguments of the prepared function."""
+        moved = self._insert(x, self.shared.x)
+        tree = self.shared.fill([s.read(moved) for s in self.shared.slices])
         return (tree,) if self.shared.single else tree
 
     def tangents(self, p: Vector) -> Any:
-        """A direction as the prepared function takes it: zero along leaves that are not ours."""
-        whole = self._among(p, np.zeros_like(self.shared.x))
-        return self.shared.structure([s.read(whole) for s in self.shared.slices])
+        """Return a direction as the prepared function takes it, zero along leaves that are not ours."""
+        whole = self._insert(p, np.zeros_like(self.shared.x))
+        return self.shared.fill([s.read(whole) for s in self.shared.slices])
 
-    def _among(self, x: Vector, others: Vector) -> Vector:
-        """A vector of all leaves, of ours and of the others'."""
+    def _insert(self, x: Vector, others: Vector) -> Vector:
+        """Return a vector of all leaves: of ours from one, of the others from another."""
         if self.all:
             return x
         whole = others.copy()
@@ -216,27 +216,27 @@ class Layout:
 
     @property
     def select(self) -> list[str] | None:
-        """What to ask for."""
+        """Return the leaves to ask for; None for all."""
         return None if self.all else [s.place for s in self.slices]
 
     def answers(self, found: list[Any]) -> list[Any]:
-        """Of the leaves of an answer those that are numbers."""
+        """Return those of the leaves of an answer that are numbers."""
         return self.shared.numbers(found) if self.all else found
 
     def slopes(self, gradient: Any) -> Vector:
-        """A gradient as a vector."""
+        """Return a gradient as a vector."""
         return self.rows(leaves(gradient), 1).reshape(-1)
 
     def rows(self, found: list[Any], count: int) -> Vector:
-        """Derivatives of several outputs, each by all leaves, as a matrix."""
-        made = np.empty((count, self.size))
+        """Return derivatives of several outputs, each by all leaves, as a matrix."""
+        matrix = np.empty((count, self.size))
         for s, g in zip(self.slices, self.answers(found), strict=True):
-            made[:, s.span] = s.slopes(g, count)
-        return made
+            matrix[:, s.span] = s.slopes(g, count)
+        return matrix
 
 
-def _within(place: str, step: str) -> bool:
-    """Whether a place is the one that a step leads to, or in it."""
+def _lies_within(place: str, step: str) -> bool:
+    """Return whether a place is the one that a step leads to, or lies in it."""
     return place == step or place.startswith((step + "[", step + "."))
 
 
@@ -248,8 +248,8 @@ class Partial:
 
     def __init__(self, f: Callable[..., Any], example: tuple[Any, ...], chosen: list[int], kwargs: Any) -> None:
         self.function, self.chosen = f, chosen
-        self.others = [None if k in chosen else _copied(a) for k, a in enumerate(example)]
-        self.kwargs = _copied(kwargs)
+        self.others = [None if k in chosen else _copy_arrays(a) for k, a in enumerate(example)]
+        self.kwargs = _copy_arrays(kwargs)
         self.__name__ = name_of(f)
         try:  # so that errors name arguments as the function does
             known = list(inspect.signature(f).parameters.values())
@@ -264,5 +264,5 @@ class Partial:
         return self.function(*arguments, **self.kwargs)
 
 
-def _copied(tree: Any) -> Any:
+def _copy_arrays(tree: Any) -> Any:
     return map_tree(lambda leaf: leaf.copy() if isinstance(leaf, np.ndarray) else leaf, tree)

@@ -7,7 +7,7 @@ from typing import Any
 import cyipopt
 import numpy as np
 
-from ._given import objective_of
+from ._objectives import make_objective
 from .flat import POINTS, Objective
 
 __all__ = ["problem"]
@@ -58,8 +58,8 @@ def problem(
     >>> x.round(4)
     array([-0.7071, -0.7071])
     """
-    objective, start = objective_of(fun, x0, args, wrt, points)
-    given = None if constraints is None else objective_of(constraints, x0, args, wrt, points)[0]
+    objective, start = make_objective(fun, x0, args, wrt, points)
+    given = None if constraints is None else make_objective(constraints, x0, args, wrt, points)[0]
     m = 0 if given is None else given.residuals(start).size
     return cyipopt.Problem(n=objective.size, m=m, problem_obj=_Callbacks(objective, given), **bounds)
 

@@ -36,7 +36,7 @@ class Objective:
     wrt
         The leaves that make up the vector: a node, the name of one, or a list, tuple or dict of them, nested as you
         like. They follow one another in the order of the structure, each in C order; a complex one as real and
-        imaginary parts by turns.
+        imaginary parts in alternation.
     points
         How many points the memo remembers.
     backend
@@ -85,7 +85,7 @@ class Objective:
         backend: str = "lazy",
         **kwargs: Any,
     ) -> Objective:
-        """The same of a function written with NumPy.
+        """Return the objective of a function written with NumPy.
 
         Parameters
         ----------
@@ -118,44 +118,44 @@ class Objective:
         prepared = prepare(f, *moving, wrt=0 if single else tuple(range(len(moving))), points=points, backend=backend)
         present = prepared.signature.check_arguments(moving).leaves
         shared = Shared.of(prepared, single, [present[k] for k in prepared.signature.wanted])
-        return _made(Layout(shared, list(range(len(shared.slices)))))
+        return _build(Layout(shared, list(range(len(shared.slices)))))
 
     def _set_up(self, layout: Layout) -> None:
         self._layout = layout
         self._prepared = layout.shared.prepared
 
     def __reduce__(self) -> Any:
-        return _made, (self._layout,)
+        return _build, (self._layout,)
 
     def __repr__(self) -> str:
-        told = ", ".join(s.told for s in self._layout.slices)
-        return f"<Objective of {self.size} numbers in {len(self.names)} leaves: {told}>"
+        names = ", ".join(s.name for s in self._layout.slices)
+        return f"<Objective of {self.size} numbers in {len(self.names)} leaves: {names}>"
 
     # -- the vector --------------------------------------------------------------------------------
 
     @property
     def size(self) -> int:
-        """How many numbers the vector has."""
+        """Return how many numbers the vector has."""
         return self._layout.size
 
     @property
     def names(self) -> list[str]:
-        """Where the leaves are in the structure, in the order of the vector."""
+        """Return where the leaves are in the structure, in the order of the vector."""
         return [s.place for s in self._layout.slices]
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
-        """Their shapes."""
+        """Return the shapes of the leaves."""
         return [s.shape for s in self._layout.slices]
 
     @property
     def statistics(self) -> Statistics:
-        """How often the memo answered: see `lazygrad.backend`. Blocks share it."""
+        """Return how often the memo answered: see `lazygrad.backend`. Blocks share it."""
         return self._prepared.statistics
 
     @property
     def x(self) -> Vector:
-        """The present point, which is the start for optimisers, and where a block keeps the others; a copy.
+        """Return a copy of the present point: the start for optimisers, and where a block keeps the others.
 
         Set it to move there: with an objective of nodes the leaves take these values.
         """
@@ -163,10 +163,10 @@ class Objective:
 
     @x.setter
     def x(self, x: Any) -> None:
-        self._layout.move(self._layout.entered(x))
+        self._layout.move(self._layout.enter(x))
 
     def flat(self, tree: Any) -> Vector:
-        """Arrays in the structure of `wrt` as a vector; for a block a list of its leaves, or its only leaf.
+        """Return arrays in the structure of `wrt` as a vector; for a block a list of its leaves, or its only leaf.
 
         Raises
         ------
@@ -176,11 +176,11 @@ class Objective:
         return self._layout.flat(tree)
 
     def tree(self, x: Any = None) -> Any:
-        """A vector as arrays in the structure of `wrt`, in the leaves' dtypes; without one the present point."""
-        return self._layout.tree(self.x if x is None else self._layout.entered(x))
+        """Return a vector, or the present point, as arrays in the structure of `wrt`, in the leaves' dtypes."""
+        return self._layout.tree(self.x if x is None else self._layout.enter(x))
 
     def block(self, *names: Any) -> Objective:
-        """The same target as a function of some leaves; the others stay at the present point.
+        """Return the same target as a function of some leaves; the others stay at the present point.
 
         Parameters
         ----------
@@ -212,13 +212,13 @@ class Objective:
         """
         if not names:
             raise KeyError("a block needs the name of a leaf")
-        chosen = {k for name in names for k in self._layout.named(name)}
-        return _made(Layout(self._layout.shared, sorted(chosen)))
+        chosen = {k for name in names for k in self._layout.find(name)}
+        return _build(Layout(self._layout.shared, sorted(chosen)))
 
     # -- one number --------------------------------------------------------------------------------
 
     def fun(self, x: Any) -> float:
-        """The value.
+        """Return the value.
 
         Parameters
         ----------
@@ -239,16 +239,16 @@ class Objective:
     __call__ = fun
 
     def jac(self, x: Any) -> Vector:
-        """The gradient, of shape (size,); errors as for `fun`."""
+        """Return the gradient, of shape (size,); errors as for `fun`."""
         return self._layout.slopes(self._prepared.gradient(*self._at(x), select=self._layout.select))
 
     def fun_and_jac(self, x: Any) -> tuple[float, Vector]:
-        """Both at once, as ``jac=True`` has it."""
+        """Return value and gradient at once, as ``jac=True`` has it."""
         value, gradient = self._prepared.value_and_gradient(*self._at(x), select=self._layout.select)
         return _number(value), self._layout.slopes(gradient)
 
     def hessp(self, x: Any, p: Any, cotangent: Any = None) -> Vector:
-        """The product of the Hessian with a vector, without the Hessian.
+        """Return the product of the Hessian with a vector, without the Hessian.
 
         Parameters
         ----------
@@ -266,7 +266,7 @@ class Objective:
         return self._hessian_times(at, self._weights(at, cotangent), p)
 
     def hess(self, x: Any, cotangent: Any = None) -> Vector:
-        """The Hessian, of shape (size, size): a product with each unit vector, on the same forward values."""
+        """Return the Hessian, of shape (size, size): a product with each unit vector, on the same forward values."""
         at = self._at(x)
         weights = self._weights(at, cotangent)
         H = np.empty((self.size, self.size))
@@ -275,7 +275,7 @@ class Objective:
         return H
 
     def hess_operator(self, x: Any, cotangent: Any = None) -> Any:
-        """The Hessian as a `scipy.sparse.linalg.LinearOperator`, for this point also after others have been asked."""
+        """Return the Hessian as a SciPy `LinearOperator`, for this point also after others have been asked."""
         at = self._at(x)
         weights = self._weights(at, cotangent)
 
@@ -288,17 +288,17 @@ class Objective:
         return {} if cotangent is None else {"cotangent": _like(self._prepared.value(*at), cotangent)}
 
     def _hessian_times(self, at: tuple[Any, ...], weights: dict[str, Any], p: Any) -> Vector:
-        vectors = self._layout.tangents(self._layout.entered(p, "p"))
+        vectors = self._layout.tangents(self._layout.enter(p, "p"))
         return self._layout.slopes(self._prepared.hvp(*at, vectors=vectors, select=self._layout.select, **weights))
 
     # -- many numbers ------------------------------------------------------------------------------
 
     def residuals(self, x: Any) -> Vector:
-        """The values of a target of any shape, in C order, of shape (m,); several outputs one after the other."""
+        """Return the values of a target of any shape, in C order, of shape (m,); outputs one after the other."""
         return _as_vector(self._prepared.value(*self._at(x)))
 
     def jacobian(self, x: Any) -> Any:
-        """The Jacobian of `residuals` as a `scipy.sparse.linalg.LinearOperator`: products on one memo, no matrix.
+        """Return the Jacobian of `residuals` as a `scipy.sparse.linalg.LinearOperator`: products on one memo.
 
         Parameters
         ----------
@@ -313,17 +313,17 @@ class Objective:
         value = self._prepared.value(*at)
 
         def times(p: Any) -> Vector:
-            tangents = self._layout.tangents(self._layout.entered(p, "p"))
+            tangents = self._layout.tangents(self._layout.enter(p, "p"))
             return _as_vector(self._prepared.jvp(*at, tangents=tangents)[1])
 
-        return _operator(_as_vector(value).size, self.size, times, lambda w: self._pulled(at, value, w))
+        return _operator(_as_vector(value).size, self.size, times, lambda w: self._pull(at, value, w))
 
     def jacobian_matrix(self, x: Any) -> Vector:
-        """The same as a matrix of shape (m, size), for hosts that take nothing else."""
+        """Return the Jacobian of `residuals` as a matrix of shape (m, size), for hosts that take nothing else."""
         at = self._at(x)
         value = self._prepared.value(*at)
         if any(s.dtype.kind == "c" for s in self._layout.slices):  # by such a leaf there is no Jacobian of numbers
-            rows = [self._pulled(at, value, unit) for unit in np.eye(_as_vector(value).size)]
+            rows = [self._pull(at, value, unit) for unit in np.eye(_as_vector(value).size)]
             return np.array(rows).reshape(len(rows), self.size)
         found = leaves(self._prepared.jacobian(*at, select=self._layout.select))
         outs = leaves(value)
@@ -331,23 +331,23 @@ class Objective:
         blocks = [self._layout.rows(found[n * width : (n + 1) * width], out.size) for n, out in enumerate(outs)]
         return np.concatenate([np.empty((0, self.size)), *blocks])
 
-    def _pulled(self, at: tuple[Any, ...], value: Any, w: Any) -> Vector:
+    def _pull(self, at: tuple[Any, ...], value: Any, w: Any) -> Vector:
         found = self._prepared.vjp(*at, cotangent=_like(value, w), select=self._layout.select)
         return self._layout.slopes(found)
 
     def _at(self, x: Any) -> tuple[Any, ...]:
-        """The arguments at a point."""
-        return self._layout.arguments(self._layout.entered(x))
+        """Return the arguments at a point."""
+        return self._layout.arguments(self._layout.enter(x))
 
 
-def _made(layout: Layout) -> Objective:
-    made = Objective.__new__(Objective)
-    made._set_up(layout)
-    return made
+def _build(layout: Layout) -> Objective:
+    objective = Objective.__new__(Objective)
+    objective._set_up(layout)
+    return objective
 
 
 def _as_vector(value: Any) -> Vector:
-    """The outputs as one vector."""
+    """Return the outputs as one vector."""
     outs = [np.asarray(out) for out in leaves(value)]
     for out in outs:
         if out.dtype.kind not in "biuf":
@@ -366,7 +366,7 @@ def _number(value: Any) -> float:
 
 
 def _like(value: Any, cotangent: Any) -> Any:
-    """A vector as a cotangent in the structure of the outputs."""
+    """Return a vector as a cotangent in the structure of the outputs."""
     tree = flatten(value)
     sizes = [np.size(out) for out in tree.leaves]
     array = as_leaf_array(cotangent, "vector")
@@ -377,7 +377,7 @@ def _like(value: Any, cotangent: Any) -> Any:
 
 
 def _operator(m: int, n: int, times: Callable[[Any], Vector], transposed_times: Callable[[Any], Vector]) -> Any:
-    """A SciPy operator, which may give its vectors as columns."""
+    """Return a SciPy operator, which may give its vectors as columns."""
     from scipy.sparse.linalg import LinearOperator  # noqa: PLC0415 - all else here needs no SciPy
 
     def flat(one: Callable[[Any], Vector]) -> Callable[[Any], Vector]:

@@ -9,7 +9,7 @@ from typing import Any
 import iminuit
 import numpy as np
 
-from ._given import objective_of
+from ._objectives import make_objective
 from .flat import POINTS, Objective
 
 __all__ = ["minuit"]
@@ -60,7 +60,7 @@ def minuit(
     >>> m.parameters, [round(value, 4) for value in m.values]
     (('a', 'b[0]', 'b[1]'), [1.0, 2.0, 2.0])
     """
-    objective, start = objective_of(fun, x0, args, wrt, points)
+    objective, start = make_objective(fun, x0, args, wrt, points)
     given = {"grad": objective.jac, "hessian": objective.hess if hessian else None, "name": list(_names(objective))}
     made = iminuit.Minuit(objective.fun, start, **{**given, **options})
     if errordef is not None:

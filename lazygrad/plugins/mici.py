@@ -27,7 +27,7 @@ from mici import autodiff
 
 from .._jacobian.of_functions import hessian, jacrev
 from ..backend import Prepared
-from ._asked import Asked, arrays
+from ._prepared_by_shape import PreparedByShape, as_float_arrays
 
 __all__ = [
     "Derivative",
@@ -43,126 +43,126 @@ __all__ = [
 ]
 
 
-class _Questions:
-    """All that Mici asks about one function: of the function, and of its derivatives as functions again."""
+class _Derivatives:
+    """A function and its derivatives, which are functions again: all that Mici asks about it shares one memo."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.first = Asked(function)
-        self.hessian = Asked(hessian(function))
-        self.jacobian = Asked(jacrev(function))
-        self.second = False  # whether products with second derivatives of a vector are asked for
+        self.prepared = PreparedByShape(function)
+        self.hessian = PreparedByShape(hessian(function))
+        self.jacobian = PreparedByShape(jacrev(function))
+        self.needs_second = False  # whether products with second derivatives of a vector are asked for
 
     def __reduce__(self) -> Any:  # graphs stay where they are: another process prepares its own
-        return _questions, (self.function,)
+        return _find_derivatives, (self.function,)
 
     def value(self, x: Any) -> Any:
-        return _own(self.first.at((x,)).value(x))
+        return _copy(self.prepared.at((x,)).value(x))
 
     def vjp_and_value(self, x: Any) -> Any:
-        return functools.partial(_pulled, self.first, x), self.value(x)
+        return functools.partial(_pull, self.prepared, x), self.value(x)
 
     def grad_and_value(self, x: Any) -> Any:
-        value, (gradient,) = self.first.at((x,)).value_and_gradient(x)
-        return _own(gradient), _own(value)
+        value, (gradient,) = self.prepared.at((x,)).value_and_gradient(x)
+        return _copy(gradient), _copy(value)
 
     def jacobian_and_value(self, x: Any) -> Any:
-        if self.second:
-            return _own(self.jacobian.at((x,)).value(x)), self.value(x)
-        (found,) = self.first.at((x,)).jacobian(x)
-        return _own(found), self.value(x)
+        if self.needs_second:
+            return _copy(self.jacobian.at((x,)).value(x)), self.value(x)
+        (found,) = self.prepared.at((x,)).jacobian(x)
+        return _copy(found), self.value(x)
 
     def mhp_jacobian_and_value(self, x: Any) -> Any:
-        return functools.partial(_pulled, self.jacobian, x), *self.jacobian_and_value(x)
+        return functools.partial(_pull, self.jacobian, x), *self.jacobian_and_value(x)
 
     def hessian_grad_and_value(self, x: Any) -> Any:
-        return _own(self.hessian.at((x,)).value(x)), *self.grad_and_value(x)
+        return _copy(self.hessian.at((x,)).value(x)), *self.grad_and_value(x)
 
     def mtp_hessian_grad_and_value(self, x: Any) -> Any:
-        return functools.partial(_pulled, self.hessian, x), *self.hessian_grad_and_value(x)
+        return functools.partial(_pull, self.hessian, x), *self.hessian_grad_and_value(x)
 
 
-def _pulled(asked: Asked, x: Any, cotangent: Any) -> Any:
-    (found,) = asked.at((x,)).vjp(x, cotangent=cotangent)
-    return _own(found)
+def _pull(prepared_by_shape: PreparedByShape, x: Any, cotangent: Any) -> Any:
+    (found,) = prepared_by_shape.at((x,)).vjp(x, cotangent=cotangent)
+    return _copy(found)
 
 
-def _own(found: Any) -> Any:
-    """The caller's own array, or a number."""
+def _copy(found: Any) -> Any:
+    """Return an array of the caller's own, or a number."""
     return np.array(found)[()]
 
 
-_ASKED: weakref.WeakValueDictionary[Any, _Questions] = weakref.WeakValueDictionary()
+_KNOWN: weakref.WeakValueDictionary[Any, _Derivatives] = weakref.WeakValueDictionary()
 
 
-def _questions(function: Callable[..., Any]) -> _Questions:
-    """The same for all that is made of a function, as long as something of it is alive: so they share one memo."""
+def _find_derivatives(function: Callable[..., Any]) -> _Derivatives:
+    """Return one object for all that is made of a function, as long as something of it is alive."""
     if isinstance(function, Derivative) and function._kind == "value":
-        return function._asked
+        return function._derivatives
     try:
-        found = _ASKED.get(function)
+        found = _KNOWN.get(function)
         if found is None:
-            found = _ASKED[function] = _Questions(function)
+            found = _KNOWN[function] = _Derivatives(function)
     except TypeError:  # what cannot be hashed
-        found = _Questions(function)
+        found = _Derivatives(function)
     return found
 
 
 @attrs.frozen(eq=False, repr=False)
 class Derivative:
-    """What is made of a function: it takes a position, and can be pickled if the function can."""
+    """A derivative of a function, or its value: it takes a position, and can be pickled if the function can."""
 
-    _asked: _Questions
+    _derivatives: _Derivatives
     _kind: str
 
     def __call__(self, x: Any) -> Any:
-        """The answer at a position, in arrays of the caller's own."""
-        (position,) = arrays((x,))
-        return getattr(self._asked, self._kind)(position.copy())  # Mici goes on in place
+        """Return the answer at a position, in arrays of the caller's own."""
+        (position,) = as_float_arrays((x,))
+        return getattr(self._derivatives, self._kind)(position.copy())  # Mici goes on in place
 
     def __repr__(self) -> str:
-        return f"<{self._kind} of {self._asked.function!r}>"
+        return f"<{self._kind} of {self._derivatives.function!r}>"
 
 
 def vjp_and_value(func: Callable[..., Any]) -> Derivative:
     """Make the function of a pair: v -> v @ J with the Jacobian J of `func`, and its value."""
-    return Derivative(_questions(func), "vjp_and_value")
+    return Derivative(_find_derivatives(func), "vjp_and_value")
 
 
 def grad_and_value(func: Callable[..., Any]) -> Derivative:
     """Make the function of a pair: the gradient of `func`, which returns one number, and its value."""
-    return Derivative(_questions(func), "grad_and_value")
+    return Derivative(_find_derivatives(func), "grad_and_value")
 
 
 def hessian_grad_and_value(func: Callable[..., Any]) -> Derivative:
     """Make the function of three: Hessian, gradient and value of `func`, which returns one number."""
-    return Derivative(_questions(func), "hessian_grad_and_value")
+    return Derivative(_find_derivatives(func), "hessian_grad_and_value")
 
 
 def mtp_hessian_grad_and_value(func: Callable[..., Any]) -> Derivative:
     """Make the function of four: m -> sum_ij m_ij d3f/dx_i dx_j dx_k, Hessian, gradient and value of `func`."""
-    return Derivative(_questions(func), "mtp_hessian_grad_and_value")
+    return Derivative(_find_derivatives(func), "mtp_hessian_grad_and_value")
 
 
 def jacobian_and_value(func: Callable[..., Any]) -> Derivative:
     """Make the function of a pair: the Jacobian of `func`, which returns an array, and its value."""
-    return Derivative(_questions(func), "jacobian_and_value")
+    return Derivative(_find_derivatives(func), "jacobian_and_value")
 
 
 def mhp_jacobian_and_value(func: Callable[..., Any]) -> Derivative:
     """Make the function of three: m -> sum_ij m_ij d2f_i/dx_j dx_k, Jacobian and value of `func`."""
-    asked = _questions(func)
-    asked.second = True
-    return Derivative(asked, "mhp_jacobian_and_value")
+    derivatives = _find_derivatives(func)
+    derivatives.needs_second = True
+    return Derivative(derivatives, "mhp_jacobian_and_value")
 
 
 def wrapped(function: Callable[..., Any]) -> Derivative:
-    """What Mici wraps: a function itself shares its values with its derivatives; a derivative is ready."""
-    return function if isinstance(function, Derivative) else Derivative(_questions(function), "value")
+    """Wrap a function for Mici, so that it shares its values with its derivatives; a derivative is ready as it is."""
+    return function if isinstance(function, Derivative) else Derivative(_find_derivatives(function), "value")
 
 
 def prepared(function: Callable[..., Any]) -> tuple[Prepared, ...]:
-    """What is asked behind a function: the `statistics` tell what was asked, and what was computed.
+    """Return what is asked behind a function; the `statistics` tell what was asked, and what was computed.
 
     Parameters
     ----------
@@ -174,10 +174,10 @@ def prepared(function: Callable[..., Any]) -> tuple[Prepared, ...]:
     One for the function, and for its Hessian or Jacobian as functions, for each shape and dtype of positions; none
     if nothing was asked, or what Mici made of it is gone.
     """
-    asked = function._asked if isinstance(function, Derivative) else _ASKED.get(function)
-    if asked is None:
+    found = function._derivatives if isinstance(function, Derivative) else _KNOWN.get(function)
+    if found is None:
         return ()
-    return tuple([p for a in (asked.first, asked.hessian, asked.jacobian) for p in a.prepared.values()])
+    return tuple([p for of in (found.prepared, found.hessian, found.jacobian) for p in of.prepared])
 
 
 def register(name: str = "lazygrad") -> autodiff.AutodiffBackend:

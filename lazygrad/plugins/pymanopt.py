@@ -27,7 +27,7 @@ from pymanopt.autodiff.backends._backend import Backend
 from pymanopt.tools import bisect_sequence
 
 from ..backend import Prepared
-from ._asked import Asked, arrays
+from ._prepared_by_shape import PreparedByShape, as_float_arrays
 
 __all__ = ["LazygradBackend", "function", "prepared"]
 
@@ -60,7 +60,7 @@ def function(manifold: Any) -> Callable[[Callable[..., Any]], Function]:
 
 
 def prepared(cost: Function) -> tuple[Prepared, ...]:
-    """What is asked behind a decorated function: its `statistics` tell what was asked, and what was computed.
+    """Return what is asked behind a decorated function; its `statistics` tell what was asked, and what was computed.
 
     Parameters
     ----------
@@ -79,56 +79,56 @@ def prepared(cost: Function) -> tuple[Prepared, ...]:
     backend = getattr(cost, "_backend", None)
     if not isinstance(backend, LazygradBackend):
         raise TypeError(f"{cost} is not decorated by `lazygrad.plugins.pymanopt.function`")
-    return tuple([p for asked in backend.asked.values() for p in asked.prepared.values()])
+    return tuple([p for asked in backend.asked.values() for p in asked.prepared])
 
 
 class LazygradBackend(Backend):  # type: ignore[misc]
-    """Pymanopt's interface to what differentiates; each decorated function has one of its own."""
+    """Pymanopt's interface to a library that differentiates; each decorated function has one of its own."""
 
     def __init__(self) -> None:
         super().__init__("lazygrad")
-        self.asked: dict[Callable[..., Any], Asked] = {}  # the one function, as Pymanopt uses it
+        self.asked: dict[Callable[..., Any], PreparedByShape] = {}  # the one function, as Pymanopt uses it
 
     @staticmethod
     def is_available() -> bool:
-        """It is, as this module was imported."""
+        """Return True, as this module was imported."""
         return True
 
     def prepare_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function itself, which shares its values with the operators."""
-        asked = self._asked(function)
+        """Return the function itself, which shares its values with the operators."""
+        prepared_by_shape = self._prepare(function)
 
         def value(*point: Any) -> Any:
-            point = arrays(point)
-            return np.array(asked.at(point).value(*point))[()]
+            point = as_float_arrays(point)
+            return np.array(prepared_by_shape.at(point).value(*point))[()]
 
         return value
 
     def generate_gradient_operator(self, function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
-        """The Euclidean gradient by all arguments, in a list, or by the only one."""
-        asked = self._asked(function)
+        """Return the Euclidean gradient as a function: by all arguments, in a list, or by the only one."""
+        prepared_by_shape = self._prepare(function)
 
         def gradient(*point: Any) -> Any:
-            point = arrays(point)
-            return _handed_out(asked.at(point).gradient(*point), num_arguments)
+            point = as_float_arrays(point)
+            return _copy_for_host(prepared_by_shape.at(point).gradient(*point), num_arguments)
 
         return gradient
 
     def generate_hessian_operator(self, function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
-        """The product of the Euclidean Hessian with vectors, which follow the arguments."""
-        asked = self._asked(function)
+        """Return the product of the Euclidean Hessian with vectors as a function, whose arguments they follow."""
+        prepared_by_shape = self._prepare(function)
 
         def product(*point_and_vectors: Any) -> Any:
-            point, vectors = bisect_sequence(arrays(point_and_vectors))
-            return _handed_out(asked.at(point).hvp(*point, vectors=vectors), num_arguments)
+            point, vectors = bisect_sequence(as_float_arrays(point_and_vectors))
+            return _copy_for_host(prepared_by_shape.at(point).hvp(*point, vectors=vectors), num_arguments)
 
         return product
 
-    def _asked(self, function: Callable[..., Any]) -> Asked:
-        return self.asked.setdefault(function, Asked(function))
+    def _prepare(self, function: Callable[..., Any]) -> PreparedByShape:
+        return self.asked.setdefault(function, PreparedByShape(function))
 
 
-def _handed_out(found: Sequence[Any], num_arguments: int) -> Any:
-    """The caller's own arrays, in Pymanopt's convention."""
+def _copy_for_host(found: Sequence[Any], num_arguments: int) -> Any:
+    """Return arrays of the caller's own, in Pymanopt's convention."""
     own = [np.array(x.conj()) for x in found]
     return own[0] if num_arguments == 1 else own

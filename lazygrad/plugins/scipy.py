@@ -13,7 +13,7 @@ import numpy as np
 import scipy.optimize
 
 from .._graph.node import Node
-from ._given import objective_of
+from ._objectives import make_objective
 from ._scipy_models import curve_fit, solve_ivp
 from .flat import POINTS, Objective
 
@@ -93,7 +93,7 @@ def minimize(
     name = str(method or ("slsqp" if constraints else "l-bfgs-b" if bounds is not None else "bfgs")).lower()
     if points is None:
         points = _POINTS.get(name, POINTS)
-    objective, start = objective_of(fun, x0, args, wrt, points)
+    objective, start = make_objective(fun, x0, args, wrt, points)
     taken = ("jac", "hess", "hessp") if callable(method) else _TAKEN.get(name, ())
     given = {kind: getattr(objective, kind) for kind in taken}
     if "hess" in options or "hessp" in options:
@@ -142,7 +142,7 @@ def least_squares(
     >>> {name: float(value.round(4)) for name, value in fit.tree.items()}
     {'a': 2.0, 'b': 0.6931}
     """
-    objective, start = objective_of(fun, x0, args, wrt, points)
+    objective, start = make_objective(fun, x0, args, wrt, points)
     jac = objective.jacobian if options.get("tr_solver") == "lsmr" else objective.jacobian_matrix
     return _finished(objective, scipy.optimize.least_squares(objective.residuals, start, **{"jac": jac, **options}))
 
@@ -177,7 +177,7 @@ def root(
     >>> root(lambda x: np.stack([x[0] * x[1] - 2.0, x[0] - x[1] - 1.0]), [3.0, 3.0]).x.round(6)
     array([2., 1.])
     """
-    objective, start = objective_of(fun, x0, args, wrt, points)
+    objective, start = make_objective(fun, x0, args, wrt, points)
     jac = {"jac": objective.jacobian_matrix} if method in ("hybr", "lm") else {}
     return _finished(objective, scipy.optimize.root(objective.residuals, start, method=method, **{**jac, **options}))
 
@@ -217,7 +217,7 @@ def root_scalar(
     example = x0 if x0 is not None or known else None if bracket is None else bracket[0]
     if example is None and not known:
         raise TypeError("root_scalar needs a place to start from: give it `x0=` or `bracket=`")
-    objective, start = objective_of(f, None if example is None else np.array(float(example)), args, wrt, POINTS)
+    objective, start = make_objective(f, None if example is None else np.array(float(example)), args, wrt, POINTS)
     if objective.size != 1:
         raise TypeError(f"root_scalar is for functions of one number, not of {objective.size}: use `root`")
     derivatives: dict[str, Any] = {}
@@ -273,7 +273,7 @@ def nonlinear_constraint(
     >>> minimize(lambda x: x[0] + x[1], x0, method="trust-constr", constraints=circle).x.round(4)
     array([-0.7071, -0.7071])
     """
-    objective, _ = objective_of(fun, x0, args, wrt, points)
+    objective, _ = make_objective(fun, x0, args, wrt, points)
 
     given = {"jac": objective.jacobian_matrix, "hess": objective.hess_operator, **options}
     return _Constraint(objective.residuals, lb, ub, **given)

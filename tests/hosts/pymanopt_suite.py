@@ -48,10 +48,10 @@ def point_at_lazygrad(answered: suites.Answered) -> None:
     import pymanopt  # before what only looks like jax
 
     import lazygrad.numpy as lnp
-    from lazygrad.plugins._asked import Asked
+    from lazygrad.plugins._prepared_by_shape import PreparedByShape
     from lazygrad.plugins.pymanopt import function
 
-    answered.count(Asked, "at")
+    answered.count(PreparedByShape, "at")
     for framework in ("autograd", "jax", "pytorch", "tensorflow"):
         setattr(pymanopt.function, framework, function)
     module("jax", numpy=lnp)

@@ -22,7 +22,7 @@ from lazygrad.plugins._numba.rows import UFUNCS
 
 
 def form(step):
-    return step.schedule._written
+    return step.schedule._form
 
 
 def agree(target, wrt, inputs, points, *, kind=None, rtol=1e-12, **options):
@@ -165,7 +165,7 @@ def test_a_guard_is_kept_when_it_is_needed(shape):
             assert np.isfinite(gradient).all()
             assert step.statistics.guarded == guarded
     assert step.statistics.calls == 4
-    assert isinstance(step._last.careful._written, plugin.Numbers if shape == () else plugin.Arrays)
+    assert isinstance(step._last.careful._form, plugin.Numbers if shape == () else plugin.Arrays)
 
 
 def test_nan_and_infinity_pass_through():

@@ -1,4 +1,4 @@
-"""What hosts are given: a function, a node or an `Objective`, and where to start."""
+"""The `Objective` behind what a host is given: a function, a node or an `Objective`, and where to start."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .._functions.call import name_of
 from .._graph.node import Node
 from .flat import POINTS, Objective
 
-__all__ = ["as_arrays", "objective_of"]
+__all__ = ["as_float_leaves", "make_objective"]
 
 
-def objective_of(
+def make_objective(
     fun: Any, x0: Any, args: tuple[Any, ...] = (), wrt: Any = None, points: int = POINTS
 ) -> tuple[Objective, Any]:
-    """What was given as an objective, and the vector to start from.
+    """Return what was given as an objective, and the vector to start from.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def objective_of(
     if not isinstance(fun, (Node, Objective)):
         if x0 is None:
             raise TypeError(f"{name_of(fun)} needs a place to start from: give it `x0`")
-        objective = Objective.of(fun, as_arrays(x0), *args, points=points)
+        objective = Objective.of(fun, as_float_leaves(x0), *args, points=points)
         return objective, objective.x
     if args:
         raise TypeError("args are for functions; a node or an Objective has no more arguments")
@@ -45,12 +45,12 @@ def objective_of(
         fun = Objective(fun, wrt, points=points)
     if x0 is None:
         return fun, fun.x
-    plain = as_arrays(x0)
+    plain = as_float_leaves(x0)
     return fun, plain if isinstance(plain, np.ndarray) and plain.shape == (fun.size,) else fun.flat(x0)
 
 
-def as_arrays(x0: Any) -> Any:
-    """What SciPy takes for a vector, such as a list of integers, as one; a structure of arrays as it is."""
+def as_float_leaves(x0: Any) -> Any:
+    """Return what SciPy takes for a vector, such as a list of integers, as one, and a structure of arrays as it is."""
     if type(x0) in (list, tuple) and all(isinstance(leaf, (int, float, np.generic)) for leaf in x0):
         x0 = np.array(x0)
     if isinstance(x0, (int, float)):

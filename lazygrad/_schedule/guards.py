@@ -1,4 +1,4 @@
-"""What a schedule looks at while it runs: branches of a traced function, and products without their guard."""
+"""Checks that run with a schedule: of the branches of a traced function, and of products without their guard."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class NotANumber(ArithmeticError):
     """A product without its guard gave nan: the guarded schedule has to answer."""
 
 
-def make_guard_test(look: Guard) -> Callable[[Any], bool]:
-    """What sees whether a function would have seen something else in a value."""
-    _, made, seen = look
-    return lambda value: not same_static(made(value), seen)
+def make_guard_test(guard: Guard) -> Callable[[Any], bool]:
+    """Return a test of whether a value would have led the traced function another way."""
+    _, interpret, seen = guard
+    return lambda value: not same_static(interpret(value), seen)
 
 
 # -- products without their guard: as long as no nan comes of one ------------------------------------
@@ -56,13 +56,13 @@ PASSING = frozenset(
 
 
 def find_nan_checks(program: Program, live: Sequence[int]) -> set[int]:
-    """Rows whose value is nan somewhere if a guard would have kept out a nan: those with the fewest numbers."""
+    """Return the smallest rows that hold a nan whenever a guard that was left out would have kept out a nan."""
     kernels, args = program.kernels, program.args
     guarded = [row for row in live if (k := kernels[row]) is not None and k.guarded is not None]
     if not guarded:
         return set()
     sizes = [math.prod(shape) for shape in program.shapes]
-    best = list(range(len(kernels)))  # of all rows that a nan goes on to
+    best = list(range(len(kernels)))  # row -> the smallest one that a nan in it spreads to
     for row in reversed(live):
         kernel = kernels[row]
         if kernel is not None and kernel.pure and kernel.name in PASSING:

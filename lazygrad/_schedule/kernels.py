@@ -1,4 +1,4 @@
-"""What the rows of a program are computed by: the few kinds of step that a schedule knows how to place.
+"""Kernels: the few kinds of step that compute the rows of a program, and that a schedule knows how to place.
 
 An op is one of them by what it is on arrays: a ufunc, which can write into an array that is there; a view, which costs
 nothing; a sum, a product of matrices, a choice; or any other function, which is called as it is.
@@ -43,7 +43,7 @@ class Kernel:
     pure
         Whether the same arguments always give the same value: such rows are shared.
     text
-        How it is written where that is no call, with ``{}`` for the arrays.
+        The source of a step that is no call, with ``{}`` for the arrays.
     """
 
     kind: str
@@ -92,7 +92,7 @@ EXTREMA = {bounds.at_least: np.maximum, bounds.at_most: np.minimum}
 def choose_kernel(
     op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool, known: dict[Hashable, Kernel]
 ) -> Kernel:
-    """The kernel of an op with these keyword arguments: one for each kind of step, among those that are known.
+    """Return the kernel of an op with these keyword arguments, the same one for the same kind of step.
 
     `guarded` where products are to keep their guards; `scalar` where the result is a single number.
     """
@@ -107,7 +107,7 @@ def choose_kernel(
 
 
 def make_typed_key(static: Any) -> Any:
-    """Keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
+    """Return keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
     if static is NO_STATIC:
         return ()
     if isinstance(static, Mapping):
@@ -150,7 +150,7 @@ def _make_kernel(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool)
 
 
 def _make_power(op: Op, static: Mapping[str, Any]) -> Kernel:
-    """A power of one number."""
+    """Return the kernel of a power of one number."""
     if op is not arithmetic.pow:
         return Kernel("ufunc", op.name, np.power, text="{} ** {}", alone=True)
     n = static["n"]
@@ -163,7 +163,7 @@ def _make_power(op: Op, static: Mapping[str, Any]) -> Kernel:
 
 
 def _write_index(k: Any) -> str:
-    """One item of a key as it is written."""
+    """Write one item of an index as source."""
     if isinstance(k, slice):
         return ":".join(["" if n is None else str(n) for n in (k.start, k.stop, k.step)])
     return "..." if k is ... else str(k)

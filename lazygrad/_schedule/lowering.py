@@ -1,4 +1,4 @@
-"""Nodes become rows: values as they are, adjoints written out into ops.
+"""Lowering: nodes become rows of a program, and adjoints are written out into ops.
 
 Rules, and ops that are made of others, are read once on stand-ins for each combination of shapes, and then copied.
 """
@@ -30,9 +30,9 @@ STAND = {"leaf": "stand-in"}
 
 @attrs.frozen(eq=False)
 class Template:
-    """What a rule does, as rows: op, statics, arguments, shape, dtype.
+    """The rows of a rule that was read once: op, statics, arguments, shape, dtype.
 
-    An argument is a row of the template, or ``-1 - k`` for what is given at place k; a literal is a row without op.
+    An argument is a row of the template, or ``-1 - k`` for the argument at place k; a literal is a row without op.
     """
 
     rows: tuple[tuple[Any, Any, tuple[int, ...], Shape, Dtype], ...]
@@ -55,12 +55,12 @@ def _record_template(stands: Sequence[Node], result: Node) -> Template:
 
 @attrs.define(eq=False, repr=False)
 class _Lowering:
-    """Nodes become rows."""
+    """A program in the making, and the row of each node that it has so far."""
 
     program: Program
     rows: dict[int, int] = attrs.field(factory=dict)  # serial of a node -> its row
     templates: dict[Hashable, Template | None] = attrs.field(factory=dict)
-    settled: float = math.inf  # nodes from that serial on are not taken from the memo
+    settled: float = math.inf  # nodes from this serial on are not taken from the memo
     moving: set[int] | None = None  # serials of what depends on the inputs; None if all is to be computed
 
     def lower(self, i: Node) -> None:
@@ -80,25 +80,29 @@ class _Lowering:
         if i.op is None:
             row = program.add_leaf(i)
         elif i.__class__ is AdjointNode:
-            row = self._adjoint(i)
+            row = self._lower_adjoint(i)
         else:
             op = i.op.base if i.op.__class__ is MirrorOp else i.op
             args = tuple([self.rows[j.serial] for j in i.inputs])
-            row = self._read(op, i, args) if op.composite else program.apply(op, i.static, args, i.shape, i.dtype)
+            row = (
+                self._lower_composite(op, i, args)
+                if op.composite
+                else program.apply(op, i.static, args, i.shape, i.dtype)
+            )
         if program.origins[row] is None:
             program.origins[row] = i
         self.rows[i.serial] = row
 
-    def _adjoint(self, i: AdjointNode) -> int:
-        """Its contributions, oldest first, added up."""
+    def _lower_adjoint(self, i: AdjointNode) -> int:
+        """Add up the contributions of an adjoint, oldest first, and return the row of the sum."""
         of = i.of
         edges = list(i.each_edge())
         if len(edges) > 2 and any(rule.into is not None for rule, *_ in edges):
-            return self._accumulated(i)
+            return self._lower_accumulation(i)
         total: int | None = None
         for rule, consumer, argnum, start, stop in edges:
             args = tuple([self.rows[j.serial] for j in i.inputs[start:stop]])
-            term = self._term(rule, consumer, argnum, args, of)
+            term = self._lower_term(rule, consumer, argnum, args, of)
             total = (
                 term if total is None else self.program.apply(linear.add, NO_STATIC, (total, term), of.shape, of.dtype)
             )
@@ -106,7 +110,7 @@ class _Lowering:
             return self.program.add_literal(np.zeros(of.shape, of.dtype)[()])
         return total
 
-    def _term(self, rule: Rule, consumer: Node, argnum: int, args: tuple[int, ...], of: Node) -> int:
+    def _lower_term(self, rule: Rule, consumer: Node, argnum: int, args: tuple[int, ...], of: Node) -> int:
         shapes, dtypes = self.program.shapes, self.program.dtypes
         meta = rule.meta(consumer, argnum) if rule.metas else NO_STATIC
         key: Hashable = (rule, *[(shapes[a], dtypes[a]) for a in args], of.shape, of.dtype, make_typed_key(meta))
@@ -117,8 +121,8 @@ class _Lowering:
         if not known:
             read = (
                 None
-                if self._apart(args)
-                else self._stand_in(lambda *stands: unbroadcast_node(rule.function(*stands, **meta), of), args)
+                if self._needs_numpy(args)
+                else self._read_on_stand_ins(lambda *stands: unbroadcast_node(rule.function(*stands, **meta), of), args)
             )
             self.templates[key] = read
         template = self.templates[key]
@@ -127,33 +131,39 @@ class _Lowering:
             def term(*values: Any) -> Any:
                 return unbroadcast_to(rule.function(*values, **meta), of.shape, of.dtype, rule)
 
-            return self.program.add_kernel(Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype)
-        return self._copied(template, args)
+            return self.program.add_kernel(
+                Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype
+            )
+        return self._copy_rows(template, args)
 
-    def _read(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
-        """An op whose function is read on nodes as its rules are."""
+    def _lower_composite(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
+        """Return the row of an op whose function is written out on nodes, as rules are."""
         shapes, dtypes = self.program.shapes, self.program.dtypes
         key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], make_typed_key(i.static))
         if key not in self.templates:
-            read = None if self._apart(args) else self._stand_in(lambda *stands: op.function(*stands, **i.static), args)
+            read = (
+                None
+                if self._needs_numpy(args)
+                else self._read_on_stand_ins(lambda *stands: op.function(*stands, **i.static), args)
+            )
             self.templates[key] = read
         template = self.templates[key]
         if template is None:
             return self.program.apply(op, i.static, args, i.shape, i.dtype)
-        return self._copied(template, args)
+        return self._copy_rows(template, args)
 
-    def _apart(self, args: tuple[int, ...]) -> bool:
-        """Whether NumPy's own functions may give other last bits than the ops that stand for them: of complex."""
+    def _needs_numpy(self, args: tuple[int, ...]) -> bool:
+        """Return whether NumPy's functions may give other last bits than the ops they are written out in."""
         return self.program.exact and any(self.program.dtypes[a].kind == "c" for a in args)
 
-    def _stand_in(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
+    def _read_on_stand_ins(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
         stands = [Node(None, (), STAND, self.program.shapes[a], self.program.dtypes[a]) for a in args]
         try:
             return _record_template(stands, build(*stands))
         except (TypeError, AttributeError, ValueError):
             return None
 
-    def _copied(self, template: Template, args: tuple[int, ...]) -> int:
+    def _copy_rows(self, template: Template, args: tuple[int, ...]) -> int:
         program = self.program
         made: list[int] = []
         for op, static, places, shape, dtype in template.rows:
@@ -162,16 +172,16 @@ class _Lowering:
                 continue
             given = tuple([made[p] if p >= 0 else args[-1 - p] for p in places])
             if op.composite:
-                made.append(self._composite(op, static, given, shape, dtype))
+                made.append(self._lower_nested(op, static, given, shape, dtype))
             else:
                 made.append(program.apply(op, static, given, shape, dtype))
         return made[template.result] if template.result >= 0 else args[-1 - template.result]
 
-    def _composite(self, op: Op, static: Any, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
-        return self._read(op, Node(op, (), static, shape, dtype), args)
+    def _lower_nested(self, op: Op, static: Any, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+        return self._lower_composite(op, Node(op, (), static, shape, dtype), args)
 
-    def _accumulated(self, i: AdjointNode) -> int:
-        """A sum of many contributions that are zero but for a part, added in place as the memo does."""
+    def _lower_accumulation(self, i: AdjointNode) -> int:
+        """Return the row of a sum of contributions that are mostly zeros, added in place as the memo adds them."""
         args = tuple([self.rows[j.serial] for j in i.inputs])
         edges, of, consumer, inputs = i.edges, i.of, i.op.consumer, i.inputs
 
@@ -190,7 +200,7 @@ def lower(
     given: Container[int] = (),
     settled: float = 0,
 ) -> Program:
-    """The program that computes these nodes, all that they need, and nothing else.
+    """Return the program that computes these nodes, all that they need, and nothing else.
 
     The values of the nodes of the boundary are there already; so are those of all nodes before the serial `settled`
     that do not depend on what is given. Time and memory are linear in the nodes below the roots.

@@ -1,4 +1,4 @@
-"""Plans: what a question computes when it is asked again after the same leaves have changed, as straight-line code.
+"""Plans: a question that is asked again after the same leaves have changed runs as straight-line code.
 
 The walk of the memo decides node by node what is missing. A question that finds the same nodes stale for the third time
 gets a plan: a schedule that computes just these from those that are fresh, and leaves every value in the memo as the
@@ -26,9 +26,9 @@ __all__ = ["Plans"]
 
 PLAN_AFTER = 3  # the time a question finds the same nodes stale at which it gets a plan
 MAX_FAILURES = 3  # failures that end a plan
-MAX_QUESTIONS = 256  # questions
-MAX_PLANS = 4  # sets of stale nodes for each
-MAX_NODES = 2000  # nodes; beyond that the walk costs less than making a plan
+MAX_QUESTIONS = 256  # that a target remembers; the one asked longest ago is forgotten first
+MAX_PLANS = 4  # of one question: one for each set of stale nodes
+MAX_NODES = 2000  # of a plan; beyond that the walk costs less than making one
 
 
 @attrs.define(eq=False)
@@ -42,8 +42,8 @@ class _Plan:
     failures: int = 0
 
     def fits(self) -> bool:
-        """Whether just these nodes are stale."""
-        if not self.schedule.current():  # a number in an expression was given a value of its own
+        """Return whether exactly these nodes are stale."""
+        if not self.schedule.is_current():  # a number in an expression was given a value of its own
             self.failures = MAX_FAILURES
             return False
         for ref in self.stale:
@@ -56,7 +56,7 @@ class _Plan:
         return True
 
     def run(self) -> bool:
-        """Compute them; False where the walk has to."""
+        """Compute the stale nodes, and return whether that went well; if not, the walk has to."""
         try:
             values = self.schedule(())
         except Exception:  # a guard, or an error, which the walk finds again and tells better
@@ -77,17 +77,19 @@ class _Plan:
 
 @attrs.define(eq=False)
 class _Question:
-    asked: int = 0
+    """A set of adjoints that is asked for together, and its plans."""
+
+    times_stale: int = 0
     too_long: bool = False
     plans: list[_Plan] = attrs.field(factory=list)
 
 
 @attrs.define(eq=False)
 class Plans:
-    """The plans of one target's questions."""
+    """The plans of the questions about one target."""
 
     mirror: Node  # that stands for the target
-    known: dict[tuple[int, ...], _Question] = attrs.field(factory=dict)  # the last asked one last
+    questions: dict[tuple[int, ...], _Question] = attrs.field(factory=dict)  # the one asked last stands last
 
     def compute(self, roots: Sequence[Node]) -> None:
         """Compute what is missing of these adjoints, if there is a plan for it; else leave it to the walk."""
@@ -98,18 +100,18 @@ class Plans:
         if original is not None and original._value is not None:  # what the mirror would show
             self.mirror._value = original._value
         key = tuple([i.serial for i in stale])
-        question = self.known.pop(key, None)
+        question = self.questions.pop(key, None)
         if question is None:
             question = _Question()
-            if len(self.known) >= MAX_QUESTIONS:
-                del self.known[next(iter(self.known))]
-        self.known[key] = question
+            if len(self.questions) >= MAX_QUESTIONS:
+                del self.questions[next(iter(self.questions))]
+        self.questions[key] = question
         for plan in question.plans:
             if plan.failures < MAX_FAILURES and plan.fits():
                 plan.run()
                 return
-        question.asked += 1
-        if question.asked >= PLAN_AFTER and len(question.plans) < MAX_PLANS and not question.too_long:
+        question.times_stale += 1
+        if question.times_stale >= PLAN_AFTER and len(question.plans) < MAX_PLANS and not question.too_long:
             made = _make_plan(stale)
             if made is None:
                 question.too_long = True
@@ -147,7 +149,7 @@ def _make_plan(roots: Sequence[Node]) -> _Plan | None:
 
 
 def _count_requests(nodes: Sequence[Node]) -> list[tuple[Counts, int, int]]:
-    """What computing these nodes adds to the counts of adjoints: each input that is one is a request."""
+    """Return what computing these nodes adds to the counts of adjoints: each adjoint that is read is a request."""
     found: dict[int, list[Any]] = {}
     for i in nodes:
         if i.op.mirrors is not None:

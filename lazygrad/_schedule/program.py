@@ -1,9 +1,9 @@
-"""A question as a straight line: rows of ops, each on rows above it, leaves first.
+"""Programs: a question as a straight line of rows, each an op on rows above it, leaves first.
 
 Values and adjoints are one graph (an adjoint is just another node), so one order serves both. An adjoint is written out
-into ops: each rule is read once on stand-ins for each combination of shapes, and then only copied. What two
-rows have in common is one row; what is known beforehand is a literal; what multiplies by one, or repeats an array that
-would be repeated anyway, is left out.
+into ops: each rule is read once on stand-ins for each combination of shapes, and then only copied. An op that two
+nodes have in common is one row; a value known beforehand is a literal; a product with one, or a broadcast of an array
+that would be broadcast anyway, is left out.
 """
 
 from __future__ import annotations
@@ -52,18 +52,20 @@ class Program:
     numbers: list[Node] = attrs.field(factory=list)  # leaves that became literals
     literals: dict[int, Any] = attrs.field(factory=dict)
     outputs: list[int] = attrs.field(factory=list)
-    given: Container[int] = ()  # serials of leaves that are no literals, whatever they are
-    odd: set[int] = attrs.field(factory=set)  # rows that NumPy has to place in memory
-    guards: list[tuple[int, Guard]] = attrs.field(factory=list)  # rows that a function looked at while it was traced
+    given: Container[int] = ()  # serials of leaves that are never literals
+    unordered: set[int] = attrs.field(
+        factory=set
+    )  # rows whose memory NumPy has to choose, as the order of their elements may not be C's
+    guards: list[tuple[int, Guard]] = attrs.field(factory=list)  # rows that a function read while it was traced
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)
-    _kinds: dict[Hashable, Kernel] = attrs.field(factory=dict)
+    _known_kernels: dict[Hashable, Kernel] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
         return len(self.kernels)
 
     def add_row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
-        """A new row."""
+        """Append a row, and return its number."""
         self.kernels.append(kernel)
         self.args.append(args)
         self.shapes.append(shape)
@@ -72,7 +74,7 @@ class Program:
         return len(self.kernels) - 1
 
     def add_leaf(self, node: Node) -> int:
-        """The row of a leaf: a literal if it is a number in an expression or the seed, else its value at each call."""
+        """Return the row of a leaf, which is a literal if it is a number in an expression or the seed."""
         fixed = node.op is None and node.serial not in self.given
         if fixed and ("number" in node.static or node.static["leaf"] == "seed"):
             self.numbers.append(node)
@@ -83,10 +85,12 @@ class Program:
         return row
 
     def add_literal(self, value: Any) -> int:
-        """The row of what is known beforehand."""
+        """Return the row of a value that is known beforehand."""
         if value.size > 1 and value.dtype.kind == "f" and value.tobytes() == value.flat[0].tobytes() * value.size:
             repeated = {"shape": value.shape}  # one number, as in the seed of an array
-            return self.apply(linear.broadcast_to, repeated, (self.add_literal(value.flat[0]),), value.shape, value.dtype)
+            return self.apply(
+                linear.broadcast_to, repeated, (self.add_literal(value.flat[0]),), value.shape, value.dtype
+            )
         key = (value.shape, value.dtype, value.tobytes()) if value.size <= SMALL else (id(value),)
         row = self._known.get(key)
         if row is None:
@@ -95,10 +99,10 @@ class Program:
         return row
 
     def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
-        """The row of an op, after what can be left out of it."""
+        """Return the row of an op, after what can be left out of it."""
         if shape and op.pointwise:
-            args = tuple([self._unrepeated(a, shape, args) for a in args])
-        row = self._without(op, static, args, shape, dtype)
+            args = tuple([self._skip_broadcast(a, shape, args) for a in args])
+        row = self._find_equal_row(op, static, args, shape, dtype)
         if row is not None:
             return row
         if op is linear.add and (kernel := self.kernels[args[1]]) is not None and kernel.name == "negative":
@@ -106,29 +110,31 @@ class Program:
             if dtype.kind == "f" and self.dtypes[source] is dtype:  # x + (-y) is x - y
                 return self.apply(linear.subtract, static, (args[0], source), shape, dtype)
         if not self.exact and op in PRODUCTS and (args[0] in self.literals or args[1] in self.literals):
-            args = self._scaled_once(args, shape, dtype)
+            args = self._merge_scalings(args, shape, dtype)
         if (
             op is arithmetic.chosen
             and shape
             and shape == self.shapes[args[0]] == self.shapes[args[1]]
             and dtype in arithmetic.BITS
         ):
-            return self._chosen(*args)
+            return self._add_choice(*args)
         if op is linear.sum_to:
-            return self._summed_to(args[0], shape, dtype)
+            return self._add_sum_to(args[0], shape, dtype)
         if op is reduce.mean and dtype in (np.float32, np.float64):
             count = reduce.count_of(self.shapes[args[0]], static["axis"])
             if count and self.dtypes[args[0]] == dtype:  # as NumPy does it
                 total = self.apply(linear.sum, static, args, shape, dtype)
-                return self.apply(arithmetic.divide, NO_STATIC, (total, self.add_literal(dtype.type(count))), shape, dtype)
-        kernel = choose_kernel(op, static, self.guarded, not shape, self._kinds)
+                return self.apply(
+                    arithmetic.divide, NO_STATIC, (total, self.add_literal(dtype.type(count))), shape, dtype
+                )
+        kernel = choose_kernel(op, static, self.guarded, not shape, self._known_kernels)
         if kernel.number is not None:
             number = kernel.number
             args = (*args, self.add_literal(number if isinstance(number, np.generic) else dtype.type(number)))
         return self.add_kernel(kernel, args, shape, dtype)
 
     def add_kernel(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
-        """The row of a kernel on rows; one that is there already, if there is."""
+        """Return the row of a kernel on rows: one that is there already, or a new one."""
         if kernel.kind == "view" and kernel.name != "broadcast_to":
             of = self.kernels[args[0]]
             if of is not None and of.name == "broadcast_to" and not self.shapes[source := self.args[args[0]][0]]:
@@ -148,8 +154,8 @@ class Program:
         self._known[key] = row
         return row
 
-    def _scaled_once(self, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> tuple[int, ...]:
-        """Two scalings by numbers as one, where it rounds alike: one of them is a power of two."""
+    def _merge_scalings(self, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> tuple[int, ...]:
+        """Merge two scalings by numbers if that rounds alike, as one is a power of two; return the new arguments."""
         for a, x in (args, args[::-1]):
             kernel, c = self.kernels[x], self.literals.get(a)
             if (
@@ -168,8 +174,8 @@ class Program:
                     return self.add_literal(dtype.type(c * d)), y
         return args
 
-    def _chosen(self, x: int, condition: int) -> int:
-        """As `arithmetic.chosen` does it, bit by bit."""
+    def _add_choice(self, x: int, condition: int) -> int:
+        """Return the row of a choice between an array and zeros, made bit by bit as `arithmetic.chosen` does."""
         shape, dtype = self.shapes[x], self.dtypes[x]
         bits = np.dtype(arithmetic.BITS[dtype])
         keep = self.add_kernel(reinterpret_as(np.dtype(np.int8)), (condition,), shape, np.dtype(np.int8))
@@ -177,20 +183,20 @@ class Program:
         x = self.add_kernel(reinterpret_as(bits), (x,), shape, bits)
         return self.add_kernel(reinterpret_as(dtype), (self.add_kernel(AND, (x, keep), shape, bits),), shape, dtype)
 
-    def _summed_to(self, x: int, shape: Shape, dtype: Dtype) -> int:
-        """As `linear.unbroadcast` does it."""
+    def _add_sum_to(self, x: int, shape: Shape, dtype: Dtype) -> int:
+        """Return the row of a sum back to a broadcast shape, in the steps of `linear.unbroadcast`."""
         full = self.shapes[x]
         extra = len(full) - len(shape)
         if extra and full[extra:] == shape:
             axis: Any = 0 if extra == 1 else tuple(range(extra))
             return self.apply(linear.sum, {"axis": axis, "keepdims": False}, (x,), shape, dtype)
         axes = tuple([k for k, n in enumerate(full) if k < extra or (n != 1 and shape[k - extra] == 1)])
-        kept = tuple([1 if k in axes else n for k, n in enumerate(full)])
-        total = self.apply(linear.sum, {"axis": axes, "keepdims": True}, (x,), kept, dtype)
+        reduced = tuple([1 if k in axes else n for k, n in enumerate(full)])
+        total = self.apply(linear.sum, {"axis": axes, "keepdims": True}, (x,), reduced, dtype)
         return self.apply(linear.reshape, {"shape": shape}, (total,), shape, dtype)
 
-    def _unrepeated(self, a: int, shape: Shape, args: tuple[int, ...]) -> int:
-        """What a repeated array repeats, where the others have the shape that comes of it anyway."""
+    def _skip_broadcast(self, a: int, shape: Shape, args: tuple[int, ...]) -> int:
+        """Return the array that row `a` repeats, if the other arguments make the result as large anyway."""
         kernel = self.kernels[a]
         while kernel is not None and kernel.name == "broadcast_to":
             (source,) = self.args[a]
@@ -203,10 +209,10 @@ class Program:
             a, kernel = source, self.kernels[source]
         return a
 
-    def _without(
+    def _find_equal_row(
         self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype
     ) -> int | None:
-        """A row that has the value already, bit for bit."""
+        """Return a row that has the value of this op already, bit for bit; None if there is none."""
         if not args:
             return None
         x = args[0]
@@ -224,7 +230,7 @@ class Program:
         return None
 
     def find_live(self) -> list[int]:
-        """The rows that the outputs need, in order."""
+        """Return the rows that the outputs need, in order."""
         needed = bytearray(len(self))
         for row in [*self.outputs, *[row for row, _ in self.guards]]:
             needed[row] = 1
@@ -241,7 +247,7 @@ AND = Kernel("ufunc", "bitwise_and", np.bitwise_and)
 
 @functools.cache
 def reinterpret_as(dtype: Dtype) -> Kernel:
-    """The same bytes as another dtype."""
+    """Return the kernel that reads the same bytes as another dtype."""
     return Kernel("view", "view as", lambda x: x.view(dtype))
 
 
@@ -257,7 +263,7 @@ def _precompute(kernel: Kernel, values: Sequence[Any]) -> Any:
 
 
 def run_kernel(kernel: Kernel, values: Sequence[Any]) -> Any:
-    """What a kernel makes of values, in no prepared place."""
+    """Return what a kernel makes of values, in memory of its own."""
     if kernel.kind == "sum":
         return kernel.function.reduce(values[0], **kernel.static)
     if kernel.kind == "view":

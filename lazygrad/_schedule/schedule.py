@@ -1,4 +1,4 @@
-"""A program bound to where its leaves come from, ready to run."""
+"""Schedules: a program bound to the leaves it reads, in the form that runs fastest."""
 
 from __future__ import annotations
 
@@ -57,15 +57,17 @@ class Schedule:
     twins: Mapping[int, Node] = NO_TWINS  # leaves of a copied graph -> those whose values are meant
     guarded: bool = False
     boundary: Sequence[Node] = ()  # nodes whose values are there already
-    before: float = math.inf  # serial of the first node that no leaf knows of, so that its memo is not told of changes
-    keep: bool = False  # whether the results go into a memo, which keeps them as they are
-    used: list[int] = attrs.field(init=False)  # which inputs it reads
-    held: list[Node] = attrs.field(init=False)  # the other leaves it reads
+    before: float = (
+        math.inf
+    )  # serial of the first node of a trace; `set` does not reach nodes from it on
+    keep: bool = False  # whether the results go into a memo
+    used_inputs: list[int] = attrs.field(init=False)  # which inputs it reads
+    other_leaves: list[Node] = attrs.field(init=False)  # the other leaves it reads
     _direct: bool = attrs.field(init=False)  # whether it takes the values as they are given
     _unguarded: bool = attrs.field(init=False)  # whether a product of arrays lacks its guard
-    _made_for: list[tuple[Node, Any, Any, Any]] = attrs.field(init=False)  # leaves, and what they were
+    _assumed: list[tuple[Node, Any, Any, Any]] = attrs.field(init=False)  # leaves, and what they were
     _version: int = attrs.field(init=False)
-    _written: Form = attrs.field(init=False)
+    _form: Form = attrs.field(init=False)
     _ready: deque[Callable[..., tuple[Any, ...]]] = attrs.field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,22 +83,22 @@ class Schedule:
         del program.outputs[: len(self.guards)]
         live = set(program.find_live())
         rows = {node.serial: row for row, node in program.leaves.items() if row in live}
-        self.used = [k for k, i in enumerate(self.inputs) if i.serial in rows]
-        self.held = [i for row, i in program.leaves.items() if row in live and i.serial not in own]
-        leaves = [*[self.inputs[k] for k in self.used], *self.held]
+        self.used_inputs = [k for k, i in enumerate(self.inputs) if i.serial in rows]
+        self.other_leaves = [i for row, i in program.leaves.items() if row in live and i.serial not in own]
+        leaves = [*[self.inputs[k] for k in self.used_inputs], *self.other_leaves]
         params = [(rows[i.serial], name) for i, name in zip(leaves, name_leaves(leaves), strict=True)]
-        self.held = [self.twins.get(i.serial, i) for i in self.held]
-        self._direct = not self.held and self.used == list(range(len(self.inputs)))
-        given = own if self.twins else ()  # what stands for an input of another shape
+        self.other_leaves = [self.twins.get(i.serial, i) for i in self.other_leaves]
+        self._direct = not self.other_leaves and self.used_inputs == list(range(len(self.inputs)))
+        given = own if self.twins else ()  # these inputs of a copy have shapes of their own
         read = [i for i in (*program.leaves.values(), *program.numbers) if i.serial not in given]
-        self._made_for = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
+        self._assumed = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
         self._version = count_reforms()
-        self._written = choose_form(program, params, self.exact, self.keep, self.backend)
-        arrays = isinstance(self._written, (Straight, Batches, Loop))
+        self._form = choose_form(program, params, self.exact, self.keep, self.backend)
+        arrays = isinstance(self._form, (Straight, Batches, Loop))
         self._unguarded = arrays and any(k is not None and k.guarded for k in map(program.kernels.__getitem__, live))
 
-    def current(self) -> bool:
-        """Whether what was written into the source is still so."""
+    def is_current(self) -> bool:
+        """Return whether the shapes, dtypes and numbers that the source was written for still hold."""
         if self._version != count_reforms():
             if not self.fits():
                 return False
@@ -104,44 +106,44 @@ class Schedule:
         return True
 
     def fits(self) -> bool:
-        """Whether every leaf it reads has still the shape and dtype it had, and no number has become a leaf."""
+        """Return whether each leaf it reads still has its shape and dtype, and each number is still no leaf."""
         return all(
-            i.shape == shape and i.dtype == dtype and i.static is static for i, shape, dtype, static in self._made_for
+            i.shape == shape and i.dtype == dtype and i.static is static for i, shape, dtype, static in self._assumed
         )
 
     @property
     def source(self) -> str:
-        """The generated source."""
-        return self._written.source
+        """Return the generated source."""
+        return self._form.source
 
     @property
     def steps(self) -> int:
-        """How many statements there are."""
-        return self._written.steps
+        """Return the number of statements."""
+        return self._form.steps
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the arrays that are kept for intermediate results."""
-        return self._written.nbytes
+        """Return the bytes of the arrays that are kept for intermediate results."""
+        return self._form.nbytes
 
     def __repr__(self) -> str:
         return f"<schedule of {self.steps} steps, {self.nbytes} bytes of arrays>"
 
     def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        """The values of the roots; those of its inputs are given, the other leaves tell theirs."""
-        return self._watched(values) if self._unguarded else self._run(values)
+        """Return the values of the roots for these values of the inputs; the other leaves are read from the graph."""
+        return self._run_unguarded(values) if self._unguarded else self._run(values)
 
     def _run(self, values: Sequence[Any]) -> tuple[Any, ...]:
         ready = self._ready
         try:
             function = ready.pop()  # several threads, or a call within a call, have one each
         except IndexError:
-            function = self._written.bind()
+            function = self._form.bind()
         try:
             if self._direct:
                 return function(*values)
-            held = [forward_rec(i, was_requested=False) if i._value is None else i._value for i in self.held]
-            return function(*[values[k] for k in self.used], *held)
+            held = [forward_rec(i, was_requested=False) if i._value is None else i._value for i in self.other_leaves]
+            return function(*[values[k] for k in self.used_inputs], *held)
         except (ZeroDivisionError, OverflowError, ValueError):  # Python's floats raise where NumPy's go on
             if self.exact or self.guarded:
                 raise
@@ -149,8 +151,8 @@ class Schedule:
         finally:
             ready.append(function)
 
-    def _watched(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        """The same where a guard is left out, of whose absence nobody must be warned."""
+    def _run_unguarded(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Run without the guards of products, and raise instead of warning where one of them was needed."""
         try:
             with np.errstate(over="raise", invalid="raise"):
                 return self._run(values)
@@ -164,7 +166,7 @@ STEP_COST = 6e-7  # and on NumPy's
 
 
 def load_numba(backend: str) -> Any:
-    """The module that makes use of numba; None where it is not wanted, or not installed and not asked for by name."""
+    """Return the plug-in for numba; None if it is not wanted, or neither installed nor asked for by name."""
     if backend == "numpy" or (backend == "auto" and find_spec("numba") is None):
         return None
     try:
@@ -174,7 +176,7 @@ def load_numba(backend: str) -> Any:
 
 
 def _depends_on_placement(program: Program, live: Sequence[int]) -> bool:
-    """Whether some bits depend on whether a number is alone, or on where an array lies."""
+    """Return whether some bits depend on whether a number is alone, or on the order of an array in memory."""
     kernels, shapes, dtypes = program.kernels, program.shapes, program.dtypes
     for row in live:
         kernel = kernels[row]
@@ -184,7 +186,7 @@ def _depends_on_placement(program: Program, live: Sequence[int]) -> bool:
 
 
 def _describe_program(program: Program) -> str:
-    """What it computes, as a sentence."""
+    """Return a sentence that says what a program computes."""
     found = [program.origins[row] for row in dict.fromkeys(program.outputs)]
     named = [describe(i) for i in found[:3] if i is not None]
     more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
@@ -193,7 +195,7 @@ def _describe_program(program: Program) -> str:
 
 
 def choose_form(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:
-    """The program in the form that runs fastest."""
+    """Return the program in the form that runs fastest."""
     title = _describe_program(program)
     if keep:
         return write_straight(program, params, exact, title, keep)

@@ -250,7 +250,7 @@ def test_only_what_is_needed_is_computed() -> None:
     assert "cosh" in alone.schedule.source
     assert "sinh" not in alone.schedule.source
     assert "exp" not in alone.schedule.source
-    assert alone.schedule.used == [1]  # of the inputs it reads `a`
+    assert alone.schedule.used_inputs == [1]  # of the inputs it reads `a`
     np.testing.assert_array_equal(alone([0.0, 0.0], [0.0, 0.0], [0.0, 0.0]), [1.0, 1.0])
     both = lg.compile(L, [W], [W, a, x])
     assert both.schedule.source.count("exp(") == 1

@@ -37,7 +37,7 @@ def rounds(n: int, weights: list[lg.Node], X: lg.Node, loss: lg.Node, planned: b
             found.append(loss.value.tobytes())
         found.append(lg.differentiator(loss).cache_info())
         if not planned:
-            loss._memo.plans.known.clear()
+            loss._memo.plans.questions.clear()
     return found
 
 
@@ -46,7 +46,7 @@ def test_plans_answer_and_count_as_the_walk_does() -> None:
 
 
 def plans_of(loss: lg.Node) -> list[Any]:
-    return [plan for question in loss._memo.plans.known.values() for plan in question.plans]
+    return [plan for question in loss._memo.plans.questions.values() for plan in question.plans]
 
 
 def test_the_third_time_makes_a_plan_and_the_next_ones_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,4 +217,4 @@ def test_a_target_that_its_own_gradient_reads() -> None:
         _ = loss.value
         found = lg.gradient(loss, x)
         assert found == lg.gradient(np.exp(np.sin(np.exp(y := lg.parameter(0.1 * k)))), y)
-    assert [len(question.plans) for question in loss._memo.plans.known.values()] == [1, 1]
+    assert [len(question.plans) for question in loss._memo.plans.questions.values()] == [1, 1]

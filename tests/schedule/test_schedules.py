@@ -321,7 +321,7 @@ def test_random_graphs_in_every_form(form: str, arrays: bool, monkeypatch: pytes
         wrt = [nodes[k] for k in dag.parameters]
         inputs = [nodes[k] for k in dag.parameters if rng.random() < 0.8]
         step = lg.compile(L, wrt, inputs, exact=exactly)
-        if not isinstance(step.schedule._written, kind):
+        if not isinstance(step.schedule._form, kind):
             continue
         tried += 1
         for scale in (1.0, 0.9, 1.05):
@@ -372,8 +372,8 @@ def layered(width: int, depth: int) -> tuple[list[lg.Node], lg.Node]:
 def test_many_small_alike_nodes_are_batched() -> None:
     leaves, L = layered(60, 6)
     step = lg.compile(L, leaves, leaves, exact=True, backend="numpy")
-    assert isinstance(step.schedule._written, Batches)
-    rows = sum(batch.stop - batch.start for batch in step.schedule._written.batches)
+    assert isinstance(step.schedule._form, Batches)
+    rows = sum(batch.stop - batch.start for batch in step.schedule._form.batches)
     assert step.schedule.steps * 5 < rows
     for scale in (1.0, 0.5):
         values = [scale * i.value for i in leaves]
@@ -388,7 +388,7 @@ def test_a_long_chain_of_arrays_is_a_loop_of_steps() -> None:
     for _ in range(3100):
         y = np.sin(y) + x
     step = lg.compile(y.sum(), x, x, exact=True, backend="numpy")
-    assert isinstance(step.schedule._written, Loop)
+    assert isinstance(step.schedule._form, Loop)
     assert step.schedule.steps > 6000
     for value in ([0.1, 0.2], [0.3, -0.1]):
         found = step(value)
@@ -399,8 +399,8 @@ def test_a_long_chain_of_arrays_is_a_loop_of_steps() -> None:
 def test_a_graph_of_numbers_runs_on_floats_unless_it_must_be_exact() -> None:
     x = lg.parameter(0.3)
     L = np.exp(np.sin(x) * x)
-    assert isinstance(lg.compile(L, x, x, backend="numpy").schedule._written, Numbers)
-    assert isinstance(lg.compile(L, x, x, exact=True, backend="numpy").schedule._written, Straight)
+    assert isinstance(lg.compile(L, x, x, backend="numpy").schedule._form, Numbers)
+    assert isinstance(lg.compile(L, x, x, exact=True, backend="numpy").schedule._form, Straight)
 
 
 def test_setup_is_linear() -> None:

@@ -1,4 +1,4 @@
-"""Wide programs of many small alike rows: one batched NumPy step for all rows of one depth and kind.
+"""Batches, for wide programs of many small like rows: one NumPy step for all rows of one depth and kind.
 
 Rows of one shape and dtype live in one array, in the order of their depth and kernel; so a batch gathers its arguments,
 computes, and writes where its rows lie side by side (dynamic batching, Neubig et al. 2017). The functions are those of
@@ -29,7 +29,7 @@ BATCH_COST, ROW_COST = 4e-6, 1.5e-8  # seconds, roughly: what a batch costs, and
 
 @attrs.define(eq=False, repr=False)
 class _Batch:
-    """Rows of one depth and kernel."""
+    """A batch: rows of one depth and kernel."""
 
     kernel: Kernel
     kind: Kind
@@ -51,27 +51,27 @@ class Batches:
 
     @property
     def source(self) -> str:
-        """What each batch does, a line each."""
+        """Return a description of each batch, a line each."""
         return "\n".join([_describe_batch(batch) for batch in self.batches])
 
     @property
     def steps(self) -> int:
-        """How many batches there are."""
+        """Return the number of batches."""
         return len(self.batches)
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the arrays that hold the rows."""
+        """Return the bytes of the arrays that hold the rows."""
         return sum(n * math.prod(shape) * dtype.itemsize for (shape, dtype), n in self.counts.items())
 
     @property
     def cost(self) -> float:
-        """Seconds a call takes, roughly."""
+        """Return roughly the seconds that a call takes."""
         numbers = sum((b.stop - b.start) * max(math.prod(b.kind[0]), 1) for b in self.batches)
         return BATCH_COST * len(self.batches) + ROW_COST * numbers
 
     def bind(self) -> Callable[..., tuple[Any, ...]]:
-        """The function, with arrays of its own: one call at a time."""
+        """Return the function, with arrays of its own: it serves one call at a time."""
         arrays = {kind: np.empty((n, *kind[0]), kind[1]) for kind, n in self.counts.items()}
         for kind, k, value in self.literals:
             arrays[kind][k] = value
@@ -99,7 +99,7 @@ class Batches:
 
 
 def _group_scalars(leaves: Sequence[tuple[Kind, int]], arrays: dict[Kind, Any]) -> tuple[list[Any], set[int]]:
-    """Leaves without axes, by array: they are written all at once."""
+    """Group the leaves without axes by the array they go into, as they are written all at once."""
     by_kind: dict[Kind, list[int]] = {}
     for k, (kind, _) in enumerate(leaves):
         if not kind[0]:
@@ -110,16 +110,16 @@ def _group_scalars(leaves: Sequence[tuple[Kind, int]], arrays: dict[Kind, Any]) 
     return numbers, {k for which in by_kind.values() for k in which}
 
 
-def _as_slice(rows: Array) -> Any:
-    """Rows as a slice, if they lie side by side."""
-    n = len(rows)
-    if rows[-1] - rows[0] == n - 1 and (np.diff(rows) == 1).all():
-        return slice(int(rows[0]), int(rows[0]) + n)
-    return rows
+def _as_slice(places: Array) -> Any:
+    """Return places as a slice if they lie side by side."""
+    n = len(places)
+    if places[-1] - places[0] == n - 1 and (np.diff(places) == 1).all():
+        return slice(int(places[0]), int(places[0]) + n)
+    return places
 
 
 def _prepare_step(batch: _Batch, arrays: dict[Kind, Any]) -> Any:
-    """(gathers, function, arguments, where to)."""
+    """Return a batch bound to arrays: what it gathers, its function, its arguments, and where it writes."""
     takes, args = [], []
     n, (shape, _) = batch.stop - batch.start, batch.kind
     for kind, places in batch.args:
@@ -135,7 +135,7 @@ def _prepare_step(batch: _Batch, arrays: dict[Kind, Any]) -> Any:
 
 
 def _batch_function(kernel: Kernel, kind: Kind) -> Callable[..., Any]:
-    """What computes many rows at once, along a first axis."""
+    """Return the function that computes many rows at once, along a first axis."""
     function, static = kernel.function, kernel.static
     if kernel.kind in ("ufunc", "matmul", "total"):
         whole: Callable[..., Any] = function
@@ -166,9 +166,9 @@ def _can_batch(program: Program, row: int) -> bool:
 
 
 def _find_long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tuple[dict[int, list[int]], set[int]]:
-    """Sums of many terms, added up one after the other: last row -> terms; and the rows between.
+    """Find sums of many terms, added up one after the other; return last row -> terms, and the rows partial_sums.
 
-    A term that is taken away is given as -1 - row. `seen` are rows that others than the next sum look at.
+    A term that is subtracted is given as -1 - row. `seen` are rows that others than the next sum read.
     """
     uses = [0] * len(program)
     for row in live:
@@ -182,21 +182,21 @@ def _find_long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tu
         first, term = program.args[row]
         if program.dtypes[row].kind != "f" or any(program.shapes[a] != program.shapes[row] for a in (first, term)):
             continue
-        alone = first in sums and uses[first] == 1 and first not in seen
-        terms = sums.pop(first) if alone else [first]
+        continued = first in sums and uses[first] == 1 and first not in seen
+        terms = sums.pop(first) if continued else [first]
         terms.append(term if kernel.function is np.add else -1 - term)
         sums[row] = terms
     long = {row: terms for row, terms in sums.items() if len(terms) >= LONG}
-    between: set[int] = set()
+    partial_sums: set[int] = set()
     for row, terms in long.items():
         for _ in range(len(terms) - 2):
             row = program.args[row][0]
-            between.add(row)
-    return long, between
+            partial_sums.add(row)
+    return long, partial_sums
 
 
 def _make_total(signs: Any) -> Callable[..., Any]:
-    """One sum of many terms, added up in their order."""
+    """Return the function that adds up many terms in their order."""
 
     def total(terms: Any, out: Any) -> None:
         if signs is not None:
@@ -207,7 +207,7 @@ def _make_total(signs: Any) -> Callable[..., Any]:
 
 
 def write_batches(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Batches | None:
-    """The batches of a program; None if it has rows that go into none.
+    """Write a program as batches; return None if some row fits into none.
 
     Time is linear in the rows.
     """
@@ -215,10 +215,10 @@ def write_batches(program: Program, live: Sequence[int], params: Sequence[tuple[
         return None
     kinds, args, kernels = list(zip(program.shapes, program.dtypes, strict=True)), list(program.args), program.kernels
     nans = find_nan_checks(program, live)
-    sums, between = _find_long_sums(program, live, {*program.outputs, *nans})
+    sums, partial_sums = _find_long_sums(program, live, {*program.outputs, *nans})
     for row, terms in sums.items():
         args[row] = tuple([t if t >= 0 else -1 - t for t in terms])
-    live = [row for row in live if row not in between]
+    live = [row for row in live if row not in partial_sums]
     depth = [0] * len(program)
     groups: dict[Any, list[int]] = {}
     for row in live:

@@ -1,4 +1,4 @@
-"""Chains of elementwise rows over large arrays, evaluated block by block while the numbers are in the cache.
+"""Chains of elementwise rows over large arrays, computed block by block while the numbers are in the cache.
 
 Unblocked, each row of a chain reads and writes main memory. Here all rows of a chain are computed for some ten thousand
 elements before the next ones; only what is needed outside of the chain is stored in full. Sums over all elements end a
@@ -24,11 +24,11 @@ LEAST = 4  # rows that compute: a chain of fewer is left as it is
 
 @attrs.define(eq=False, repr=False)
 class Chain:
-    """Rows that are computed block by block: of the program they come from."""
+    """A chain: rows of a program that are computed block by block."""
 
     program: Program
     rows: list[int]
-    given: list[int]  # rows of other places that they read: of the chain's shape, or single numbers
+    given: list[int]  # rows outside of the chain that it reads: of its shape, or single numbers
     stored: list[int]  # rows that others read
     sums: list[int]
     size: int  # elements in all
@@ -37,9 +37,9 @@ class Chain:
 
 
 def _find_chain_shape(program: Program, row: int, exact: bool) -> Shape | None:
-    """The shape of the chain that a row could be part of."""
+    """Return the shape of the chain that a row could be part of; None if it could be in none."""
     kernel, args = program.kernels[row], program.args[row]
-    if kernel is None or not args or row in program.odd:
+    if kernel is None or not args or row in program.unordered:
         return None
     shapes = program.shapes
     if kernel.kind == "sum":
@@ -52,7 +52,7 @@ def _find_chain_shape(program: Program, row: int, exact: bool) -> Shape | None:
 
 
 def merge_chains(program: Program, live: Sequence[int], exact: bool, checked: set[int]) -> Program | None:
-    """The program with its chains in place of their rows; None if it has none.
+    """Return the program with chains in place of their rows; None if it has none.
 
     A row waits for what it reads; rows of a chain that wait for the same are computed together.
     """
@@ -79,7 +79,7 @@ def merge_chains(program: Program, live: Sequence[int], exact: bool, checked: se
 
 
 def _must_wait(program: Program, chain_of: dict[int, tuple[Shape, int]], a: int, shape: Shape) -> bool:
-    """Whether a chain of that shape has to wait for the one that computes row `a`."""
+    """Return whether a chain of this shape has to wait for the one that computes row `a`."""
     kernel = program.kernels[a]
     return a in chain_of and (chain_of[a][0] != shape or (kernel is not None and kernel.kind == "sum"))
 
@@ -109,8 +109,8 @@ def _replace_chains(
             made.literals[k] = program.literals[row]
         if row in checked and row not in chain_of:
             made.checked.add(k)
-        if row in program.odd:
-            made.odd.add(k)
+        if row in program.unordered:
+            made.unordered.add(k)
 
     chains = [(key[1], 1, rows[0], rows) for key, rows in members.items()]
     alone = [(turn[row], 0, row, [row]) for row in live if row not in chain_of]
@@ -134,7 +134,7 @@ def _replace_chains(
         for k, row in enumerate(sums):
             put(row, Kernel("total", "sum", k), (whole,))
     made.outputs = [new[row] for row in program.outputs]
-    made.guards = [(new[row], look) for row, look in program.guards]
+    made.guards = [(new[row], guard) for row, guard in program.guards]
     return made
 
 

@@ -1,7 +1,7 @@
-"""Where rows are written: arrays that lie ready, and which rows may share one.
+"""Buffers: the arrays that rows are written into, and which rows may share one.
 
-A row takes over the array of an argument that nobody reads after it, or one that is free, or a new one. Results are the
-caller's and never taken over. What is a view of an array that lies ready is made once.
+A row takes over the array of an argument that nobody reads after it, or a free one, or a new one. Results are the
+caller's and never taken over. A view of a buffer is made once, when the source is bound.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ LARGE = 1 << 16  # bytes, from which on memory for a result is worth keeping
 
 @attrs.define(eq=False, repr=False)
 class Memory:
-    """Names and arrays of the rows of a program."""
+    """The names and the buffers of the rows of a program."""
 
     program: Program
     exact: bool
     live: list[int]
     names: dict[int, str]  # row -> how it is written
     lines: list[str] = attrs.field(factory=list)
-    numbers: dict[Any, str] = attrs.field(factory=dict)  # numbers that lie ready, and their names
-    constants: list[str] = attrs.field(factory=list)  # what these are
+    numbers: dict[Any, str] = attrs.field(factory=dict)  # numbers as arrays without axes, and their names
+    constants: list[str] = attrs.field(factory=list)  # comments that say what these are
     space: dict[str, Any] = attrs.field(factory=dict)
     buffers: list[tuple[str, Shape, DType]] = attrs.field(factory=list)
     views: list[tuple[str, str, Callable[[Any], Any]]] = attrs.field(factory=list)
@@ -43,16 +43,16 @@ class Memory:
     last: dict[int, int] = attrs.field(factory=dict)  # row -> the last row that reads its memory
     free: dict[tuple[Shape, Any], list[str]] = attrs.field(factory=dict)
     owner: dict[int, str] = attrs.field(factory=dict)  # row -> the array it is written to
-    static: set[str] = attrs.field(factory=set)  # names that mean the same array in each call
-    samples: dict[str, Any] = attrs.field(factory=dict)  # arrays like those, to see what a view of one is
-    checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
-    results: set[int] = attrs.field(factory=set)  # rows whose memory is a result's
+    static: set[str] = attrs.field(factory=set)  # names that mean the same array in every call
+    samples: dict[str, Any] = attrs.field(factory=dict)  # arrays like those, on which views are tried
+    checked: set[int] = attrs.field(factory=set)  # rows where a nan shows that a guard was needed
+    results: set[int] = attrs.field(factory=set)  # rows whose memory belongs to a result
     floats: bool = False  # whether single numbers are Python's
-    prefix: str = "b"  # of the names of arrays that lie ready
+    prefix: str = "b"  # of the names of buffers
     params: frozenset[str] = attrs.Factory(lambda self: frozenset(self.names.values()), takes_self=True)
 
     def find_lifetimes(self) -> None:
-        """Which memory each row may show, and who reads it last."""
+        """Find which memory each row may show, and which row reads it last."""
         program, holds, last = self.program, self.holds, self.last
         for row in self.live:
             kernel, args = program.kernels[row], program.args[row]
@@ -73,21 +73,21 @@ class Memory:
                 last[h] = end
 
     def find_dying(self) -> dict[int, list[int]]:
-        """Row -> the rows whose memory nobody reads after it."""
+        """Return, for each row, the rows whose memory nobody reads after it."""
         found: dict[int, list[int]] = {}
         for row, reader in self.last.items():
             found.setdefault(reader, []).append(row)
         return found
 
     def release_arrays(self, rows: Sequence[int]) -> None:
-        """Let the arrays of rows be used again, but for results."""
+        """Let the buffers of rows be used again, except those of results."""
         for row in rows:
             name = self.owner.get(row)
             if name is not None and row not in self.results:
                 self.free.setdefault((self.program.shapes[row], self.program.dtypes[row]), []).append(name)
 
     def name_function(self, thing: Any, name: str) -> str:
-        """A function under a name in the source."""
+        """Return a name for a function or class in the source, like the one proposed."""
         while name in self.params or self.space.setdefault(name, thing) is not thing:
             name += "_"
         return name
@@ -100,13 +100,13 @@ class Memory:
         return name
 
     def add_line(self, text: str, row: int) -> None:
-        """Add a line, with the node it is for."""
+        """Add a line to the source, with a comment that says which node it is for."""
         origin = self.program.origins[row]
         note = "" if origin is None else describe(origin)
         self.lines.append(f"    {text:<48}  # {note}" if note else f"    {text}")
 
     def write_view(self, row: int, kernel: Kernel, of: str) -> None:
-        """A view of what lies ready is made once; of other arrays, with each call."""
+        """Make a view of a buffer once, or write the line that makes it with each call."""
         if of in self.static and self.prebind_view(f"w{row}", of, kernel.function):
             self.names[row] = f"w{row}"
             return
@@ -121,7 +121,7 @@ class Memory:
         self.add_line(f"v{row} = {text}", row)
 
     def prebind_view(self, name: str, of: str, view: Callable[[Any], Any]) -> bool:
-        """Enter a view of what lies ready; False if it would be a copy, which has to be made with each call."""
+        """Make a view of a buffer once; return False if it would be a copy, which has to be made with each call."""
         array = self.samples[of]
         found = view(array)
         if found.__class__ is not np.ndarray or (found.size and not np.may_share_memory(found, array)):
@@ -132,13 +132,15 @@ class Memory:
         return True
 
     def place_row(self, row: int, kernel: Kernel, shape: Shape, dtype: DType, wanted: bool) -> str:
-        """The array a row is written to."""
+        """Return the name of the array that a row is written into."""
         if wanted:
             name = f"o{len(self.outputs)}"
             self.outputs.append((name, shape, dtype))
             small = math.prod(shape) * dtype.itemsize < LARGE
             made = (
-                f"{self.name_function(np.empty, 'empty')}({shape}, {self.name_object(dtype)})" if small else f"new_{name}()"
+                f"{self.name_function(np.empty, 'empty')}({shape}, {self.name_object(dtype)})"
+                if small
+                else f"new_{name}()"
             )
             self.lines.append(f"    {name} = {made}")
             return name
@@ -166,14 +168,14 @@ class Memory:
         return name
 
     def can_reuse_bytes(self, a: int, row: int, shape: Shape, dtype: DType) -> bool:
-        """Whether an argument is the same bytes, as this dtype, of an array that nobody reads after this row."""
+        """Return whether argument `a` shows the bytes of a buffer, as this dtype, that nobody reads after this row."""
         kernel, (root, *others) = self.program.kernels[a], self.holds[a]
         if kernel is None or kernel.name != "view as" or others or self.last[root] != row or root not in self.owner:
             return False
         return self.program.shapes[a] == shape and self.program.dtypes[a] == dtype and self.names[a] in self.static
 
     def write_owned_result(self, row: int) -> str:
-        """A result as nobody else has it."""
+        """Return the expression of a result that shares no memory, for the caller to own."""
         program, name = self.program, self.names[row]
         kernel = program.kernels[row]
         if program.shapes[row]:
@@ -189,7 +191,7 @@ class Memory:
         return name
 
     def write_shared_result(self, row: int) -> str:
-        """A result that may share memory with others that are kept, but with no array that is used again."""
+        """Return the expression of a memo's result, which may share memory with other values but with no buffer."""
         program, name = self.program, self.names[row]
         kernel = program.kernels[row]
         if not program.shapes[row]:
@@ -202,7 +204,7 @@ class Memory:
         return name
 
     def write_copy(self, row: int) -> str:
-        """A copy of a row."""
+        """Write the line that copies a row, and return the name of the copy."""
         name = self.names[row]
         if f"{name}_copy" not in self.names.values():
             self.lines.append(f"    {name}_copy = {self.name_function(np.array, 'array')}({name})")
@@ -211,8 +213,9 @@ class Memory:
 
 
 def describe(node: Node) -> str:
-    """What comments call a node."""
-    return " ".join((f"adjoint of {label(node.of)}" if isinstance(node, AdjointNode) else label(node)).split())
+    """Return what comments call a node."""
+    name = f"adjoint of {label(node.of)}" if isinstance(node, AdjointNode) else label(node)
+    return " ".join(name.replace("\0", " ").encode(errors="replace").decode().split())  # what source may hold
 
 
 def _as_scalar(value: Any, dtype: DType) -> Any:

@@ -1,4 +1,4 @@
-"""How rows of single numbers are written on Python floats, which cost a fraction of NumPy's scalars."""
+"""Expressions: rows of single numbers on Python floats, which cost a fraction of NumPy's scalars."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..kernels import Kernel
 
 __all__ = ["EXPRESSIONS", "SIGNS", "SPACE", "write_expression"]
 
-SIGNS: dict[Any, str] = {  # what Python writes so means the same of its numbers and of NumPy's
+SIGNS: dict[Any, str] = {  # these mean the same for Python's numbers and for NumPy's
     np.add: "{} + {}",
     np.subtract: "{} - {}",
     np.multiply: "{} * {}",
@@ -43,7 +43,7 @@ SPACE: dict[str, Any] = {name: getattr(math, name) for name in dir(math) if name
 
 
 def write_expression(kernel: Kernel) -> str | Callable[..., float]:
-    """The expression of a row on Python floats; a function of floats where there is none."""
+    """Return the expression of a row on Python floats, or a function of floats where there is no expression."""
     if kernel.kind == "view":
         return "{}"
     if (kernel.kind == "ufunc" or kernel.function is np.where) and kernel.function in EXPRESSIONS:

@@ -1,4 +1,4 @@
-"""Long programs: the same steps as in generated source, prebound, in one loop.
+"""The loop, for long programs: the steps of the generated source, bound beforehand, one after the other.
 
 Compiling source takes longer than a step of it, so it pays only for what is short or runs very often.
 """
@@ -26,7 +26,7 @@ Statement = tuple[Any, tuple[str, ...], str, bool]  # function, arguments, where
 
 @attrs.define(eq=False, repr=False)
 class Loop:
-    """Statements by name, and the arrays that the names mean."""
+    """A loop: statements by name, and the arrays that the names mean."""
 
     statements: list[Statement]
     buffers: list[tuple[str, Shape, DType]]
@@ -38,16 +38,16 @@ class Loop:
 
     @property
     def steps(self) -> int:
-        """How many statements there are."""
+        """Return the number of statements."""
         return len(self.statements)
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the arrays that lie ready."""
+        """Return the bytes of the buffers."""
         return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
 
     def bind(self) -> Callable[..., tuple[Any, ...]]:
-        """The function, with arrays of its own: one call at a time."""
+        """Return the function, with arrays of its own: it serves one call at a time."""
         space = dict(self.space)
         for name, shape, dtype in self.buffers:
             space[name] = np.empty(shape, dtype)
@@ -90,7 +90,7 @@ def _raise_on_nan(flat: Any, _: Any) -> None:
 
 @attrs.define(eq=False, repr=False)
 class _LoopWriter(Writer):
-    """Writes statements for a loop instead of lines; every row has an array that lies ready."""
+    """A writer of statements for a loop instead of lines; every row has a buffer."""
 
     statements: list[Statement] = attrs.field(factory=list)
 
@@ -129,7 +129,7 @@ class _LoopWriter(Writer):
 
 
 def write_loop(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Loop:
-    """The statements of a program; its outputs are never written over."""
+    """Write a program as statements for a loop; its outputs are never written over."""
     writer = _LoopWriter(program, True, list(live), dict(params), checked=find_nan_checks(program, live))
     for row, name in params:
         writer.buffers.append((name, program.shapes[row], program.dtypes[row]))

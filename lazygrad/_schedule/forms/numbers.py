@@ -1,4 +1,4 @@
-"""Programs of single numbers: Python floats in generated source, one statement a row.
+"""Numbers, for programs of single numbers: Python floats in generated source, one statement a row.
 
 A NumPy scalar costs several times what a Python float does. Where Python raises and NumPy goes on (a division by zero,
 an overflow), the schedule made for guards answers instead.
@@ -27,7 +27,7 @@ LONG = 200  # characters of an expression within another
 
 
 def has_only_numbers(program: Program, live: list[int]) -> bool:
-    """Whether every row is one real number of double precision, or the outcome of a comparison."""
+    """Return whether every row is one real number of double precision, or the outcome of a comparison."""
     kinds = {program.dtypes[row] for row in live} <= {np.dtype(float), np.dtype(bool)}
     return kinds and all(not program.shapes[row] for row in live)
 
@@ -43,7 +43,7 @@ class Numbers:
     nbytes: int = 0
 
     def bind(self) -> Callable[..., tuple[Any, ...]]:
-        """The function; it has no arrays."""
+        """Return the function; it needs no arrays."""
         return load_function(self.code, dict(self.space))
 
 
@@ -76,7 +76,7 @@ def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[
                 found = f"{name}({', '.join(['{}'] * len(program.args[row]))})"
             text = expressions[id(kernel)] = found
         given = [names[a] for a in program.args[row]]
-        if "{0}" in text and text.count("{0}") > 1:  # it is written twice, so it must not be computed twice
+        if "{0}" in text and text.count("{0}") > 1:  # an argument that stands there twice must not be computed twice
             for k, name in enumerate(given):
                 if name[0] == "(" and name[1:-1].count(" ") > 0:
                     lines.append(f"    t{k} = {name}")
@@ -106,7 +106,11 @@ def _write_literal(value: Any) -> str:
 
 @attrs.define(eq=False, repr=False)
 class Tape:
-    """The same rows one after another in a loop: slower than source, but there at once."""
+    """A tape: rows on Python floats, one after another in a loop.
+
+    A call takes 2 to 5 times as long as generated source does, but compiling that takes 2.6 kB of memory for each
+    row: 5 GB for two million rows, where a tape takes 1.5 GB, and a third of the time to make.
+    """
 
     rows: list[tuple[Any, int, int | None]]  # function, places of its arguments
     leaves: int
@@ -117,17 +121,17 @@ class Tape:
 
     @property
     def steps(self) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         return len(self.rows)
 
     @property
     def source(self) -> str:
-        """What each row does, a line each."""
+        """Return a description of each row, a line each."""
         base = self.leaves + len(self.start)
         return "\n".join([f"v{base + k} = {f.__name__}(v{i}, v{j})" for k, (f, i, j) in enumerate(self.rows)])
 
     def bind(self) -> Callable[..., tuple[Any, ...]]:
-        """The function; it has no arrays."""
+        """Return the function; it needs no arrays."""
 
         def schedule(*values: Any) -> tuple[Any, ...]:
             v = [*map(float, values), *self.start]
@@ -146,7 +150,7 @@ DIRECT = {f"{{}} {sign} {{}}": f for sign, f in (("+", add), ("-", sub), ("*", m
 
 
 def _make_function(kernel: Kernel) -> Callable[..., Any]:
-    """What computes a row from one or two floats."""
+    """Return the function that computes a row from one or two floats."""
     text = write_expression(kernel)
     if not isinstance(text, str):
         return text
@@ -161,7 +165,7 @@ def _make_function(kernel: Kernel) -> Callable[..., Any]:
 
 
 def write_tape(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]]) -> Tape | None:
-    """The rows for a loop; None if one takes more than two numbers."""
+    """Write a program as a tape; return None if a row takes more than two numbers."""
     place = {row: k for k, (row, _) in enumerate(params)}
     start: list[Any] = []
     for row in live:

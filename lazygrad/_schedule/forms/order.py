@@ -1,8 +1,8 @@
-"""The order of elements in memory: which rows NumPy may lay out in another order than C.
+"""Order in memory: which rows NumPy may lay out in another order than C.
 
 The result of an elementwise function lies as its arguments do, and sums and products of matrices are added up in an
 order that depends on it. Where results must be those of the memo walk bit for bit, such rows are left to NumPy, and not
-written where an array in C order lies ready.
+written into a buffer in C order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ IN_ORDER = ("broadcast_to", "reshape", "expand_dims", "squeeze", "view as")  # v
 
 
 def find_out_of_order(program: Program, live: Sequence[int]) -> set[int]:
-    """The rows of two axes or more that may lie in another order than C."""
+    """Return the rows of two axes or more that may lie in another order than C."""
     found: set[int] = set()
     for row in live:
         if len(program.shapes[row]) < 2:
@@ -40,13 +40,15 @@ def find_out_of_order(program: Program, live: Sequence[int]) -> set[int]:
 
 
 def is_gapless(program: Program, row: int) -> bool:
-    """Whether a row is sure to lie in memory without gaps, in C order or transposed."""
+    """Return whether a row is sure to lie in memory without gaps, in C order or transposed."""
     kernel = program.kernels[row]
     if kernel is not None and kernel.kind == "view" and kernel.name in ("transpose", *IN_ORDER[1:]):
         if kernel.name == "transpose" and len(program.shapes[row]) > 2:
             return False
-        return (kernel.name == "transpose" or row not in program.odd) and is_gapless(program, program.args[row][0])
-    return row not in program.odd and (kernel is None or kernel.kind not in ("view", "call"))
+        return (kernel.name == "transpose" or row not in program.unordered) and is_gapless(
+            program, program.args[row][0]
+        )
+    return row not in program.unordered and (kernel is None or kernel.kind not in ("view", "call"))
 
 
 def _is_c_ordered(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The statements of a program: one a row, each writing where `_memory` says."""
+"""Statements: one line of source for each row of a program, which writes where `buffers` says."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ PYTHONS = (np.dtype(float), np.dtype(bool))  # the dtypes of numbers that may be
 
 @attrs.define(eq=False, repr=False)
 class Writer(Memory):
-    """Statement by statement: where each row is written, and how."""
+    """A writer of statements: where each row is written, and how."""
 
     def write(self) -> None:
-        """A statement for each row."""
+        """Write a statement for each row."""
         program = self.program
         self.find_lifetimes()
         wanted = set(program.outputs)
@@ -39,38 +39,38 @@ class Writer(Memory):
                 wanted.add(root)
         self.results = wanted
         guards: dict[int, list[Guard]] = {}
-        for row, look in program.guards:
-            guards.setdefault(row, []).append(look)
+        for row, guard in program.guards:
+            guards.setdefault(row, []).append(guard)
         dying = self.find_dying()
         for row in self.live:
             kernel = program.kernels[row]
             if kernel is None:
                 if row in program.literals:
                     self.names[row] = self.name_literal(program.literals[row])
-                for look in guards.get(row, ()):
-                    self.write_guard(row, look)
+                for guard in guards.get(row, ()):
+                    self.write_guard(row, guard)
                 continue
             self.write_row(row, kernel, row in wanted)
             if row in self.checked:
                 self.write_nan_check(row)
-            for look in guards.get(row, ()):
-                self.write_guard(row, look)
+            for guard in guards.get(row, ()):
+                self.write_guard(row, guard)
             self.release_arrays(dying.get(row, ()))
 
-    def write_guard(self, row: int, look: Guard) -> None:
-        """A statement that sees whether the function would have gone the same way."""
-        _, made, seen = look
+    def write_guard(self, row: int, guard: Guard) -> None:
+        """Write the statement that raises if the traced function would have gone another way."""
+        _, interpret, seen = guard
         branched = self.name_function(Branched, "Branched")
         name = self.names[row]
-        if made is bool:
+        if interpret is bool:
             self.lines.append(f"    if {'not ' if seen else ''}{name}: raise {branched}")
             return
         other = f"differs{len(self.lines)}"
-        self.space[other] = make_guard_test(look)
+        self.space[other] = make_guard_test(guard)
         self.lines.append(f"    if {other}({name}): raise {branched}")
 
     def write_nan_check(self, row: int) -> None:
-        """A statement that finds a nan."""
+        """Write the statement that raises if a row holds a nan."""
         name = self.names[row]
         if self.program.shapes[row]:
             flat = f"{name}.reshape(-1)"
@@ -82,7 +82,7 @@ class Writer(Memory):
         self.lines.append(f"    if {name} != {name}: raise {self.name_function(NotANumber, 'NotANumber')}")
 
     def write_arguments(self, row: int, kernel: Kernel) -> list[str]:
-        """How the arguments of a row are written: numbers as such where no dtype depends on them."""
+        """Return the arguments of a row as source: literals as plain numbers where no dtype depends on them."""
         program, args = self.program, self.program.args[row]
         given = [self.names[a] for a in args]
         if kernel.kind == "call" and self.floats:
@@ -97,12 +97,14 @@ class Writer(Memory):
                 if a in program.literals and program.dtypes[a] in strong:
                     ready = kernel.kind == "ufunc" and program.shapes[row] and not program.shapes[a]
                     given[k] = (
-                        self.name_number(program.literals[a]) if ready else _write_literal(program.literals[a]) or given[k]
+                        self.name_number(program.literals[a])
+                        if ready
+                        else _write_literal(program.literals[a]) or given[k]
                     )
         return given
 
     def name_number(self, value: Any) -> str:
-        """The name of a number as an array without axes, which a ufunc takes in half the time."""
+        """Return the name of a number as an array without axes, which a ufunc takes in half the time."""
         key = value.dtype.str, value.tobytes()
         name = self.numbers.get(key)
         if name is None:
@@ -112,14 +114,14 @@ class Writer(Memory):
         return name
 
     def name_literal(self, value: Any) -> str:
-        """The name of a literal."""
+        """Return the name of a literal."""
         name = self.name_object(value)
         self.samples[name] = value
         self.static.add(name)
         return name
 
     def write_row(self, row: int, kernel: Kernel, wanted: bool) -> None:
-        """One statement, unless the row is a view of what lies ready."""
+        """Write the statement of one row, unless it is a view that is made once."""
         program = self.program
         shape, dtype = program.shapes[row], program.dtypes[row]
         given = self.write_arguments(row, kernel)
@@ -142,10 +144,10 @@ class Writer(Memory):
                 name = self.name_function(kernel.function, re.sub(r"\W+", "_", kernel.name))
                 keywords = [f", {k}={self.write_static(v)}" for k, v in kernel.static.items()]
                 text = f"{name}({', '.join(given)}{''.join(keywords)})"
-            if row in program.odd:
+            if row in program.unordered:
                 text = f"{self.name_function(_copy_foreign, 'as_kept')}({text})"
             self.add_line(f"v{row} = {text}", row)
-        elif row in program.odd:
+        elif row in program.unordered:
             self.names[row] = f"v{row}"
             self.add_line(f"v{row} = {self.write_unplaced(kernel, given)}", row)
         else:
@@ -154,7 +156,7 @@ class Writer(Memory):
             self.add_line(self.write_into(row, kernel, given, out), row)
 
     def write_chain(self, row: int, chain: Chain, given: list[str]) -> None:
-        """A loop over blocks: the rows of a chain for one block after the other."""
+        """Write a loop over blocks, which computes the rows of a chain for one block after the other."""
         inner = _Block(
             chain.program, self.exact, chain.rows, {}, checked=chain.checked, outer=self, chained=row, prefix=f"t{row}_"
         )
@@ -179,16 +181,16 @@ class Writer(Memory):
         self.lines += [f"    {line}" for line in inner.lines]
 
     def name_ufunc(self, kernel: Kernel) -> str:
-        """The name of a ufunc in the source."""
+        """Return the name of a ufunc in the source."""
         return self.name_function(kernel.function, kernel.function.__name__)
 
     def write_static(self, v: Any) -> str:
-        if v is None or isinstance(v, (bool, int, str)):
+        if v is None or v.__class__ in (bool, int, str):  # a subclass may write itself as anything
             return repr(v)
         return self.name_object(v)
 
     def write_scalar(self, row: int, kernel: Kernel, given: list[str]) -> str:
-        """The expression of a single number."""
+        """Return the expression of a single number."""
         if kernel.alone:
             return kernel.text.format(*given)
         if self.floats and self.program.dtypes[row] == np.float64 and kernel.kind in ("ufunc", "call"):
@@ -206,13 +208,15 @@ class Writer(Memory):
         if kernel.kind == "sum":
             return f"{self.name_ufunc(kernel)}.reduce({given[0]}, {kernel.static['axis']})"
         if kernel.kind == "matmul":
-            name = self.name_function(np.dot, "dot") if self.can_be_dot(row) else self.name_function(np.matmul, "matmul")
+            name = (
+                self.name_function(np.dot, "dot") if self.can_be_dot(row) else self.name_function(np.matmul, "matmul")
+            )
             return f"{name}({', '.join(given)})"
         name = self.name_function(_return_number(kernel), re.sub(r"\W+", "_", kernel.name))
         return f"{name}({', '.join(given)})"
 
     def write_into(self, row: int, kernel: Kernel, given: list[str], out: str) -> str:
-        """The statement that writes a row into an array."""
+        """Return the statement that writes a row into an array."""
         program = self.program
         if kernel.kind == "ufunc":
             name = self.name_ufunc(kernel)
@@ -230,8 +234,8 @@ class Writer(Memory):
                     ones = np.ones((shape[1], 1) if keepdims else shape[1], dtype)
                     return f"{dot}({given[0]}, {self.name_object(ones)}, {out})"
             name = self.name_ufunc(kernel)
-            kept = ", keepdims=True" if keepdims else ""
-            return f"{name}.reduce({given[0]}, axis={axis}, out={out}{kept})"
+            keyword = ", keepdims=True" if keepdims else ""
+            return f"{name}.reduce({given[0]}, axis={axis}, out={out}{keyword})"
         if kernel.kind == "matmul":
             plain = all(
                 len(program.shapes[a]) <= 2 and program.dtypes[a] == program.dtypes[row] for a in program.args[row]
@@ -246,22 +250,22 @@ class Writer(Memory):
         return f"{copy}({out}, {y}); {copy}({out}, {x}, where={condition})"
 
     def can_be_dot(self, row: int) -> bool:
-        """Whether `np.dot`, which is quicker on small matrices, gives every bit of this product that has to be so."""
+        """Return whether `np.dot`, which is quicker on small matrices, gives the bits that this product needs."""
         program, args = self.program, self.program.args[row]
         single = all(math.prod(program.shapes[a]) == 1 for a in args)  # where it may give -0.0
         return not self.exact or (not single and all(is_gapless(program, a) for a in args))
 
     def write_unplaced(self, kernel: Kernel, given: list[str]) -> str:
-        """The expression of a row that NumPy finds a place for."""
+        """Return the expression of a row whose memory NumPy chooses."""
         if kernel.kind == "sum":
-            axis, kept = kernel.static["axis"], kernel.static["keepdims"]
-            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, axis={axis}, keepdims={kept})"
+            axis, keepdims = kernel.static["axis"], kernel.static["keepdims"]
+            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, axis={axis}, keepdims={keepdims})"
         return f"{self.name_ufunc(kernel)}({', '.join(given)})"
 
 
 @attrs.define(eq=False, repr=False)
 class _Block(Writer):
-    """The statements for one block of a chain: what they read and store in full are slices."""
+    """A writer of the statements for one block of a chain; arrays of the whole chain are read and written as slices."""
 
     outer: Writer = attrs.field(kw_only=True)
     chained: int = attrs.field(kw_only=True)  # the row of the chain in the outer program
@@ -293,9 +297,8 @@ class _Block(Writer):
             assert kernel is not None
             given = self.write_arguments(row, kernel)
             if kernel.kind == "sum":
-                self.lines.append(
-                    f"    s{self.chained}_{chain.sums.index(row)} += {self.name_function(np.add, 'add')}.reduce({given[0]})"
-                )
+                add = self.name_function(np.add, "add")
+                self.lines.append(f"    s{self.chained}_{chain.sums.index(row)} += {add}.reduce({given[0]})")
             elif kernel.kind == "view":
                 dtype = self.name_object(program.dtypes[row])
                 if row in chain.stored:
@@ -317,7 +320,7 @@ class _Block(Writer):
 
 
 def _write_literal(value: Any) -> str:
-    """A literal as a number of Python's; nothing if it is none."""
+    """Return a literal as a number in the source, or nothing if it has to stay an array."""
     if value.shape or value.dtype.kind != "f" or not np.isfinite(value):
         return ""
     text = repr(float(value))
@@ -325,7 +328,7 @@ def _write_literal(value: Any) -> str:
 
 
 def _copy_foreign(value: Any) -> Any:
-    """An array as the memo keeps it: a copy of what shows memory that is no array's."""
+    """Return an array, copied if its memory belongs to something else than an array, as the memo does."""
     base = value.base
     while base.__class__ is np.ndarray:
         base = base.base
@@ -333,7 +336,7 @@ def _copy_foreign(value: Any) -> Any:
 
 
 def _return_number(kernel: Kernel) -> Callable[..., Any]:
-    """The function of a kernel, whose 0-d arrays become numbers."""
+    """Return the function of a kernel, with numbers in place of arrays without axes."""
     function, static = kernel.function, kernel.static
 
     def number(*values: Any) -> Any:

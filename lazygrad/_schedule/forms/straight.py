@@ -1,4 +1,4 @@
-"""A program as Python source: one statement a row, each writing where an array lies ready."""
+"""Straight-line Python source: one statement a row, each writing into a buffer."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
     "write_straight",
 ]
 
-# What a leaf must not be called in the source.
+# Names that no leaf may have in the source.
 TAKEN = frozenset([*dir(builtins), *dir(math), *keyword.kwlist, "schedule"])
 RESERVED = re.compile(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*")
 
@@ -45,7 +45,7 @@ _next_number = itertools.count(1).__next__
 
 
 def name_leaves(leaves: Sequence[Node]) -> list[str]:
-    """A Python name for each leaf, its own as far as that goes."""
+    """Return a Python name for each leaf: its own where that is possible."""
     taken: set[str] = set()
     names = []
     for leaf in leaves:
@@ -65,7 +65,7 @@ def name_leaves(leaves: Sequence[Node]) -> list[str]:
 
 @attrs.define(eq=False, repr=False)
 class Straight:
-    """Generated source, and what it takes to bind it to arrays of its own."""
+    """Generated source, and all that is needed to bind it to arrays."""
 
     source: str
     steps: int
@@ -73,15 +73,15 @@ class Straight:
     constants: dict[str, Any]
     buffers: list[tuple[str, Shape, DType]]
     views: list[tuple[str, str, Callable[[Any], Any]]]  # name, of what, how
-    outputs: list[tuple[str, Shape, DType]]  # whose memory is new for each call
+    outputs: list[tuple[str, Shape, DType]]  # in new memory with each call
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the arrays that lie ready."""
+        """Return the bytes of the buffers."""
         return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
 
     def bind(self) -> Callable[..., tuple[Any, ...]]:
-        """The function, with arrays of its own: one call at a time."""
+        """Return the function, with arrays of its own: it serves one call at a time."""
         space = dict(self.constants)
         for name, shape, dtype in self.buffers:
             space[name] = np.empty(shape, dtype)
@@ -93,9 +93,9 @@ class Straight:
 
 
 def _count_references() -> int:
-    """The references to an array of a list that nobody else has, as a loop over the list sees them."""
-    kept = [np.empty(0)]
-    for array in kept:
+    """Return the reference count that a loop over a list sees of an array that nobody else has."""
+    arrays = [np.empty(0)]
+    for array in arrays:
         return getrefcount(array)
     raise AssertionError
 
@@ -104,17 +104,17 @@ UNSHARED = _count_references()
 
 
 def buffer_pool(shape: Shape, dtype: DType) -> Callable[[], Any]:
-    """Where arrays for a result come from: large ones again from those that nobody holds any more."""
-    kept: list[Any] = []
+    """Return a function that hands out arrays for a result, again those that nobody holds any more."""
+    arrays: list[Any] = []
 
     def supply() -> Any:
-        for array in kept:
+        for array in arrays:
             if getrefcount(array) == UNSHARED:  # no view refers to it
                 array.flags.writeable = True
                 return array
         array = np.empty(shape, dtype)
-        if len(kept) < 2:
-            kept.append(array)
+        if len(arrays) < 2:
+            arrays.append(array)
         return array
 
     return supply
@@ -129,7 +129,7 @@ def write_straight(
     """
     live = program.find_live()
     program.checked = find_nan_checks(program, live)
-    program.odd = find_out_of_order(program, live) if exact else set()
+    program.unordered = find_out_of_order(program, live) if exact else set()
     chains = merge_chains(program, live, exact, program.checked)
     if chains is not None:
         leaves = {id(node): row for row, node in chains.leaves.items()}
@@ -158,26 +158,26 @@ def write_straight(
 
 
 def write_function(params: Sequence[str], title: str, lines: Sequence[str], returned: Sequence[str]) -> str:
-    """The source of a function."""
+    """Return the source of the function."""
     head = f"def schedule({', '.join(params)}):"
     end = f"    return ({', '.join(returned)}{',' if len(returned) == 1 else ''})"
     return "\n".join([head, f'    """{title}"""', *lines, end]) + "\n"
 
 
 def load_function(code: CodeType, space: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
-    """The function of compiled source, with `space` as its globals."""
+    """Return the function of compiled source, with `space` as its globals."""
     exec(code, space)
-    function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # lest its globals refer to it
+    function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # so that its globals do not refer to it
     return function
 
 
 def compile_source(source: str) -> CodeType:
-    """The code of generated source, under a name of its own."""
+    """Return the code of generated source, under a file name of its own."""
     return compile(source, f"<lazygrad schedule {_next_number()}>", "exec")
 
 
 def show_in_tracebacks(made: Any) -> None:
-    """Let tracebacks show the lines of ``made.source`` as long as it is there."""
+    """Let tracebacks show the lines of ``made.source`` as long as `made` lives."""
     filename = made.code.co_filename
     linecache.cache[filename] = len(made.source), None, made.source.splitlines(keepends=True), filename
     weakref.finalize(made, linecache.cache.pop, filename, None)

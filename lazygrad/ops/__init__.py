@@ -89,16 +89,18 @@ from .transcendental import (
 )
 
 if TYPE_CHECKING:
-    from .convolution import avg_pool2d, conv2d, conv_transpose2d, max_pool2d
+    from .convolution import conv2d, conv_transpose2d
     from .cumulative import cumprod, cumsum
     from .nn import cross_entropy, log_softmax, pick, relu, softmax, svm_loss
+    from .pooling import avg_pool2d, max_pool2d
 else:  # declared when one of them is first used; `declare_all` declares all that NumPy may ask for
     __getattr__ = import_later(
         __name__,
         {
-            ".convolution": ("avg_pool2d", "conv2d", "conv_transpose2d", "max_pool2d"),
+            ".convolution": ("conv2d", "conv_transpose2d"),
             ".cumulative": ("cumprod", "cumsum"),
             ".nn": ("cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"),
+            ".pooling": ("avg_pool2d", "max_pool2d"),
         },
     )
 

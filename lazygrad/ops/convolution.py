@@ -1,4 +1,4 @@
-"""Convolution and pooling in the sense of neural networks: strided windows over the last axes.
+"""Convolution in the sense of neural networks, which does not flip its filters, over the last axes.
 
 The value of a convolution y, its input x and its filter w meet in one trilinear form, the sum of
 x[n, c, i * stride + k * dilation] w[o, c, k] y[n, o, i]. Given two of the three, each of three ops is the
@@ -13,10 +13,19 @@ from typing import Any
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DType, Lengths
 from .._graph.types import both as np
-from ._declare import linear, op, result_dtype
+from ._declare import op, result_dtype
 from ._op import Op, Signature
 
-__all__ = ["avg_pool2d", "conv2d", "conv_transpose2d", "convolution", "max_pool2d"]
+__all__ = [
+    "Sizes",
+    "as_pair",
+    "conv2d",
+    "conv_transpose2d",
+    "convolution",
+    "count_windows",
+    "overlap_add",
+    "windows",
+]
 
 Sizes = tuple[int, ...]
 
@@ -27,7 +36,7 @@ def _spans(size: Sizes, dilation: Sizes) -> Sizes:
     return tuple([(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)])
 
 
-def _counts(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
+def count_windows(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes:
     """Return how many windows there are along each axis."""
     found = []
     for n, span, s in zip(length, _spans(size, dilation), stride, strict=True):
@@ -37,7 +46,7 @@ def _counts(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) -> Sizes
     return tuple(found)
 
 
-def _windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+def windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     """Return a view of the windows: (*lead, *count, *size)."""
     axes = tuple(range(x.ndim - len(size), x.ndim))
     view: Any = np.lib.stride_tricks.sliding_window_view(x, _spans(size, dilation), axis=axes)
@@ -45,7 +54,7 @@ def _windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     return view[(..., *steps)]
 
 
-def _overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+def overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     """Sum windows (*lead, *size, *count) into an array (*lead, *length): the transpose of taking windows."""
     k = len(length)
     first, last = parts.ndim - 2 * k, parts.ndim - k
@@ -71,7 +80,7 @@ def _enlarge(length: Sizes, padding: Sizes) -> Sizes:
 
 def _columns(x: Any, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     """Return the windows as the columns of matrices: (batch, groups, channels * window, places)."""
-    view = _windows(_pad(x, padding), size, stride, dilation)
+    view = windows(_pad(x, padding), size, stride, dilation)
     k = len(size)
     order = (0, 1, *range(2 + k, 2 + 2 * k), *range(2, 2 + k))
     batch, channels, *count = view.shape[: 2 + k]
@@ -85,7 +94,7 @@ def _rows(w: Any, groups: int) -> Any:
 
 def _convolve(x: Any, w: Any, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> Any:
     size = w.shape[2:]
-    count = _counts(_enlarge(x.shape[2:], padding), size, stride, dilation)
+    count = count_windows(_enlarge(x.shape[2:], padding), size, stride, dilation)
     columns = _columns(x, size, stride, padding, dilation, groups)
     return np.matmul(_rows(w, groups), columns).reshape(x.shape[0], w.shape[0], *count)
 
@@ -96,7 +105,7 @@ def _transpose(y: Any, w: Any, length: Sizes, stride: Sizes, padding: Sizes, dil
     columns = np.matmul(_rows(w, groups).swapaxes(1, 2), places)
     parts = columns.reshape(batch, groups * w.shape[1], *size, *count)
     padded = _enlarge(length, padding)
-    out = _overlap_add(parts, padded, stride, dilation)
+    out = overlap_add(parts, padded, stride, dilation)
     return out[(..., *[slice(p, p + n) for p, n in zip(padding, length, strict=True)])]
 
 
@@ -118,7 +127,7 @@ def _infer_convolution(x: Node, w: Node, stride: Sizes, padding: Sizes, dilation
     if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
         raise ValueError(f"{x.shape[1]} channels do not fit filters of shape {w.shape} in {groups} groups")
     length = _enlarge(x.shape[2:], padding)
-    return (x.shape[0], w.shape[0], *_counts(length, w.shape[2:], stride, dilation)), _dtype(x, w)
+    return (x.shape[0], w.shape[0], *count_windows(length, w.shape[2:], stride, dilation)), _dtype(x, w)
 
 
 def _input_shape(
@@ -127,7 +136,7 @@ def _input_shape(
     if y.ndim != len(stride) + 2 or w.ndim != y.ndim or y.shape[1] != w.shape[0] or w.shape[0] % groups:
         raise ValueError(f"shape {y.shape} does not fit {w.shape[:1]} filters in {groups} groups")
     padded = _enlarge(length, padding)
-    if _counts(padded, w.shape[2:], stride, dilation) != y.shape[2:]:
+    if count_windows(padded, w.shape[2:], stride, dilation) != y.shape[2:]:
         raise ValueError(f"no convolution of {length} elements gives {y.shape[2:]}: more padding than a stride?")
     return (y.shape[0], w.shape[1] * groups, *length), _dtype(y, w)
 
@@ -203,7 +212,7 @@ _by_filter: Op = op(
 )
 
 
-def _pair(value: Any) -> Sizes:
+def as_pair(value: Any) -> Sizes:
     """Return one number twice, for both axes, or a pair as it is."""
     pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     return int(pair[0]), int(pair[1])
@@ -258,7 +267,7 @@ def conv2d(
     array([[ 8., 12.],
            [20., 24.]])
     """
-    y = convolution(x, w, _pair(stride), _pair(padding), _pair(dilation), groups)
+    y = convolution(x, w, as_pair(stride), as_pair(padding), as_pair(dilation), groups)
     return _with_bias(y, bias)
 
 
@@ -288,127 +297,13 @@ def conv_transpose2d(
     >>> conv_transpose2d(np.ones((1, 1, 1, 2)), np.ones((1, 1, 1, 2)))
     array([[[[1., 2., 1.]]]])
     """
-    steps, zeros, gaps = _pair(stride), _pair(padding), _pair(dilation)
+    steps, zeros, gaps = as_pair(stride), as_pair(padding), as_pair(dilation)
     length = tuple(
         [
             (n - 1) * s - 2 * p + span + extra
             for n, s, p, span, extra in zip(
-                x.shape[2:], steps, zeros, _spans(w.shape[2:], gaps), _pair(output_padding), strict=True
+                x.shape[2:], steps, zeros, _spans(w.shape[2:], gaps), as_pair(output_padding), strict=True
             )
         ]
     )
     return _with_bias(_by_input(x, w, length, steps, zeros, gaps, groups), bias)
-
-
-# -- pooling ---------------------------------------------------------------------------------------
-
-
-def _windows_in_front(x: Any, size: Sizes, stride: Sizes) -> Any:
-    """Return the windows with the places inside them on the first axes, over which sums are fast."""
-    k = len(size)
-    view = _windows(x, size, stride, (1,) * k)
-    return view.transpose(*range(x.ndim, x.ndim + k), *range(x.ndim))
-
-
-def _windows_shape(x: Node, size: Sizes, stride: Sizes) -> Signature:
-    k = len(size)
-    if x.ndim < k:
-        raise ValueError(f"there are no {k} axes to slide over")
-    count = _counts(x.shape[x.ndim - k :], size, stride, (1,) * k)
-    return (*size, *x.shape[: x.ndim - k], *count), x.dtype
-
-
-def _lay_over(g: Any, length: Sizes, stride: Sizes) -> Any:
-    k = len(length)
-    lead = g.ndim - 2 * k
-    parts = g.transpose(*range(k, k + lead), *range(k), *range(k + lead, g.ndim))
-    return _overlap_add(parts, length, stride, (1,) * k)
-
-
-strided_windows: Op = linear(
-    "strided_windows",
-    _windows_in_front,
-    shape=_windows_shape,
-    transpose=lambda g, x_shape, size, stride: strided_overlap_add(
-        g, length=x_shape[len(x_shape) - len(size) :], stride=stride
-    ),
-    statics={"size": (1, 1), "stride": (1, 1)},
-    doc="Return windows sliding over the last axes; the places inside a window come first.",
-)
-
-strided_overlap_add: Op = linear(
-    "strided_overlap_add",
-    _lay_over,
-    shape=lambda x, length, stride: ((*x.shape[len(length) : x.ndim - len(length)], *length), x.dtype),
-    transpose=lambda g, x_shape, length, stride: strided_windows(g, size=x_shape[: len(length)], stride=stride),
-    statics={"length": (1, 1), "stride": (1, 1)},
-    doc="Sum windows laid over each other: the transpose of windows.",
-)
-
-
-def _pooling_windows(x: Any, size: Any, stride: Any, padding: Any, fill: float) -> Any:
-    edges = _pair(padding)
-    if any(edges):
-        around = [(0, 0)] * (x.ndim - 2) + [(p, p) for p in edges]
-        x = np.pad(x, around, constant_values=fill)
-    return strided_windows(x, size=_pair(size), stride=_pair(size if stride is None else stride))
-
-
-def max_pool2d(
-    x: Operand,
-    kernel_size: Lengths,
-    stride: Lengths | None = None,
-    padding: Lengths = 0,
-) -> Node:
-    """Return the largest element of each window over the last two axes; ties split the derivative evenly.
-
-    Parameters
-    ----------
-    x
-        Shape (..., height, width).
-    kernel_size, stride, padding
-        Size of a window, step from one to the next (its size by default), and margin of -inf on each side:
-        one number, or a pair.
-
-    Examples
-    --------
-    >>> import lazygrad as lg
-    >>> x = lg.parameter([[1.0, 2.0, 5.0, 5.0]])
-    >>> y = max_pool2d(x, (1, 2))
-    >>> y.value
-    array([[2., 5.]])
-    >>> lg.gradient(y.sum(), x)
-    array([[0. , 1. , 0.5, 0.5]])
-    """
-    return np.max(_pooling_windows(x, kernel_size, stride, padding, -math.inf), axis=(0, 1))
-
-
-def avg_pool2d(
-    x: NodeOrArray,
-    kernel_size: Lengths,
-    stride: Lengths | None = None,
-    padding: Lengths = 0,
-    count_include_pad: bool = True,
-) -> NodeOrArray:
-    """Return the mean of each window over the last two axes.
-
-    Parameters
-    ----------
-    x
-        Shape (..., height, width).
-    kernel_size, stride, padding
-        Size of a window, step from one to the next (its size by default), and zeros on each side: one number,
-        or a pair.
-    count_include_pad
-        Whether the zeros count as elements.
-
-    Examples
-    --------
-    >>> avg_pool2d(np.array([[1.0, 2.0, 3.0, 5.0]]), (1, 2))
-    array([[1.5, 4. ]])
-    """
-    pooled = _pooling_windows(x, kernel_size, stride, padding, 0)
-    if count_include_pad:
-        return np.mean(pooled, axis=(0, 1))
-    there = _pooling_windows(np.ones(x.shape[-2:], x.dtype), kernel_size, stride, padding, 0)
-    return np.sum(pooled, axis=(0, 1)) / np.sum(there, axis=(0, 1))

@@ -26,45 +26,36 @@ def _where_known(a: Any) -> Any:
 # -- sums and products -----------------------------------------------------------------------------
 
 
-@function(np.nansum)
-def nansum(
-    a: Operand,
-    axis: int | None = None,
-    dtype: DTypeLike | None = None,
-    keepdims: bool = False,
-    initial: Operand | None = None,
-    where: Operand = True,
-) -> Node:
-    """Return the sum over `axis`, nan taken for 0."""
-    return np.sum(_fill_nan("nansum", a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+def _declare_filled(word: str, fill: float, what: str) -> Any:
+    """Declare a reduction that takes nan for a number, and its running form; return the reduction."""
+    reduce, accumulate = getattr(np, word), getattr(np, f"cum{word}")
+
+    def total(
+        a: Operand,
+        axis: int | None = None,
+        dtype: DTypeLike | None = None,
+        keepdims: bool = False,
+        initial: Operand | None = None,
+        where: Operand = True,
+    ) -> Node:
+        filled = _fill_nan(f"nan{word}", a, fill)
+        return reduce(filled, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+    def running(a: Operand, axis: int | None = None, dtype: DTypeLike | None = None) -> Node:
+        return accumulate(_fill_nan(f"nancum{word}", a, fill), axis, dtype)
+
+    total.__name__, total.__doc__ = f"nan{word}", f"Return the {what} over `axis`, nan taken for {fill}."
+    running.__name__, running.__doc__ = f"nancum{word}", f"Return the running {what}, nan taken for {fill}."
+    function(getattr(np, f"nancum{word}"))(running)
+    return function(getattr(np, f"nan{word}"))(total)
 
 
-@function(np.nanprod)
-def nanprod(
-    a: Operand,
-    axis: int | None = None,
-    dtype: DTypeLike | None = None,
-    keepdims: bool = False,
-    initial: Operand | None = None,
-    where: Operand = True,
-) -> Node:
-    """Return the product over `axis`, nan taken for 1."""
-    return np.prod(_fill_nan("nanprod", a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
-
-
-@function(np.nancumsum)
-def nancumsum(a: Operand, axis: int | None = None, dtype: DTypeLike | None = None) -> Node:
-    """Return the running sum, nan taken for 0."""
-    return np.cumsum(_fill_nan("nancumsum", a, 0), axis, dtype)
-
-
-@function(np.nancumprod)
-def nancumprod(a: Operand, axis: int | None = None, dtype: DTypeLike | None = None) -> Node:
-    """Return the running product, nan taken for 1."""
-    return np.cumprod(_fill_nan("nancumprod", a, 1), axis, dtype)
+nansum = _declare_filled("sum", 0, "sum")
+nanprod = _declare_filled("prod", 1, "product")
 
 
 def _fill_nan(name: str, a: Any, fill: float) -> Any:
+    """Return the elements, nan replaced by a number."""
     a = as_node(a)
     return prepare(name, a, None, _where_known(a), fill)
 

@@ -47,47 +47,47 @@ class CompiledNodes(Compiled[Any]):
     def __attrs_post_init__(self) -> None:
         nodes = self.wrt.__class__ is list and all(isinstance(i, Node) for i in self.wrt)
         self._plain = self.targets.single and nodes
-        self._special([(i.shape, i.dtype) for i in self.inputs], [])
+        self._specialize([(i.shape, i.dtype) for i in self.inputs], [])
 
     def __reduce__(self) -> Any:
         question = self.targets.like(self.targets.leaves), self.wrt, self.given.like(self.inputs)
         return partial(self.remake, **self.options, specializations=self.limit), question
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """Values of the targets, and their gradients, for these values of the inputs."""
+        """Return the values of the targets, and their gradients, for these values of the inputs."""
         statistics = self.statistics
         statistics.calls += 1
         inputs = self.inputs
         if named or len(args) != len(inputs):
-            args = self._by_name(args, named)
+            args = self._fill_in(args, named)
         if self._version != count_reforms():
             self._review()
-        special = self._last or self._special([(i.shape, i.dtype) for i in inputs], [])
-        for value, (shape, dtype) in zip(args, special.kinds, strict=True):
+        specialization = self._last or self._specialize([(i.shape, i.dtype) for i in inputs], [])
+        for value, (shape, dtype) in zip(args, specialization.kinds, strict=True):
             if value.__class__ is not np.ndarray or value.shape != shape or value.dtype is not dtype or not shape:
                 break
         else:  # as it mostly is
-            return self._answer(special.run(args, statistics))
+            return self._arrange(specialization.run(args, statistics))
         values = []
         alike = True
-        for value, (shape, dtype), leaf in zip(args, special.kinds, inputs, strict=True):
+        for value, (shape, dtype), leaf in zip(args, specialization.kinds, inputs, strict=True):
             if dtype is FLOAT and not shape and value.__class__ in (float, FLOAT.type):
                 values.append(FLOAT.type(value))
             else:
-                values.append(self._input(len(values), value, leaf))
+                values.append(self._convert(len(values), value, leaf))
                 alike = alike and values[-1].shape == shape and values[-1].dtype == dtype
         if not alike:
-            special = self._special([(v.shape, v.dtype) for v in values], values)
-        return self._answer(special.run(values, statistics))
+            specialization = self._specialize([(v.shape, v.dtype) for v in values], values)
+        return self._arrange(specialization.run(values, statistics))
 
-    def _input(self, k: int, value: Any, leaf: Node) -> Any:
+    def _convert(self, k: int, value: Any, leaf: Node) -> Any:
         try:
             return as_input(value, leaf)
         except (TypeError, ValueError) as error:
             name = self.names[k] or label(leaf)
             raise type(error)(f"the value of input {name!r} of {self!r}: {error}") from None
 
-    def _answer(self, found: tuple[Any, ...]) -> Any:
+    def _arrange(self, found: tuple[Any, ...]) -> Any:
         results = [as_readonly_result(r) for r in found]
         count = len(self.targets.leaves)
         if self._plain:
@@ -99,10 +99,10 @@ class CompiledNodes(Compiled[Any]):
         gradients = [map_nodes(self.wrt, lambda _: next(following)) for _ in range(count)]
         return values, self.targets.like(gradients)
 
-    def _by_name(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+    def _fill_in(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
         if len(args) > len(self.inputs):
             raise TypeError(f"{self!r} takes {len(self.inputs)} inputs, but got {len(args)}")
-        values = [*args, *[i._value for i in self.inputs[len(args) :]]]  # else what the leaf holds
+        values = [*args, *[i._value for i in self.inputs[len(args) :]]]  # the rest keep the values of their leaves
         for name, value in named.items():
             if name not in self.names:
                 known = ", ".join(n for n in self.names if n) or "none has a name"
@@ -115,20 +115,24 @@ class CompiledNodes(Compiled[Any]):
             values[k] = value
         return tuple(values)
 
-    def _special(self, kinds: list[Any], values: Sequence[Any]) -> Specialization:
-        """The specialisation for these shapes and dtypes."""
-        with self._guard, lock:
+    def _specialize(self, kinds: list[Any], values: Sequence[Any]) -> Specialization:
+        """Return the specialisation for these shapes and dtypes, made if it is new."""
+        with self._lock, lock:
             key = tuple(kinds)
-            known = self._made.get(key)
+            known = self._specializations.get(key)
             if known is None:
-                made = self._own() if kinds == [(i.shape, i.dtype) for i in self.inputs] else self._copy(values)
-                self._kept(key, made)
+                made = (
+                    self._specialize_graph()
+                    if kinds == [(i.shape, i.dtype) for i in self.inputs]
+                    else self._specialize_copy(values)
+                )
+                self._store(key, made)
                 self._last = made
             else:
                 self._last = known[0]
             return self._last
 
-    def _roots(self, targets: Sequence[Node], wrt: Any) -> list[Node]:
+    def _list_roots(self, targets: Sequence[Node], wrt: Any) -> list[Node]:
         roots = list(targets)
         if wrt is not None:
             for target in targets:
@@ -136,12 +140,12 @@ class CompiledNodes(Compiled[Any]):
                 roots += leaves(map_nodes(wrt, adjoint))
         return roots
 
-    def _own(self) -> Specialization:
-        roots = self._roots(self.targets.leaves, self.wrt)
+    def _specialize_graph(self) -> Specialization:
+        roots = self._list_roots(self.targets.leaves, self.wrt)
         return Specialization(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
 
-    def _copy(self, values: Sequence[Any]) -> Specialization:
-        """The same for arguments of other shapes or dtypes: on a copy of the graph, whose leaves take them."""
+    def _specialize_copy(self, values: Sequence[Any]) -> Specialization:
+        """Return a specialisation for other shapes or dtypes, on a copy of the graph whose leaves take these values."""
         memo: dict[int, Any] = {}
         originals = self.targets.leaves
         targets, wrt, inputs = copy.deepcopy((originals, self.wrt, self.inputs), memo)
@@ -155,7 +159,7 @@ class CompiledNodes(Compiled[Any]):
         below = [i for target in originals for i in ancestors(target) if i.op is None]
         twins = {memo[id(i)].serial: i for i in below}
         kinds = [(i.shape, i.dtype) for i in inputs]
-        return Specialization(self._roots(targets, wrt), inputs, kinds, self.options, twins=twins)
+        return Specialization(self._list_roots(targets, wrt), inputs, kinds, self.options, twins=twins)
 
 
 class Options(TypedDict, total=False):

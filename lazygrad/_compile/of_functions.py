@@ -33,58 +33,60 @@ class CompiledFunction(Compiled[Any]):
         return partial(self.remake, **self.options, specializations=self.limit), (self.function, self.argnums)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Value and gradient at these arguments; without ``wrt`` the value alone."""
+        """Return value and gradient at these arguments; without ``wrt`` the value alone."""
         self.statistics.calls += 1
         if self._version != count_reforms():
             self._review()
-        special = self._last
+        specialization = self._last
         if (
-            special is not None
-            and special.kinds is not None
+            specialization is not None
+            and specialization.kinds is not None
             and not kwargs
-            and special.kinds == [_kind(a) for a in args]
+            and specialization.kinds == [_classify(a) for a in args]
         ):
-            values = [FLOAT.type(a) if a.__class__ is float else a for a in args] if special.floats else args
+            values = [FLOAT.type(a) if a.__class__ is float else a for a in args] if specialization.floats else args
             try:
-                return self._answer(special, special.run(values, self.statistics))
+                return self._arrange(specialization, specialization.run(values, self.statistics))
             except Branched:
                 pass
-        argnums = self._argnums(args)
+        argnums = self._choose_argnums(args)
         key = make_signature(self.function, argnums, args, kwargs)
         given = leaves((args, kwargs))
-        for special in list(reversed(self._made.get(key, ()))):
+        for specialization in list(reversed(self._specializations.get(key, ()))):
             try:
-                found = self._answer(special, special.run(self._values(special, given), self.statistics))
+                found = self._arrange(
+                    specialization, specialization.run(self._convert(specialization, given), self.statistics)
+                )
             except Branched:
                 continue
-            self._last = special
+            self._last = specialization
             return found
-        special = self._traced(key, argnums, args, kwargs, self.options)
+        specialization = self._specialize(key, argnums, args, kwargs, self.options)
         try:
-            found = special.run(self._values(special, given), self.statistics)
+            found = specialization.run(self._convert(specialization, given), self.statistics)
         except Branched:  # the last bits decide the way
-            special = self._traced(key, argnums, args, kwargs, {**self.options, "exact": True})
-            found = special.run(self._values(special, given), self.statistics)
-        return self._answer(special, found)
+            specialization = self._specialize(key, argnums, args, kwargs, {**self.options, "exact": True})
+            found = specialization.run(self._convert(specialization, given), self.statistics)
+        return self._arrange(specialization, found)
 
-    def _argnums(self, args: tuple[Any, ...]) -> Argnums:
-        """The arguments whose numbers are inputs; without ``wrt`` all those that are float throughout."""
+    def _choose_argnums(self, args: tuple[Any, ...]) -> Argnums:
+        """Return the arguments whose numbers are inputs; without ``wrt`` these are all that are float throughout."""
         if self.argnums is not None:
             return self.argnums
         return [k for k, a in enumerate(args) if all(_is_float(leaf) for leaf in leaves(a))]
 
-    def _statics(self, args: tuple[Any, ...]) -> list[Any]:
+    def _list_statics(self, args: tuple[Any, ...]) -> list[Any]:
         if self.argnums is None:
             return []
         chosen, _ = resolve_argnums(self.function, self.argnums, len(args))
         return [None if isinstance(leaf, np.ndarray) else leaf for k in chosen for leaf in leaves(args[k])]
 
-    def _values(self, special: Specialization, given: list[Any]) -> list[Any]:
-        assert special.trace is not None
-        stands = special.trace.leaves
+    def _convert(self, specialization: Specialization, given: list[Any]) -> list[Any]:
+        assert specialization.trace is not None
+        stands = specialization.trace.leaves
         return [as_input(value, node) for value, node in zip(given, stands, strict=True) if node is not None]
 
-    def _traced(
+    def _specialize(
         self,
         key: Hashable,
         argnums: Argnums,
@@ -92,7 +94,7 @@ class CompiledFunction(Compiled[Any]):
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
     ) -> Specialization:
-        with self._guard, lock:
+        with self._lock, lock:
             before = _next_serial()
             trace = trace_function(self.function, argnums, args, kwargs)
             outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
@@ -101,11 +103,11 @@ class CompiledFunction(Compiled[Any]):
                 L = trace.target()
                 roots += [differentiator(L).adjoint(i) for i in trace.wrt.leaves if i is not None]
             inputs = [node for node in trace.leaves if node is not None]
-            # Arguments that are all arrays, or floats, are told by their shapes and dtypes alone.
-            kinds: Any = [_kind(a) for a in args]
+            # Arguments that are all arrays, or floats, are told apart by their shapes and dtypes alone.
+            kinds: Any = [_classify(a) for a in args]
             if None in kinds or not len(inputs) == len(trace.leaves) == len(args):
                 kinds = None
-            special = Specialization(
+            specialization = Specialization(
                 roots,
                 inputs,
                 kinds,
@@ -113,34 +115,37 @@ class CompiledFunction(Compiled[Any]):
                 guards=trace.guards,
                 before=before,
                 trace=trace,
-                statics=self._statics(args),
+                statics=self._list_statics(args),
             )
-            _let_go([*roots, *[i for i, _, _ in trace.guards]], before)
-            self._kept(key, special)
-            self._last = special
-            return special
+            _detach([*roots, *[i for i, _, _ in trace.guards]], before)
+            self._store(key, specialization)
+            self._last = specialization
+            return specialization
 
-    def _answer(self, special: Specialization, results: Sequence[Any]) -> Any:
-        trace = special.trace
+    def _arrange(self, specialization: Specialization, results: Sequence[Any]) -> Any:
+        trace = specialization.trace
         assert trace is not None
         found = iter([as_readonly_result(r) for r in results])
         value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
         if self.argnums is None:
             return value
         return value, trace.wrt.like(
-            [static if i is None else next(found) for i, static in zip(trace.wrt.leaves, special.statics, strict=True)]
+            [
+                static if i is None else next(found)
+                for i, static in zip(trace.wrt.leaves, specialization.statics, strict=True)
+            ]
         )
 
 
-def _kind(argument: Any) -> Any:
-    """Shape and dtype of an array that is taken as it is, or float; None for what has to be looked at."""
+def _classify(argument: Any) -> Any:
+    """Return the shape and dtype of an array that is taken as it is, or float; None for any other argument."""
     if argument.__class__ is np.ndarray:
         return (argument.shape, argument.dtype) if argument.shape else None
     return float if argument.__class__ is float else None
 
 
-def _let_go(roots: Sequence[Node], before: int) -> None:
-    """Undo that nodes older than a trace know it: what they are set to must not have to fit it."""
+def _detach(roots: Sequence[Node], before: int) -> None:
+    """Remove a trace from the consumers of older nodes, so that these may be set to values that do not fit it."""
     seen: set[int] = set()
     for root in roots:
         for i in collect_inputs_first(

@@ -1,4 +1,4 @@
-"""What compiled questions have in common: their specialisations, and what they tell of themselves."""
+"""Compiled questions: their specialisations, how many are kept, and their statistics."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from .._functions.trace import Trace
 from .._graph.leaf import as_leaf_array, count_reforms
 from .._graph.log import logger
 from .._graph.node import Node
-from .._graph.types import Function, Structure
+from .._graph.types import Array, Function, Structure
 from .._schedule.forms.buffers import LARGE
 from .._schedule.schedule import NotANumber, Schedule
 
 __all__ = ["FLOAT", "CompileStatistics", "Compiled", "Specialization", "as_input", "as_readonly_result"]
 
+MAX_FAILURES = 3  # times in a row that a guard was needed; from then on the guarded schedule runs at once
 Answer = TypeVar("Answer", covariant=True)  # what a compiled question returns
 
 
@@ -48,6 +49,8 @@ class CompileStatistics:
     CompileStatistics(calls=2, specialisations=1, evicted=0, guarded=0)
     """
 
+    __module__ = "lazygrad"
+
     calls: int = 0
     specialisations: int = 0
     evicted: int = 0
@@ -56,11 +59,11 @@ class CompileStatistics:
 
 @attrs.define(eq=False)
 class Specialization:
-    """One specialisation: nodes for arguments of certain shapes and dtypes, and their schedules."""
+    """A specialisation: nodes for arguments of certain shapes and dtypes, and their schedules."""
 
     roots: Sequence[Node]
     inputs: Sequence[Node]
-    kinds: Any  # shape and dtype of each of the arguments it takes; None where these do not tell all
+    kinds: Any  # shape and dtype of each argument it takes; None where these do not decide
     options: Mapping[str, Any]
     guards: Sequence[Any] = ()
     before: float = math.inf  # serial of the first node of a trace
@@ -73,22 +76,29 @@ class Specialization:
 
     @property
     def floats(self) -> bool:
-        """Whether there are Python's floats among the arguments."""
+        """Return whether Python's floats are among the arguments."""
         return self.kinds is not None and float in self.kinds
 
     def __attrs_post_init__(self) -> None:
-        self.plain = self.schedule(guarded=False)
+        self.plain = self.make_schedule(guarded=False)
 
-    def schedule(self, guarded: bool) -> Schedule:
-        """A schedule; with guards on request."""
-        special = {"guards": self.guards, "before": self.before, "twins": self.twins, **self.options}
-        return Schedule(self.roots, self.inputs, guarded=guarded, **special)
+    def make_schedule(self, guarded: bool) -> Schedule:
+        """Return a new schedule, with the guards of products on request."""
+        return Schedule(
+            self.roots,
+            self.inputs,
+            guards=self.guards,
+            twins=self.twins,
+            guarded=guarded,
+            before=self.before,
+            **self.options,
+        )
 
-    def run(self, values: Sequence[Any], statistics: CompileStatistics) -> tuple[Any, ...]:
-        """The values of the roots."""
+    def run(self, values: Sequence[object], statistics: CompileStatistics) -> tuple[Any, ...]:
+        """Return the values of the roots for these values of the inputs."""
         if self.options["exact"]:  # sums are added up in the order of memory, which is the leaves'
             values = [v if v.__class__ is not np.ndarray or v.flags.c_contiguous else v.copy() for v in values]
-        if self.failures < 3:  # where guards are always needed, do not try without
+        if self.failures < MAX_FAILURES:  # where guards are always needed, do not try without
             try:
                 found = self.plain(values)
             except NotANumber:
@@ -98,7 +108,7 @@ class Specialization:
                 return found
         statistics.guarded += 1
         if self.careful is None:
-            self.careful = self.schedule(guarded=True)
+            self.careful = self.make_schedule(guarded=True)
         return self.careful(values)
 
 
@@ -124,16 +134,19 @@ class Compiled(Generic[Answer]):
     <compiled adjoint#..., 1 calls, 1 schedules>
     """
 
+    __module__ = "lazygrad"
+
     remake: ClassVar[Function]  # `lazygrad.compile`, by which a copy or a pickle is made again
 
     name: str
     options: Mapping[str, Any]
     limit: int
     statistics: CompileStatistics = attrs.field(factory=CompileStatistics, init=False)
-    _made: dict[Hashable, list[Specialization]] = attrs.field(factory=dict, init=False)  # oldest signature first
+    # By signature, the oldest first; of one signature, the oldest first.
+    _specializations: dict[Hashable, list[Specialization]] = attrs.field(factory=dict, init=False)
     _last: Specialization | None = attrs.field(default=None, init=False)
     _version: int = attrs.field(factory=count_reforms, init=False)
-    _guard: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
 
     if TYPE_CHECKING:
 
@@ -141,51 +154,53 @@ class Compiled(Generic[Answer]):
 
     @property
     def schedule(self) -> Schedule:
-        """The schedule that ran last."""
+        """Return the schedule that ran last."""
         if self._last is None:
             raise ValueError(f"{self!r} has not been called yet, and has no schedule")
-        return self._last.careful if self._last.failures > 2 and self._last.careful else self._last.plain
+        return self._last.careful if self._last.failures >= MAX_FAILURES and self._last.careful else self._last.plain
 
     def __repr__(self) -> str:
         return f"<compiled {self.name}, {self.statistics.calls} calls, {self.statistics.specialisations} schedules>"
 
     def _review(self) -> None:
-        """Give up what was made for leaves that have changed in more than their value."""
-        with self._guard:
+        """Drop the specialisations made for leaves that have changed in more than their value."""
+        with self._lock:
             self._version = count_reforms()
-            for key, made in list(self._made.items()):
-                made[:] = [special for special in made if special.plain.fits()]
-                if not made:
-                    del self._made[key]
-            if not any(self._last is special for made in self._made.values() for special in made):
+            for key, group in list(self._specializations.items()):
+                group[:] = [specialization for specialization in group if specialization.plain.fits()]
+                if not group:
+                    del self._specializations[key]
+            if not any(
+                self._last is specialization for group in self._specializations.values() for specialization in group
+            ):
                 self._last = None
 
-    def _kept(self, key: Hashable, made: Specialization) -> Specialization:
-        """Enter a specialisation, in place of the oldest if there are too many."""
+    def _store(self, key: Hashable, made: Specialization) -> Specialization:
+        """Add a specialisation, in place of the oldest if there are too many."""
         self.statistics.specialisations += 1
-        while sum(map(len, self._made.values())) >= self.limit:
-            oldest = next(iter(self._made))
-            self._made[oldest].pop(0)
-            if not self._made[oldest]:
-                del self._made[oldest]
+        while sum(map(len, self._specializations.values())) >= self.limit:
+            oldest = next(iter(self._specializations))
+            self._specializations[oldest].pop(0)
+            if not self._specializations[oldest]:
+                del self._specializations[oldest]
             self.statistics.evicted += 1
-        self._made.setdefault(key, []).append(made)
+        self._specializations.setdefault(key, []).append(made)
         logger.debug("%r: a schedule for %s", self, made.kinds)
         return made
 
 
-def as_input(value: Any, leaf: Node) -> Any:
-    """An argument as an array, or a number where it has no axes."""
+def as_input(value: object, leaf: Node) -> Array:
+    """Return an argument as an array, or as a number if it has no axes."""
     if value.__class__ is not np.ndarray or value.dtype.kind not in "biufc" or not value.dtype.isnative:
         value = as_leaf_array(value, leaf.static["leaf"], like=leaf.dtype)
     return value if value.ndim else value[()]
 
 
-def as_readonly_result(value: Any) -> Any:
-    """A result as the caller gets it: a read-only array."""
+def as_readonly_result(value: object) -> Any:
+    """Return a result as a read-only array, through a view if its memory is used again when the caller drops it."""
     if value.__class__ is not np.ndarray:
         value = np.asarray(value)
-    elif value.nbytes >= LARGE:  # its memory is used again when the caller has dropped it
+    elif value.nbytes >= LARGE:
         value = value.view()
     value.setflags(write=False)
     return value

@@ -129,6 +129,8 @@ class NonFinite:
     'divide'
     """
 
+    __module__ = "lazygrad.inspect"
+
     kind: Literal["value", "contribution", "sum", "leaf"]
     node: Node
     input: Node | None
@@ -289,7 +291,7 @@ def errstate(nonfinite: Mode = "raise") -> AbstractContextManager[None]:
     ...     np.log(x).sum().value
     Traceback (most recent call last):
         ...
-    lazygrad._errors.NonFiniteError: the value of log#... is inf, and its inputs are finite
+    lazygrad.NonFiniteError: the value of log#... is inf, and its inputs are finite
       from x: shape (2,), float64, finite, 0 to 1
       gives log#...: shape (2,), float64, 1 inf, first at (1,), others 0 to 0
     """

@@ -36,6 +36,8 @@ class Progress(Watcher):
     (1, 1)
     """
 
+    __module__ = "lazygrad"
+
     def __init__(self, bar: Any) -> None:
         self.done = 0
         self.planned = 0

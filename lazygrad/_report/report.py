@@ -33,6 +33,8 @@ class Report(ReportViews):
     (2, 1, 0)
     """
 
+    __module__ = "lazygrad"
+
 
 @contextmanager
 def record(*, timing: bool = False) -> Iterator[Report]:

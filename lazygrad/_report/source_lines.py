@@ -101,6 +101,8 @@ class trace_sources:
     True
     """
 
+    __module__ = "lazygrad"
+
     def __init__(self, on: bool = True) -> None:
         self._before = Node.__init__
         Node.__init__ = _init_traced if on else _plain_init  # type: ignore[method-assign]

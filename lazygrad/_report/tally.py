@@ -142,8 +142,8 @@ def measure_memory(
     for position, stale in [*forgotten, (len(events), None)]:
         for (node, was_requested), note in events[passed:position]:
             if not was_requested:
-                now += note.nbytes - held.get(node.serial, 0)
-                held[node.serial] = note.nbytes
+                held[node.serial] = note.nbytes  # nothing is computed again before it has become stale
+                now += note.nbytes
                 peak = max(peak, now)
         passed = position
         if stale is not None:

@@ -41,6 +41,8 @@ class Drawing:
     True
     """
 
+    __module__ = "lazygrad.inspect"
+
     _picture: Picture
     _fold: str | None
     _widths: str | None

@@ -50,6 +50,8 @@ class Step:
     ('adjoint', 'vjp of multiply', 'new', 2, 8)
     """
 
+    __module__ = "lazygrad.inspect"
+
     node: Node
     kind: str
     op: str
@@ -90,6 +92,8 @@ class Read:
     (Read(node=<parameter 'x' #..., shape (), float64>, state='leaf'),)
     """
 
+    __module__ = "lazygrad.inspect"
+
     node: Node
     state: str
 
@@ -127,6 +131,8 @@ class Explanation(Displayable):
     >>> explanation.adjoints.misses, explanation.paths
     (1, ((<parameter 'x' #..., shape (), float64>, 2),))
     """
+
+    __module__ = "lazygrad.inspect"
 
     asked: Question
     paths: tuple[tuple[Node, float], ...]

@@ -50,6 +50,8 @@ class Link:
     ('dL/dx', 'asked for')
     """
 
+    __module__ = "lazygrad.inspect"
+
     node: Node
     name: str
     reason: str
@@ -81,6 +83,8 @@ class Why(Displayable):
     >>> why.name, why.state
     ('dL/dx', 'computed')
     """
+
+    __module__ = "lazygrad.inspect"
 
     name: str
     state: str

@@ -116,3 +116,12 @@ def test_modes_and_errors() -> None:
         get_value(L)
     assert error.value.found.node is L.inputs[0]
     assert str(error.value) == str(error.value.found)
+
+
+def test_a_block_keeps_the_watchers_that_were_opened_since_it_was_made() -> None:
+    block = lg.errstate(nonfinite="raise")
+    x = lg.parameter(4.0)
+    with lg.record() as report, block:
+        root = np.sqrt(x)
+        assert root.value == 2.0
+    assert report.values.computed == (root,)

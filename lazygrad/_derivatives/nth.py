@@ -84,9 +84,7 @@ class Derivation(Tangents):
         fresh = collect_inputs_first(term, lambda i: [j for j in i.inputs if j.serial > before]) if before else [term]
         place: dict[int, Node] = {}
         for old in sorted(fresh, key=by_serial):
-            if (
-                old.__class__ is not Node
-            ):  # an adjoint that a rule asked for: it knows its edges, a rebuilt one would not
+            if old.__class__ is not Node:  # an adjoint that a rule asked for: one built anew would not know its edges
                 place[old.serial] = old
                 continue
             inputs = tuple([place.get(j.serial, j) for j in old.inputs])

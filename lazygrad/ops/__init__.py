@@ -33,6 +33,7 @@ array([[-0.5,  0.5],
 from typing import TYPE_CHECKING
 
 from .._graph.later import import_later
+from ._op import op_named as op_named
 from .arithmetic import (
     absolute,
     copysign,

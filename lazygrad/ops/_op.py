@@ -320,6 +320,9 @@ def op_named(name: str) -> Op:
     return OPS[name]
 
 
+op_named.__module__ = "lazygrad.ops"  # where pickles look for it, wherever this module moves
+
+
 @functools.cache
 def declare_all() -> None:
     """Import every module of the room, so that the ops that are seldom used are declared, too."""

@@ -153,15 +153,18 @@ def _declare_complex(numpy: tuple[Any, Any, Any], transform: Op) -> tuple[Any, A
 
     @function(numpy[0])
     def along_one(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+        """Transform along one axis."""
         axis = normalize_axis_index(axis, a.ndim)
         return transform(a, s=(_length(n, a.shape[axis]),), axes=(axis,), norm=norm)
 
     @function(numpy[1])
     def along_two(a: Any, s: Any = None, axes: Axes = (-2, -1), norm: str | None = None) -> Any:
+        """Transform along two axes."""
         return _nd(transform, a, *_along_all(a, s, axes), norm)
 
     @function(numpy[2])
     def along_all(a: Any, s: Any = None, axes: Axes = None, norm: str | None = None) -> Any:
+        """Transform along several axes, all by default."""
         return _nd(transform, a, *_along_all(a, s, axes), norm)
 
     return along_one, along_two, along_all
@@ -173,18 +176,21 @@ _declare_complex((np.fft.ifft, np.fft.ifft2, np.fft.ifftn), ifft)
 
 @function(np.fft.rfft)
 def _rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Return the frequencies 0 ... n // 2 of real numbers along an axis."""
     axis = normalize_axis_index(axis, a.ndim)
     return rfft(a, n=_length(n, a.shape[axis]), axis=axis, norm=norm)
 
 
 @function(np.fft.irfft)
 def _irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Return the real numbers that have these frequencies along an axis."""
     axis = normalize_axis_index(axis, a.ndim)
     return irfft(a, n=_length(n, 2 * (a.shape[axis] - 1)), axis=axis, norm=norm)
 
 
 @function(np.fft.rfftn)
 def _rfftn(a: Any, s: Any = None, axes: Axes = None, norm: str | None = None) -> Any:
+    """Transform real numbers along the last of the axes, and its result along the others."""
     s, axes = _along_all(a, s, axes)
     a = rfft(a, n=s[-1], axis=axes[-1], norm=norm)
     return _nd(fft, a, s[:-1], axes[:-1], norm)
@@ -192,6 +198,7 @@ def _rfftn(a: Any, s: Any = None, axes: Axes = None, norm: str | None = None) ->
 
 @function(np.fft.irfftn)
 def _irfftn(a: Any, s: Any = None, axes: Axes = None, norm: str | None = None) -> Any:
+    """Invert `_rfftn`: along all axes but the last, then to real numbers along that one."""
     whole = s is None
     s, axes = _along_all(a, s, axes)
     if whole:
@@ -202,21 +209,25 @@ def _irfftn(a: Any, s: Any = None, axes: Axes = None, norm: str | None = None) -
 
 @function(np.fft.rfft2)
 def _rfft2(a: Any, s: Any = None, axes: Axes = (-2, -1), norm: str | None = None) -> Any:
+    """Transform real numbers along two axes."""
     return _rfftn(a, s, axes, norm)
 
 
 @function(np.fft.irfft2)
 def _irfft2(a: Any, s: Any = None, axes: Axes = (-2, -1), norm: str | None = None) -> Any:
+    """Return the real numbers that have these frequencies along two axes."""
     return _irfftn(a, s, axes, norm)
 
 
 @function(np.fft.hfft)
 def _hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Return the real transform of numbers that are Hermitian along an axis."""
     return _irfft(np.conj(a), n, axis, _opposite(norm))
 
 
 @function(np.fft.ihfft)
 def _ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None) -> Any:
+    """Return the Hermitian numbers whose transform along an axis is real."""
     return np.conj(_rfft(a, n, axis, _opposite(norm)))
 
 
@@ -237,9 +248,11 @@ def _roll_half(x: Any, axes: Any, sign: int) -> Any:
 
 @function(np.fft.fftshift)
 def _fftshift(x: Any, axes: Any = None) -> Any:
+    """Move the frequency 0 to the middle of the axes."""
     return _roll_half(x, axes, 1)
 
 
 @function(np.fft.ifftshift)
 def _ifftshift(x: Any, axes: Any = None) -> Any:
+    """Move the frequency 0 from the middle of the axes to their start."""
     return _roll_half(x, axes, -1)

@@ -125,7 +125,7 @@ def _declare_extremum(name: str, choose: Any, what: str) -> Op:
     made = declare_extremum(
         name,
         lambda x, axis, keepdims: choose(x, axis=axis, keepdims=keepdims),
-        f"The {what} of what is no nan",
+        f"Return the {what} of what is no nan",
         _nan_share,
     )
 

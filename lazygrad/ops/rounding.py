@@ -107,7 +107,9 @@ fmod = _declare_remainder(np.fmod, _times_trunc, "Return x - y trunc(x / y), as 
 
 # -- whole and fractional part, mantissa and exponent -------------------------------------------------
 
-whole_part = declare_locally_constant("whole_part", lambda x: np.modf(x)[1], inputs="x")
+whole_part = declare_locally_constant(
+    "whole_part", lambda x: np.modf(x)[1], inputs="x", doc="Return the whole part of x, of the same sign."
+)
 fractional_part = elementwise(
     "fractional_part",
     lambda x: np.modf(x)[0],
@@ -145,7 +147,9 @@ def ldexp_of_numbers(x: Operand, exponent: Operand) -> Node:
     return ldexp.on_nodes((as_node(x), as_node(exponent)), {})
 
 
-binary_exponent = declare_locally_constant("binary_exponent", lambda x: np.frexp(x)[1], inputs="x")
+binary_exponent = declare_locally_constant(
+    "binary_exponent", lambda x: np.frexp(x)[1], inputs="x", doc="Return the e of x = m 2^e, with m of size 1/2 to 1."
+)
 mantissa = elementwise(
     "mantissa",
     lambda x: np.frexp(x)[0],

@@ -62,7 +62,7 @@ def _sinc(x: Any, order: int) -> Any:
     return math.pi**order * value
 
 
-sinc = _declare_of_order("sinc", _sinc, np.sinc, "sin(pi x) / (pi x), and its derivatives.")
+sinc = _declare_of_order("sinc", _sinc, np.sinc, "Return sin(pi x) / (pi x), or one of its derivatives.")
 
 
 NODES = 64  # enough for all x with a finite value: the error falls as exp(-(4 * NODES)^2 / 2x)
@@ -79,5 +79,5 @@ def _i0(x: Any, order: int) -> Any:
 
 
 i0 = _declare_of_order(
-    "i0", _i0, np.i0, "The modified Bessel function of the first kind of order 0, and its derivatives."
+    "i0", _i0, np.i0, "Return the modified Bessel function of the first kind of order 0, or one of its derivatives."
 )

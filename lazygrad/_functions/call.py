@@ -1,7 +1,7 @@
-"""One call of a function on nodes: what all function transforms start from.
+"""Calls of functions on nodes, from which all function transforms start.
 
 Each call builds a graph of its own. New nodes stand for the leaves of the arguments, so the derivatives of an
-inner function by its arguments are nobody else's (no perturbation confusion): the graph tells them apart.
+inner function by its arguments are kept apart from all others (no perturbation confusion).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .._graph.guards import enter_transform
 from .._graph.leaf import constant, parameter
 from .._graph.node import INEXACT, NO_STATIC, Node
 from .._graph.trees import Tree, flatten, leaves, list_places, map_tree
+from .._graph.types import Function
 from .._graph.value import forward_rec, readonly_view
 from ..ops.linear import identity
 
@@ -24,65 +25,65 @@ __all__ = ["Argnums", "Call", "call_on_nodes", "check_number", "name_of", "resol
 Argnums = int | Sequence[int]
 
 
-def name_of(f: Callable[..., Any]) -> str:
-    """What error messages call a function."""
+def name_of(f: Function) -> str:
+    """Return what error messages call a function."""
     return getattr(f, "__name__", type(f).__name__)
 
 
 @attrs.define(eq=False)
 class Call:
-    """What came of it."""
+    """The graph and outputs of one call of a function on nodes."""
 
     function: Callable[..., Any]
-    stands: list[Node | None]  # in place of the leaves of the arguments; None for what is no number
-    tree: Tree  # those arguments, in the structure of `argnums`
+    stands: list[Node | None]  # in place of the leaves of the arguments; None for a leaf that is no number
+    tree: Tree  # the arguments that `argnums` names, in its structure
     out: Any
     aux: Any
-    lazy: bool  # whether answers are nodes, as an argument was, or something that the function closes over
-    nodes: list[Node] = attrs.field(init=False)  # what to differentiate by
+    lazy: bool  # whether answers are nodes, because an argument was one, or the function closes over one
+    nodes: list[Node] = attrs.field(init=False)  # the stand-ins, to differentiate by
 
     def __attrs_post_init__(self) -> None:
         self.nodes = [node for node in self.stands if node is not None]
 
     @property
-    def gaps(self) -> bool:
-        """Whether some leaves are no numbers."""
+    def has_gaps(self) -> bool:
+        """Return whether some leaves are no numbers."""
         return len(self.nodes) < len(self.stands)
 
     def target(self) -> Node:
-        """The only output, as a float node."""
+        """Return the only output as a float node."""
         return self.as_target(self.out)
 
-    def as_target(self, out: Any) -> Node:
-        """One output as a float node."""
+    def as_target(self, out: object) -> Node:
+        """Return one output as a float node."""
         if isinstance(out, Node):
             return out
-        plain = isinstance(out, (float, complex, np.ndarray, np.generic))
-        if not plain or np.asarray(out).dtype.kind not in INEXACT:
+        plain = (float, complex, np.ndarray, np.generic)
+        if not isinstance(out, plain) or np.asarray(out).dtype.kind not in INEXACT:
             raise TypeError(
                 f"{name_of(self.function)} returned {type(out).__name__}, where a float array or number is to be "
                 f"differentiated (`has_aux=True` if it returns something else beside it)"
             )
         return constant(out)
 
-    def float_target(self, out: Any) -> Node:
-        """The same for what a cotangent is given of: an integer has none."""
+    def float_target(self, out: object) -> Node:
+        """Return one output as a node that has a cotangent: an integer has none."""
         node = self.as_target(out)
         if node.dtype.kind not in INEXACT:
             raise TypeError(f"{name_of(self.function)} returned dtype {node.dtype}, which has no derivative")
         return node
 
-    def answer(self, found: Any) -> Any:
-        """A node as the caller gets it: as it is among nodes, else its value, read-only."""
+    def answer(self, found: object) -> Any:
+        """Return a node as the caller gets it: as it is if answers are nodes, else its value, read-only."""
         return readonly_view(forward_rec(found)) if isinstance(found, Node) and not self.lazy else found
 
-    def answers(self, found: Any) -> Any:
-        """The same for every leaf of a structure."""
+    def answers(self, found: object) -> Any:
+        """Return a structure with each leaf as the caller gets it."""
         return map_tree(self.answer, found)
 
-    def like_arguments(self, made: Iterable[Any]) -> Any:
-        """What was made for each node, in the structure of the arguments."""
-        if self.gaps:
+    def like_arguments(self, made: Iterable[object]) -> Any:
+        """Return what was made for each node, in the structure of the arguments."""
+        if self.has_gaps:
             following = iter(made)
             made = [
                 leaf if n is None else next(following) for n, leaf in zip(self.stands, self.tree.leaves, strict=True)
@@ -106,9 +107,7 @@ def check_number(call: Call, L: Node, holomorphic: bool) -> None:
         )
 
 
-def call_on_nodes(
-    f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Any, has_aux: bool = False
-) -> Call:
+def call_on_nodes(f: Function, argnums: Argnums, args: tuple[object, ...], kwargs: Any, has_aux: bool = False) -> Call:
     """Call `f` with new nodes in place of the leaves of the arguments that `argnums` names.
 
     Raises
@@ -144,8 +143,8 @@ def call_on_nodes(
     return Call(f, stands, tree, out, aux, lazy or _reaches_outside((out, aux), before))
 
 
-def resolve_argnums(f: Callable[..., Any], argnums: Argnums, count: int) -> tuple[list[int], bool]:
-    """Which of `count` positional arguments are meant, and whether it is a single one, not a sequence of one."""
+def resolve_argnums(f: Function, argnums: Argnums, count: int) -> tuple[list[int], bool]:
+    """Return which of `count` positional arguments are meant, and whether that is a single one, not a sequence."""
     single = isinstance(argnums, (int, np.integer)) and not isinstance(argnums, bool)
     if not single and not isinstance(argnums, Iterable):
         raise TypeError(f"argnums must be an int or a sequence of ints, not {argnums!r}")
@@ -162,10 +161,10 @@ def resolve_argnums(f: Callable[..., Any], argnums: Argnums, count: int) -> tupl
 
 
 def _reaches_outside(out: Any, before: int) -> bool:
-    """Whether results depend on a node that was there before the call, and is no constant.
+    """Return whether results depend on a node that was there before the call, and is no constant.
 
-    Then they stay nodes, lest they be cut off from it: it may be an argument of a transform around this one (in
-    whatever thread), or a user's own parameter.
+    Then they stay nodes, connected with it: it may be an argument of a transform around this one (in
+    any thread), or a user's own parameter.
     """
     todo = [leaf for leaf in leaves(out) if isinstance(leaf, Node)]
     seen = set()
@@ -181,7 +180,7 @@ def _reaches_outside(out: Any, before: int) -> bool:
 
 
 def _make_stand_in(leaf: Any) -> Node | None:
-    """A new node for a leaf of an argument; None for what is no number at all."""
+    """Return a new node for a leaf of an argument; None if the leaf is no number at all."""
     if isinstance(leaf, Node):
         if leaf.dtype.kind in INEXACT:
             return identity.on_nodes((leaf,), NO_STATIC)

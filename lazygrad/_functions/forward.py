@@ -27,7 +27,7 @@ __all__ = ["hvp", "jvp"]
 
 
 def _as_tuples(primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ...], bool]:
-    """Primals and tangents as tuples, and whether they were none: one argument may come alone."""
+    """Return primals and tangents as tuples, and whether they were a single argument that came alone."""
     if isinstance(primals, tuple) and not hasattr(primals, "_fields"):
         if not isinstance(tangents, tuple) or len(tangents) != len(primals):
             raise TypeError(f"{len(primals)} primals in a tuple need as many tangents in a tuple, not {tangents!r}")
@@ -107,15 +107,15 @@ def jvp(f: Function, primals: Structure, tangents: Structure, has_aux: bool = Fa
     }
     if any(isinstance(t, Node) for t in given):
         call.lazy = True
-    at_once = not (call.lazy or watchers())
-    tangents_of = (TangentValues if at_once else Tangents)(seeds)
+    immediate = not (call.lazy or watchers())
+    tangents_of = (TangentValues if immediate else Tangents)(seeds)
 
     def tangent(out: Any) -> Any:
         out = call.as_target(out)
         found: Any = tangents_of.of(out)
         if found is None:
-            return zeros(out) if at_once else call.answer(constant(zeros(out)))
-        return readonly_view(freeze(found)) if at_once else call.answer(found)
+            return zeros(out) if immediate else call.answer(constant(zeros(out)))
+        return readonly_view(freeze(found)) if immediate else call.answer(found)
 
     pushed = map_tree(tangent, call.out)
     value = map_tree(lambda out: call.answer(call.as_target(out)), call.out)

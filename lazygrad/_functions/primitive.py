@@ -19,7 +19,7 @@ from .._derivatives.adjoint_node import unbroadcast_node
 from .._errors import LazygradError, ShapeError
 from .._graph.leaf import constant, copy_frozen
 from .._graph.node import INEXACT, Node, build, lock
-from .._graph.types import Function
+from .._graph.types import Array, Function
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator
 from ..ops._declare import op, result_dtype
@@ -40,11 +40,11 @@ class Primitive(Op):
     __doc__ = OfEachOp(lambda op: op.doc, __doc__)
 
     home: tuple[str, str] = ("", "")  # module and qualified name of the decorated function: pickles refer to it
-    eager: bool = False  # without a shape function: evaluated when it is built
+    eager: bool = False  # whether it has no shape function, and so is evaluated when it is built
 
     def __reduce__(self) -> Any:
         try:
-            found = _at_home(*self.home)
+            found = _find_primitive(*self.home)
         except (ImportError, AttributeError):
             found = None
         if found is not self:
@@ -52,9 +52,9 @@ class Primitive(Op):
                 f"{self!r} is not what {'.'.join(self.home)} names: decorate a function of a module, or bind the op "
                 f"to the name of the function it was made of"
             )
-        return _at_home, self.home
+        return _find_primitive, self.home
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Split the arguments of a call into inputs and statics; an array among these stays one."""
         arrays = {name: copy_frozen(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
         inputs, static = super().bind(args, dict(kwargs))
@@ -81,7 +81,7 @@ class Primitive(Op):
         return self.on_nodes((x,), self.statics)
 
     def infer(self, node: Node) -> Signature:
-        """Shape and dtype of `node` from its inputs as they are now."""
+        """Return shape and dtype of `node` from its inputs as they are now."""
         if self.eager:
             raise ShapeError(
                 f"{self.name} was declared without `shape=`, so it cannot follow a change of shape or dtype: "
@@ -89,8 +89,8 @@ class Primitive(Op):
             )
         return super().infer(node)
 
-    def run(self, node: Node) -> Any:
-        """The value of `node`, which must be what was promised."""
+    def run(self, node: Node) -> Array:
+        """Return the value of `node`, whose shape and dtype must be as promised."""
         value = super().run(node)
         if value.shape != node.shape or value.dtype != node.dtype:
             raise LazygradError(
@@ -100,15 +100,19 @@ class Primitive(Op):
         return value
 
 
-def _at_home(module: str, name: str) -> Any:
+def _find_primitive(module: str, name: str) -> Any:
+    """Return what a module holds under a name, perhaps one with dots."""
     found: Any = importlib.import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
     return found
 
 
+_find_primitive.__module__ = "lazygrad"  # where pickles look for it, wherever this module moves
+
+
 def _split_parameters(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
-    """The inputs, and the statics with their defaults: parameters without a default are inputs."""
+    """Return the inputs of a function, and its statics with their defaults: inputs are parameters without a default."""
     if isinstance(function, np.ufunc):  # whose keywords are about how, not what
         return " ".join("xyzuvw"[: function.nin]), {}
     inputs, statics = [], {}
@@ -146,7 +150,7 @@ def _make_shape_function(
 
 
 def _list_rules(rules: Rules, inputs: list[str], what: str) -> dict[str, Any]:
-    """Rules by input: from a mapping, from one function for the only input, or from one for several at once."""
+    """Return rules by input: from a mapping, from one function for the only input, or from one for several inputs."""
     if rules is None or isinstance(rules, Mapping):
         return dict(rules or {})
     if "wanted" in inspect.signature(rules).parameters:
@@ -157,7 +161,7 @@ def _list_rules(rules: Rules, inputs: list[str], what: str) -> dict[str, Any]:
 
 
 def _pick_rule(rule: Callable[..., Any], name: str, inputs: list[str]) -> Callable[..., Any]:
-    """The rule of one input from a rule of all, which is told what is wanted."""
+    """Return the rule of one input, made from a rule of several that is told which one is wanted."""
     signature = inspect.signature(rule)
     parameters = [p for p in signature.parameters.values() if p.name != "wanted"]
 
@@ -177,7 +181,7 @@ def _pick_rule(rule: Callable[..., Any], name: str, inputs: list[str]) -> Callab
 
 
 def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
-    """The jvp rule that a vjp rule implies, or the other way round.
+    """Return the jvp rule that a vjp rule implies, or the other way round.
 
     The given rule is linear in its first argument, z. So its transpose is the derivative of ``<rule(z), w>`` by z,
     wherever z is.
@@ -196,7 +200,7 @@ def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
 
 
 def complete_rules(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool) -> Any:
-    """Rules of one kind, with those of the other kind transposed where one is missing."""
+    """Complete the rules of one kind by transposing those of the other kind."""
 
     def one(rule: Rule | None, other: Rule | None) -> Rule | None:
         if rule is not UNDEFINED:
@@ -207,7 +211,7 @@ def complete_rules(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ..
 
 
 def _wrap_shape_function(shape: Callable[..., Any]) -> Callable[..., Signature]:
-    """A user's shape function, which may leave the dtype to NumPy's promotion."""
+    """Return a user's shape function, completed by NumPy's promotion where it gives no dtype."""
 
     def infer(*nodes: Node, **static: Any) -> Signature:
         found = shape(*nodes, **static)

@@ -6,17 +6,14 @@
 from __future__ import annotations
 
 import functools
-import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import unbroadcast_node
-from .._derivatives.nth import Derivation
 from .._derivatives.one_pass import gradients_in_one_pass
-from .._graph.leaf import constant, parameter
+from .._graph.leaf import parameter
 from .._graph.log import logger
 from .._graph.node import Node, lock
 from .._graph.trees import align_leaves, flatten
@@ -26,6 +23,7 @@ from .._graph.watch import watchers
 from .._query.checks import as_cotangent
 from .._query.differentiator import Differentiator, differentiator
 from .call import Argnums, Call, call_on_nodes, check_number, name_of
+from .nested import find_base, find_nth_derivative, is_real_number, mark_derivative
 
 if TYPE_CHECKING:
     from .signatures import (
@@ -41,9 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "elementwise_grad",
-    "find_derivative_mark",
     "grad",
-    "mark_derivative",
     "pair_with_cotangents",
     "value_and_grad",
     "vjp",
@@ -51,7 +47,7 @@ __all__ = [
 
 
 def _ask_memo(call: Call, d: Differentiator) -> Any:
-    """The gradients of one target by all argument nodes, from its memo, as the caller gets them."""
+    """Return the gradients of a target by all arguments from its memo, as the caller gets them."""
     if call.lazy:
         return call.like_arguments([call.answer(d.adjoint(node)) for node in call.nodes])
     found = d.gradient(call.nodes, unconnected="none")
@@ -59,15 +55,17 @@ def _ask_memo(call: Call, d: Differentiator) -> Any:
 
 
 def _compute_gradients(call: Call, L: Node, seeded: bool = False) -> Any:
-    """The same for a target that is asked once; `seeded` if its adjoint is given as one, whatever it is."""
+    """Return the gradients of a target that is asked once, as the caller gets them.
+
+    With `seeded` its adjoint is given as one, whatever shape or dtype it has.
+    """
     if call.nodes and not (call.lazy or watchers()):  # whose events are those of the recursion
         with lock:
             found = gradients_in_one_pass(L, call.nodes, np.ones(L.shape, L.dtype)[()])
         if found is not None:
             if missing := [i for i in call.nodes if i.serial not in found]:
-                _make_differentiator(L, seeded).gradient(
-                    missing, unconnected="none"
-                )  # an error if what leads on is blocked
+                # An error, if an edge that leads to them has no rule.
+                _make_differentiator(L, seeded).gradient(missing, unconnected="none")
             return call.like_arguments(
                 [readonly_view(found[i.serial]) if i.serial in found else zeros(i) for i in call.nodes]
             )
@@ -209,13 +207,12 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
     >>> lg.grad(lg.grad(lambda x: x**3))(2.0)
     array(12.)
     """
-
-    base, order = _find_base(f, argnums)
+    base, order = find_base(f, argnums)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        if order and _is_real_number(args, argnums):
-            return _nth_derivative(call_on_nodes(base, argnums, args, kwargs), order + 1)
+        if order and is_real_number(args, argnums):
+            return find_nth_derivative(call_on_nodes(base, argnums, args, kwargs), order + 1)
         call = call_on_nodes(f, argnums, args, kwargs, has_aux)
         L = call.target()
         check_number(call, L, holomorphic)
@@ -224,47 +221,6 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
 
     pure = isinstance(argnums, int) and not has_aux and not holomorphic
     return mark_derivative(gradient, (argnums, base, order + 1) if pure else None)
-
-
-def mark_derivative(
-    f: Callable[..., Any], derivative: tuple[Any, Callable[..., Any], int] | None
-) -> Callable[..., Any]:
-    """`f`, which remembers that it is a derivative: (by which argument, of which function, of which order).
-
-    It remembers for whom that holds, too, as `functools.wraps` copies what a function remembers.
-    """
-    f.derivative = None if derivative is None else (weakref.ref(f), *derivative)  # type: ignore[attr-defined]
-    return f
-
-
-def find_derivative_mark(f: Callable[..., Any]) -> tuple[Any, Callable[..., Any], int] | None:
-    """What `f` is known as."""
-    known = getattr(f, "derivative", None)
-    return known[1:] if isinstance(known, tuple) and isinstance(known[0], weakref.ref) and known[0]() is f else None
-
-
-def _find_base(f: Callable[..., Any], argnums: Argnums) -> tuple[Callable[..., Any], int]:
-    """The function that `f` is a derivative of, and of which order: itself, of order 0, by any other argument."""
-    known = find_derivative_mark(f) if isinstance(argnums, int) else None
-    return (known[1], known[2]) if known is not None and known[0] == argnums else (f, 0)
-
-
-def _is_real_number(args: tuple[Any, ...], argnum: Any) -> bool:
-    """Whether that argument is one real number, so that a gradient of a gradient is the next derivative."""
-    if not -len(args) <= argnum < len(args):
-        return False
-    x = args[argnum]
-    known = isinstance(x, (Node, float, np.floating, np.ndarray))
-    return known and not np.ndim(x) and not np.iscomplexobj(x)
-
-
-def _nth_derivative(call: Call, n: int) -> Any:
-    """The n-th derivative of a function of one number."""
-    x = call.nodes[0]
-    L = call.target()
-    check_number(call, L, False)
-    found = Derivation(x).nth(L, n)
-    return call.answer(constant(zeros(x)) if found is None else unbroadcast_node(found, x))
 
 
 @overload
@@ -310,8 +266,8 @@ def elementwise_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -
         L = call.target()
         if L.dtype.kind == "c" and any(i.dtype.kind != "c" for i in call.nodes):
             raise TypeError(
-                f"elementwise_grad needs real outputs of real arguments, but {name_of(f)} returned {L.dtype}: take their "
-                f"`.real`, `.imag` or `abs`"
+                f"elementwise_grad needs real outputs of real arguments, but {name_of(f)} returned {L.dtype}: take "
+                f"their `.real`, `.imag` or `abs`"
             )
         gradients = _compute_gradients(call, L, seeded=True)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
@@ -320,7 +276,7 @@ def elementwise_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -
 
 
 def pair_with_cotangents(outs: list[Node], cotangents: list[Node]) -> Differentiator:
-    """The differentiator of all outputs at once: of the sum of their products with the cotangents."""
+    """Return the differentiator of all outputs at once: of the sum of their products with the cotangents."""
     if len(outs) == 1:
         return Differentiator(outs[0], cotangent=cotangents[0])
     total: Any = 0.0

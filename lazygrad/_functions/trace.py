@@ -1,8 +1,8 @@
-"""A function called once for good: its graph is kept for other values of its arguments.
+"""Traces: a function is called once, and its graph is kept for other values of its arguments.
 
-What the function itself looks at - a branch on a value, a number taken out of a node - is noted as a guard. The graph
-serves other values as long as every look would have seen the same: it is checked, never replayed blind. What a function
-takes from elsewhere than its arguments (a list, a file, a random generator) is looked at once, when it is traced.
+Each value that the function itself reads - for a branch, or as a number - is noted as a guard. The graph serves other
+values as long as every guard would see the same: it is checked, never replayed blind. Anything a function
+takes from elsewhere than its arguments (a list, a file, a random generator) is read once, when it is traced.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .._graph.leaf import constant, parameter
 from .._graph.node import Node, _next_serial
 from .._graph.traverse import ancestors, dependents
 from .._graph.trees import Tree, as_key, flatten, leaves, list_places, structure_key
+from .._graph.types import Function
 from .._graph.value import forward_rec
 from .call import Argnums, Call, check_number, name_of, resolve_argnums
 
@@ -37,13 +38,13 @@ class Trace:
         For each leaf of ``(args, kwargs)`` a parameter (float, in an argument that `argnums` names), a constant (any
         other array), or None for what is static: numbers outside of `argnums`, strings, functions, None.
     names
-        What the leaves are called: the parameter of the function, and the place in it.
+        A name for each leaf: the parameter of the function, and the place in it.
     wrt
         The parameters, in the structure of `argnums`; None for what is static there.
     out
         What the function returned.
     guards
-        The guards: a node, what was made of its value, and what came of it; in the order of looking.
+        For each value that the function read: the node, how it was interpreted, and the outcome; in their order.
     """
 
     function: Callable[..., Any]
@@ -54,27 +55,27 @@ class Trace:
     out: Any
     guards: list[Guard]
 
-    def load(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def load(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         """Take other values of the arguments, which match; what depends on a changed one becomes stale."""
         given = flatten((args, dict(kwargs))).leaves
         update({node: value for node, value in zip(self.leaves, given, strict=True) if node is not None})
 
     def target(self) -> Node:
-        """The only output, if it is one real float: the one whose gradient is meant."""
+        """Return the only output, which must be one real float."""
         call = Call(self.function, self.leaves, self.wrt, self.out, None, lazy=False)
         L = call.target()
         check_number(call, L, holomorphic=False)
         return L
 
     def holds(self) -> bool:
-        """Whether the function, called with the present values, would take the same way."""
-        return all(same_static(made(forward_rec(i, was_requested=False)), seen) for i, made, seen in self.guards)
+        """Return whether the function would take the same way with the present values."""
+        return all(
+            same_static(interpret(forward_rec(i, was_requested=False)), seen) for i, interpret, seen in self.guards
+        )
 
 
-def make_signature(
-    f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> Hashable:
-    """What a trace is made for: structure, shapes and dtypes, and the statics.
+def make_signature(f: Function, argnums: Argnums, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Hashable:
+    """Return what a trace is made for: structure, shapes and dtypes, and the statics.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def _make_leaf_key(leaf: Any, wanted: bool, name: str) -> Hashable:
     return as_key(leaf)
 
 
-def trace_function(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Trace:
+def trace_function(f: Function, argnums: Argnums, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Trace:
     """Call `f` on leaves that stay, in place of the arrays among its arguments.
 
     Parameters
@@ -137,7 +138,7 @@ def trace_function(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...
     with record_guards() as guards:
         out = f(*filled, **filled_kwargs)
     depending = {i.serial for i in dependents([node for node in stands if node is not None])}
-    guards = [look for look in guards if look[0].serial in depending or _reads_older(look[0], before)]
+    guards = [guard for guard in guards if guard[0].serial in depending or _reads_older(guard[0], before)]
     counts = [len(leaves(a)) for a in args]
     each = [flatten(a).like(stands[sum(counts[:k]) : sum(counts[: k + 1])]) for k, a in enumerate(args)]
     wrt = flatten(each[chosen[0]] if single else tuple([each[k] for k in chosen]))
@@ -145,7 +146,7 @@ def trace_function(f: Callable[..., Any], argnums: Argnums, args: tuple[Any, ...
 
 
 def _reads_older(i: Node, before: int) -> bool:
-    """Whether a node depends on a leaf that was there before, and may be set."""
+    """Return whether a node depends on a leaf that was there before, and may be set."""
     return any(j.op is None and j.serial < before for j in ancestors(i))
 
 
@@ -155,20 +156,20 @@ def _make_leaf(leaf: Any, wanted: bool, name: str) -> Node | None:
     return constant(leaf, name) if isinstance(leaf, (np.ndarray, np.generic)) else None
 
 
-def name_positional(f: Callable[..., Any], count: int) -> list[str]:
-    """The names of the first positional parameters; those that have none are told by their place."""
+def name_positional(f: Function, count: int) -> list[str]:
+    """Return the names of the first positional parameters, or their places if they have no names."""
     try:
         known = [
             p.name
             for p in inspect.signature(f).parameters.values()
             if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
         ]
-    except (TypeError, ValueError):  # what is written in C need not tell
+    except (TypeError, ValueError):  # functions written in C may have no signature
         known = []
     return [*known[:count], *[f"argument {k}" for k in range(len(known), count)]]
 
 
-def name_arguments(f: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[str]:
-    """What the leaves of the arguments are called."""
+def name_arguments(f: Function, args: tuple[object, ...], kwargs: Mapping[str, object]) -> list[str]:
+    """Return a name for each leaf of the arguments."""
     known = name_positional(f, len(args))
     return [name + place for name, a in [*zip(known, args, strict=True), *kwargs.items()] for place in list_places(a)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..._derivatives.adjoint_node import unbroadcast_node, unbroadcast_to
-from ..._functions.reverse import find_derivative_mark, mark_derivative
+from ..._functions.nested import find_derivative_mark, mark_derivative
 from ..._graph.node import Node
 from ..._graph.trees import align_leaves, leaves, map_tree
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..._functions import forward as _forward
 from ..._functions import reverse as _reverse
+from ..._functions.nested import find_derivative_mark, mark_derivative
 from ..._jacobian import of_functions as _of_functions
 from ._structures import as_floats, fit_to, to_plain, warn_if_independent
 from .core import make_jvp as _make_jvp
@@ -55,7 +56,7 @@ def _apply_to_plain(transform: Callable[..., Function], fun: Function, argnum: A
         return to_plain(inner(*floats, **kwargs))
 
     name_outcome(fun, transform.__name__, argnum)(transformed)
-    return _reverse.mark_derivative(transformed, _reverse.find_derivative_mark(inner))
+    return mark_derivative(transformed, find_derivative_mark(inner))
 
 
 def grad(fun: Function, argnum: Argnum = 0) -> Function:

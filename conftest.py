@@ -7,7 +7,9 @@ import os
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before NumPy loads: threads that wait for tiny matrices slow all down
 
+import ast
 import doctest
+import functools
 import gc
 import inspect
 from types import ModuleType
@@ -25,8 +27,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@functools.cache
+def _list_classes(module: ModuleType) -> set[str]:
+    """Return the names of the classes whose statements stand in a module of lazygrad."""
+    return {node.name for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.ClassDef)}
+
+
 def _is_of_module(finder: doctest.DocTestFinder, module: ModuleType | None, found: object) -> bool:
-    """Count a method as part of the module its class says it is from: public classes say ``lazygrad``."""
+    """Count a class, and its methods, to the module its statement stands in: public ones say ``lazygrad``."""
+    if module is not None and inspect.isclass(found) and module.__name__.partition(".")[0] == "lazygrad":
+        return found.__module__.partition(".")[0] == "lazygrad" and found.__name__ in _list_classes(module)
     return (inspect.isfunction(found) and "." in found.__qualname__) or _plain(finder, module, found)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from .._errors import LazygradError
 from .._graph.node import NO_STATIC, Node, enlist, summation_key
 from .._graph.shapes import broadcast
-from .._graph.types import DType
+from .._graph.types import Array, DType
 from ..ops._op import as_node, count_requests, freeze
 from ..ops._rule import Rule
 from ..ops.linear import astype, broadcast_to, expand, identity, real, sum_to, unbroadcast
@@ -74,7 +74,7 @@ class AdjointNode(Node):
         of = summation_key(self.of)
         return (*self.op.order, -len(of), *of)
 
-    def contributions(self, arguments: Sequence[Any]) -> Iterator[tuple[Node, int, Any]]:
+    def contributions(self, arguments: Sequence[object]) -> Iterator[tuple[Node, int, Any]]:
         """Consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
         for rule, consumer, argnum, start, stop in self.each_edge():
             yield consumer, argnum, rule.function(*arguments[start:stop], **rule.meta(consumer, argnum))
@@ -152,7 +152,7 @@ class ContributionSum:
         """An adjoint has the shape and dtype of the node it is the adjoint of."""
         return node.of.shape, node.of.dtype
 
-    def run(self, node: AdjointNode) -> Any:
+    def run(self, node: AdjointNode) -> Array:
         """The contributions of the consumers, oldest first, summed."""
         total = sum_contributions(node.inputs, node.edges, node.of, self.consumer)
         count_requests(node.inputs)
@@ -255,7 +255,7 @@ def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: DType, source: obje
     return term if shape else term[()]
 
 
-def unbroadcast_node(term: Any, like: Node) -> Node:
+def unbroadcast_node(term: Node, like: Node) -> Node:
     """The same for a contribution, or a tangent, that is a node."""
     term = as_node(term)
     if term.shape != like.shape:

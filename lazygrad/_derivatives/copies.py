@@ -1,7 +1,8 @@
 """Copies of graphs: pickle and deepcopy, without recursion however deep the graph.
 
 A node is saved with everything it is computed from, oldest first, so that each node finds its inputs
-saved already. Values in the memo are not saved: they are computed again when asked for.
+saved already. Values in the memo are not saved: they are computed again when asked for. A pickle names what
+restores a node as ``lazygrad._restore_node`` and so on, so that it can be read wherever this module moves.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__: list[str] = []
 
 
 class _Saving(threading.local):
-    """The node whose graph this thread is saving, if any: then the inputs of what is saved are there already."""
+    """The nodes whose graphs this thread is saving: the inputs of what is saved are there already."""
 
     def __init__(self) -> None:
         self.roots: list[Node] = []
@@ -34,7 +35,7 @@ _saving = _Saving()
 
 
 def _list_needs(i: Node) -> tuple[Node, ...]:
-    """The nodes that `i` cannot be made without."""
+    """Return the nodes that `i` cannot be made without."""
     if not isinstance(i, AdjointNode):
         return i.inputs
     consumers = [consumer for _, consumer, _, _, _ in i.each_edge()]
@@ -42,11 +43,12 @@ def _list_needs(i: Node) -> tuple[Node, ...]:
 
 
 def _collect_needs(node: Node) -> list[Node]:
+    """Return a node and all it cannot be made without, oldest first."""
     return sorted(collect_inputs_first(node, _list_needs), key=by_serial)
 
 
 def _state(i: Node) -> tuple[Any, ...]:
-    """What `_restore` makes the node of again."""
+    """Return the arguments of `_restore_node` that make the node again."""
     if i.op is None:
         return dict(i.static), i._value, i.name
     if isinstance(i, AdjointNode):
@@ -56,7 +58,8 @@ def _state(i: Node) -> tuple[Any, ...]:
     return op, i.inputs, dict(i.static), i.shape, i.dtype, i.name
 
 
-def _restore(*state: Any) -> Node:
+def _restore_node(*state: Any) -> Node:
+    """Make a node again: a leaf of three things, an adjoint of five, any other of six."""
     if len(state) == 3:
         static, value, name = state
         value = np.array(value)[()]
@@ -77,11 +80,11 @@ def _restore(*state: Any) -> Node:
     return node
 
 
-class _Bundle(list[Node]):
-    """A node below everything it needs; the pickler takes them one by one."""
+class _NodeBundle(list[Node]):
+    """A node after everything it needs; the pickler takes them one by one."""
 
     def __reduce__(self) -> Any:
-        return _Bundle, (), None, self._each()
+        return _NodeBundle, (), None, self._each()
 
     def _each(self) -> Iterator[Node]:
         # The root, saved last, takes itself off again. (Not the end of this iterator: a pickler takes up to a
@@ -96,7 +99,8 @@ class _Bundle(list[Node]):
             raise
 
 
-def _last(bundle: _Bundle) -> Node:
+def _take_last(bundle: _NodeBundle) -> Node:
+    """Return the node that a bundle was made for."""
     return bundle[-1]
 
 
@@ -105,14 +109,14 @@ def _reduce(self: Node, protocol: object = None) -> Any:
     if self.op is None or roots:
         if roots and roots[-1] is self:
             roots.pop()
-        return _restore, _state(self)
-    return _last, (_Bundle(_collect_needs(self)),)
+        return _restore_node, _state(self)
+    return _take_last, (_NodeBundle(_collect_needs(self)),)
 
 
 def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
     for i in _collect_needs(self):
         if id(i) not in memo:
-            memo[id(i)] = _restore(*copy.deepcopy(_state(i), memo))
+            memo[id(i)] = _restore_node(*copy.deepcopy(_state(i), memo))
     return memo[id(self)]
 
 
@@ -121,12 +125,15 @@ def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
 
 
 def _nobody() -> None:
-    """The target of a copied adjoint: its memo was not copied with it."""
+    """Return no node as the target of a copied adjoint, whose memo was not copied with it."""
 
 
 def _reduce_adjoint_op(self: AdjointOp) -> Any:
     return _restore_adjoint_op, (self.mirror, self.seed)
 
 
-install({"__reduce_ex__": _reduce, "__deepcopy__": _deepcopy, "__copy__": lambda self: _restore(*_state(self))})
+for _named in (_NodeBundle, _take_last, _restore_node, _restore_adjoint_op):
+    _named.__module__ = "lazygrad"  # whose `__init__` has them
+
+install({"__reduce_ex__": _reduce, "__deepcopy__": _deepcopy, "__copy__": lambda self: _restore_node(*_state(self))})
 AdjointOp.__reduce__ = _reduce_adjoint_op  # type: ignore[method-assign, assignment]

@@ -55,17 +55,17 @@ def find_jvp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
     return rule, reads
 
 
-def apply_rule(rule: Rule, c: Node, argnum: int, g: Any, reads: Sequence[Any]) -> Any:
+def apply_rule(rule: Rule, c: Node, argnum: int, g: object, reads: Sequence[object]) -> Any:
     """Run a rule on `g` and what it reads, all arrays or all nodes, in the shape that comes of it."""
     return rule.function(g, *reads, **rule.meta(c, argnum))
 
 
-def apply_vjp(rule: Rule, c: Node, argnum: int, i: Node, g: Any, values: Sequence[Any]) -> Any:
+def apply_vjp(rule: Rule, c: Node, argnum: int, i: Node, g: object, values: Sequence[object]) -> Any:
     """Return J^T g in the shape and dtype of the input `i`, for `g` of the shape of the consumer `c`."""
     return unbroadcast_to(apply_rule(rule, c, argnum, g, values), i.shape, i.dtype, rule)
 
 
-def apply_jvp(rule: Rule, c: Node, argnum: int, t: Any, values: Sequence[Any]) -> Any:
+def apply_jvp(rule: Rule, c: Node, argnum: int, t: object, values: Sequence[object]) -> Any:
     """Return J t in the shape and dtype of the consumer `c`, for `t` of the shape of its input."""
     return unbroadcast_to(apply_rule(rule, c, argnum, t, values), c.shape, c.dtype, rule)
 
@@ -85,7 +85,7 @@ class Edge:
     input: Node
     argnum: int
 
-    def apply_vjp(self, g: Any) -> Any:
+    def apply_vjp(self, g: object) -> Any:
         """Return J^T g, what `g` of the consumer's shape contributes to the input."""
         c = self.consumer
         adjoint = Node(None, (), CONSTANT, c.shape, c.dtype, value=g)

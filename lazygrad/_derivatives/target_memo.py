@@ -24,6 +24,7 @@ import numpy as np
 from .._graph.demand import demand
 from .._graph.leaf import constant
 from .._graph.node import NO_STATIC, Node, _next_serial, enlist, summation_key
+from .._graph.types import Array
 from .._graph.value import forward_rec
 from ..ops._op import freeze
 from ..ops._rule import Rule, pass_on
@@ -78,7 +79,7 @@ class MirrorOp:
         """The target, if it is still there."""
         return self.original()
 
-    def run(self, node: Node) -> Any:
+    def run(self, node: Node) -> Array:
         """The target's value, computed there; or here if it is gone."""
         original = self.original()
         return self.base.run(node) if original is None else forward_rec(original, was_requested=False)

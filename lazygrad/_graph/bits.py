@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+
+from .types import Array
 
 __all__ = ["same_bits", "same_static"]
 
 SMALL = 1 << 14  # bytes, up to which a copy costs less than a comparison in place
 
 
-def same_bits(old: Any, new: Any) -> bool:
+def same_bits(old: Array | np.generic, new: Array | np.generic) -> bool:
     """Return whether two arrays, or NumPy scalars, have the same shape, dtype and bytes."""
     if old.shape != new.shape or old.dtype != new.dtype:
         return False
@@ -25,10 +25,10 @@ def same_bits(old: Any, new: Any) -> bool:
     return np.array_equal(old.reshape(-1).view(np.uint8), np.ascontiguousarray(new).reshape(-1).view(np.uint8))
 
 
-def same_static(a: Any, b: Any) -> bool:
+def same_static(a: object, b: object) -> bool:
     """Return whether two values are the same: bit for bit if they are arrays or numbers, by ``==`` if not."""
     if isinstance(a, (np.ndarray, np.generic)):
-        return same_bits(a, b)
+        return isinstance(b, (np.ndarray, np.generic)) and same_bits(a, b)
     if isinstance(a, (float, complex)) and a.__class__ is b.__class__:
         return repr(a) == repr(b)  # nan is the same, 0.0 and -0.0 are not
     return bool(a == b)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Guard", "inside_transform", "guards", "record_guards", "enter_transform"]
+__all__ = ["Guard", "enter_transform", "guards", "inside_transform", "record_guards"]
 
 _running: ContextVar[bool] = ContextVar("lazygrad_transform", default=False)
 inside_transform = _running.get  # whether nodes may be evaluated on demand

@@ -12,7 +12,7 @@ import numpy as np
 from .node import INEXACT, Node
 from .types import Array, ArrayLike, DType, Statics
 
-__all__ = ["count_reforms", "constant", "note_reform", "turn_number_into_leaf", "parameter"]
+__all__ = ["constant", "count_reforms", "note_reform", "parameter", "turn_number_into_leaf"]
 
 PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
 CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})

@@ -87,6 +87,8 @@ class Node(NodeMethods):
     <multiply #..., shape (2,), float64, stale>
     """
 
+    __module__ = "lazygrad"
+
     op: Any
     inputs: tuple[Node, ...]
     static: Mapping[str, Any]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .types import Array
+from .types import Array, DTypeLike
 
 __all__ = ["broadcast", "unit_array"]
 
@@ -33,7 +31,7 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     return tuple(joined)
 
 
-def unit_array(shape: Shape, dtype: Any, k: int, size: complex = 1) -> Array:
+def unit_array(shape: Shape, dtype: DTypeLike, k: int, size: complex = 1) -> Array:
     """Return the array that is `size` at its k-th element, in C order, and zero elsewhere."""
     unit = np.zeros(shape, dtype)
     unit.reshape(-1)[k] = size

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from .demand import demand
 from .node import Node, by_serial, living_consumers
 
-__all__ = ["ancestors", "dependents", "collect_inputs_first"]
+__all__ = ["ancestors", "collect_inputs_first", "dependents"]
 
 
 def ancestors(L: Node) -> list[Node]:

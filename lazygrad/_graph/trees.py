@@ -15,7 +15,7 @@ import numpy as np
 
 from .node import INEXACT, Node
 
-__all__ = ["Tree", "align_leaves", "as_key", "flatten", "leaves", "map_tree", "list_places", "structure_key"]
+__all__ = ["Tree", "align_leaves", "as_key", "flatten", "leaves", "list_places", "map_tree", "structure_key"]
 
 _LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
 
@@ -83,7 +83,7 @@ class Tree:
         """Whether it is a leaf itself."""
         return self._make is None
 
-    def like(self, made: Iterable[Any]) -> Any:
+    def like(self, made: Iterable[object]) -> Any:
         """A tree of the same structure, of other leaves.
 
         Examples
@@ -108,13 +108,13 @@ def _take_apart(tree: Any, found: list[Any]) -> Any:
     return parts[1], [_take_apart(child, found) for child in parts[0]]
 
 
-def flatten(tree: Any) -> Tree:
+def flatten(tree: object) -> Tree:
     """Take a tree apart."""
     found: list[Any] = []
     return Tree(found, _take_apart(tree, found))
 
 
-def leaves(tree: Any) -> list[Any]:
+def leaves(tree: object) -> list[Any]:
     """Its leaves, in order.
 
     Examples
@@ -125,7 +125,7 @@ def leaves(tree: Any) -> list[Any]:
     return flatten(tree).leaves
 
 
-def map_tree(one: Callable[[Any], Any], tree: Any) -> Any:
+def map_tree(one: Callable[[Any], Any], tree: object) -> Any:
     """`one` of every leaf, in the same structure."""
     parts = _parts(tree)
     if parts is None:
@@ -133,7 +133,7 @@ def map_tree(one: Callable[[Any], Any], tree: Any) -> Any:
     return parts[1]([map_tree(one, child) for child in parts[0]])
 
 
-def list_places(tree: Any, place: str = "") -> list[str]:
+def list_places(tree: object, place: str = "") -> list[str]:
     """Where its leaves are, as one would write it in Python.
 
     Examples
@@ -153,7 +153,7 @@ def list_places(tree: Any, place: str = "") -> list[str]:
     return [found for step, child in zip(steps, parts[0], strict=True) for found in list_places(child, place + step)]
 
 
-def structure_key(tree: Any) -> Hashable:
+def structure_key(tree: object) -> Hashable:
     """A key that trees have in common if they differ in their leaves alone; None for a leaf.
 
     Examples
@@ -176,7 +176,7 @@ def structure_key(tree: Any) -> Hashable:
     return kind, rest, tuple([structure_key(child) for child in parts[0]])
 
 
-def as_key(value: Any) -> Hashable:
+def as_key(value: object) -> Hashable:
     """The value if it can be a key, with its type; else which object it is."""
     try:
         hash(value)
@@ -185,7 +185,7 @@ def as_key(value: Any) -> Hashable:
     return type(value), value
 
 
-def align_leaves(given: Any, example: Any, what: str) -> list[Any]:
+def align_leaves(given: object, example: object, what: str) -> list[Any]:
     """The leaves of one tree in the order that those of another have: the keys of a dict may come in any order.
 
     Raises

@@ -20,7 +20,7 @@ from .node import Node, install, lock
 from .types import Array
 from .watch import Watcher, watchers
 
-__all__ = ["forward_rec", "find_pending", "read_guarded", "readonly_view", "zeros"]
+__all__ = ["find_pending", "forward_rec", "read_guarded", "readonly_view", "zeros"]
 
 
 def _list_missing(i: Node) -> Sequence[Node] | None:
@@ -40,7 +40,7 @@ def _compute(i: Node) -> None:
         raise
 
 
-def forward_rec(i: Node, *, was_requested: bool = True) -> Any:
+def forward_rec(i: Node, *, was_requested: bool = True) -> Array:
     """Return the value of node `i` as the memo keeps it, computing first what is missing.
 
     Parameters

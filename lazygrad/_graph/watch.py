@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from .node import Node
 
@@ -26,7 +25,7 @@ class Watcher:
     def question_begins(self) -> None:
         """Hear that a question begins, which may ask for several nodes."""
 
-    def describe_question(self, differentiator: Any, wrt: tuple[Node, ...], lazily: bool) -> None:
+    def describe_question(self, differentiator: object, wrt: tuple[Node, ...], lazily: bool) -> None:
         """Hear what the question is: the gradients of a differentiator's target by `wrt`, by the lazy engine or not."""
 
     def question_ends(self) -> None:

@@ -42,6 +42,8 @@ class Plan:
     ('reverse', 4)
     """
 
+    __module__ = "lazygrad"
+
     order: str
     multiplications: int
     reverse: int

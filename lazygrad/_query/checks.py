@@ -10,7 +10,7 @@ import numpy as np
 from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import constant
 from .._graph.names import find_named_node
-from .._graph.node import INEXACT, Node
+from .._graph.node import INEXACT, Node, Operand
 from .._graph.traverse import ancestors
 from .._graph.trees import map_tree
 from .._graph.types import Record
@@ -23,7 +23,7 @@ K = TypeVar("K")
 R = TypeVar("R", bound=Record)
 
 
-def check_node(node: Any) -> Node:
+def check_node(node: object) -> Node:
     """The node itself, or a TypeError."""
     if not isinstance(node, Node):
         hint = ": make it a `parameter` and build the target from that" if isinstance(node, np.ndarray) else ""
@@ -31,24 +31,24 @@ def check_node(node: Any) -> Node:
     return node
 
 
-def check_wrt(i: Any) -> Node:
+def check_wrt(i: object) -> Node:
     """The node itself, if a derivative with respect to it can be asked for."""
     node: Node = i if isinstance(i, Node) else check_node(i)
     if node.dtype.kind not in INEXACT:
         raise NotDifferentiableError(
-            f"there is no derivative with respect to {i!r}: its dtype is {i.dtype}; make it a float parameter"
+            f"there is no derivative with respect to {i!r}: its dtype is {node.dtype}; make it a float parameter"
         )
     return node
 
 
-def check_target(L: Any) -> None:
+def check_target(L: object) -> None:
     """Raise TypeError unless `L` is a float node."""
-    check_node(L)
-    if L.dtype.kind not in INEXACT:
-        raise TypeError(f"the target must be floating point, but {L!r} has dtype {L.dtype}")
+    node = check_node(L)
+    if node.dtype.kind not in INEXACT:
+        raise TypeError(f"the target must be floating point, but {L!r} has dtype {node.dtype}")
 
 
-def as_cotangent(L: Node, cotangent: Any, what: str = "cotangent") -> Node:
+def as_cotangent(L: Node, cotangent: Operand, what: str = "cotangent") -> Node:
     """A node for dL/dL of the shape and dtype of `L`; or for a tangent, which has them, too."""
     if not isinstance(cotangent, Node):
         array = np.asarray(cotangent)
@@ -62,7 +62,7 @@ def as_cotangent(L: Node, cotangent: Any, what: str = "cotangent") -> Node:
     return cotangent
 
 
-def map_nodes(wrt: Any, one: Callable[[Any], Any]) -> Any:
+def map_nodes(wrt: object, one: Callable[[Any], Any]) -> Any:
     """`one` of every node of a structure, in the same structure."""
     if isinstance(wrt, (Node, str)):
         return one(wrt)
@@ -77,7 +77,7 @@ def map_nodes(wrt: Any, one: Callable[[Any], Any]) -> Any:
     return map_tree(of_leaf, wrt)
 
 
-def resolve_names(wrt: Any, target: Node) -> Any:
+def resolve_names(wrt: object, target: Node) -> Any:
     """`wrt` with names replaced by the nodes below the target that bear them."""
     names: list[str] = []
     map_nodes(wrt, lambda w: names.append(w) if isinstance(w, str) else None)

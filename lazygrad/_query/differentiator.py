@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +51,9 @@ class CacheInfo(NamedTuple):
     currsize: int
 
 
+CacheInfo.__module__ = "lazygrad"  # as users know it
+
+
 class Contribution(NamedTuple):
     """What one edge adds to an adjoint: the term of `consumer` through its `argnum`-th input.
 
@@ -64,6 +68,9 @@ class Contribution(NamedTuple):
     consumer: Node
     argnum: int
     value: Array
+
+
+Contribution.__module__ = "lazygrad"  # as users know it
 
 
 class Differentiator:
@@ -96,6 +103,8 @@ class Differentiator:
     CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
     """
 
+    __module__ = "lazygrad"
+
     def __init__(self, L: Node, *, cotangent: Operand | None = None) -> None:
         check_target(L)
         with lock:
@@ -112,7 +121,7 @@ class Differentiator:
 
     def __reduce__(self) -> Any:
         if self._memo.seeded:
-            return _with_cotangent, (self.target, self._memo.seed)
+            return functools.partial(Differentiator, cotangent=self._memo.seed), (self.target,)
         return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
 
     @overload
@@ -361,10 +370,6 @@ class Differentiator:
             )
 
 
-def _with_cotangent(L: Node, cotangent: Node) -> Differentiator:
-    return Differentiator(L, cotangent=cotangent)
-
-
 def differentiator(L: Node) -> Differentiator:
     """Return the Differentiator whose memo `L` keeps, the one `gradient` and `adjoint` use.
 
@@ -395,3 +400,6 @@ def differentiator(L: Node) -> Differentiator:
             kept._set_up(L, memo)
             memo.facade = weakref.ref(kept)
         return kept
+
+
+differentiator.__module__ = "lazygrad"  # where pickles look for it

@@ -18,7 +18,7 @@ import numpy as np
 from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to, unmirrored
 from .._errors import NonFiniteError, NonFiniteWarning
 from .._graph.node import INEXACT, Node, label
-from .._graph.types import DType
+from .._graph.types import Array, DType
 from .._graph.watch import Watcher, replace_watchers, watchers
 from .source_lines import find_user_frame
 from .trace import name_adjoint
@@ -66,7 +66,7 @@ class Operand:
     where: tuple[int, ...] | None
 
     @classmethod
-    def of(cls, name: str, value: Any) -> Operand:
+    def of(cls, name: str, value: Array) -> Operand:
         """Return the summary of an array or number."""
         array = np.asarray(value)
         good = np.isfinite(array)

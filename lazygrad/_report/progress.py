@@ -99,7 +99,7 @@ class Progress(Watcher):
 
 
 @contextmanager
-def progress(description: str = "lazygrad", **options: Any) -> Iterator[Progress]:
+def progress(description: str = "lazygrad", **options: object) -> Iterator[Progress]:
     """Show a bar while the block computes: nodes done of nodes planned.
 
     Parameters

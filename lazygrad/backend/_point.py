@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .._graph.node import NodeOrArray
 from .._graph.shapes import unit_array
+from .._graph.types import Array
 
 __all__ = ["Flat", "Linearizer", "Point", "Pull", "jacobian_by_rows", "push_by_rows"]
 
@@ -17,12 +19,12 @@ Pull = Callable[[Sequence[Any], Sequence[int]], list[Any]]  # (cotangents, wante
 
 
 class Linearizer(Protocol):
-    """What a `Point` asks of a backend."""
+    """The operations that a `Point` asks of a backend."""
 
     def value(self, at: Point) -> list[Any]:
         """Return the outputs."""
 
-    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
+    def vjp(self, f: Flat, arrays: Sequence[object]) -> tuple[list[Any], Pull]:
         """Return the outputs, and the function that pulls cotangents back."""
 
 
@@ -44,6 +46,8 @@ class Point:
     ([array(6.)], [array(2.)])
     """
 
+    __module__ = "lazygrad.backend"
+
     def __init__(self, backend: Linearizer, function: Flat, arrays: Sequence[Any]) -> None:
         self._backend = backend
         self.function = function
@@ -63,11 +67,11 @@ class Point:
         _ = self._linear
 
     @functools.cached_property
-    def outs(self) -> list[Any]:
+    def outs(self) -> list[Array]:
         """Return the outputs as NumPy arrays."""
         return [np.asarray(out) for out in (self._linear[0] if self.linear else self._backend.value(self))]
 
-    def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Array]:
         """Return the vector-Jacobian products by the backend's `vjp`, as NumPy arrays."""
         return [np.asarray(g) for g in self._linear[1](cotangents, wanted)]
 
@@ -87,7 +91,7 @@ def _pull_units(pull: Pull, outs: Sequence[Any], wanted: Sequence[int]) -> Itera
             yield n, position, pull([*zeros[:n], unit, *zeros[n + 1 :]], wanted)
 
 
-def push_by_rows(pull: Pull, outs: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+def push_by_rows(pull: Pull, outs: Sequence[NodeOrArray], tangents: Sequence[object]) -> list[Array]:
     """Return the Jacobian-vector products of the outputs: one pull for each element."""
     pushed = [np.zeros(out.shape, out.dtype) for out in outs]
     for n, position, row in _pull_units(pull, outs, range(len(tangents))):
@@ -96,7 +100,9 @@ def push_by_rows(pull: Pull, outs: Sequence[Any], tangents: Sequence[Any]) -> li
     return pushed
 
 
-def jacobian_by_rows(pull: Pull, outs: Sequence[Any], arrays: Sequence[Any], wanted: Sequence[int]) -> list[list[Any]]:
+def jacobian_by_rows(
+    pull: Pull, outs: Sequence[NodeOrArray], arrays: Sequence[Any], wanted: Sequence[int]
+) -> list[list[Any]]:
     """Return for each output the Jacobians by the wanted arrays, which are real: one pull for each element."""
     made = [
         [np.zeros((int(np.prod(out.shape)), *a.shape), np.result_type(out.dtype, a.dtype)) for a in arrays]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._functions.call import name_of
 from .._graph.node import Node
 from ._backend import Backend
@@ -14,7 +12,7 @@ __all__ = ["prepare"]
 
 
 def prepare(
-    f: Any, *example: Any, wrt: Any = 0, backend: str | Backend = "lazy", points: int = 2, **kwargs: Any
+    f: object, *example: object, wrt: object = 0, backend: str | Backend = "lazy", points: int = 2, **kwargs: object
 ) -> Prepared:
     """Prepare a function, or a node, to be asked for its value and derivatives again and again.
 
@@ -25,7 +23,7 @@ def prepare(
         Or a node, whose leaves `wrt` are to move; only for our own backends.
     example
         Positional arguments of the kind that will come: their structure, shapes and dtypes are what is prepared for.
-        Where no derivative is asked by them, arrays move (``np.float64(0.0)``, too), while numbers and whatever else
+        Where no derivative is asked by them, arrays move (``np.float64(0.0)``, too), while numbers and anything else
         are static: for another the function is called again.
     wrt
         Of a function which arguments derivatives are asked by, a number or several, as for `lazygrad.grad`. Of a node
@@ -46,7 +44,7 @@ def prepare(
     Raises
     ------
     TypeError
-        If `wrt` names no argument, or a leaf in one is no float; whatever `f` raises at the example.
+        If `wrt` names no argument, or a leaf in one is no float; `f` itself may raise anything at the example.
 
     Notes
     -----
@@ -62,7 +60,7 @@ def prepare(
     >>> p.gradient(np.ones(2), 1.0)
     Traceback (most recent call last):
         ...
-    lazygrad._errors.ShapeError: argument w of <lambda> has shape (2,), but it is prepared for an array of shape \
+    lazygrad.ShapeError: argument w of <lambda> has shape (2,), but it is prepared for an array of shape \
 (2, 2) and dtype float64: prepare the function with an example of that shape
     >>> W = lg.parameter([1.0, 2.0], name="W")
     >>> prepare(np.sum(W * W), wrt={"weights": W}).gradient({"weights": np.array([3.0, 4.0])})

@@ -41,14 +41,14 @@ class Answers(Protocol):
     def gradients(self, wanted: Sequence[int]) -> list[Any]:
         """Return the gradients of the only output, a real number."""
 
-    def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Any]:
         """Return the vector-Jacobian products."""
 
-    def push(self, tangents: Sequence[Any]) -> list[Any]:
+    def push(self, tangents: Sequence[object]) -> list[Any]:
         """Return the Jacobian-vector products of the outputs, with a tangent for each leaf."""
 
     def hessian_times(
-        self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
         """Return the Hessian's product with vectors, one a leaf: of the only output, or of all, weighed and summed."""
 
@@ -81,6 +81,8 @@ class Prepared(ABC):
     >>> p.hvp(at, vectors={"a": np.array([1.0, 0.0]), "b": 0.0})
     {'a': array([6., 0.]), 'b': array(2.)}
     """
+
+    __module__ = "lazygrad.backend"
 
     def __init__(self, signature: Signature, points: int, lock: Any = None) -> None:
         if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < 1:
@@ -136,7 +138,7 @@ class Prepared(ABC):
 
     # -- questions ---------------------------------------------------------------------------------
 
-    def value(self, *args: Any) -> Any:
+    def value(self, *args: object) -> Any:
         """Return the value, in the structure that the function returns.
 
         Raises
@@ -148,7 +150,7 @@ class Prepared(ABC):
             at = self._begin(args, "value")
             return at.out.like(at.values())
 
-    def gradient(self, *args: Any, select: Any = None) -> Any:
+    def gradient(self, *args: object, select: object = None) -> Any:
         """Return the gradient of a function that returns one real number.
 
         Parameters
@@ -175,7 +177,7 @@ class Prepared(ABC):
             self._check_number(at)
             return selection.fill(at.gradients(selection.wanted))
 
-    def value_and_gradient(self, *args: Any, select: Any = None) -> tuple[Any, Any]:
+    def value_and_gradient(self, *args: object, select: object = None) -> tuple[Any, Any]:
         """Return the value and the gradient; see `value` and `gradient`."""
         with self._lock:
             selection = self._select(select)
@@ -184,14 +186,14 @@ class Prepared(ABC):
             gradients = selection.fill(at.gradients(selection.wanted))
             return at.out.like(at.values()), gradients
 
-    def vjp(self, *args: Any, cotangent: Any, select: Any = None) -> Any:
+    def vjp(self, *args: object, cotangent: object, select: Any = None) -> Any:
         """Return the vector-Jacobian product of a cotangent in the value's structure; `select` as for `gradient`."""
         with self._lock:
             selection = self._select(select)
             at = self._begin(args, "vjp")
             return selection.fill(at.pull(self._check_cotangents(at, cotangent), selection.wanted))
 
-    def jvp(self, *args: Any, tangents: Any) -> tuple[Any, Any]:
+    def jvp(self, *args: object, tangents: object) -> tuple[Any, Any]:
         """Return the value, and its derivative along `tangents`, which have the structure of a gradient."""
         with self._lock:
             found = self.signature.check_vectors(tangents, "tangent")
@@ -200,7 +202,7 @@ class Prepared(ABC):
             pushed = at.push(found)
             return at.out.like(at.values()), at.out.like(pushed)
 
-    def hvp(self, *args: Any, vectors: Any, cotangent: Any = None, select: Any = None) -> Any:
+    def hvp(self, *args: Any, vectors: object, cotangent: object = None, select: Any = None) -> Any:
         """Return the Hessian's product with vectors in the structure of a gradient; `select` chooses among its blocks.
 
         If the function does not return one number, the Hessian is that of the value's product with `cotangent`.
@@ -214,7 +216,7 @@ class Prepared(ABC):
                 return selection.fill(at.hessian_times(found, selection.wanted))
             return selection.fill(at.hessian_times(found, selection.wanted, self._check_cotangents(at, cotangent)))
 
-    def jacobian(self, *args: Any, select: Any = None) -> Any:
+    def jacobian(self, *args: object, select: object = None) -> Any:
         """Return the Jacobian: for each output a gradient's structure, with arrays of the shapes of output and leaf.
 
         Raises

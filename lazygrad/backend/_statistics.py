@@ -27,6 +27,8 @@ class Points:
     Points(hits=1, misses=2)
     """
 
+    __module__ = "lazygrad.backend"
+
     hits: int = 0
     misses: int = 0
 
@@ -59,6 +61,8 @@ class Statistics:
     >>> p.statistics.calls["value"], p.statistics.evaluations["value"]
     (3, 2)
     """
+
+    __module__ = "lazygrad.backend"
 
     schedules: int = 0
     points: Points = attrs.field(factory=Points)

@@ -12,7 +12,8 @@ import attrs
 import numpy as np
 
 from .._errors import LazygradError
-from .._graph.node import Node
+from .._graph.node import Node, Operand
+from .._graph.types import Structure
 from .._query.checks import resolve_names
 from .._query.engine import LAZY, names
 from .._query.gradient import gradient
@@ -54,6 +55,8 @@ class Row:
     ('sweep', 1, 2, 0.0)
     """
 
+    __module__ = "lazygrad.engines"
+
     engine: str
     values: int = 0
     nodes: int = 0
@@ -76,6 +79,8 @@ class Comparison(list[Row]):
     sweep            1       1         2   ...     0.0e+00
     """
 
+    __module__ = "lazygrad.engines"
+
     def __str__(self) -> str:
         head = (
             f"{'engine':<10}{'values':>8}{'nodes':>8}{'rules':>10}{'seconds':>11}{'peak bytes':>14}{'difference':>12}"
@@ -92,7 +97,9 @@ def _line(row: Row) -> str:
     )
 
 
-def compare(L: Node, wrt: Any, engines: Sequence[str] | None = None, *, cotangent: Any = None) -> Comparison:
+def compare(
+    L: Node, wrt: Structure, engines: Sequence[str] | None = None, *, cotangent: Operand | None = None
+) -> Comparison:
     """Ask each engine for the same gradients, and return what it cost.
 
     Each starts from a copy of the graph in which nothing is computed; the graph and its memo stay as they are.

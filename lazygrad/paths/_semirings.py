@@ -20,6 +20,7 @@ import attrs
 import numpy as np
 
 from .._graph.demand import demand
+from .._graph.node import Node
 
 __all__ = [
     "Memo",
@@ -66,6 +67,8 @@ class Semiring:
     >>> lg.paths.sum_product(graph, "a", widest, arc=lambda j, s, argnum: width[s, j])
     2
     """
+
+    __module__ = "lazygrad.paths"
 
     add: Callable[[Any, Any], Any]
     multiply: Callable[[Any, Any], Any]
@@ -127,6 +130,8 @@ class Memo:
     <Memo of 7 sums, 8 steps>
     """
 
+    __module__ = "lazygrad.paths"
+
     steps: int = 0
     sums: dict[Hashable, Any] = attrs.field(factory=dict)  # by node, or by the serial of a lazygrad node
     _of: tuple[Any, ...] | None = None
@@ -134,7 +139,7 @@ class Memo:
     def __repr__(self) -> str:
         return f"<Memo of {len(self.sums)} sums, {self.steps} steps>"
 
-    def belong(self, *of: Any) -> None:
+    def belong(self, *of: object) -> None:
         """Refuse to mix the sums of two questions."""
         if self._of is None:
             self._of = of
@@ -150,7 +155,7 @@ NOWHERE = _NoPath()
 
 
 def sum_over_paths(
-    start: Any,
+    start: Node | int | str,
     target: Any,
     children: Callable[[Any], Sequence[tuple[Any, int]]],
     semiring: Semiring,

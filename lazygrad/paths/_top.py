@@ -56,6 +56,8 @@ class Path:
     (<path x -> multiply#... -> L: norm 3, share 0.75>, 0.25)
     """
 
+    __module__ = "lazygrad.paths"
+
     nodes: tuple[Node, ...]
     argnums: tuple[int, ...]
     contribution: Array
@@ -107,6 +109,8 @@ class TopPaths(list[Path]):
     >>> len(paths), paths.number, paths.exact, paths.bound, paths.gradient
     (2, 3, True, 4.0, array(12.))
     """
+
+    __module__ = "lazygrad.paths"
 
     gradient: Array
     number: int

@@ -11,8 +11,9 @@ import numpy as np
 from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.tangents import Tangents
 from .._graph.leaf import constant, parameter
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray
 from .._graph.shapes import unit_array
+from .._graph.types import Array, DTypeLike, Function
 from .._query.differentiator import Differentiator
 from .._query.gradient import gradient
 from ..ops._op import Op
@@ -62,6 +63,8 @@ class Case:
     >>> CHECKS["vjp"](case)
     """
 
+    __module__ = "lazygrad.testing"
+
     op: Callable[..., Any]  # an op, or a function of nodes
     reference: Callable[..., Any]  # on the same arrays and statics, in NumPy
     inputs: tuple[Any, ...] = attrs.field(converter=_as_numpy_returns)
@@ -80,7 +83,7 @@ class Case:
         leaves = [(parameter if np.asarray(a).dtype.kind in "fc" else constant)(a) for a in arrays]
         return leaves, self.op(*leaves, **self.static)
 
-    def cast(self, dtype: Any) -> Case:
+    def cast(self, dtype: DTypeLike) -> Case:
         """Return the same case with its float inputs in another dtype."""
         unsigned = np.dtype(dtype).kind == "u"
         cast = [(np.abs(x) if unsigned else x).astype(dtype) if x.dtype.kind == "f" else x for x in self.inputs]
@@ -88,12 +91,12 @@ class Case:
             cast = [x.astype(np.result_type(dtype, 1j)) if x.dtype.kind == "c" else x for x in cast]
         return attrs.evolve(self, inputs=cast)
 
-    def function(self, *inputs: Any) -> Any:
+    def function(self, *inputs: object) -> Array:
         """Return the result of the op's own function on arrays."""
         return self.op(*inputs, **self.static)
 
 
-def has_rule(rules: Sequence[Any], k: int) -> bool:
+def has_rule(rules: Sequence[object], k: int) -> bool:
     """Return whether derivatives flow through the k-th input; the last rule serves all inputs of a starred name."""
     rule = rules[min(k, len(rules) - 1)]
     return rule is not BLOCKED and rule is not ZERO and rule is not UNDEFINED
@@ -109,7 +112,7 @@ def make_generator() -> np.random.Generator:
 
 
 def central_difference(
-    function: Callable[..., Any], point: Sequence[Any], k: int, direction: Any, step: float = STEP
+    function: Function, point: Sequence[NodeOrArray], k: int, direction: Any, step: float = STEP
 ) -> Any:
     """Return the derivative of a function at `point` along a direction of its k-th argument, to fourth order."""
 
@@ -122,7 +125,7 @@ def central_difference(
     return (8 * near - far) / (12 * step)
 
 
-def inner_product(a: Any, b: Any) -> Any:
+def inner_product(a: object, b: object) -> Any:
     """Return the inner product; of complex numbers the real part, without conjugation, as gradients have it."""
     return np.sum(np.asarray(a) * np.asarray(b)).real
 
@@ -309,12 +312,14 @@ class Point:
     >>> check_point(lg.ops.maximum, Point((1.0, 1.0), (0.5, 0.5)))
     """
 
+    __module__ = "lazygrad.testing"
+
     inputs: tuple[Any, ...] = attrs.field(converter=_as_floats)
     gradients: tuple[Any, ...]
     static: Mapping[str, Any] = {}
 
 
-def check_point(op: Callable[..., Any], point: Point) -> None:
+def check_point(op: Function, point: Point) -> None:
     """Check that the gradient at a point is exactly the one decided; AssertionError if not.
 
     Examples

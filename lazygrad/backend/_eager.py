@@ -21,19 +21,19 @@ __all__ = ["EagerBackend", "PreparedCalls"]
 
 
 class EagerBackend(Linearizer, Protocol):
-    """What a backend must answer at a `Point`, so that a function can be prepared by calling it: see `Backend`."""
+    """The operations of a backend that prepared calls need, at a `Point`: see `Backend`."""
 
     @property
     def namespace(self) -> Any:
         """Return the module of functions on the backend's arrays."""
 
-    def array(self, value: Any) -> Any:
+    def array(self, value: object) -> Any:
         """Return a NumPy array in the backend's own kind."""
 
     def gradient(self, at: Point, wanted: Sequence[int]) -> list[Any]:
         """Return the gradients of the only output."""
 
-    def jvp(self, at: Point, tangents: Sequence[Any]) -> list[Any]:
+    def jvp(self, at: Point, tangents: Sequence[object]) -> list[Any]:
         """Return the tangents of the outputs."""
 
     def hvp(self, at: Point, vectors: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
@@ -85,18 +85,18 @@ class EagerAnswers:
 
         return self._find_or_compute("gradient", wanted, compute)
 
-    def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Any]:
         """Return the vector-Jacobian products, which are not kept."""
         self._statistics.count_evaluation("vjp")
         return self._check_answers(self._point.pull(cotangents, wanted), self._arrays_at(wanted))
 
-    def push(self, tangents: Sequence[Any]) -> list[Any]:
+    def push(self, tangents: Sequence[object]) -> list[Any]:
         """Return the Jacobian-vector products, which are not kept."""
         self._statistics.count_evaluation("jvp")
         return self._check_answers(self._backend.jvp(self._point, tangents), self.values())
 
     def hessian_times(
-        self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
         """Return the products of the Hessian with vectors, which are not kept."""
         self._statistics.count_evaluation("hvp")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._graph.leaf import constant
+from .._graph.types import Array
 from .._graph.value import readonly_view, zeros
 from .._query.differentiator import Differentiator, differentiator
 from .._query.engine import named_engine
@@ -49,20 +50,20 @@ class EngineGraph(Graph):
         found = d.gradient(nodes, unconnected="none", engine=self._engine)
         return [zeros(node) if g is None else g for node, g in zip(nodes, found, strict=True)]
 
-    def gradients(self, wanted: Sequence[int]) -> list[Any]:
+    def gradients(self, wanted: Sequence[int]) -> list[Array]:
         """Return the gradients, kept with their point: an engine has no memo of its own."""
         known = self._find_present(self._gradients)
         if missing := [k for k in wanted if k not in known]:
             known.update(zip(missing, super().gradients(missing), strict=True))
         return [known[k] for k in wanted]
 
-    def push(self, tangents: Sequence[Any]) -> list[Any]:
+    def push(self, tangents: Sequence[object]) -> list[Array]:
         """Return the tangents of the outputs, row by row."""
         return [readonly_view(t) for t in push_by_rows(self.pull, self.values(), tangents)]
 
     def hessian_times(
-        self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
-    ) -> list[Any]:
+        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+    ) -> list[Array]:
         """Return the engine's gradient of the gradient's product with the vectors, which is a graph, too."""
         d = differentiator(self.outs[0]) if cotangents is None else self._pair_with(cotangents)
         if (cotangents is None) not in self._slopes:

@@ -1,7 +1,7 @@
 """The default backend: one lazy graph for each way through a function, and a memo of the last points.
 
 The graph is built once; a new point marks as stale what it changes, and a point that comes back finds its values. So
-each node and each adjoint is evaluated once a point, whatever is asked and in whatever order.
+each node and each adjoint is evaluated once a point, in any order of any questions.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .._functions.trace import Trace, trace_function
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
 from .._graph.trees import Tree, flatten, list_places
+from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view, zeros
 from .._jacobian.of_functions import Passes, choose_mode
 from .._query.differentiator import Differentiator, differentiator
@@ -135,7 +136,7 @@ class Graph:
             for name, out in zip(names, self.outs, strict=True)
         ]
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Array]:
         """Return the outputs."""
         return self._evaluate("value", self.outs)
 
@@ -145,11 +146,11 @@ class Graph:
             self._statistics.count_evaluation(kind)
         return [readonly_view(forward_rec(i)) if isinstance(i, Node) else i for i in nodes]
 
-    def gradients(self, wanted: Sequence[int]) -> list[Any]:
+    def gradients(self, wanted: Sequence[int]) -> list[Array]:
         """Return the gradients from the memo that the output itself keeps."""
         return self._differentiate("gradient", differentiator(self.outs[0]), wanted)
 
-    def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
+    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Array]:
         """Return the vector-Jacobian products, from the memo of the outputs' products with cotangents."""
         return self._differentiate("vjp", self._pair_with(cotangents), wanted)
 
@@ -170,13 +171,13 @@ class Graph:
                 self._statistics.count_evaluation(kind)
         return [zeros(node) if g is None else g for node, g in zip(nodes, found, strict=True)]
 
-    def push(self, tangents: Sequence[Any]) -> list[Any]:
+    def push(self, tangents: Sequence[object]) -> list[Array]:
         """Return the Jacobian-vector products: tangents, which are nodes as well."""
         return self._push_to("jvp", self.outs, tangents)
 
     def hessian_times(
-        self, vectors: Sequence[Any], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
-    ) -> list[Any]:
+        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+    ) -> list[Array]:
         """Return tangents of the very adjoints that the gradient, or the vector-Jacobian product, consists of."""
         d = differentiator(self.outs[0]) if cotangents is None else self._pair_with(cotangents)
         return self._push_to("hvp", [d.adjoint(self.nodes[k]) for k in wanted], vectors)
@@ -306,12 +307,12 @@ class LazyBackend(Backend):
     def __init__(self, make_graph: Callable[..., Graph] = Graph) -> None:
         self.make_graph = make_graph
 
-    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
+    def vjp(self, f: Flat, arrays: Sequence[object]) -> tuple[list[Any], Pull]:
         """Return the outputs, and the function that pulls cotangents back, by a graph that lives for one call."""
         outs, pull = vjp(lambda *moved: list(f(*moved)), *arrays)
         return outs, lambda cotangents, wanted: [pull(list(cotangents))[k] for k in wanted]
 
-    def prepare(self, f: Any, *example: Any, wrt: Any = 0, points: int = 2, **kwargs: Any) -> Prepared:
+    def prepare(self, f: Any, *example: object, wrt: Any = 0, points: int = 2, **kwargs: object) -> Prepared:
         """Prepare a function or a node: see `lazygrad.backend.prepare`."""
         if not isinstance(f, Node):
             return PreparedFunction(self.make_graph, f, example, kwargs, wrt, points)

@@ -38,7 +38,7 @@ class Jax(Backend):
         with self._jax.enable_x64(True):
             yield
 
-    def array(self, value: Any) -> Any:
+    def array(self, value: object) -> Any:
         """Return a JAX array of the same dtype."""
         with self._wide():
             return self.namespace.asarray(value)
@@ -48,7 +48,7 @@ class Jax(Backend):
         with self._wide():
             return super().value(at)
 
-    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
+    def vjp(self, f: Flat, arrays: Sequence[object]) -> tuple[list[Any], Pull]:
         """Return the outputs, and the function that pulls cotangents back, by ``jax.vjp``."""
         with self._wide():
             outs, pull_all = self._jax.vjp(lambda *moved: list(map(self.array, f(*moved))), *map(self.array, arrays))
@@ -60,7 +60,7 @@ class Jax(Backend):
 
         return outs, pull
 
-    def jvp(self, at: Point, tangents: Sequence[Any]) -> list[Any]:
+    def jvp(self, at: Point, tangents: Sequence[object]) -> list[Any]:
         """Return the tangents of the outputs by ``jax.jvp``."""
         with self._wide():
             moved = [self.array(a) for a in at.arrays]
@@ -87,11 +87,11 @@ class Torch(Backend):
         """Return ``torch``."""
         return self._torch
 
-    def array(self, value: Any) -> Any:
+    def array(self, value: object) -> Any:
         """Return a tensor with a copy of the numbers."""
         return value if isinstance(value, self._torch.Tensor) else self._torch.tensor(np.asarray(value))
 
-    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
+    def vjp(self, f: Flat, arrays: Sequence[object]) -> tuple[list[Any], Pull]:
         """Return the outputs, and the function that pulls cotangents back, by ``torch.func.vjp``."""
         outs, pull_all = self._torch.func.vjp(lambda *x: tuple(map(self.array, f(*x))), *map(self.array, arrays))
 
@@ -101,7 +101,7 @@ class Torch(Backend):
 
         return list(outs), pull
 
-    def jvp(self, at: Point, tangents: Sequence[Any]) -> list[Any]:
+    def jvp(self, at: Point, tangents: Sequence[object]) -> list[Any]:
         """Return the tangents of the outputs by ``torch.func.jvp``."""
         moved = tuple([self.array(a) for a in at.arrays])
         with warnings.catch_warnings():  # torch's own, as it loads what forward mode needs
@@ -120,11 +120,11 @@ class Autograd(Backend):
         """Return ``autograd.numpy``."""
         return import_module("autograd.numpy")
 
-    def array(self, value: Any) -> Any:
+    def array(self, value: object) -> Any:
         """Return the array, or the box that autograd has put around it."""
         return value if isinstance(value, import_module("autograd.tracer").Box) else np.asarray(value)
 
-    def vjp(self, f: Flat, arrays: Sequence[Any]) -> tuple[list[Any], Pull]:
+    def vjp(self, f: Flat, arrays: Sequence[object]) -> tuple[list[Any], Pull]:
         """Return the outputs, and the function that pulls cotangents back, by ``make_vjp``."""
         autograd, containers = import_module("autograd"), import_module("autograd.builtins")
         with warnings.catch_warnings():  # that nothing depends on an argument is an answer: zero

@@ -1,7 +1,7 @@
-"""The point memo of a graph: what was computed at the last points comes back when they do.
+"""The point memo of a graph: values computed at the last points come back when the points do.
 
 A graph holds the values of one point. Before its leaves move on, references to all that is fresh are kept; when a leaf
-gets bytes that it had before, whatever was computed from just those values is put back. One rule decides it: a value
+gets bytes that it had before, all values computed from just those are put back. One rule decides it: a value
 is right where each input of its node holds the very object that it was computed from.
 """
 

@@ -1,4 +1,4 @@
-"""What was used last: found again, put in front, and forgotten when too much else was used since."""
+"""The entries used last: found again, put in front, and forgotten when many others were used since."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Selection:
     wanted: list[int]  # by index of their places, each once
 
     @classmethod
-    def of(cls, signature: Signature, select: Any) -> Selection:
+    def of(cls, signature: Signature, select: object) -> Selection:
         """Make the selection of everything for None, else of what `select` picks.
 
         Raises
@@ -35,7 +35,7 @@ class Selection:
         tree = flatten(picked)
         return cls(tree, list(dict.fromkeys(leaf.index for leaf in tree.leaves if isinstance(leaf, Place))))
 
-    def fill(self, answers: list[Any]) -> Any:
+    def fill(self, answers: list[object]) -> Any:
         """Return the answers, which come in the order of `wanted`, in the structure asked for."""
         found = dict(zip(self.wanted, answers, strict=True))
         return self.tree.like([found[leaf.index] if isinstance(leaf, Place) else leaf for leaf in self.tree.leaves])

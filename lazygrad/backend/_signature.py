@@ -15,7 +15,7 @@ from .._graph.bits import same_bits
 from .._graph.leaf import as_leaf_array, copy_frozen
 from .._graph.node import Node, label
 from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
-from .._graph.types import DType
+from .._graph.types import Array, DType
 from .._query.checks import check_wrt, map_nodes, resolve_names
 
 __all__ = ["Arguments", "Place", "Signature", "Slot", "align_with_example"]
@@ -31,7 +31,7 @@ class Slot:
     wanted: bool = False  # derivatives can be asked by it
 
     @classmethod
-    def of(cls, leaf: Any, name: str, wanted: bool, function: str) -> Slot:
+    def of(cls, leaf: Array | float | str, name: str, wanted: bool, function: str) -> Slot:
         """Make the slot for one leaf of the example."""
         if isinstance(leaf, Node):
             raise TypeError(f"{function} is prepared for arrays, but {name} is the node {leaf!r}: pass its `.value`")
@@ -45,7 +45,7 @@ class Slot:
             raise TypeError(f"{function} {what} argument {name}: {error}") from None
         return cls(name, array.shape, array.dtype, wanted)
 
-    def check_array(self, value: Any, function: str) -> Any:
+    def check_array(self, value: object, function: str) -> Any:
         """Return a value for this leaf as an array, not yet a copy, if it has the right shape and dtype."""
         if value.__class__ is np.ndarray and value.dtype == self.dtype and value.shape == self.shape:
             return value
@@ -68,7 +68,7 @@ class Slot:
             )
         return array
 
-    def check_numbers(self, value: Any, what: str) -> Any:
+    def check_numbers(self, value: object, what: str) -> Any:
         """Return a tangent, vector or cotangent for this leaf in its dtype, if it has the right shape."""
         if isinstance(value, Node):
             raise TypeError(f"{what} must be an array, not {value!r}: pass its `.value`")
@@ -103,7 +103,7 @@ def _static_key(leaf: Any) -> Hashable:
     return (type(leaf), np.asarray(leaf).tobytes()) if isinstance(leaf, (float, complex)) else as_key(leaf)
 
 
-def align_with_example(given: Any, example: Any, what: str) -> list[Any]:
+def align_with_example(given: object, example: object, what: str) -> list[Any]:
     """Return the leaves of a tree in the order of another's; for a single leaf `given` itself, a list say."""
     return [given] if structure_key(example) is None else align_leaves(given, example, what)
 
@@ -152,7 +152,7 @@ class Signature:
     nodes: tuple[Node, ...] = ()  # of a prepared node, the leaf of each place
 
     @classmethod
-    def of(cls, f: Any, example: Sequence[Any], kwargs: Mapping[str, Any], argnums: Argnums) -> Signature:
+    def of(cls, f: object, example: Sequence[object], kwargs: Mapping[str, object], argnums: Argnums) -> Signature:
         """Make the signature of a function from an example of its arguments."""
         function = name_of(f)
         try:
@@ -185,7 +185,7 @@ class Signature:
         return cls(function, tuple(example), [structure_key(a) for a in example], slots, wrt, wanted)
 
     @classmethod
-    def of_nodes(cls, L: Node, wrt: Any) -> Signature:
+    def of_nodes(cls, L: Node, wrt: object) -> Signature:
         """Make the signature of a node as a function of leaves: one argument in the structure of `wrt`."""
         nodes: list[Node] = []
 
@@ -201,7 +201,7 @@ class Signature:
         slots = [Slot(label(i), i.shape, i.dtype, True) for i in nodes]
         return cls(label(L), (places,), [structure_key(places)], slots, places, list(range(len(nodes))), tuple(nodes))
 
-    def check_arguments(self, args: tuple[Any, ...]) -> Arguments:
+    def check_arguments(self, args: tuple[object, ...]) -> Arguments:
         """Return the leaves of other arguments, if they are what the function is prepared for.
 
         Raises
@@ -242,7 +242,7 @@ class Signature:
         """Return the slots that derivatives are asked by."""
         return [self.slots[k] for k in self.wanted]
 
-    def check_vectors(self, given: Any, what: str) -> list[Any]:
+    def check_vectors(self, given: object, what: str) -> list[Any]:
         """Return tangents or vectors in the structure of the answers, one for each leaf, of its shape and dtype."""
         found = align_with_example(given, self.wrt, f"a {what} must have the structure of what it is differentiated by")
         places = leaves(self.wrt)
@@ -253,7 +253,7 @@ class Signature:
             if isinstance(place, Place)
         ]
 
-    def build_arguments(self, leaves: Iterable[Any]) -> tuple[Any, ...]:
+    def build_arguments(self, leaves: Iterable[object]) -> tuple[Any, ...]:
         """Return the positional arguments with these leaves."""
         arguments: tuple[Any, ...] = flatten(self.example).like(leaves)
         return arguments

@@ -9,12 +9,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad.backend import prepare
-from tests.helpers.prepared_functions import (
-    X,
-    Y,
-    bits,
-    count_computed,
-)
+from tests.helpers.prepared_functions import X, Y, bits, count_computed
 
 
 def branching(x: Any) -> Any:

@@ -12,16 +12,7 @@ from hypothesis import strategies as st
 
 import lazygrad as lg
 from lazygrad.backend import prepare
-from tests.helpers.prepared_functions import (
-    ASKING,
-    X,
-    Y,
-    Z,
-    bits,
-    count_computed,
-    rosenbrock,
-    two_blocks,
-)
+from tests.helpers.prepared_functions import ASKING, X, Y, Z, bits, count_computed, rosenbrock, two_blocks
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["value", "gradient", "hvp"])))

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
+from typing import Any
+
 import numpy as np
 import pytest
 
 import lazygrad as lg
 from lazygrad.backend import prepare
-from tests.helpers.prepared_functions import (
-    X,
-    Y,
-    Z,
-    bits,
-    count_computed,
-    rosenbrock,
-)
+from tests.helpers.collector import no_collector
+from tests.helpers.prepared_functions import ASKING, X, Y, Z, bits, count_computed, rosenbrock
 
 
 def test_a_point_is_its_bytes() -> None:
@@ -61,3 +58,52 @@ def test_no_arguments_mean_the_present_point() -> None:
     assert bits(p.gradient()) == bits(lg.grad(rosenbrock)(X))
     p.value(Y)
     assert bits(p.gradient()) == bits(lg.grad(rosenbrock)(Y))
+
+
+@pytest.mark.parametrize("kind", [*ASKING, "jacobian"])
+def test_the_middle_one_of_three_points_is_remembered_and_stays_so(kind: str) -> None:
+    ask: Any = ASKING.get(kind, lambda p, x: p.jacobian(x))
+    p = prepare(rosenbrock, X, points=3)
+    first, middle, last, other = X, Y, Z, X - 3
+    answers = {id(x): bits(ask(p, x)) for x in (first, middle, last)}
+    with lg.record() as report:
+        for x in (middle, first, last, middle, middle, last, first):
+            assert bits(ask(p, x.copy())) == answers[id(x)]
+    assert count_computed(report) == (0, 0)
+    assert p.statistics.points == lg.backend.Points(hits=7, misses=3)
+    ask(p, other)  # the middle one has been away longest, and is forgotten
+    with lg.record() as report:
+        ask(p, last), ask(p, first), ask(p, other)
+    assert count_computed(report) == (0, 0)
+    assert p.statistics.points == lg.backend.Points(hits=10, misses=4)
+    with lg.record() as report:
+        assert bits(ask(p, middle)) == answers[id(middle)]
+    assert sum(count_computed(report)) > 0
+
+
+@pytest.mark.parametrize("backend", ["lazy", "sweep"])
+@pytest.mark.parametrize("kind", ["jacobian", "gradient"])
+def test_answers_at_forgotten_points_are_freed(backend: str, kind: str) -> None:
+    p = prepare(lambda x: np.sum(np.sin(x) * x[0]), X, backend=backend, points=2)
+    with no_collector():
+        freed = []
+        for k in range(5):
+            answer = getattr(p, kind)(X + k)
+            freed.append(weakref.ref(answer if answer.base is None else answer.base))
+            del answer
+            assert [ref() is None for ref in freed] == [True] * max(0, k - 1) + [False] * min(k + 1, 2)
+    assert p.statistics.evaluations[kind] == 5
+
+
+@pytest.mark.parametrize("backend", ["lazy", "sweep"])
+def test_a_forgotten_jacobian_is_computed_again_and_a_remembered_one_is_not(backend: str) -> None:
+    p = prepare(lambda x: np.sin(x) * x[0], X, backend=backend, points=3)
+    found = {k: bits(p.jacobian(X + k)) for k in (0, 1, 2)}
+    for k in (1, 0, 2, 1):
+        assert bits(p.jacobian(X + k)) == found[k]
+    assert p.statistics.evaluations["jacobian"] == 3
+    p.jacobian(X + 3)  # X was asked before the two others
+    assert [bits(p.jacobian(X + k)) == found[k] for k in (2, 1)] == [True, True]
+    assert p.statistics.evaluations["jacobian"] == 4
+    assert bits(p.jacobian(X)) == found[0]
+    assert p.statistics.evaluations["jacobian"] == 5

@@ -11,15 +11,7 @@ import pytest
 import lazygrad as lg
 from lazygrad.backend import prepare
 from tests.helpers.collector import no_collector
-from tests.helpers.prepared_functions import (
-    ASKING,
-    X,
-    Y,
-    Z,
-    bits,
-    build_sines,
-    rosenbrock,
-)
+from tests.helpers.prepared_functions import ASKING, X, Y, Z, bits, build_sines, rosenbrock
 
 
 def test_a_node_of_its_leaves() -> None:

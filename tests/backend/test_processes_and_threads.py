@@ -10,14 +10,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad.backend import prepare
-from tests.helpers.prepared_functions import (
-    X,
-    Y,
-    Z,
-    bits,
-    build_sines,
-    rosenbrock,
-)
+from tests.helpers.prepared_functions import X, Y, Z, bits, build_sines, rosenbrock
 
 
 def test_pickles() -> None:

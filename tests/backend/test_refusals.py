@@ -9,13 +9,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad.backend import prepare
-from tests.helpers.prepared_functions import (
-    X,
-    Y,
-    bits,
-    rosenbrock,
-    two_blocks,
-)
+from tests.helpers.prepared_functions import X, Y, bits, rosenbrock, two_blocks
 
 
 @pytest.mark.parametrize(

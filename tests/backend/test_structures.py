@@ -9,12 +9,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad.backend import prepare
-from tests.helpers.prepared_functions import (
-    X,
-    Y,
-    Z,
-    bits,
-)
+from tests.helpers.prepared_functions import X, Y, Z, bits
 
 
 def test_several_arguments() -> None:

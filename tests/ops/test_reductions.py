@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
+from lazygrad.ops import linear
 from lazygrad.ops.cumulative import ACCUMULATE
 
 
@@ -74,3 +75,14 @@ def test_nothing_but_nan() -> None:
         with np.errstate(invalid="ignore"):
             np.testing.assert_array_equal(lg.gradient(y.sum(), x), [[0, 0], row])
         assert np.isnan(y.value[0]) == (f is not np.nansum)
+
+
+def test_a_large_repetition_is_a_view_and_a_small_one_an_array() -> None:
+    """The gradient of a sum takes no memory of its own; a small array is made sooner than a view."""
+    x = np.array([[2.0]])
+    large, small = linear.expand(x, (100, 100)), linear.expand(x, (3, 4))
+    assert large.strides == (0, 0)
+    assert small.strides != (0, 0)
+    np.testing.assert_array_equal(large, np.full((100, 100), 2.0))
+    np.testing.assert_array_equal(small, np.full((3, 4), 2.0))
+    assert linear.expand(x, (1, 1)) is x

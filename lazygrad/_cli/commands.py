@@ -134,7 +134,7 @@ def write_statistics(L: Node, report: Report) -> str:
     )
 
 
-def save(file: str, found: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+def save(file: str, found: Mapping[str, object], nodes: Mapping[str, Node]) -> str:
     """Write the gradients to an .npz file, and return its path."""
     path = file if file.endswith(".npz") else f"{file}.npz"
     arrays: dict[str, Any] = {n: np.zeros(nodes[n].shape, nodes[n].dtype) if g is None else g for n, g in found.items()}

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
 import numpy as np
 
-from .._graph.types import Array
+from .._graph.types import Array, DType
 
 __all__ = ["Form", "Matrix", "add", "form_of_product", "form_of_sum", "identity", "multiply", "product"]
 
@@ -93,7 +92,7 @@ class Matrix:
         return out.reshape(f.rows, f.columns)
 
 
-def identity(n: int, dtype: Any) -> Matrix:
+def identity(n: int, dtype: DType) -> Matrix:
     """Return the identity matrix."""
     return Matrix(Form.identity(n), np.ones((1, 1, 1, 1), dtype))
 

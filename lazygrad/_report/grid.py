@@ -39,7 +39,7 @@ def import_optional(module: str, extra: str, what: str) -> Any:
         raise ImportError(f'{what} needs {package}: pip install "lazygrad[{extra}]"') from error
 
 
-def truncate(items: Sequence[Any], most: int) -> tuple[Sequence[Any], str]:
+def truncate(items: Sequence[object], most: int) -> tuple[Sequence[Any], str]:
     """Return the first items, and a text that says how many more there are."""
     more = len(items) - most
     return items[:most], f"... and {more} more" if more > 0 else ""

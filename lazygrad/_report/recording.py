@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import attrs
 
+from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node
 from .._graph.watch import Watcher
 from .tally import REQUEST_NOTE, Note, OpTally, Question, Tally, count_requests, measure_memory, tally_ops
@@ -30,7 +31,7 @@ class _Span:
 
 @attrs.define(eq=False, repr=False)
 class Recording(Watcher):
-    """What the walks told while a block ran; it keeps the nodes it names alive."""
+    """The events that the walks told while a block ran. It keeps the nodes it names alive."""
 
     nodes_touched: int = 0  # nodes examined by discovery
     timing: bool = False
@@ -137,8 +138,8 @@ class Recording(Watcher):
     @property
     def rules_run(self) -> int:
         """Return how many contributions were evaluated: one for each edge of the graph."""
-        computed = [node for node, was_requested in self._events if not was_requested and node.op.is_adjoint]
-        lazily = sum(len(node.edge_adjoints()) for node in computed)  # type: ignore[attr-defined]
+        computed = [node for node, was_requested in self._events if not was_requested]
+        lazily = sum(len(node.edge_adjoints()) for node in computed if isinstance(node, AdjointNode))
         return lazily + sum(rules for _, rules in self._visits)
 
     @property

@@ -90,7 +90,7 @@ EXTREMA = {bounds.at_least: np.maximum, bounds.at_most: np.minimum}
 
 
 def choose_kernel(
-    op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool, known: dict[Hashable, Kernel]
+    op: Op, static: Mapping[str, object], guarded: bool, scalar: bool, known: dict[Hashable, Kernel]
 ) -> Kernel:
     """Return the kernel of an op with these keyword arguments, the same one for the same kind of step.
 
@@ -106,7 +106,7 @@ def choose_kernel(
     return found
 
 
-def make_typed_key(static: Any) -> Any:
+def make_typed_key(static: object) -> Any:
     """Return keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
     if static is NO_STATIC:
         return ()

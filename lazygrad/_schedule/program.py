@@ -262,7 +262,7 @@ def _precompute(kernel: Kernel, values: Sequence[Any]) -> Any:
         return None
 
 
-def run_kernel(kernel: Kernel, values: Sequence[Any]) -> Any:
+def run_kernel(kernel: Kernel, values: Sequence[object]) -> Any:
     """Return what a kernel makes of values, in memory of its own."""
     if kernel.kind == "sum":
         return kernel.function.reduce(values[0], **kernel.static)

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._graph.types import Array
 from ._eager import PreparedCalls
 from ._point import Flat, Point, Pull, jacobian_by_rows, push_by_rows
 from ._prepared import Prepared
@@ -72,23 +71,23 @@ class Backend(ABC):
         dL = Re(sum of gradient * dz).
         """
 
-    def array(self, value: Array) -> Array:
+    def array(self, value: object) -> Any:
         """Return a NumPy array in the backend's own kind: functions get the arguments that do not move so."""
         return np.asarray(value)
 
-    def value(self, at: Point) -> list[Array]:
+    def value(self, at: Point) -> list[Any]:
         """Return the outputs of ``at.function``."""
         return at.function(*map(self.array, at.arrays))
 
-    def gradient(self, at: Point, wanted: Sequence[int]) -> list[Array]:
+    def gradient(self, at: Point, wanted: Sequence[int]) -> list[Any]:
         """Return the gradients of the only output: its cotangent is one."""
         return at.pull([np.ones_like(at.outs[0])], wanted)
 
-    def jvp(self, at: Point, tangents: Sequence[object]) -> list[Array]:
+    def jvp(self, at: Point, tangents: Sequence[object]) -> list[Any]:
         """Return the tangents of the outputs: one pull for each of their elements."""
         return push_by_rows(at.pull, at.outs, tangents)
 
-    def hvp(self, at: Point, vectors: Sequence[Any], wanted: Sequence[int]) -> list[Array]:
+    def hvp(self, at: Point, vectors: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
         """Return the Hessian's products with vectors: `vjp` of the gradient's product with them, itself a `vjp`."""
         count = len(at.arrays)
 

@@ -11,6 +11,7 @@ from .._errors import ShapeError
 from .._functions.call import Argnums
 from .._graph.leaf import copy_frozen
 from .._graph.trees import Tree, flatten, list_places
+from .._graph.types import ArrayLike
 from .._graph.value import readonly_view
 from ._point import Flat, Linearizer, Point
 from ._prepared import Answers, PreparedByExample
@@ -96,7 +97,7 @@ class EagerAnswers:
         return self._check_answers(self._backend.jvp(self._point, tangents), self.values())
 
     def hessian_times(
-        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+        self, vectors: Sequence[ArrayLike], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
         """Return the products of the Hessian with vectors, which are not kept."""
         self._statistics.count_evaluation("hvp")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._graph.leaf import constant
-from .._graph.types import Array
+from .._graph.types import Array, ArrayLike
 from .._graph.value import readonly_view, zeros
 from .._query.differentiator import Differentiator, differentiator
 from .._query.engine import named_engine
@@ -62,7 +62,7 @@ class EngineGraph(Graph):
         return [readonly_view(t) for t in push_by_rows(self.pull, self.values(), tangents)]
 
     def hessian_times(
-        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+        self, vectors: Sequence[ArrayLike], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Array]:
         """Return the engine's gradient of the gradient's product with the vectors, which is a graph, too."""
         d = differentiator(self.outs[0]) if cotangents is None else self._pair_with(cotangents)

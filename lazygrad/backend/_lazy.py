@@ -20,7 +20,7 @@ from .._functions.trace import Trace, trace_function
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
 from .._graph.trees import Tree, flatten, list_places
-from .._graph.types import Array
+from .._graph.types import Array, ArrayLike
 from .._graph.value import forward_rec, readonly_view, zeros
 from .._jacobian.of_functions import Passes, choose_mode
 from .._query.differentiator import Differentiator, differentiator
@@ -176,7 +176,7 @@ class Graph:
         return self._push_to("jvp", self.outs, tangents)
 
     def hessian_times(
-        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+        self, vectors: Sequence[ArrayLike], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Array]:
         """Return tangents of the very adjoints that the gradient, or the vector-Jacobian product, consists of."""
         d = differentiator(self.outs[0]) if cotangents is None else self._pair_with(cotangents)

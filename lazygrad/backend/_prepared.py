@@ -12,6 +12,7 @@ import numpy as np
 from .._functions.call import Argnums
 from .._graph.node import INEXACT
 from .._graph.trees import Tree
+from .._graph.types import ArrayLike
 from ._recent import Recent
 from ._selection import Selection
 from ._signature import Arguments, Signature, Slot, align_with_example
@@ -48,7 +49,7 @@ class Answers(Protocol):
         """Return the Jacobian-vector products of the outputs, with a tangent for each leaf."""
 
     def hessian_times(
-        self, vectors: Sequence[object], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
+        self, vectors: Sequence[ArrayLike], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
     ) -> list[Any]:
         """Return the Hessian's product with vectors, one a leaf: of the only output, or of all, weighed and summed."""
 

@@ -15,7 +15,7 @@ from .._graph.bits import same_bits
 from .._graph.leaf import as_leaf_array, copy_frozen
 from .._graph.node import Node, label
 from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
-from .._graph.types import Array, DType
+from .._graph.types import DType, Function
 from .._query.checks import check_wrt, map_nodes, resolve_names
 
 __all__ = ["Arguments", "Place", "Signature", "Slot", "align_with_example"]
@@ -31,7 +31,7 @@ class Slot:
     wanted: bool = False  # derivatives can be asked by it
 
     @classmethod
-    def of(cls, leaf: Array | float | str, name: str, wanted: bool, function: str) -> Slot:
+    def of(cls, leaf: object, name: str, wanted: bool, function: str) -> Slot:
         """Make the slot for one leaf of the example."""
         if isinstance(leaf, Node):
             raise TypeError(f"{function} is prepared for arrays, but {name} is the node {leaf!r}: pass its `.value`")
@@ -152,7 +152,7 @@ class Signature:
     nodes: tuple[Node, ...] = ()  # of a prepared node, the leaf of each place
 
     @classmethod
-    def of(cls, f: object, example: Sequence[object], kwargs: Mapping[str, object], argnums: Argnums) -> Signature:
+    def of(cls, f: Function, example: Sequence[object], kwargs: Mapping[str, object], argnums: Argnums) -> Signature:
         """Make the signature of a function from an example of its arguments."""
         function = name_of(f)
         try:

@@ -18,6 +18,7 @@ from .._derivatives.edges import apply_vjp, find_jvp_rule, find_vjp_rule
 from .._errors import NotDifferentiableError
 from .._graph.node import INEXACT, Node
 from .._graph.traverse import collect_inputs_first
+from .._graph.types import Array
 from .._graph.value import forward_rec
 from .._graph.watch import watchers
 from ..ops._rule import BLOCKED, ZERO, Rule, pass_on
@@ -134,17 +135,17 @@ class Graph:
         return found
 
 
-def seed(L: Node, cotangent: Node | None) -> Any:
+def seed(L: Node, cotangent: Node | None) -> Array:
     """Return dL/dL: the cotangent's value, or ones."""
     return np.ones(L.shape, L.dtype)[()] if cotangent is None else forward_rec(cotangent)
 
 
-def read(nodes: Sequence[Node]) -> list[Any]:
+def read(nodes: Sequence[Node]) -> list[Array]:
     """Return the values that a rule reads."""
     return [forward_rec(i) for i in nodes]
 
 
-def pull_back(edge: Edge, g: Any) -> Any:
+def pull_back(edge: Edge, g: object) -> Any:
     """Return the contribution of an edge, its vjp rule applied to the adjoint of the consumer: g J^{j->i}."""
     return apply_vjp(edge.rule, edge.consumer, edge.argnum, edge.input, g, read(edge.reads))
 

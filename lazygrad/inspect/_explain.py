@@ -15,7 +15,8 @@ import attrs
 
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.target_memo import TargetMemo
-from .._graph.node import Node, by_serial, delist, lock
+from .._graph.node import Node, Operand, by_serial, delist, lock
+from .._graph.types import Structure
 from .._graph.value import find_pending
 from .._graph.watch import attach_watcher, detach_watchers
 from .._query.checks import as_cotangent, check_target, map_nodes, resolve_names
@@ -40,7 +41,9 @@ def _cap(count: Any) -> Any:
 PATHS = Semiring(lambda x, y: _cap(x + y), lambda x, y: _cap(x * y), 0, 1)
 
 
-def explain(L: Node | Differentiator, wrt: Any, *, cotangent: Any = None, analyze: bool = False) -> Explanation:
+def explain(
+    L: Node | Differentiator, wrt: Structure, *, cotangent: Operand | None = None, analyze: bool = False
+) -> Explanation:
     """Return what dL/d`wrt` would compute, read and cost, without computing it.
 
     Parameters

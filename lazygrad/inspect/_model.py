@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import attrs
 
@@ -133,7 +132,7 @@ def find_kind(node: Node) -> str:
 # -- the picture of a graph ----------------------------------------------------------------------------
 
 
-def build_picture(L: Node, wrt: Any = None, report: Report | None = None) -> Picture:
+def build_picture(L: Node, wrt: object = None, report: Report | None = None) -> Picture:
     """Build the picture of all nodes below a target, one box each; nothing is computed, the memo stays as it is."""
     check_target(L)
     with lock, pause_collector():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .._graph.node import Node, by_serial, lock
+from .._graph.node import Node, Operand, by_serial, lock
 from .._graph.traverse import collect_inputs_first
+from .._graph.types import Structure
 from .._graph.value import forward_rec
 from .._query.checks import check_node, map_nodes, resolve_names
 from .._query.differentiator import Differentiator, differentiator
@@ -14,7 +13,7 @@ from .._report.nonfinite import NonFinite, describe_leaf, errstate, find_birth, 
 __all__ = ["NonFinite", "find_nonfinite"]
 
 
-def find_nonfinite(L: Node, wrt: Any = None, *, cotangent: Any = None) -> NonFinite | None:
+def find_nonfinite(L: Node, wrt: Structure = None, *, cotangent: Operand | None = None) -> NonFinite | None:
     """Return the first place where finite numbers gave nan or inf; None if all is finite.
 
     Parameters

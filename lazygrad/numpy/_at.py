@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from .._graph.node import Node, install
+from .._graph.node import Node, Operand, install
 from .._graph.types import both as np
 from ..ops._op import as_node
 from ..ops.indexing import add_at, evaluate_for_shape, find_repeats, parse_key, put
@@ -30,7 +30,7 @@ class Part:
         """Return the part itself, ``x[key]``."""
         return self.x[self.key]
 
-    def set(self, y: Any) -> Node:
+    def set(self, y: Operand) -> Node:
         """Return `x` with the part replaced by `y`.
 
         Examples
@@ -48,7 +48,7 @@ class Part:
         key, arrays = self._parse_key()
         return put.on_nodes((self.x, self._cast(y), *map(as_node, arrays)), {"key": key})
 
-    def add(self, y: Any) -> Node:
+    def add(self, y: Operand) -> Node:
         """Return `x` with `y` added to the part, as often as a place is named.
 
         Examples
@@ -62,29 +62,29 @@ class Part:
         key, arrays = self._parse_key()
         return add_at.on_nodes((self.x, self._cast(y), *map(as_node, arrays)), {"key": key})
 
-    def subtract(self, y: Any) -> Node:
+    def subtract(self, y: Operand) -> Node:
         """Return `x` with `y` subtracted from the part."""
         return self.add(-self._cast(y))
 
-    def multiply(self, y: Any) -> Node:
+    def multiply(self, y: Operand) -> Node:
         """Return `x` with the part multiplied by `y`."""
         return self._update("multiply", np.multiply, y)
 
     mul = multiply
 
-    def divide(self, y: Any) -> Node:
+    def divide(self, y: Operand) -> Node:
         """Return `x` with the part divided by `y`."""
         return self._update("divide", np.divide, y)
 
-    def power(self, y: Any) -> Node:
+    def power(self, y: Operand) -> Node:
         """Return `x` with the part raised to the power `y`."""
         return self._update("power", np.power, y)
 
-    def min(self, y: Any) -> Node:
+    def min(self, y: Operand) -> Node:
         """Return `x` with the part no larger than `y`; ties as in `numpy.minimum`."""
         return self._update("min", np.minimum, y)
 
-    def max(self, y: Any) -> Node:
+    def max(self, y: Operand) -> Node:
         """Return `x` with the part no smaller than `y`; ties as in `numpy.maximum`."""
         return self._update("max", np.maximum, y)
 

@@ -17,6 +17,7 @@ import attrs
 import numpy as np
 
 from .._graph.node import Node
+from .._graph.types import Function
 from ..ops._declare import find_meaning
 from ..ops._op import Op, unknown_setting
 
@@ -57,7 +58,7 @@ HINTS = {
 }
 
 
-def find_public_name(function: Callable[..., Any]) -> str:
+def find_public_name(function: Function) -> str:
     """Return the name that users know a NumPy function by, such as ``np.linalg.norm``."""
     name = getattr(function, "__name__", str(function))
     module = getattr(function, "__module__", None) or ("numpy" if hasattr(np, name) else "")
@@ -95,7 +96,7 @@ def _package_of(frame: FrameType) -> str:
     return frame.f_globals.get("__name__", "").split(".")[0]
 
 
-def name_function(error: TypeError | AttributeError, function: Callable[..., Any]) -> TypeError | AttributeError:
+def name_function(error: TypeError | AttributeError, function: Function) -> TypeError | AttributeError:
     """Return the error with the name of the function that was called put before its text."""
     if isinstance(error, AttributeError):
         if error.obj is None or isinstance(error.obj, Node) or error.name not in _OF_ARRAYS:
@@ -199,7 +200,7 @@ def _adapt_arguments(
     return args, static
 
 
-def call_meaning(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def call_meaning(function: Function, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
     """Call what a NumPy function means on nodes, with NumPy's arguments."""
     meaning = find_meaning(function)
     if meaning is None:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy
 
 from .._graph.guards import inside_transform
-from .._graph.node import Node
-from .._graph.types import both
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import DTypeLike, Lengths, Structure, both
 from .._graph.value import read_guarded
 from ..ops import concatenate
 from ..ops._op import as_node
@@ -65,7 +65,7 @@ def _with_axes(node: Node, ndim: int) -> Node:
     return node.reshape((1,) * (ndim - node.ndim) + node.shape) if node.ndim < ndim else node
 
 
-def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **kwargs: Any) -> Any:
+def array(object: Structure, dtype: DTypeLike | None = None, *, ndmin: int = 0, **kwargs: object) -> NodeOrArray:
     """Make an array as `numpy.array`, or the node that joins nested lists with nodes in them.
 
     A node does not change, so nothing is copied; `order` and `subok` mean nothing for one.
@@ -84,10 +84,10 @@ def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **kwargs: Any) -> A
     """
     if _has_node(object):
         return _with_axes(_join_nested(object, dtype), ndmin)
-    return numpy.array(object, dtype, ndmin=ndmin, **kwargs)
+    return both.array(object, dtype, ndmin=ndmin, **kwargs)
 
 
-def asarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
+def asarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asarray`; nested lists with nodes in them become a node.
 
     Examples
@@ -96,10 +96,10 @@ def asarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
     >>> asarray([lg.constant(1.0), 2])
     <reshape #..., shape (2,), float64, not computed>
     """
-    return _join_nested(a, dtype) if _has_node(a) else numpy.asarray(a, dtype, order, **kwargs)
+    return _join_nested(a, dtype) if _has_node(a) else both.asarray(a, dtype, order, **kwargs)
 
 
-def asanyarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> Any:
+def asanyarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asanyarray`; nodes as `asarray` does.
 
     Examples
@@ -107,10 +107,10 @@ def asanyarray(a: Any, dtype: Any = None, order: Any = None, **kwargs: Any) -> A
     >>> asanyarray([1, 2])
     array([1, 2])
     """
-    return _join_nested(a, dtype) if _has_node(a) else numpy.asanyarray(a, dtype, order, **kwargs)
+    return _join_nested(a, dtype) if _has_node(a) else both.asanyarray(a, dtype, order, **kwargs)
 
 
-def ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def ascontiguousarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.ascontiguousarray`; nodes as `asarray` does, with at least one axis.
 
     Examples
@@ -118,10 +118,10 @@ def ascontiguousarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     >>> ascontiguousarray(3.0)
     array([3.])
     """
-    return _with_axes(_join_nested(a, dtype), 1) if _has_node(a) else numpy.ascontiguousarray(a, dtype, **kwargs)
+    return _with_axes(_join_nested(a, dtype), 1) if _has_node(a) else both.ascontiguousarray(a, dtype, **kwargs)
 
 
-def asfortranarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asfortranarray`; nodes, which have no order in memory, as `ascontiguousarray`.
 
     Examples
@@ -129,10 +129,10 @@ def asfortranarray(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
     >>> asfortranarray([[1, 2]]).flags.f_contiguous
     True
     """
-    return ascontiguousarray(a, dtype) if _has_node(a) else numpy.asfortranarray(a, dtype, **kwargs)
+    return ascontiguousarray(a, dtype) if _has_node(a) else both.asfortranarray(a, dtype, **kwargs)
 
 
-def fromiter(iter: Iterable[Any], dtype: Any, count: int = -1, **kwargs: Any) -> Any:
+def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs: object) -> NodeOrArray:
     """Make an array from an iterable as `numpy.fromiter`, or the node that joins several nodes.
 
     Examples
@@ -141,10 +141,12 @@ def fromiter(iter: Iterable[Any], dtype: Any, count: int = -1, **kwargs: Any) ->
     array([0., 1., 4., 9.])
     """
     items = list(iter) if count < 0 else [item for item, _ in zip(iter, range(count), strict=False)]
-    return _join_nested(items, dtype) if _has_node(items) else numpy.fromiter(items, dtype, count, **kwargs)
+    return _join_nested(items, dtype) if _has_node(items) else both.fromiter(items, dtype, count, **kwargs)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwargs: Any) -> Any:
+def full(
+    shape: Lengths, fill_value: Structure, dtype: DTypeLike | None = None, order: str = "C", **kwargs: object
+) -> NodeOrArray:
     """Fill a new array as `numpy.full`, or a new node with a node's value.
 
     Examples
@@ -156,10 +158,12 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **kwa
     """
     if _has_node(fill_value):
         return both.broadcast_to(_join_nested(fill_value, dtype), shape)
-    return numpy.full(shape, fill_value, dtype, order, **kwargs)
+    return both.full(shape, fill_value, dtype, order, **kwargs)
 
 
-def full_like(a: Any, fill_value: Any, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+def full_like(
+    a: Operand, fill_value: Structure, dtype: DTypeLike | None = None, *args: object, **kwargs: Any
+) -> NodeOrArray:
     """Fill a new array as `numpy.full_like`, or a new node with a node's value.
 
     Examples
@@ -168,12 +172,12 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, *args: Any, **kwargs: 
     array([5., 5.])
     """
     if _has_node(fill_value):
-        a = a if isinstance(a, Node) else numpy.asarray(a)
+        a = a if isinstance(a, Node) else both.asarray(a)
         return _full_like(a, _join_nested(fill_value, None), dtype, shape=kwargs.get("shape"))
-    return numpy.full_like(a, fill_value, dtype, *args, **kwargs)
+    return both.full_like(a, fill_value, dtype, *args, **kwargs)
 
 
-def arange(*args: Any, **kwargs: Any) -> Any:
+def arange(*args: Any, **kwargs: Any) -> NodeOrArray:
     """Count as `numpy.arange`; from nodes only inside a function transform, where values may decide a shape.
 
     Examples
@@ -183,20 +187,20 @@ def arange(*args: Any, **kwargs: Any) -> Any:
     """
     given = (*args, *kwargs.values())
     if not _has_node(given):
-        return numpy.arange(*args, **kwargs)
+        return both.arange(*args, **kwargs)
     if not inside_transform():
         raise TypeError("np.arange of nodes has as many elements as their values say: pass their `.item()`")
     values = [read_guarded(x) if isinstance(x, Node) else x for x in given]
-    known = numpy.arange(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
+    known = both.arange(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
     names = ("start", "stop", "step") if len(args) > 1 or "stop" in kwargs else ("stop",)
     ends = dict(zip(names, args, strict=False)) | kwargs
     if "stop" not in ends:  # NumPy reads `arange(start=n)` so
         return known
-    steps = numpy.arange(known.size, dtype=known.dtype)
+    steps = both.arange(known.size, dtype=known.dtype)
     return (as_node(ends.get("start", 0)) + steps * ends.get("step", 1)).astype(known.dtype)
 
 
-def isscalar(element: Any) -> bool:
+def isscalar(element: object) -> bool:
     """Return whether it is a scalar, as `numpy.isscalar`; a node without axes is one.
 
     Examples
@@ -206,7 +210,7 @@ def isscalar(element: Any) -> bool:
     >>> isscalar(x), isscalar(x.sum())
     (False, True)
     """
-    return element.ndim == 0 if isinstance(element, Node) else numpy.isscalar(element)
+    return element.ndim == 0 if isinstance(element, Node) else both.isscalar(element)
 
 
 class vectorize(numpy.vectorize):
@@ -230,12 +234,12 @@ class vectorize(numpy.vectorize):
         names = [name for name in kwargs if name not in self.excluded]
         places = [k for k in range(len(args)) if k not in self.excluded]
         varied = [asarray(x) for x in (*(args[k] for k in places), *(kwargs[name] for name in names))]
-        shape = numpy.broadcast_shapes(*[x.shape for x in varied])
+        shape = both.broadcast_shapes(*[x.shape for x in varied])
         if 0 in shape and self.otypes is None:
             raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
-        columns = [numpy.broadcast_to(x, shape).reshape(-1) for x in varied]
+        columns = [both.broadcast_to(x, shape).reshape(-1) for x in varied]
         positional, results = list(args), []
-        for k in range(int(numpy.prod(shape, dtype=int))):
+        for k in range(int(both.prod(shape, dtype=int))):
             elements = [column[k] for column in columns]
             for place, element in zip(places, elements, strict=False):
                 positional[place] = element

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._derivatives.edges import Edge
 from .._graph.node import Node
+from .._graph.types import Array
 from .._jacobian.local import factors
 from .._jacobian.structured import Matrix
 from ._k_best import k_best, multiply_weights
@@ -76,7 +77,7 @@ class Search:
     steps: int = 0
     order: int = 0
 
-    def enter(self, norm: float, link: Link, contribution: Any) -> None:
+    def enter(self, norm: float, link: Link, contribution: Array) -> None:
         """Keep a path if it is among the k best so far; of equals the first stays."""
         self.order -= 1
         heapq.heappush(self.best, (norm, self.order, link, contribution))

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from .._derivatives.defined import find_defined_leaves
 from .._derivatives.edges import arc_finder
-from .._graph.node import Node, lock
+from .._graph.node import Node, Operand, lock
+from .._graph.types import Array
 from .._jacobian.local import factors
 from .._jacobian.structured import product
 from .._query.differentiator import Contribution, differentiator
@@ -130,7 +131,7 @@ def _only_sink(graph: Graph) -> Hashable:
     return last[0]
 
 
-def count(graph: Node | Graph, W: Any) -> int:
+def count(graph: Node | Graph, W: Operand) -> int:
     """Return the number of directed paths from `W` to the target, without walking them.
 
     Parameters
@@ -173,7 +174,7 @@ def contributions(L: Node, node: Node) -> list[Contribution]:
     return differentiator(L).contributions(node)
 
 
-def edge_jacobian(consumer: Node, input: Node, argnum: int) -> Any:
+def edge_jacobian(consumer: Node, input: Node, argnum: int) -> Array | float:
     """Return the local Jacobian of one edge, for `sum_product`: a float if both nodes have one element, else a matrix.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -13,6 +13,7 @@ from .._functions.reverse import vjp
 from .._graph.node import INEXACT
 from .._graph.trees import flatten, list_places
 from .._graph.trees import leaves as leaves_of
+from .._graph.types import Function
 from ..ops._op import Op
 from ..ops._rule import UNDEFINED
 from ._battery import (
@@ -31,12 +32,12 @@ __all__ = ["check_grads", "check_op"]
 
 
 def check_op(
-    op: Callable[..., Any],
-    *inputs: Any,
-    reference: Callable[..., Any] | None = None,
+    op: Function,
+    *inputs: object,
+    reference: Function | None = None,
     order: int = 2,
     points: Sequence[Point] = (),
-    **static: Any,
+    **static: object,
 ) -> None:
     """Put an op, or any function of nodes, through all checks that the library's own ops have to pass.
 
@@ -100,8 +101,8 @@ def check_op(
 
 
 def check_grads(
-    f: Callable[..., Any],
-    args: Any,
+    f: Function,
+    args: object,
     order: int = 2,
     modes: str | Sequence[str] = ("fwd", "rev"),
     atol: float = 1e-6,

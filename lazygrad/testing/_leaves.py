@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from .._graph.node import Node
+from .._graph.types import Array
 from .._graph.value import forward_rec
 from .._report.grid import Grid
 from ._battery import central_difference, inner_product, make_generator, sample_units
@@ -52,7 +53,7 @@ class LeafCheck:
 
 
 def check_leaf(
-    L: Node, leaf: Node, gradient: Any, *, eps: float | None = None, tolerance: float | None = None, most: int = 50
+    L: Node, leaf: Node, gradient: Array, *, eps: float | None = None, tolerance: float | None = None, most: int = 50
 ) -> LeafCheck:
     """Compare the gradient of `L` by a leaf with central differences; the leaf keeps its value.
 

@@ -86,13 +86,13 @@ class Memory:
             if name is not None and row not in self.results:
                 self.free.setdefault((self.program.shapes[row], self.program.dtypes[row]), []).append(name)
 
-    def name_function(self, thing: Any, name: str) -> str:
+    def name_function(self, thing: object, name: str) -> str:
         """Return a name for a function or class in the source, like the one proposed."""
         while name in self.params or self.space.setdefault(name, thing) is not thing:
             name += "_"
         return name
 
-    def name_object(self, v: Any) -> str:
+    def name_object(self, v: object) -> str:
         name = f"k{len(self.space)}"
         while name in self.space:
             name += "_"

@@ -113,7 +113,7 @@ class Writer(Memory):
             self.constants.append(f"    # {name} is {value!r}")
         return name
 
-    def name_literal(self, value: Any) -> str:
+    def name_literal(self, value: object) -> str:
         """Return the name of a literal."""
         name = self.name_object(value)
         self.samples[name] = value
@@ -184,7 +184,7 @@ class Writer(Memory):
         """Return the name of a ufunc in the source."""
         return self.name_function(kernel.function, kernel.function.__name__)
 
-    def write_static(self, v: Any) -> str:
+    def write_static(self, v: object) -> str:
         if v is None or v.__class__ in (bool, int, str):  # a subclass may write itself as anything
             return repr(v)
         return self.name_object(v)

@@ -1,0 +1,139 @@
+"""The steps of schedules: arrays that are used again, views, chains in blocks, and steps that are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+from tests.helpers.random_graphs import same_bits
+from tests.helpers.schedule_checks import assert_near
+
+
+def test_arrays_are_used_again() -> None:
+    x = lg.parameter(np.ones(100))
+    y = x
+    for _ in range(50):
+        y = np.sin(y) * 0.5
+    step = lg.compile(y, inputs=x, exact=True)
+    assert step.schedule.nbytes <= 2 * 800
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda h: h[0],
+        lambda h: h[1:, 0],
+        lambda h: h.T,
+        lambda h: h.T.reshape(-1),
+        lambda h: h.reshape(2, 3).T.reshape(-1),
+        lambda h: h[::-1].T * h.T,
+        lambda h: np.broadcast_to(h[0], (3, 2)) + h,
+        lambda h: h.T @ h,
+        lambda h: np.concatenate([h, h[::-1]]),
+        lambda h: h[[0, 2]],
+        lambda h: (h.T * 2).sum(axis=0),
+        lambda h: np.expand_dims(h, 0)[0, 1],
+        lambda h: h.ravel()[3],
+        lambda h: np.squeeze(h[:1, :1]),
+    ],
+)
+def test_views_of_arrays_that_are_written_over(shown: Callable[[Any], Any], exact: bool) -> None:
+    rng = np.random.default_rng(3)
+    x = lg.parameter(rng.normal(size=(3, 2)))
+    h = np.tanh(x) * 1.5
+    seen = shown(h)
+    later = np.sin(h * 2.0) + 1.0  # takes the memory of `h` over, unless the view is still needed
+    L = (np.exp(seen).sum() * later).sum() + (seen * 3.0).sum()
+    step = lg.compile([L, seen, h, lg.adjoint(L, x)], inputs=x, exact=exact)
+    for _ in range(3):
+        value = rng.normal(size=(3, 2))
+        found = step(value)
+        x.set(value)
+        wanted = [L.value, seen.value, h.value, lg.gradient(L, x)]
+        if exact:
+            assert same_bits(found, wanted)
+        assert_near(found, wanted, 1e-12)
+
+
+def test_long_chains_are_blocked_and_give_the_same_bits() -> None:
+    rng = np.random.default_rng(0)
+    x, c = lg.parameter(rng.normal(size=(500, 700))), lg.constant(rng.normal(size=700))
+    y = np.tanh(x * 0.5 + 1.0) * x
+    for _ in range(4):
+        y = np.sin(y) + y * x
+    y = y - c
+    L = (y * y).sum()
+    for exact in (True, False):
+        step = lg.compile([L, y, lg.adjoint(L, x)], inputs=[x, c], exact=exact)
+        assert "for i, j in" in step.schedule.source
+        for _ in range(2):
+            values = rng.normal(size=x.shape), rng.normal(size=700)
+            found = step(*values)
+            x.set(values[0])
+            c.set(values[1])
+            wanted = [L.value, y.value, lg.gradient(L, x)]
+            if exact:
+                assert same_bits(found, wanted)
+            assert_near(found, wanted, 1e-12)
+
+
+def test_common_subexpressions_are_one_step_unless_they_have_effects() -> None:
+    ran = []
+
+    @lg.primitive(vjp={"x": lambda g: g}, shape=lambda x: (x.shape, x.dtype))
+    def counted(x: Any) -> Any:
+        ran.append(1)
+        return x + len(ran)
+
+    x = lg.parameter([1.0, 2.0])
+    step = lg.compile(np.sin(x) * np.sin(x), inputs=x, exact=True)
+    assert step.schedule.source.count("sin(") == 1
+    step = lg.compile(counted(x) - counted(x), inputs=x)
+    ran.clear()
+    np.testing.assert_array_equal(step([5.0, 6.0]), [-1.0, -1.0])
+    assert len(ran) == 2
+
+
+def test_ones_and_zeros_are_not_multiplied() -> None:
+    x, c = lg.parameter([1.0, 2.0]), lg.constant([3.0, 4.0])
+    source = lg.compile(lg.adjoint((x * c + c).sum(), x), inputs=[x]).schedule.source
+    assert "multiply" not in source
+    assert "add" not in source
+
+
+def test_keyword_arguments_that_are_equal_but_not_the_same() -> None:
+    """1, 1.0 and True are one key of a dict, but not one power; nor are 0.0 and -0.0 one bound."""
+    n, x = lg.constant([1, 2, 3]), lg.parameter([0.5, -0.0, 0.0])
+    roots = [n**3, n**3.0, n**2, n**2.0, lg.ops.at_least(x, bound=0.0), lg.ops.at_least(x, bound=-0.0)]
+    found = lg.compile(roots, inputs=[n, x], exact=True)([2, 3, 4], [0.25, 0.0, -0.0])
+    n.set([2, 3, 4])
+    x.set([0.25, 0.0, -0.0])
+    assert same_bits(found, [root.value for root in roots])
+
+
+def test_single_precision_stays_single() -> None:
+    x = lg.parameter(np.float32([0.5, 2.0]))
+    roots = [x * 0.1, x * lg.constant(np.float64(0.1)), x**2 * 3, np.where(x > 1, 1.0, x), x.max() * 0.3, x.mean()]
+    step = lg.compile(roots, inputs=x, exact=True)
+    assert same_bits(step(x.value), [root.value for root in roots])
+    assert [r.dtype for r in lg.compile(roots, inputs=x)(x.value)] == [root.dtype for root in roots]
+
+
+def test_signed_zeros() -> None:
+    x = lg.parameter([1.0, 2.0, 3.0])
+    roots = [-x, x * -1.0, x * 1.0, x + 0.0, x - 0.0, 0.0 - x, x / -1.0, -(x * x), abs(x), x * -0.0]
+    found = lg.compile(roots, inputs=x, exact=True)([0.0, -0.0, 1.0])
+    x.set([0.0, -0.0, 1.0])
+    assert same_bits(found, [root.value for root in roots])
+    s = lg.parameter(1.0)
+    singles = [-s, s * -1.0, s + 0.0, 0.0 - s, -(s * s), s * -0.0, lg.adjoint(-(s * s), s)]
+    step = lg.compile(singles, inputs=s)
+    for v in (0.0, -0.0):
+        found = step(v)
+        s.set(v)
+        assert same_bits(found, [root.value for root in singles])

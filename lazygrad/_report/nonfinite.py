@@ -1,8 +1,8 @@
 """Where nan and inf are born: found at one node, and watched for while nodes are computed.
 
-A value or a contribution that is not finite, although everything it was computed from is, is born there; all that
-follows from it is not. A leaf that holds nan is a birth of its own where a computation lets it through (an inf
-may be meant: masks are made of it).
+A value or a contribution is a birth if it is not finite although everything it was computed from is; the values that
+follow from it are none. A leaf that holds nan is a birth of its own where a computation lets it through (an inf may be
+meant: masks are made of it).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Mode = Literal["raise", "warn", "ignore"]
 
 
 def is_finite(value: Any) -> bool:
-    """Whether an array or number holds neither nan nor inf."""
+    """Return whether an array or number holds neither nan nor inf."""
     return value.dtype.kind not in INEXACT or bool(np.isfinite(value).all())
 
 
@@ -45,15 +45,15 @@ class Operand:
     Attributes
     ----------
     name
-        What reports call it.
+        What reports call the array.
     shape, dtype
-        Of the array.
+        The shape and dtype of the array.
     min, max
-        Of its finite elements (of complex ones the magnitude); None if there are none.
+        The extremes of its finite elements (of the magnitudes, if complex); None if there are none.
     nans, infs
         How many elements are nan, and how many inf.
     where
-        The index of the first that is either; None if all are finite.
+        The index of the first nan or inf; None if all elements are finite.
     """
 
     name: str
@@ -110,15 +110,15 @@ class NonFinite:
         ``"value"`` (of a forward node), ``"contribution"`` (the term that a node's rule adds to an adjoint),
         ``"sum"`` (of contributions that are finite each) or ``"leaf"`` (it held nan or inf from the start).
     node
-        The node whose value, rule or adjoint it is: for a contribution the consumer.
+        The node whose value, rule or adjoint is not finite; for a contribution the consumer.
     input, argnum
         For a contribution the input of `node` that it goes to; else None.
     target
         What the adjoint's target is called; None for a value or leaf.
     inputs
-        Summaries of what it was computed from.
+        Summaries of the arrays it was computed from.
     output
-        The summary of what came out.
+        The summary of the result.
 
     Examples
     --------

@@ -53,7 +53,7 @@ class Progress(Watcher):
         """Build all adjoints of the question, as it is about to do itself, to know what is needed in all."""
         if lazily:
             for i in wrt:
-                adjoint = differentiator._connected(i)
+                adjoint = differentiator._find_adjoint(i)
                 if adjoint is not None:
                     self._plan(adjoint)
 

@@ -54,13 +54,13 @@ class Tally:
     Attributes
     ----------
     requests
-        How many there were.
+        How many requests there were.
     computed
         The nodes whose value, or adjoint, was computed, in that order.
     stale
         The nodes among them that had been in the memo before, until a leaf was set.
     reused
-        The nodes whose value, or adjoint, was needed and not computed: it was there before. No leaves.
+        The nodes whose value, or adjoint, was needed and there already; without leaves.
     """
 
     requests: int

@@ -101,7 +101,7 @@ def explain(
     with lock, detach_watchers():
         d = L if isinstance(L, Differentiator) else _find_differentiator(L, cotangent)
         try:
-            d._check()
+            d._check_seed()
             nodes = resolve_names(wrt, d.target)
             wanted: list[Node] = []
             map_nodes(nodes, wanted.append)
@@ -146,7 +146,7 @@ def _plan(d: Differentiator, wanted: tuple[Node, ...]) -> Explanation:
     try:
         with attach_watcher(planned):
             for i in wanted:
-                adjoint = twin._connected(i)
+                adjoint = twin._find_adjoint(i)
                 if adjoint is not None:
                     planned._expect_event(adjoint, True)
                     for j in find_pending(adjoint, done):

@@ -27,19 +27,19 @@ class Step:
     Attributes
     ----------
     node
-        The node whose value, or adjoint, it is.
+        The node whose value, or adjoint, is computed.
     kind
         ``"value"`` or ``"adjoint"``.
     op
-        The op, or ``vjp of`` those whose rules run.
+        The op, or ``vjp of`` the ops whose rules run.
     state
         ``"new"``, or ``"stale"`` if the memo had it until a leaf was set.
     rules
         How many rules run: one for each edge to a consumer.
     multiplications
-        Of numbers: see the notes of `explain`.
+        How many numbers are multiplied: see the notes of `explain`.
     nbytes
-        Of the result.
+        The bytes of the result.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the command line refuses, and what it says of a script that raises."""
+"""Refusals of the command line, and its words about a script that raises."""
 
 import re
 

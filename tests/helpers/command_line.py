@@ -42,14 +42,14 @@ def run(*arguments, command=(sys.executable, "-W", "error", "-m", "lazygrad"), c
 
 
 def answer(*arguments, **options):
-    """Run the command line, which must succeed without a word on stderr; what it printed."""
+    """Run the command line, which must succeed without a word on stderr, and return what it printed."""
     done = run(*arguments, **options)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
 def refusal(*arguments, status=2, **options):
-    """Run the command line, which must fail; what it complained of."""
+    """Run the command line, which must fail, and return what it complained of."""
     done = run(*arguments, **options)
     assert done.returncode == status, done.stderr
     if status == 2:
@@ -58,14 +58,14 @@ def refusal(*arguments, status=2, **options):
 
 
 def rows(stdout):
-    """The lines of the table of gradients, by title."""
+    """Return the lines of the table of gradients, by title."""
     head, *lines = stdout.split("\n\n")[0].splitlines()
     assert head.split() == ["gradient", "shape", "dtype", "norm", "min", "mean", "max"]
     return {line.split()[0]: line for line in lines}
 
 
 def expected():
-    """The gradients of MODEL, by hand."""
+    """Compute the gradients of MODEL by hand."""
     x, W1, W2, W3 = np.array([0.1, 0.2]), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, -1.0]), 3.0
     h = np.tanh(x @ W1)
     return {"W1": np.outer(x, W3 * W2 * (1 - h * h)), "W2": W3 * h, "W3": np.float32((h * W2).sum())}

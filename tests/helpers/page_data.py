@@ -13,13 +13,13 @@ __all__ = ["count_requests", "count_steps", "read_data"]
 
 
 def read_data(path: Path) -> Any:
-    """What the page holds."""
+    """Return the data that a page holds."""
     (text,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', path.read_text("utf-8"), re.S)
     return json.loads(text)
 
 
 def count_steps(steps: list[int], until: int | None = None) -> list[int]:
-    """Requests, hits and misses of values, then of adjoints."""
+    """Count requests, hits and misses of values, then of adjoints, in the steps of a page."""
     found = []
     triples = list(zip(steps[::3], steps[1::3], steps[2::3], strict=True))[:until]
     for adjoint in (0, 4):

@@ -46,7 +46,7 @@ def get_value(i: lg.Node) -> Any:
 
 
 def catch_record(ask: Any, *args: Any) -> Any:
-    """What `errstate` raises while a question is answered."""
+    """Return the record that `errstate` raises while a question is answered."""
     with lg.errstate(nonfinite="raise"), pytest.raises(lg.NonFiniteError) as error:
         ask(*args)
     return error.value.found

@@ -13,14 +13,14 @@ __all__ = ["question", "session"]
 
 
 def question(dag: RandomDag, rng: np.random.Generator) -> tuple[int, list[int]]:
-    """A loss and some nodes, twice the same now and then, or the loss itself."""
+    """Draw a loss and some nodes, twice the same now and then, or the loss itself."""
     target = int(rng.choice(dag.losses))
     floats = [k for k, v in enumerate(dag.values) if v.dtype.kind == "f"]
     return target, [int(k) for k in rng.choice([*dag.parameters, *dag.parameters, *floats, target], size=3)]
 
 
 def session(seed: int) -> tuple[lg.Report, list[lg.Node], list[Any]]:
-    """A block with several queries and sets, and what each gradient asked."""
+    """Run a block with several queries and sets; return its report, the nodes, and what each gradient asked."""
     dag = random_dag(4000 + seed, arrays=bool(seed % 2))
     rng = np.random.default_rng(seed)
     nodes = build(dag.recipe)

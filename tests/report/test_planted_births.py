@@ -47,7 +47,7 @@ class Planted:
         self.wrt = [self.nodes[p + (p > k)] for p in rng.permutation(dag.parameters)[: rng.integers(1, 3)]]
 
     def between(self, w: lg.Node) -> bool:
-        """Whether the planted node is on an open path from `w` to the loss."""
+        """Return whether the planted node is on an open path from `w` to the loss."""
         d = lg.differentiator(self.L)
         onwards = lg.Differentiator(self.place, cotangent=np.ones(self.place.shape))
         return d.is_connected(self.place) and onwards.is_connected(w) and w is not self.place

@@ -146,6 +146,76 @@ def test_transforms_engines_and_jacobians_are_seen() -> None:
     assert report.values.hits >= 0
 
 
+def chain_with_a_shared_node() -> tuple[lg.Node, lg.Node]:
+    x = lg.parameter([1.0, 2.0], name="x")
+    h = np.exp(x)
+    L = np.sum(np.sin(h) * h)
+    L.name = "L"
+    return L, x
+
+
+def count(tally: Any) -> tuple[int, int, int]:
+    return tally.requests, tally.hits, tally.misses
+
+
+@pytest.mark.parametrize("engine", ["sweep", "children"])
+def test_an_engine_requests_its_target_and_what_its_rules_read(engine: str) -> None:
+    L, x = chain_with_a_shared_node()
+    with lg.record() as report:
+        lg.gradient(L, x, engine=engine)
+    # x, h, s, h, m by computations; L by the engine; h, s, h, h by the rules of the edges
+    assert (count(report.values), count(report.adjoints)) == ((10, 6, 4), (4, 0, 4))
+    assert [str(q.asked) for q in report.queries] == ["dL/dx"]
+
+
+def test_needs_that_no_question_announces_are_requests_only_where_they_compute() -> None:
+    L, x = chain_with_a_shared_node()
+    compiled = lg.compile(L, wrt=[x])
+    with lg.record() as report:
+        compiled()
+    assert (count(report.values), count(report.adjoints)) == ((10, 6, 4), (5, 1, 4))
+    assert [str(q.asked) for q in report.queries] == ["L.value", "dL/dx"]
+    with lg.record() as report:
+        compiled()
+    assert (count(report.values), count(report.adjoints), report.queries) == ((0, 0, 0), (0, 0, 0), ())
+    L, x = chain_with_a_shared_node()
+    with lg.record() as report:
+        lg.paths.top(L, x, 2)  # reads values and adjoints once more, when the gradient has computed them
+    assert (count(report.values), count(report.adjoints)) == ((6, 4, 2), (5, 1, 4))
+    assert [str(q.asked) for q in report.queries] == ["dL/dx"]
+
+
+def test_what_follows_a_query_is_no_part_of_it() -> None:
+    L, x = chain_with_a_shared_node()
+    with lg.record() as report:
+        L.value  # noqa: B018
+        x.value  # noqa: B018
+    assert [(str(q.asked), q.values.requests) for q in report.queries] == [("L.value", 6)]
+    assert report.values.requests == 7
+    with lg.record() as report:
+        lg.gradient(L, x, engine="sweep")
+        lg.gradient(L, L.inputs[0], engine="sweep")
+        first, second = report.queries
+        # each sweep runs all five rules
+        assert [(q.rules_run, q.adjoints.misses) for q in (first, second)] == [(5, 4), (5, 4)]
+        assert report.rules_run == 10
+        assert first.nodes_touched + second.nodes_touched == report.nodes_touched
+
+
+def test_a_query_that_is_being_answered_is_in_the_report_so_far() -> None:
+    seen: list[tuple[str, int]] = []
+
+    def before(what: str) -> None:
+        seen.extend([(str(q.asked), q.values.misses) for q in report.queries])
+
+    y = np.sin(watched("looks", before=before)(np.exp(lg.parameter(1.0))))
+    y.name = "y"
+    with lg.record() as report:
+        y.value  # noqa: B018
+    assert seen == [("y.value", 1)]
+    assert [q.values.misses for q in report.queries] == [3]
+
+
 def test_gradient_hands_out_its_own_report() -> None:
     n = two_layers()
     with lg.record() as outer:

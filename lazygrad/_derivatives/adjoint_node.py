@@ -35,7 +35,7 @@ __all__ = [
 
 @attrs.define(eq=False)
 class Counts:
-    """The hits and misses of one target's adjoints, and what it is called. Shared, and refers to no node."""
+    """The hits and misses of one target's adjoints, shared by all of them, and a weak reference to the target."""
 
     target: Callable[[], Node | None]
     requests: int = 0
@@ -46,21 +46,21 @@ class Counts:
 class AdjointNode(Node):
     """The adjoint of one node: all its contributions, evaluated and summed in one go.
 
-    It unfolds into ops when somebody differentiates through it.
+    The node unfolds into ops when somebody differentiates through it.
     """
 
     of: Node = attrs.field(kw_only=True)
     edges: tuple[Any, ...] = attrs.field(kw_only=True)  # flat: rule, argnum for each edge it sums over
     unfolded: tuple[Node, tuple[Node, ...]] | None = attrs.field(default=None, kw_only=True)
-    # Whether it is a consumer of `of` for its shape alone; None while it lives in a memo, which is told instead.
+    # Whether this is a consumer of `of` for its shape alone; None while it lives in a memo, which is told instead.
     follows: bool | None = attrs.field(default=None, kw_only=True)
 
     def only_follows(self, i: Node) -> bool:
-        """Whether it is a consumer of `i` for its shape alone."""
+        """Return whether this is a consumer of `i` for its shape alone."""
         return bool(self.follows) and self.of is i
 
     def each_edge(self) -> Iterator[tuple[Rule, Node, int, int, int]]:
-        """Rule, consumer, argnum of each edge, and where in the inputs its arguments start and stop."""
+        """Yield rule, consumer and argnum of each edge, and where in the inputs its arguments start and stop."""
         start = 0
         flat = iter(self.edges)
         for rule, argnum in zip(flat, flat, strict=True):
@@ -69,18 +69,18 @@ class AdjointNode(Node):
             yield rule, consumer, argnum, start, stop
             start = stop
 
-    def order(self) -> tuple[float, ...]:
-        """Where its own contributions stand in sums: see `summation_key`."""
+    def summation_key(self) -> tuple[float, ...]:
+        """Return where its own contributions stand in sums: see `summation_key` of nodes."""
         of = summation_key(self.of)
         return (*self.op.order, -len(of), *of)
 
     def contributions(self, arguments: Sequence[object]) -> Iterator[tuple[Node, int, Any]]:
-        """Consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
+        """Yield consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
         for rule, consumer, argnum, start, stop in self.each_edge():
             yield consumer, argnum, rule.function(*arguments[start:stop], **rule.meta(consumer, argnum))
 
     def edge_adjoints(self) -> list[tuple[Node, Node]]:
-        """The consumer of each edge, as users know it, and that consumer's adjoint."""
+        """Return the consumer of each edge, as users know it, with that consumer's adjoint."""
         return [(unmirrored(consumer), self.inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
 
 
@@ -132,12 +132,12 @@ class ContributionSum:
         return f"<op adjoint of {self.target()}>"
 
     def target(self) -> str:
-        """What reports call the target."""
+        """Return the name that reports give the target."""
         target = self.counts.target()
         return "L" if target is None or target.name is None else target.name
 
     def consumer(self, rule: Rule, adjoint: Node) -> Node:
-        """The node an edge comes from, told by its rule and that node's adjoint."""
+        """Return the node an edge comes from, told by its rule and that node's adjoint."""
         if rule.passes is not None:
             return rule.passes
         if adjoint is self.seed or adjoint.op is None:
@@ -149,11 +149,11 @@ class ContributionSum:
         self.counts.requests += 1
 
     def infer(self, node: AdjointNode) -> tuple[tuple[int, ...], DType]:
-        """An adjoint has the shape and dtype of the node it is the adjoint of."""
+        """Return the shape and dtype of the node that this is the adjoint of."""
         return node.of.shape, node.of.dtype
 
     def run(self, node: AdjointNode) -> Array:
-        """The contributions of the consumers, oldest first, summed."""
+        """Sum the contributions of the consumers, oldest first."""
         total = sum_contributions(node.inputs, node.edges, node.of, self.consumer)
         count_requests(node.inputs)
         self.counts.misses += 1
@@ -162,11 +162,11 @@ class ContributionSum:
     # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
 
     def numbers(self, node: AdjointNode) -> list[tuple[Node, Any]]:
-        """No plain number is an operand of an adjoint."""
+        """Return nothing: no plain number is an operand of an adjoint."""
         return []
 
     def unfold(self, node: AdjointNode) -> tuple[Node, tuple[Node, ...]]:
-        """The same computation as ops, and the stand-ins for the adjoint's inputs it starts from."""
+        """Build the same computation of ops, and return it with the stand-ins for the inputs that it starts from."""
         if node.unfolded is None:
             stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
             total: Any = None
@@ -181,14 +181,14 @@ class ContributionSum:
         node.unfolded = None
 
     def blocks(self, node: AdjointNode, argnum: int) -> bool:
-        """Nothing is blocked in an adjoint that its own rules do not leave out."""
+        """Return False: what an adjoint does not depend on, its rules have left out already."""
         return False
 
 
 def sum_contributions(
     inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]
 ) -> Any:
-    """The terms of flat edges (rule, argnum) in order, added up; `inputs` hold their arguments, one after the other."""
+    """Add up the terms of flat edges (rule, argnum) in order; `inputs` hold their arguments, one after the other."""
     shape, dtype = of.shape, of.dtype
     total: Any = None
     owned = False  # whether `total` is an array of our own
@@ -235,7 +235,7 @@ def sum_contributions(
 
 
 def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: DType, source: object) -> Any:
-    """A contribution in the shape and dtype of the node it goes to: un-broadcast, once for all rules."""
+    """Return a contribution in the shape and dtype of the node it goes to, un-broadcast here for all rules."""
     term = np.asarray(term)
     if term.shape != shape:
         try:
@@ -256,7 +256,7 @@ def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: DType, source: obje
 
 
 def unbroadcast_node(term: Node, like: Node) -> Node:
-    """The same for a contribution, or a tangent, that is a node."""
+    """Return a contribution, or a tangent, that is a node in the shape and dtype of another node."""
     term = as_node(term)
     if term.shape != like.shape:
         larger = term.ndim >= like.ndim and np.broadcast_shapes(term.shape, like.shape) == term.shape

@@ -11,20 +11,20 @@ __all__ = ["find_defined_leaves", "find_first_blocked", "list_names"]
 
 
 def list_names(nodes: tuple[Node, ...], most: int = 8) -> str:
-    """The nodes' names in a sentence, the first few of many."""
+    """Return the names of nodes in a sentence, the first few of many."""
     more = [f"and {len(nodes) - most} more"] if len(nodes) > most else []
     return ", ".join([*map(label, nodes[:most]), *more]) or "none"
 
 
 def _is_well_defined(c: Node, argnum: int) -> bool:
-    """Whether the local Jacobian of `c` by that input is: of floats, and with a rule or zero."""
+    """Return whether the local Jacobian of `c` by that input exists: of floats, and with a rule or zero."""
     if c.dtype.kind not in INEXACT or c.inputs[argnum].dtype.kind not in INEXACT:
         return False
     return c.op.is_adjoint or c.op.rule(argnum) not in (BLOCKED, UNDEFINED)
 
 
 def find_defined_leaves(L: Node) -> tuple[Node, ...]:
-    """The leaves below `L` all of whose paths to it have well-defined local Jacobians, oldest first."""
+    """Return the leaves below `L` all of whose paths to it have well-defined local Jacobians, oldest first."""
     nodes = ancestors(L)
     outside = {L.serial} if L.dtype.kind not in INEXACT else set()
     for c in reversed(nodes):  # consumers first
@@ -34,9 +34,9 @@ def find_defined_leaves(L: Node) -> tuple[Node, ...]:
 
 
 def find_first_blocked(i: Node, serial: int, mirror: Node) -> tuple[Node, int, Node] | None:
-    """The first blocked edge on a path from `i` to a target, where no path is open: consumer, argnum, input.
+    """Return the first blocked edge on a path from `i` to a target, where no path is open: consumer, argnum, input.
 
-    `serial` and `mirror` are the target's, as `Discovery` takes them. None if there is no path but structural zeros.
+    `serial` and `mirror` are the target's, as `Discovery` takes them. Return None if only structural zeros lead there.
     """
     search = Discovery(serial, mirror, flows_or_blocked)
     while consumers := search.find(i):

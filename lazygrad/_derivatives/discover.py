@@ -21,7 +21,7 @@ __all__ = ["WIDE", "Discovery", "Places", "flows", "flows_or_blocked"]
 
 
 def flows(c: Node, i: Node) -> bool:
-    """Whether a derivative flows from consumer `c` to its input `i`."""
+    """Return whether a derivative flows from consumer `c` to its input `i`."""
     if c.dtype.kind not in INEXACT or i.dtype.kind not in INEXACT:
         return False
     op = c.op
@@ -29,7 +29,7 @@ def flows(c: Node, i: Node) -> bool:
 
 
 def flows_or_blocked(c: Node, i: Node) -> bool:
-    """The same if blocked edges were open: what is left out are structural zeros."""
+    """Return whether a derivative would flow from `c` to `i` if blocked edges were open; structural zeros are not."""
     return flows(c, i) or any(j is i and c.op.blocks(c, k) for k, j in enumerate(c.inputs))
 
 
@@ -42,8 +42,8 @@ class Places:
 
     known: dict[int, dict[int, list[tuple[int, Node]]]] = attrs.field(factory=dict)
 
-    def places(self, c: Node, i: Node) -> list[tuple[int, Node]]:
-        """(argnum, i) for each place of `i` among the inputs of `c`."""
+    def find(self, c: Node, i: Node) -> list[tuple[int, Node]]:
+        """Return (argnum, i) for each place of `i` among the inputs of `c`."""
         found = self.known.get(c.serial)
         if found is None:
             found = self.known[c.serial] = {}
@@ -83,7 +83,7 @@ class Discovery:
         self._expand(self.mirror)
 
     def find(self, i: Node) -> tuple[Node, ...]:
-        """The consumers of `i` that lead to the target, oldest first; settles all nodes between."""
+        """Return the consumers of `i` that lead to the target, oldest first; settle all nodes between."""
         known = self.leading.get(i.serial)
         if known is not None:
             return known
@@ -150,6 +150,7 @@ class Discovery:
             met.pop(youngest, None)
 
     def _expand(self, node: Node) -> None:
+        """Meet the inputs of an ancestor that a derivative flows to."""
         met, edge = self._met, self.edge
         for j in node.inputs:
             if edge(node, j):

@@ -41,7 +41,7 @@ class Derivation(Tangents):
         self._known: dict[Hashable, Node] = {}
 
     def nth(self, y: Node, n: int) -> Node | None:
-        """D applied n times; None if that is structurally zero."""
+        """Apply D n times; return None if the result is structurally zero."""
         for i in ancestors(y):
             if i.serial >= self._oldest:
                 self._known.setdefault(_key(i), i)
@@ -57,7 +57,7 @@ class Derivation(Tangents):
             super()._build(i)
 
     def _quotient(self, q: Node) -> Node | None:
-        """D(x / y) = (Dx - q Dy) / y with q = x / y: one division, of derivatives of q that are there anyway.
+        """Return D(x / y) = (Dx - q Dy) / y with q = x / y: one division, of derivatives of q that are there anyway.
 
         As two terms, each a division of its own, the n-th derivative would take all 2^n orders of dividing.
         """
@@ -67,18 +67,19 @@ class Derivation(Tangents):
         if by_y is not None:
             by_y = -guarded_multiply(by_y, q)
         numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y
-        return None if numerator is None else self._shared(unbroadcast_node(guarded_divide(numerator, y), q), before)
+        return None if numerator is None else self._share(unbroadcast_node(guarded_divide(numerator, y), q), before)
 
     def _term(self, i: Node, argnum: int, tangent: Any) -> Node:
-        """The term of one input, in which nodes that are there already take the place of equal new ones."""
+        """Return the term of one input, in which nodes that are there already take the place of equal new ones."""
         before = _next_serial()
         term = super()._term(i, argnum, tangent)
-        return self._shared(term, before)
+        return self._share(term, before)
 
     def _sum(self, first: Any, second: Any) -> Node:
-        return self._shared(super()._sum(first, second), 0)
+        return self._share(super()._sum(first, second), 0)
 
-    def _shared(self, term: Node, before: int) -> Node:
+    def _share(self, term: Node, before: int) -> Node:
+        """Return a term whose nodes younger than `before` are replaced by equal ones that are known."""
         if term.serial in self._found:
             return term
         fresh = collect_inputs_first(term, lambda i: [j for j in i.inputs if j.serial > before]) if before else [term]
@@ -95,7 +96,7 @@ class Derivation(Tangents):
 
 
 def _key(i: Node) -> Hashable:
-    """What equal nodes have in common: op, inputs and statics; of constant numbers dtype and bytes."""
+    """Return the key that equal nodes share: op, inputs and statics; of constant numbers dtype and bytes."""
     if i.op is None:
         return (i.dtype, i._value.tobytes()) if "number" in i.static else i.serial
     plain = (bool, int, float, complex, str, tuple, np.generic)

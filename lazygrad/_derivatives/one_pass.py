@@ -75,7 +75,7 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
             if adjoint is None:  # nothing leads on from there
                 continue
             op = c.op
-            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.places(c, i):
+            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.find(c, i):
                 if j is i and (op.fully_open or op.passes_derivative(c, argnum)):
                     pairs.append(op.contribution(c, argnum, adjoint, None, inputs))
         if pairs:

@@ -42,20 +42,20 @@ class AdjointOp(ContributionSum):
     """The op of all adjoints of one target: how they are differentiated, through what they unfold into."""
 
     def passes_derivative(self, node: AdjointNode, argnum: int) -> bool:
-        """Whether the adjoint depends differentiably on that input."""
+        """Return whether the adjoint depends differentiably on that input."""
         root, stands = self.unfold(node)
         return target_memo(root).leads(stands[argnum])
 
     def contribution(
         self, node: AdjointNode, argnum: int, adjoint: Node, memo: TargetMemo, inputs: list[Node]
     ) -> tuple[Rule, int]:
-        """Pass on one node, the derivative through the unfolded ops."""
+        """Add the derivative through the unfolded ops to `inputs`, and return the edge that passes it on."""
         root, stands = self.unfold(node)
         inner = memo.inner.get(node.serial)
         if inner is None:
             inner = memo.inner[node.serial] = TargetMemo.of(root, seed=adjoint)
         found = inner.adjoint(stands[argnum])
-        assert found is not None  # `opens` said so
+        assert found is not None  # `passes_derivative` said so
         inputs.append(found)
         return Rule(pass_on, passes=node), argnum
 
@@ -76,11 +76,11 @@ class MirrorOp:
 
     @property
     def mirrors(self) -> Node | None:
-        """The target, if it is still there."""
+        """Return the target, if it is still alive."""
         return self.original()
 
     def run(self, node: Node) -> Array:
-        """The target's value, computed there; or here if it is gone."""
+        """Return the target's value, computed there; or here if the target is gone."""
         original = self.original()
         return self.base.run(node) if original is None else forward_rec(original, was_requested=False)
 
@@ -101,7 +101,7 @@ def pause_collector() -> Iterator[None]:
 
 
 def copy_bare(node: Node) -> Node:
-    """A node like another, with nothing in the memo and no consumers."""
+    """Return a node like another, with nothing in the memo and no consumers."""
     fresh: dict[str, Any] = {"value": None, "stale": False, "consumers": None, "memo": None}
     if isinstance(node, AdjointNode):
         fresh |= {"follows": None, "unfolded": None}
@@ -110,7 +110,7 @@ def copy_bare(node: Node) -> Node:
 
 @attrs.define(eq=False, repr=False)
 class TargetMemo:
-    """Everything kept about the derivatives of one target: what leads to it, and its adjoints."""
+    """All that is kept about the derivatives of one target: what leads to it, and its adjoints."""
 
     serial: int
     discovery: Discovery
@@ -120,12 +120,12 @@ class TargetMemo:
     inner: dict[int, TargetMemo] = attrs.field(factory=dict)  # of adjoints differentiated through
     wide: Places = attrs.field(factory=Places)
     others: weakref.WeakSet[TargetMemo] = attrs.field(factory=weakref.WeakSet)  # other seeds, same target
-    plans: Any = None  # of questions that are asked again (`_plans`)
+    plans: Any = None  # of questions that are asked again (`_schedule.plans`)
     facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
 
     @classmethod
     def of(cls, target: Node, seed: Node | None = None) -> TargetMemo:
-        """A new memo; `seed` is dL/dL, one by default."""
+        """Make a memo of a target; `seed` is dL/dL, one by default."""
         ref = weakref.ref(target)
         mirror = copy_bare(target)
         mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
@@ -138,34 +138,35 @@ class TargetMemo:
 
     @property
     def mirror(self) -> Node:
-        """The node that stands for the target."""
+        """Return the node that stands for the target."""
         return self.op.mirror
 
     @property
     def seed(self) -> Node:
-        """The node of dL/dL."""
+        """Return the node of dL/dL."""
         return self.op.seed
 
     def leads(self, i: Node) -> bool:
-        """Whether there is a path from `i` to the target along which derivatives flow."""
+        """Return whether there is a path from `i` to the target along which derivatives flow."""
         return i.serial == self.serial or bool(self.discovery.find(i))
 
     def adjoint(self, i: Node) -> Node | None:
-        """The node of dL/di; None if nothing leads from `i` to L."""
+        """Return the node of dL/di, built with all it needs; None if nothing leads from `i` to L."""
         if i.serial == self.serial:
             return self.seed
         if i.serial not in self.adjoints:
             with pause_collector():
                 if not self.discovery.find(i):
                     return None
-                demand(i, self._missing, self.build)
+                demand(i, self._list_missing, self.build)
         return self.adjoints[i.serial]
 
-    def zero(self, i: Node) -> Node:
-        """The adjoint of a node that does not lead to the target: zeros, in whatever shape the node has."""
+    def zero_adjoint(self, i: Node) -> Node:
+        """Build the adjoint of a node that does not lead to the target: zeros, in the shape the node has when asked."""
         return AdjointNode(self.op, (), NO_STATIC, i.shape, i.dtype, of=i, edges=())
 
-    def _missing(self, i: Node) -> Sequence[Node] | None:
+    def _list_missing(self, i: Node) -> Sequence[Node] | None:
+        """Return the consumers of `i` whose adjoints it needs and which have none; None if it has its own."""
         adjoints = self.adjoints
         if i.serial in adjoints:
             return None
@@ -182,7 +183,7 @@ class TargetMemo:
         for c in leading[i.serial]:
             adjoint = seed if c is mirror else adjoints[c.serial]
             local = c.op
-            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else self.wide.places(c, i):
+            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else self.wide.find(c, i):
                 if j is i and (local.fully_open or local.passes_derivative(c, argnum)):
                     pairs.append(local.contribution(c, argnum, adjoint, self, inputs))
         # Most edges are alone; then the pair that all nodes of the op share will do.
@@ -192,8 +193,8 @@ class TargetMemo:
         adjoints[i.serial] = node
         leading[i.serial] = BUILT
 
-    def reshaped(self) -> None:
-        """Called when nodes below the target change shape: the adjoints are built again when asked for."""
+    def forget_shapes(self) -> None:
+        """Forget all adjoints as nodes below the target change shape: they are built again when asked for."""
         for memo in (self, *self.others):
             memo.clear()
 
@@ -217,11 +218,12 @@ class TargetMemo:
 
 
 def _make_unit_seed(target: Node) -> Node:
+    """Make the leaf of dL/dL = 1 in the shape and dtype of a target."""
     return Node(None, (), SEED, target.shape, target.dtype, value=freeze(np.ones(target.shape, target.dtype)))
 
 
 def target_memo(target: Node) -> TargetMemo:
-    """The memo that `target` keeps."""
+    """Return the memo that `target` keeps, made now if there is none."""
     memo = target._memo
     if memo is None:
         memo = target._memo = TargetMemo.of(target)

@@ -1,7 +1,8 @@
-"""Whether a function transform is running in this thread: inside one the graph lives for a single call.
+"""Where Python may branch on values: inside a function transform, whose graph lives for a single call.
 
-So a branch on a node's value is sound there, and so is a result whose shape depends on values. Where the graph is
-kept for other values (`_traced`), each look at a value is noted, to see whether it would have gone the same way.
+A branch on a node's value is sound there, and so is a result whose shape depends on values. Where the graph is kept
+for other values (`_functions.trace`), each read of a value is noted as a guard, so that it can be checked whether the
+function would have gone the same way.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from typing import Any
 __all__ = ["Guard", "enter_transform", "guards", "inside_transform", "record_guards"]
 
 _running: ContextVar[bool] = ContextVar("lazygrad_transform", default=False)
-inside_transform = _running.get  # whether nodes may be evaluated on demand
+inside_transform = _running.get  # whether a transform runs in this thread, so that Python may read values
 
-Guard = tuple[Any, Callable[[Any], Any], Any]  # a node, what was made of its value, and what came of it
+Guard = tuple[Any, Callable[[Any], Any], Any]  # a node, how its value was interpreted, and the answer
 _guards: ContextVar[list[Guard] | None] = ContextVar("lazygrad_guards", default=None)
-guards = _guards.get  # the list that reads of values are noted in, or None
+guards = _guards.get  # the list that takes down reads of values, or None
 
 
 @contextmanager
 def enter_transform() -> Iterator[None]:
-    """A transform runs the user's function."""
+    """Mark the block as one in which a transform runs the user's function."""
     token = _running.set(True)
     try:
         yield
@@ -33,7 +34,7 @@ def enter_transform() -> Iterator[None]:
 
 @contextmanager
 def record_guards() -> Iterator[list[Guard]]:
-    """A user's function is called once for good, as a transform would: what it looks at is noted."""
+    """Enter a transform whose graph is kept, and yield the list in which reads of values are noted."""
     found: list[Guard] = []
     token = _guards.set(found)
     try:

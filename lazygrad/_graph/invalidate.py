@@ -51,9 +51,9 @@ def invalidate(i: Node) -> None:
 
 
 def _overwrite_if_unshared(self: Node, new: Array) -> bool:
-    """Whether the new value could be written into the old array, as nobody else has a reference to it.
+    """Write the new value into the old array if nobody else has a reference to it, and return whether that was so.
 
-    That spares the page faults of a fresh array, which cost more than the copy.
+    It spares the page faults of a fresh array, which cost more than the copy.
     """
     if not new.ndim or new.shape != self.shape or new.dtype != self.dtype or getrefcount(self._value) != 2:
         return False
@@ -134,7 +134,7 @@ def update(values: Mapping[Node, Any]) -> None:
 
 
 def _as_leaf_value(self: Node, value: Any) -> Array:
-    """The value as an array the leaf can hold; not yet a copy."""
+    """Return the value as an array that the leaf can hold; not yet a copy."""
     if self.op is not None:
         raise TypeError(f"only leaves can be set; {self!r} is computed from its inputs")
     kind = self.static["leaf"]
@@ -207,11 +207,11 @@ def _change_signature(i: Node, value: Any, shape: tuple[int, ...], dtype: Any, b
 
 
 def _drop_adjoints(nodes: list[Node]) -> None:
-    """Empty the memos of these nodes."""
+    """Empty the memos of these nodes, whose shapes or dtypes change."""
     for i in nodes:
         if i._memo is not None:
             logger.info("the memo of %r is cleared: a leaf below it changes shape or dtype", i)
-            i._memo.reshaped()
+            i._memo.forget_shapes()
         if i.op is not None:
             i.op.forget_shape(i)
 

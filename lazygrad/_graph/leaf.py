@@ -18,30 +18,30 @@ PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
 CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
 
 
-class _Changes:
-    """How often a leaf has changed in more than its value: for schedules, which are made for what it was."""
+class _Reforms:
+    """The number of times that some leaf changed in more than its value, which schedules are made for."""
 
     count = 0
 
 
 def count_reforms() -> int:
-    """That count."""
-    return _Changes.count
+    """Return how often some leaf has changed in more than its value."""
+    return _Reforms.count
 
 
 def note_reform() -> None:
-    """A leaf takes another shape or dtype."""
-    _Changes.count += 1
+    """Count that a leaf takes another shape or dtype."""
+    _Reforms.count += 1
 
 
 def turn_number_into_leaf(number: Node) -> None:
-    """A number in an expression gets a value of its own: it is a leaf of the user's now."""
+    """Make a number of an expression, which the user has set, an ordinary leaf."""
     number.static = CONSTANT
-    _Changes.count += 1
+    _Reforms.count += 1
 
 
 def as_leaf_array(value: object, kind: str, like: DType | None = None) -> Array:
-    """`value` as an array that a leaf of that kind can hold; not yet a copy.
+    """Return `value` as an array that a leaf of that kind can hold; not yet a copy.
 
     Python numbers and lists have no dtype of their own, so they take `like` where that loses
     nothing (an int list set on a float leaf).
@@ -69,7 +69,7 @@ def as_leaf_array(value: object, kind: str, like: DType | None = None) -> Array:
 
 
 def copy_frozen(array: Array) -> Array:
-    """A private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
+    """Return a private, C-ordered, read-only copy; for 0-d the immutable NumPy scalar."""
     if array.ndim == 0:
         return array[()]
     array = array.copy() if array.__class__ is np.ndarray else np.array(array, order="C", copy=True, subok=False)
@@ -78,7 +78,7 @@ def copy_frozen(array: Array) -> Array:
 
 
 def make_leaf(value: Array, static: Statics, name: str | None = None) -> Node:
-    """A leaf around what `copy_frozen` made."""
+    """Make a leaf of a private, read-only array or NumPy scalar."""
     if name is not None and not isinstance(name, str):
         raise TypeError(f"the name of a leaf must be a string, not {name!r}")
     return Node(None, (), static, value.shape, value.dtype, name, value=value)

@@ -103,27 +103,27 @@ class Node(NodeMethods):
     _consumers: weakref.ref[Node] | list[weakref.ref[Node]] | None = None
     _sweep_at: int = _FIRST_SWEEP
     _memo: Any = None  # what is known of the derivatives of this node as a target
-    # The user's file and line; not set unless `_source` traces them.
+    # The user's file and line; not set unless `trace_sources` looks for them.
     _source: tuple[str, int] | None = attrs.field(init=False)
 
     @property
     def is_leaf(self) -> bool:
-        """Whether the node is an input of the graph, V_I in Stratos' notation."""
+        """Return whether the node is an input of the graph, V_I in Stratos' notation."""
         return self.op is None
 
     @property
     def ndim(self) -> int:
-        """The number of axes."""
+        """Return the number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
-        """The number of elements."""
+        """Return the number of elements."""
         return math.prod(self.shape)
 
     @property
     def consumers(self) -> tuple[Node, ...]:
-        """The living nodes built on this one, ch(i) in Stratos' notation, oldest first."""
+        """Return the living nodes built on this one, ch(i) in Stratos' notation, oldest first."""
         return tuple(sorted(living_consumers(self), key=by_serial))
 
     def __repr__(self) -> str:
@@ -144,20 +144,20 @@ def install(members: Mapping[str, object]) -> None:
 
 
 def by_serial(node: Node) -> int:
-    """Sort key: the order of creation, which is a topological order."""
+    """Return the sort key of the order of creation, which is a topological order."""
     return node.serial
 
 
 def summation_key(node: Node) -> tuple[float, ...]:
-    """Sort key of summation: by creation, but an adjoint right after its target, whenever it was built.
+    """Return the sort key of contributions: by creation, but an adjoint right after its target, whenever it was built.
 
     So the order, and with it every bit of a sum, does not depend on which questions came first.
     """
-    return (node.serial,) if node.__class__ is Node else node.order()  # type: ignore[attr-defined]
+    return (node.serial,) if node.__class__ is Node else node.summation_key()  # type: ignore[attr-defined]
 
 
 def label(node: Node) -> str:
-    """The node's name, or the op and serial that stand for it in reports."""
+    """Return the node's name, or the op and serial that stand for it in reports."""
     if node.name is not None:
         return node.name
     return f"{'leaf' if node.op is None else node.op.name}#{node.serial}"
@@ -177,7 +177,7 @@ def build(
 
 
 def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
-    """Enter `node` among the consumers of each of its inputs, or of others that it must follow."""
+    """Enter `node` among the consumers of each of its inputs, or of other nodes that it must follow."""
     ref = weakref.ref(node)
     previous = None
     for j in node.inputs if inputs is None else inputs:
@@ -196,7 +196,7 @@ def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
 
 
 def delist(node: Node) -> None:
-    """Undo `enlist`, for a node that was built only to look at it."""
+    """Take `node` from among the consumers of its inputs: it was built only to look at."""
     for j in node.inputs:
         consumers = j._consumers
         if isinstance(consumers, list):
@@ -209,7 +209,7 @@ def delist(node: Node) -> None:
 
 
 def consumer_refs(node: Node) -> tuple[weakref.ref[Node], ...]:
-    """Weak references to the consumers, some perhaps dead; a copy, as building nodes adds to them."""
+    """Return weak references to the consumers, some perhaps dead, as a copy: building nodes adds to them."""
     consumers = node._consumers
     if consumers is None:
         return ()
@@ -217,12 +217,12 @@ def consumer_refs(node: Node) -> tuple[weakref.ref[Node], ...]:
 
 
 def living_consumers(node: Node) -> list[Node]:
-    """The consumers that are still there, in no order."""
+    """Return the consumers that are still alive, in no order."""
     return [c for ref in consumer_refs(node) if (c := ref()) is not None]
 
 
 def _sweep(node: Node, consumers: list[weakref.ref[Node]]) -> None:
-    """Forget dead consumers; next time when as many again have come, so that it costs O(1) each."""
+    """Forget dead consumers, and again when as many more have come, so that each costs O(1)."""
     with lock:
         k = 0
         while k < len(consumers):

@@ -12,7 +12,7 @@ Shape = tuple[int, ...]
 
 
 def broadcast(a: Shape, b: Shape) -> Shape:
-    """The shape that two shapes broadcast to; NumPy's own error where they do not."""
+    """Return the shape that two shapes broadcast to, or raise NumPy's own error."""
     if a == b or not b:
         return a
     if not a:

@@ -11,12 +11,12 @@ __all__ = ["ancestors", "collect_inputs_first", "dependents"]
 
 
 def ancestors(L: Node) -> list[Node]:
-    """All nodes `L` is computed from and `L` itself, oldest first."""
+    """Return all nodes that `L` is computed from, and `L` itself, oldest first."""
     return sorted(collect_inputs_first(L, lambda i: i.inputs), key=by_serial)
 
 
 def collect_inputs_first(L: Node, needs: Callable[[Node], Sequence[Node]]) -> list[Node]:
-    """`L` and all it needs, directly or not, each after what it needs."""
+    """Return `L` and all it needs, directly or not, each after what it needs."""
     found: dict[int, Node] = {}
     demand(
         L,
@@ -27,7 +27,7 @@ def collect_inputs_first(L: Node, needs: Callable[[Node], Sequence[Node]]) -> li
 
 
 def dependents(roots: list[Node]) -> list[Node]:
-    """The roots and every living node built on them, fresh or not."""
+    """Return the roots and every living node built on them, fresh or not."""
     found = {i.serial: i for i in roots}
     todo = list(roots)
     while todo:

@@ -21,7 +21,7 @@ _LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
 
 
 def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
-    """The children of a container, and how to make one like it of others; None for a leaf."""
+    """Return the children of a container, and how to make one like it of others; None for a leaf."""
     if isinstance(tree, _LEAVES):
         return None
     kind = type(tree)
@@ -52,7 +52,7 @@ def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
 
 
 def _fields(tree: Any) -> list[str] | None:
-    """The fields of an instance of an attrs class or dataclass that hold parameters; None for what is neither."""
+    """Return the fields of an instance of an attrs class or dataclass that hold parameters; None for others."""
     if not attrs.has(type(tree)) and not dataclasses.is_dataclass(tree):
         return None
     return [name for name in _field_names(tree) if not _is_static(getattr(tree, name))]
@@ -64,7 +64,7 @@ def _field_names(tree: Any) -> list[str]:
 
 
 def _is_static(value: Any) -> bool:
-    """Whether a field of a class is no parameter: a name, a function, a count, a switch."""
+    """Return whether a field of a class is no parameter: a name, a function, a count, a switch."""
     if isinstance(value, (Node, float, complex)) or _parts(value) is not None:
         return False
     dtype = getattr(value, "dtype", None)
@@ -80,11 +80,11 @@ class Tree:
 
     @property
     def single(self) -> bool:
-        """Whether it is a leaf itself."""
+        """Return whether the tree is a leaf itself."""
         return self._make is None
 
     def like(self, made: Iterable[object]) -> Any:
-        """A tree of the same structure, of other leaves.
+        """Return a tree of the same structure, with other leaves.
 
         Examples
         --------
@@ -109,13 +109,13 @@ def _take_apart(tree: Any, found: list[Any]) -> Any:
 
 
 def flatten(tree: object) -> Tree:
-    """Take a tree apart."""
+    """Take a tree apart into its leaves and its structure."""
     found: list[Any] = []
     return Tree(found, _take_apart(tree, found))
 
 
 def leaves(tree: object) -> list[Any]:
-    """Its leaves, in order.
+    """Return the leaves of a tree, in order.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def leaves(tree: object) -> list[Any]:
 
 
 def map_tree(one: Callable[[Any], Any], tree: object) -> Any:
-    """`one` of every leaf, in the same structure."""
+    """Return `one` of every leaf, in the same structure."""
     parts = _parts(tree)
     if parts is None:
         return one(tree)
@@ -134,7 +134,7 @@ def map_tree(one: Callable[[Any], Any], tree: object) -> Any:
 
 
 def list_places(tree: object, place: str = "") -> list[str]:
-    """Where its leaves are, as one would write it in Python.
+    """Return where the leaves of a tree are, as one would write it in Python.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def list_places(tree: object, place: str = "") -> list[str]:
 
 
 def structure_key(tree: object) -> Hashable:
-    """A key that trees have in common if they differ in their leaves alone; None for a leaf.
+    """Return a key that trees have in common if they differ in their leaves alone; None for a leaf.
 
     Examples
     --------
@@ -177,7 +177,7 @@ def structure_key(tree: object) -> Hashable:
 
 
 def as_key(value: object) -> Hashable:
-    """The value if it can be a key, with its type; else which object it is."""
+    """Return the value with its type if it can be a key, else its type and identity."""
     try:
         hash(value)
     except TypeError:
@@ -186,7 +186,7 @@ def as_key(value: object) -> Hashable:
 
 
 def align_leaves(given: object, example: object, what: str) -> list[Any]:
-    """The leaves of one tree in the order that those of another have: the keys of a dict may come in any order.
+    """Return the leaves of one tree in the order of those of another, as the keys of a dict may come in any order.
 
     Raises
     ------

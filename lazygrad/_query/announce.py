@@ -16,7 +16,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def as_question(method: Method) -> Method:
-    """Let each call be one question of the reports that are open."""
+    """Make each call of a method one question, whose begin and end watchers are told."""
 
     @functools.wraps(method)
     def ask(*args: Any, **kwargs: Any) -> Any:
@@ -35,7 +35,7 @@ def as_question(method: Method) -> Method:
 
 
 def announce(differentiator: Any, wrt: Any, lazily: bool) -> None:
-    """Tell what the question is: the gradients of a differentiator's target by a structure of nodes."""
+    """Tell watchers what the question is: the gradients of a differentiator's target by a structure of nodes."""
     listening = watchers()
     if listening:
         nodes: list[Node] = []

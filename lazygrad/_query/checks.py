@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .._derivatives.target_memo import TargetMemo
 from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import constant
 from .._graph.names import find_named_node
@@ -15,7 +16,7 @@ from .._graph.traverse import ancestors
 from .._graph.trees import map_tree
 from .._graph.types import Record
 
-__all__ = ["as_cotangent", "check_node", "check_target", "check_wrt", "map_nodes", "resolve_names"]
+__all__ = ["as_cotangent", "check_node", "check_seed", "check_target", "check_wrt", "map_nodes", "resolve_names"]
 
 # What a question is put in, and its answer comes back in: nodes or names, dict keys, and records of nodes.
 W = TypeVar("W", bound=Node | str)
@@ -24,7 +25,7 @@ R = TypeVar("R", bound=Record)
 
 
 def check_node(node: object) -> Node:
-    """The node itself, or a TypeError."""
+    """Return the node itself, or raise a TypeError for what is none."""
     if not isinstance(node, Node):
         hint = ": make it a `parameter` and build the target from that" if isinstance(node, np.ndarray) else ""
         raise TypeError(f"expected a node, not {type(node).__name__}{hint}")
@@ -32,7 +33,7 @@ def check_node(node: object) -> Node:
 
 
 def check_wrt(i: object) -> Node:
-    """The node itself, if a derivative with respect to it can be asked for."""
+    """Return the node itself, if a derivative with respect to it can be asked for, else raise."""
     node: Node = i if isinstance(i, Node) else check_node(i)
     if node.dtype.kind not in INEXACT:
         raise NotDifferentiableError(
@@ -48,8 +49,27 @@ def check_target(L: object) -> None:
         raise TypeError(f"the target must be floating point, but {L!r} has dtype {node.dtype}")
 
 
+def check_seed(L: Node, memo: TargetMemo) -> None:
+    """Raise unless dL/dL fits the target as it is now; a seed that can follow the target's shape and dtype does."""
+    if not memo.seeded:
+        if L.size != 1:
+            raise TypeError(
+                f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
+                f"sum it, or pass `cotangent=` of that shape"
+            )
+        if L.dtype.kind == "c":
+            raise TypeError(
+                f"a gradient needs a real target, but {L!r} is complex: take its `.real`, `.imag` or `abs`, "
+                f"or pass `cotangent=`"
+            )
+    if memo.seed.shape != L.shape or memo.seed.dtype != L.dtype:
+        memo.renew_seed(L)
+    if memo.seed.shape != L.shape:
+        raise ShapeError(f"the cotangent has shape {memo.seed.shape}, but {L!r} has shape {L.shape}")
+
+
 def as_cotangent(L: Node, cotangent: Operand, what: str = "cotangent") -> Node:
-    """A node for dL/dL of the shape and dtype of `L`; or for a tangent, which has them, too."""
+    """Return a node for dL/dL, or for a tangent, in the shape and dtype of `L`."""
     if not isinstance(cotangent, Node):
         array = np.asarray(cotangent)
         if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and L.dtype.kind == "f"):
@@ -63,7 +83,7 @@ def as_cotangent(L: Node, cotangent: Operand, what: str = "cotangent") -> Node:
 
 
 def map_nodes(wrt: object, one: Callable[[Any], Any]) -> Any:
-    """`one` of every node of a structure, in the same structure."""
+    """Return `one` of every node of a structure, in the same structure."""
     if isinstance(wrt, (Node, str)):
         return one(wrt)
     if wrt.__class__ is list and all(w.__class__ is Node for w in wrt):  # as it mostly is
@@ -78,7 +98,7 @@ def map_nodes(wrt: object, one: Callable[[Any], Any]) -> Any:
 
 
 def resolve_names(wrt: object, target: Node) -> Any:
-    """`wrt` with names replaced by the nodes below the target that bear them."""
+    """Return `wrt` with names replaced by the nodes below the target that bear them."""
     names: list[str] = []
     map_nodes(wrt, lambda w: names.append(w) if isinstance(w, str) else None)
     if not names:

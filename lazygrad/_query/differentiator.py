@@ -12,7 +12,7 @@ from .. import _report
 from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
 from .._derivatives.defined import find_defined_leaves, find_first_blocked, list_names
 from .._derivatives.target_memo import TargetMemo, target_memo
-from .._errors import NotDifferentiableError, ShapeError, UnconnectedError, UnconnectedWarning
+from .._errors import NotDifferentiableError, UnconnectedError, UnconnectedWarning
 from .._graph.log import logger
 from .._graph.node import INEXACT, Node, Operand, label, lock
 from .._graph.traverse import ancestors
@@ -55,7 +55,7 @@ CacheInfo.__module__ = "lazygrad"  # as users know it
 
 
 class Contribution(NamedTuple):
-    """What one edge adds to an adjoint: the term of `consumer` through its `argnum`-th input.
+    """The term that one edge adds to an adjoint: of `consumer` through its `argnum`-th input.
 
     Examples
     --------
@@ -166,15 +166,15 @@ class Differentiator:
 
     @as_question
     def gradient(self, wrt: Structure, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> Any:
-        """dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
+        """Return dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
         with lock:
-            self._check()
+            self._check_seed()
             if unconnected not in ("zero", "none", "raise"):
                 raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
             nodes = resolve_names(wrt, self.target)
             lazy = engine == LAZY
             announce(self, nodes, lazy)
-            connected = self._connected if lazy else self._answers(engine, nodes)
+            connected = self._find_adjoint if lazy else self._answer_by_engine(engine, nodes)
             missing: list[Node] = []
             found = 0
 
@@ -193,7 +193,7 @@ class Differentiator:
                     names = ", ".join(label(i) for i in missing)
                     raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
             if lazy and not watchers():
-                self._planned(nodes)
+                self._compute_by_plan(nodes)
             gradients = map_nodes(nodes, one)
             if missing and not found and unconnected == "zero":
                 names = ", ".join(label(i) for i in missing)
@@ -203,14 +203,14 @@ class Differentiator:
             return gradients
 
     def adjoint(self, node: Node) -> Node:
-        """dL/d`node` as a lazy node that can be differentiated again; see `lazygrad.adjoint`."""
+        """Return dL/d`node` as a lazy node that can be differentiated again; see `lazygrad.adjoint`."""
         with lock:
-            self._check()
-            found = self._connected(node)
-            return follow(self._memo.zero(node) if found is None else found)
+            self._check_seed()
+            found = self._find_adjoint(node)
+            return follow(self._memo.zero_adjoint(node) if found is None else found)
 
     def contributions(self, node: Node) -> list[Contribution]:
-        """The terms that sum to the adjoint of `node`, one for each edge that leads to the target.
+        """Return the terms that sum to the adjoint of `node`, one for each edge that leads to the target.
 
         Parameters
         ----------
@@ -236,8 +236,8 @@ class Differentiator:
         [('multiply', 3.0), ('multiply', 3.0), ('multiply', 2.0)]
         """
         with lock:
-            self._check()
-            found = self._connected(node)
+            self._check_seed()
+            found = self._find_adjoint(node)
             if not isinstance(found, AdjointNode):
                 return []
             for j in found.inputs:
@@ -248,7 +248,7 @@ class Differentiator:
             ]
 
     def is_connected(self, node: Node) -> bool:
-        """Whether a derivative flows from `node` to the target; nothing is computed.
+        """Return whether a derivative flows from `node` to the target; nothing is computed.
 
         Parameters
         ----------
@@ -268,7 +268,7 @@ class Differentiator:
             return self._memo.leads(node)
 
     def cache_info(self) -> CacheInfo:
-        """Requests for adjoints of this target, by the caller and by computations, and the table's size.
+        """Return how many adjoints were requested, by the caller and by computations, and the table's size.
 
         Returns
         -------
@@ -283,7 +283,7 @@ class Differentiator:
             self._memo.clear()
 
     def table(self) -> _report.Table:
-        """What the memo holds: forward values below the target, then adjoints, each fresh or stale.
+        """Return what the memo holds: forward values below the target, then adjoints, each fresh or stale.
 
         Returns
         -------
@@ -311,27 +311,12 @@ class Differentiator:
 
     # -- checks ------------------------------------------------------------------------------------
 
-    def _check(self) -> None:
-        L = self.target
-        if not self._memo.seeded:
-            if L.size != 1:
-                raise TypeError(
-                    f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
-                    f"sum it, or pass `cotangent=` of that shape"
-                )
-            if L.dtype.kind == "c":
-                raise TypeError(
-                    f"a gradient needs a real target, but {L!r} is complex: take its `.real`, `.imag` or `abs`, "
-                    f"or pass `cotangent=`"
-                )
-        seed = self._memo.seed
-        if seed.shape != L.shape or seed.dtype != L.dtype:
-            self._memo.renew_seed(L)
-        if self._memo.seed.shape != L.shape:
-            raise ShapeError(f"the cotangent has shape {self._memo.seed.shape}, but {L!r} has shape {L.shape}")
+    def _check_seed(self) -> None:
+        """Raise unless dL/dL fits the target as it is now."""
+        check_seed(self.target, self._memo)
 
-    def _connected(self, i: Node) -> Node | None:
-        """The adjoint of `i`, None if structurally zero; raises where it is undefined."""
+    def _find_adjoint(self, i: Node) -> Node | None:
+        """Return the adjoint of `i`, None if it is structurally zero; raise where it is undefined."""
         if check_node(i).dtype.kind not in INEXACT:
             self._raise_if_blocked(i)  # the more telling error, where there is a path
         check_wrt(i)
@@ -340,8 +325,8 @@ class Differentiator:
             self._raise_if_blocked(i)
         return found
 
-    def _planned(self, nodes: Any) -> None:
-        """Compute what a plan can; the walk does the rest."""
+    def _compute_by_plan(self, nodes: Any) -> None:
+        """Compute the adjoints that a plan covers; the walk does the rest."""
         memo = self._memo
         asked = [nodes] if isinstance(nodes, Node) else leaves(nodes)
         adjoints = [memo.adjoints.get(i.serial) for i in asked]
@@ -349,8 +334,8 @@ class Differentiator:
             memo.plans = Plans(memo.mirror)
         memo.plans.compute([a for a in adjoints if a is not None])
 
-    def _answers(self, engine: str, nodes: Any) -> Callable[[Node], Any]:
-        """What another engine finds for all of a structure's nodes at once, as a look-up; None for no path."""
+    def _answer_by_engine(self, engine: str, nodes: Any) -> Callable[[Node], Any]:
+        """Ask another engine for all of a structure's nodes at once, and return a look-up; None for no path."""
         wanted: dict[int, Node] = {}
         map_nodes(nodes, lambda i: wanted.update({check_wrt(i).serial: i}))
         table = answer_with(engine, self.target, wanted, self._memo.seed if self._memo.seeded else None)

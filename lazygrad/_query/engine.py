@@ -74,7 +74,7 @@ def named_engine(name: str) -> Engine:
 
 
 def answer_with(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None) -> dict[int, Any]:
-    """What an engine answers for nodes by serial: read-only arrays of each node's shape and dtype, or None."""
+    """Return an engine's answers for nodes by serial: read-only arrays of each node's shape and dtype, or None."""
     found = named_engine(name)(L, list(wrt.values()), cotangent)
     if len(found) != len(wrt):
         raise LazygradError(f"engine {name!r} gave {len(found)} answers for {len(wrt)} nodes")

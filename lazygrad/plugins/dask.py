@@ -122,7 +122,7 @@ def _rebuilt(
     return Query(HighLevelGraph({name: graph}, {name: set()}), keys, structure, absent)
 
 
-def value(nodes: Any) -> Query:
+def value(nodes: object) -> Query:
     """The values of nodes as a Dask collection.
 
     Parameters
@@ -152,7 +152,7 @@ def value(nodes: Any) -> Query:
         return _query(graph, keys, map_tree(one, nodes))
 
 
-def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent: Any = None) -> Query:
+def gradient(L: Node, wrt: object, *, unconnected: Unconnected = "zero", cotangent: Node | None = None) -> Query:
     """dL/d`wrt` as a Dask collection: the tasks of the requested gradients, and no other.
 
     Parameters
@@ -195,13 +195,13 @@ def gradient(L: Node, wrt: Any, *, unconnected: Unconnected = "zero", cotangent:
         else:
             check_target(L)
             d = Differentiator(L, cotangent=as_cotangent(L, cotangent))
-        d._check()
+        d._check_seed()
         nodes = resolve_names(wrt, L)
         missing: list[Node] = []
         found: list[Node] = []
 
         def connected(i: Any) -> int:
-            adjoint = d._connected(i)
+            adjoint = d._find_adjoint(i)
             (missing if adjoint is None else found).append(i if adjoint is None else adjoint)
             return len(found) - 1 if adjoint is not None else -len(missing)
 

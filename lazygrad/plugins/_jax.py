@@ -1,7 +1,7 @@
-"""What JAX has to know of a function that it does not see into: its shapes, its derivatives, how it is called.
+"""A function as a primitive of JAX, which does not see into it: its shapes, its derivatives, how it is called.
 
-It is a primitive of JAX's, with the steps that are asked for as its parameter (see `_points`). In a compiled program
-it is a `jax.pure_callback`; outside of one the graph is asked at once.
+The steps that are asked for are the primitive's parameter (see `_points`). In a compiled program it is a
+`jax.pure_callback`; outside of one the graph is asked at once.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Structure:
     inputs: list[Any]  # the shapes and dtypes of their leaves
     out_tree: Any
     outputs: list[Any]
-    _asking: dict[Steps, Callable[..., Any]] = attrs.field(factory=dict, init=False)
+    _jax_functions: dict[Steps, Callable[..., Any]] = attrs.field(factory=dict, init=False)
 
     def __repr__(self) -> str:
         return name_of(self.of.function)  # what a jaxpr shows
 
     def specs(self, steps: Steps) -> tuple[list[Any], list[Any]]:
-        """The shapes and dtypes of the inputs and outputs of a derivative."""
+        """Return the shapes and dtypes of the inputs and outputs of a derivative."""
         if not steps:
             return self.inputs, self.outputs
         inputs, outputs = self.specs(steps[:-1])
@@ -64,15 +64,17 @@ class Structure:
         chosen, by = [outputs[k] for k in outs], [inputs[k] for k in ins]
         return {"value": (inputs, chosen), "vjp": (inputs + chosen, by), "jvp": (inputs + by, chosen)}[kind]
 
-    def asking(self, steps: Steps = ()) -> Callable[..., Any]:
-        """A derivative as a function of JAX's, which can be differentiated itself."""
+    def as_jax_function(self, steps: Steps = ()) -> Callable[..., Any]:
+        """Return a derivative as a function of JAX's, which can be differentiated itself."""
         if self.of.mode == "both":
             return functools.partial(ask_p.bind, structure=self, steps=steps)
-        if steps not in self._asking:
-            self._asking[steps] = self._with_vjp(steps)
-        return self._asking[steps]
+        if steps not in self._jax_functions:
+            self._jax_functions[steps] = self._with_vjp(steps)
+        return self._jax_functions[steps]
 
     def _with_vjp(self, steps: Steps) -> Callable[..., Any]:
+        """Return a derivative as a `jax.custom_vjp`, which tells what is perturbed, and which cotangents are zero."""
+
         @jax.custom_vjp  # type: ignore[untyped-decorator]
         def ask(*arrays: Any) -> Any:
             return ask_p.bind(*arrays, structure=self, steps=steps)
@@ -86,20 +88,20 @@ class Structure:
             arrays, perturbed = kept
             ins = [k for k, (p, i) in enumerate(zip(perturbed, arrays, strict=True)) if p is not None and _inexact(i)]
             outs = [k for k, w in enumerate(cotangents) if not isinstance(w, SymbolicZero)]
-            return tuple(self.pulled(steps, outs, ins, arrays, [cotangents[k] for k in outs]))
+            return tuple(self.pull(steps, outs, ins, arrays, [cotangents[k] for k in outs]))
 
         ask.defvjp(forward, backward, symbolic_zeros=True)
         return ask
 
-    def pulled(self, steps: Steps, outs: Sequence[int], ins: Sequence[int], arrays: Arrays, w: Arrays) -> list[Any]:
-        """The gradients by some inputs, each in its place."""
+    def pull(self, steps: Steps, outs: Sequence[int], ins: Sequence[int], arrays: Arrays, w: Arrays) -> list[Any]:
+        """Return the gradients by some inputs, each in its place, and None elsewhere."""
         found: dict[int, Any] = {}
         if outs and ins:
-            found.update(zip(ins, self.asking(add_step(steps, "vjp", outs, ins))(*arrays, *w), strict=True))
+            found.update(zip(ins, self.as_jax_function(add_step(steps, "vjp", outs, ins))(*arrays, *w), strict=True))
         return [found.get(k) for k in range(len(arrays))]
 
     def evaluate(self, steps: Steps, arrays: Arrays) -> list[Array]:
-        """Ask the graph; in front of their shape arrays may have the axes of batches, the same for all."""
+        """Ask the graph; in front of their shape arrays may have the axes of batches, equal ones for all."""
         inputs, outputs = self.specs(steps)
         given = [np.asarray(a, spec.dtype) for a, spec in zip(arrays, inputs, strict=True)]
         n = len(self.inputs)
@@ -110,7 +112,7 @@ class Structure:
         return [array.astype(spec.dtype, copy=False) for array, spec in zip(found, outputs, strict=True)]
 
     def _check(self, graph: PointGraph, batch: tuple[int, ...]) -> None:
-        """Whether the function returns what it did when JAX asked without values."""
+        """Raise if the function does not return what it did when JAX asked without values."""
         of = name_of(self.of.function)
         if graph.trace.out[1] != self.out_tree:
             raise TypeError(
@@ -128,7 +130,7 @@ class Structure:
 
 @attrs.frozen
 class _Callback:
-    """What a compiled program calls; equal ones are compiled once."""
+    """The callback of a compiled program; equal ones are compiled once."""
 
     structure: Structure
     steps: Steps
@@ -153,14 +155,14 @@ ask_p.multiple_results = True
 
 
 @ask_p.def_impl  # type: ignore[untyped-decorator]
-def _at_once(*arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
+def _evaluate_now(*arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
     there = [a.devices() for a in arrays if isinstance(a, jax.Array) and a.committed]
     device = next(iter(there[0])) if there and len(there[0]) == 1 else None
     return [jax.device_put(found, device) for found in structure.evaluate(steps, arrays)]
 
 
-def _when_called(*arrays: Any, structure: Structure, steps: Steps) -> Any:
-    """In a compiled program."""
+def _call_back(*arrays: Any, structure: Structure, steps: Steps) -> Any:
+    """Call back from a compiled program."""
     outputs = _shapes(*arrays, structure=structure, steps=steps)
     return jax.pure_callback(_Callback(structure, steps), outputs, *arrays, vmap_method="sequential")
 
@@ -172,8 +174,8 @@ def _shapes(*arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
     return [jax.core.ShapedArray(batch + spec.shape, spec.dtype) for spec in outputs]
 
 
-def _used(used: Sequence[bool], *others: Any) -> tuple[list[bool], Any]:
-    """What nobody uses is not asked for."""
+def _drop_unused(used: Sequence[bool], *others: Any) -> tuple[list[bool], Any]:
+    """Ask for nothing that nobody uses."""
     eqn = others[-1]  # from JAX 0.12 on it comes after which inputs are alive
     if not any(used):
         return [False] * len(eqn.invars), None
@@ -188,18 +190,19 @@ def _used(used: Sequence[bool], *others: Any) -> tuple[list[bool], Any]:
     return [True] * len(eqn.invars), eqn.replace(outvars=left, params=params)
 
 
-def _pushed(primals: Any, tangents: Any, *, structure: Structure, steps: Steps) -> tuple[Any, Any]:
-    values = structure.asking(steps)(*primals)
+def _push(primals: Any, tangents: Any, *, structure: Structure, steps: Steps) -> tuple[Any, Any]:
+    """Return the values and their tangents, as JAX's forward mode asks for them."""
+    values = structure.as_jax_function(steps)(*primals)
     ins = [k for k, t in enumerate(tangents) if type(t) is not ad.Zero]
     outs = [k for k, value in enumerate(values) if _inexact(value)]
-    found = structure.asking(add_step(steps, "jvp", outs, ins))(*primals, *[tangents[k] for k in ins])
-    placed = dict(zip(outs, found, strict=True))
+    found = structure.as_jax_function(add_step(steps, "jvp", outs, ins))(*primals, *[tangents[k] for k in ins])
+    at = dict(zip(outs, found, strict=True))
     none = [ad.Zero(jax.core.ShapedArray(value.shape, jax.dtypes.float0)) for value in values]  # integers have none
-    return values, [placed.get(k, zero) for k, zero in enumerate(none)]
+    return values, [at.get(k, zero) for k, zero in enumerate(none)]
 
 
-def _transposed(cotangents: Any, *arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
-    """A derivative is linear in what it is seeded with; its transpose is the derivative in the other mode."""
+def _transpose(cotangents: Any, *arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
+    """Transpose a derivative, which is linear in its seeds: the transpose is the derivative in the other mode."""
     linear = [k for k, a in enumerate(arrays) if ad.is_undefined_primal(a)]
     kind, outs, ins = steps[-1] if steps else ("", (), ())
     seeded = {"jvp": ins, "vjp": outs}.get(kind, ())
@@ -214,14 +217,15 @@ def _transposed(cotangents: Any, *arrays: Any, structure: Structure, steps: Step
     if not given:
         return [None] * len(arrays)
     if kind == "jvp":
-        pulled = structure.pulled(steps[:-1], [outs[k] for k in given], ins, arrays[:known], weights)
-        return [None] * known + [pulled[k] for k in ins]
+        found = structure.pull(steps[:-1], [outs[k] for k in given], ins, arrays[:known], weights)
+        return [None] * known + [found[k] for k in ins]
     turned = add_step(steps[:-1], "jvp", outs, [ins[k] for k in given])
-    return [None] * known + list(structure.asking(turned)(*arrays[:known], *weights))
+    return [None] * known + list(structure.as_jax_function(turned)(*arrays[:known], *weights))
 
 
-def _batched(arrays: Any, axes: Any, *, structure: Structure, steps: Steps) -> tuple[Any, Any]:
-    ask = structure.asking(steps)
+def _batch(arrays: Any, axes: Any, *, structure: Structure, steps: Steps) -> tuple[Any, Any]:
+    """Ask for a whole batch, as `jax.vmap` wants it: element by element, or at once."""
+    ask = structure.as_jax_function(steps)
     fronted = [a if axis is None else jnp.moveaxis(a, axis, 0) for a, axis in zip(arrays, axes, strict=True)]
     moving = [k for k, axis in enumerate(axes) if axis is not None]
     if structure.of.vmap_method == "broadcast_all":
@@ -238,8 +242,8 @@ def _batched(arrays: Any, axes: Any, *, structure: Structure, steps: Steps) -> t
     return found, [0] * len(found)
 
 
-ad.primitive_jvps[ask_p] = _pushed
-ad.primitive_transposes[ask_p] = _transposed
-batching.primitive_batchers[ask_p] = _batched
-partial_eval.dce_rules[ask_p] = _used
-mlir.register_lowering(ask_p, mlir.lower_fun(_when_called, multiple_results=True))
+ad.primitive_jvps[ask_p] = _push
+ad.primitive_transposes[ask_p] = _transpose
+batching.primitive_batchers[ask_p] = _batch
+partial_eval.dce_rules[ask_p] = _drop_unused
+mlir.register_lowering(ask_p, mlir.lower_fun(_call_back, multiple_results=True))

@@ -14,7 +14,7 @@ __all__ = ["as_float_leaves", "make_objective"]
 
 
 def make_objective(
-    fun: Any, x0: Any, args: tuple[Any, ...] = (), wrt: Any = None, points: int = POINTS
+    fun: object, x0: object, args: tuple[object, ...] = (), wrt: object = None, points: int = POINTS
 ) -> tuple[Objective, Any]:
     """Return what was given as an objective, and the vector to start from.
 

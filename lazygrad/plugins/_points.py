@@ -51,7 +51,7 @@ def kind_of(steps: Steps) -> str:
     return " of ".join([kind for kind, _, _ in reversed(steps)]) or "value"
 
 
-def is_number(out: Any) -> bool:
+def is_number(out: object) -> bool:
     """Return whether an output is an array, rather than something that a host passes through."""
     return isinstance(out, (Node, np.ndarray, np.generic, bool, int, float, complex))
 
@@ -87,7 +87,7 @@ class PointGraph:
         """Return what arguments must have in common with those of the trace, to be served by this graph."""
         return self.trace.signature, tuple(self.wanted)
 
-    def is_at(self, leaves: Sequence[Any]) -> bool:
+    def is_at(self, leaves: Sequence[object]) -> bool:
         """Return whether the leaves of the arguments have these values, bit for bit."""
         return all(i is None or same_bits(i._value, array) for i, array in zip(self.trace.leaves, leaves, strict=True))
 
@@ -166,11 +166,11 @@ class GraphMemo:
 
     def answer(
         self,
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
         wanted: Sequence[int],
         steps: Steps = (),
-        seeds: Sequence[Any] = (),
+        seeds: Sequence[object] = (),
         check: Callable[[PointGraph], None] | None = None,
     ) -> tuple[list[Array], Any]:
         """Evaluate a derivative.
@@ -205,7 +205,7 @@ class GraphMemo:
                 self.statistics.count_evaluation(kind)
             return [np.array(forward_rec(out)) for out in outputs], graph.trace.out
 
-    def example(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> PointGraph:
+    def example(self, args: tuple[object, ...], kwargs: Mapping[str, object], wanted: Sequence[int]) -> PointGraph:
         """Return some graph for arguments of this structure, from which what an answer will be like is read."""
         with lock:
             known = self._find_alike(args, kwargs, wanted)

@@ -41,7 +41,7 @@ class PreparedByShape:
             return found[1]
 
 
-def as_float_arrays(given: Sequence[Any]) -> tuple[Array, ...]:
+def as_float_arrays(given: Sequence[object]) -> tuple[Array, ...]:
     """Return arrays, of floats where integers were given, as a host that says 1 means a number."""
     found = [np.asarray(x) for x in given]
     return tuple([x.astype(float) if x.dtype.kind in "biu" else x for x in found])

@@ -1,7 +1,7 @@
-"""What PyTensor asks of a function written with NumPy, as an op of its graphs.
+"""A function written with NumPy as an op of PyTensor's graphs.
 
-PyTensor asks for a gradient by asking an op for another graph. Here that is the same op again, one for each input and
-for any order of derivative (see `_points`): the value and all derivatives at one point have one memo in common.
+PyTensor asks for a gradient by asking an op for another graph. Here that is an op of this kind again, one for each
+input and for any order of derivative (see `_points`): value and derivatives at one point have one memo in common.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Arguments:
     def __reduce__(self) -> Any:
         return Arguments, (self.args, self.wanted)
 
-    def filled(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments, with arrays."""
+    def fill(self, arrays: Sequence[object]) -> tuple[Any, ...]:
+        """Return the arguments, with arrays in their places."""
         tree = flatten(self.args)
         found = dict(zip(self.wanted, arrays, strict=True))
         args: tuple[Any, ...] = tree.like([found.get(k, leaf) for k, leaf in enumerate(tree.leaves)])
@@ -61,16 +61,16 @@ class Prototype:
 
     @property
     def name(self) -> str:
-        """What the function is called."""
+        """Return the name of the function."""
         return name_of(self.points.function)
 
-    def names(self, args: tuple[Any, ...], wanted: Sequence[int]) -> list[str]:
-        """What some leaves of the arguments are called."""
+    def names(self, args: tuple[object, ...], wanted: Sequence[int]) -> list[str]:
+        """Return the names of some leaves of the arguments."""
         names = name_arguments(self.points.function, args, {})
         return [names[k] for k in wanted]
 
-    def like(self, arguments: Arguments, inputs: Sequence[Variable]) -> PointGraph:
-        """Some graph for arguments like these: the structure, shapes and dtypes of the results are read off it."""
+    def find_example(self, arguments: Arguments, inputs: Sequence[Variable]) -> PointGraph:
+        """Return some graph for arguments like these, from which shapes and dtypes of the results are read."""
         examples: list[Any] = [None] * len(inputs)
         if self.example:
             what = f"the arguments of {self.name} must have the structure of its example"
@@ -82,7 +82,7 @@ class Prototype:
             for name, x, example in zip(self.names(arguments.args, arguments.wanted), inputs, examples, strict=True)
         ]
         try:
-            return self.points.example(arguments.filled(arrays), {}, arguments.wanted)
+            return self.points.example(arguments.fill(arrays), {}, arguments.wanted)
         except Exception as error:
             if not self.example:
                 error.add_note(
@@ -92,7 +92,7 @@ class Prototype:
             raise
 
     def _stand_in(self, name: str, x: Variable, example: Any, known: bool) -> Array:
-        """An array for an input that has no value yet."""
+        """Return an array for an input that has no value yet."""
         shape = x.type.shape
         if example is None and not known:
             raise ShapeError(
@@ -111,12 +111,12 @@ class Prototype:
 
 
 def shapes_known(inputs: Sequence[Variable]) -> bool:
-    """Whether all shapes are known before the program runs."""
+    """Return whether all shapes are known before the program runs."""
     return all(n is not None for x in inputs for n in x.type.shape)
 
 
 class LazyOp(Op):  # type: ignore[misc]
-    """A function, or a derivative of it, as PyTensor wants to see it.
+    """A function, or a derivative of it, as an op of PyTensor.
 
     Its inputs are the arrays among the function's arguments, followed by the cotangents and tangents of its steps.
     """
@@ -131,19 +131,19 @@ class LazyOp(Op):  # type: ignore[misc]
     def __str__(self) -> str:
         return " of ".join([*[kind for kind, _, _ in reversed(self.steps)], self.of.name])
 
-    def then(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> LazyOp:
-        """The op of one more derivative."""
+    def derive(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> LazyOp:
+        """Return the op of one more derivative."""
         return LazyOp(self.of, self.arguments, add_step(self.steps, kind, outs, ins))
 
-    def make_node(self, *inputs: Any) -> Apply:
-        """Apply it to variables."""
+    def make_node(self, *inputs: object) -> Apply:
+        """Apply the op to variables."""
         variables = [pt.as_tensor_variable(x) for x in inputs]
         return Apply(self, variables, [kind() for kind in self._types(self.steps, variables)])
 
     def _types(self, steps: Steps, inputs: Sequence[Variable]) -> list[Any]:
         if not steps:
             given = inputs[: len(self.arguments.wanted)]
-            _, outputs = self.of.like(self.arguments, given).build(())
+            _, outputs = self.of.find_example(self.arguments, given).build(())
             if not outputs:
                 raise TypeError(f"{self} returns no array, so there is nothing for PyTensor to compute")
             fixed = shapes_known(given)
@@ -154,26 +154,26 @@ class LazyOp(Op):  # type: ignore[misc]
         types = self._types(steps[:-1], inputs)
         return [types[k] for k in outs]
 
-    def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list[list[Any]]) -> None:
+    def perform(self, node: Apply, inputs: Sequence[object], output_storage: list[list[Any]]) -> None:
         """Ask the graph, and hand out fresh arrays."""
         count = len(self.arguments.wanted)
-        args = self.arguments.filled([np.asarray(x) for x in inputs[:count]])
+        args = self.arguments.fill([np.asarray(x) for x in inputs[:count]])
         found, _ = self.of.points.answer(args, {}, self.arguments.wanted, self.steps, inputs[count:])
         for cell, array, y in zip(output_storage, found, node.outputs, strict=True):
             self._check(array, y.type)
             cell[0] = array
 
     def _check(self, array: Array, kind: Any) -> None:
-        """PyTensor relies on what it was told."""
-        as_told = array.dtype == kind.numpy_dtype and array.ndim == kind.ndim
-        if not as_told or any(n not in (None, m) for n, m in zip(kind.shape, array.shape, strict=True)):
+        """Raise if an array is not what PyTensor was promised, and relies on."""
+        as_promised = array.dtype == kind.numpy_dtype and array.ndim == kind.ndim
+        if not as_promised or any(n not in (None, m) for n, m in zip(kind.shape, array.shape, strict=True)):
             raise ShapeError(
                 f"{self} gave {array.dtype} of shape {array.shape} here, but {kind} when the graph was made: shapes "
                 f"and dtypes must not depend on values"
             )
 
     def infer_shape(self, *given: Any) -> list[Any]:
-        """Gradients have the shapes of their inputs; of other results those that are not known are looked at."""
+        """Return the shapes of the results, if they are known: gradients have those of their inputs."""
         node, input_shapes = given[-2:]  # until PyTensor 3.2 its graph came first
         if self.steps and self.steps[-1][0] == "vjp":
             return [input_shapes[k] for k in self.steps[-1][2]]
@@ -183,11 +183,11 @@ class LazyOp(Op):  # type: ignore[misc]
         return shapes
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
-        """Derivatives flow from all inputs and outputs that are no integers."""
+        """Return which outputs depend on which inputs: all that are no integers."""
         return [[_differentiable(x) and _differentiable(y) for y in node.outputs] for x in node.inputs]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
-        """One op for each input: those that nobody uses drop out of the program."""
+        """Return the gradients, by an op for each input: those that nobody uses drop out of the program."""
         outs = [
             k
             for k, (y, w) in enumerate(zip(outputs, cotangents, strict=True))
@@ -202,25 +202,25 @@ class LazyOp(Op):  # type: ignore[misc]
             if complex_outputs or _complex(x):
                 hint = "PyTensor has no convention for gradients of complex numbers: pass real and imaginary parts"
                 return grad_not_implemented(self, k, x, hint)
-            return self.then("vjp", outs, (k,))(*given)
+            return self.derive("vjp", outs, (k,))(*given)
 
         return [by(k, x) for k, x in enumerate(inputs)]
 
     L_op = pullback  # what PyTensor 2 calls it
 
     def pushforward(self, inputs: Any, outputs: Any, tangents: Any) -> list[Variable]:
-        """All outputs in one direction."""
+        """Return the derivatives of all outputs in one direction."""
         ins = [k for k, t in enumerate(tangents) if not isinstance(t.type, DisconnectedType)]
         outs = [k for k, y in enumerate(outputs) if _differentiable(y)]
         found: list[Variable] = [DisconnectedType()() for _ in outputs]
         if ins and outs:
             given = [*inputs, *[tangents[k] for k in ins]]
-            for k, t in zip(outs, self.then("jvp", outs, ins)(*given, return_list=True), strict=True):
+            for k, t in zip(outs, self.derive("jvp", outs, ins)(*given, return_list=True), strict=True):
                 found[k] = t
         return found
 
     def R_op(self, inputs: Any, eval_points: Any) -> list[Variable | None]:
-        """The same as PyTensor 2 wants it."""
+        """Return the derivatives in one direction, as PyTensor 2 asks for them."""
         tangents = [DisconnectedType()() if t is None else t for t in eval_points]
         found = self.pushforward(inputs, self(*inputs, return_list=True), tangents)
         return [None if isinstance(t.type, DisconnectedType) else t for t in found]
@@ -241,8 +241,8 @@ except ImportError:  # without numba PyTensor does not use it
 else:
 
     @numba_funcify.register(LazyOp)  # type: ignore[untyped-decorator]
-    def _called_back(op: LazyOp, node: Any = None, **kwargs: Any) -> Any:
-        """Numba calls `perform`; as that is what this op is for, without a warning that it cannot compile it."""
+    def _call_back(op: LazyOp, node: Any = None, **kwargs: Any) -> Any:
+        """Let numba call `perform`, without a warning that it cannot compile it, as that is what this op is for."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Numba will use object mode", UserWarning)
             return generate_fallback_impl(op, node, **kwargs)

@@ -1,15 +1,16 @@
-"""What SciPy fits and integrates: functions of something else beside the vector."""
+"""SciPy's fits and integrals of functions that take something else beside the vector."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import scipy.integrate
 import scipy.optimize
 
+from .._graph.types import Array, Function
 from ..backend import prepare
 from ..numpy import asarray as as_array
 from .flat import Objective
@@ -17,8 +18,8 @@ from .flat import Objective
 __all__ = ["curve_fit", "solve_ivp"]
 
 
-def curve_fit(f: Callable[..., Any], xdata: Any, ydata: Any, p0: Any = None, **options: Any) -> Any:
-    """`scipy.optimize.curve_fit` with the Jacobian by the parameters.
+def curve_fit(f: Function, xdata: Array, ydata: Array, p0: object = None, **options: object) -> tuple[Array, ...]:
+    """Call `scipy.optimize.curve_fit` with the Jacobian by the parameters.
 
     Parameters
     ----------
@@ -40,12 +41,12 @@ def curve_fit(f: Callable[..., Any], xdata: Any, ydata: Any, p0: Any = None, **o
     >>> best.round(6)
     array([ 2., -1.])
     """
-    made: list[Objective] = []
+    objectives: list[Objective] = []
 
     def objective(x: Any, parameters: Sequence[Any]) -> Objective:
-        if not made:  # only now, as SciPy may leave out some data first
-            made.append(Objective.of(lambda p: f(x, *p), np.array(parameters, dtype=float)))
-        return made[0]
+        if not objectives:  # only now, as SciPy may leave out some data first
+            objectives.append(Objective.of(lambda p: f(x, *p), np.array(parameters, dtype=float)))
+        return objectives[0]
 
     @functools.wraps(f)  # SciPy counts the parameters
     def model(x: Any, *parameters: Any) -> Any:
@@ -58,15 +59,15 @@ def curve_fit(f: Callable[..., Any], xdata: Any, ydata: Any, p0: Any = None, **o
 
 
 def solve_ivp(
-    fun: Callable[..., Any],
+    fun: Function,
     t_span: Sequence[float],
     y0: Any,
     method: str = "Radau",
     *,
-    args: tuple[Any, ...] = (),
-    **options: Any,
+    args: tuple[object, ...] = (),
+    **options: object,
 ) -> Any:
-    """`scipy.integrate.solve_ivp` with the Jacobian by y, for the implicit methods "Radau", "BDF" and "LSODA".
+    """Call `scipy.integrate.solve_ivp` with the Jacobian by y, for the implicit methods "Radau", "BDF" and "LSODA".
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What torch asks of a function written with NumPy, as tensors.
+"""Questions of torch about a function written with NumPy, answered in tensors.
 
 torch asks for derivatives of derivatives by differentiating what a backward pass does. Here that is a question about
 the same graph, so one `torch.autograd.Function` answers all orders, and forward values are computed once for all.
@@ -15,15 +15,15 @@ import torch
 from .._functions.call import name_of
 from .._graph.node import Node
 from .._graph.trees import Tree, flatten
-from .._graph.types import Array, DType
+from .._graph.types import Array, DType, Function
 from .._graph.types import both as np
 from ._points import GraphMemo, Steps, add_step
 
-__all__ = ["Ask", "Question", "conjugate", "looped", "pulled"]
+__all__ = ["Ask", "Question", "answer_batch", "answer_cotangents", "conjugate"]
 
 
 def conjugate(node: Node) -> Node:
-    """Between our complex gradients and torch's, which point the way of steepest ascent."""
+    """Convert between our complex gradients and torch's, which point the way of steepest ascent."""
     return np.conj(node) if node.dtype.kind == "c" else node
 
 
@@ -37,12 +37,12 @@ class Question:
     steps: Steps = ()
     out: Tree | None = None  # what the function returned when it was asked last
 
-    def then(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> Question:
-        """The question of one more derivative."""
+    def derive(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> Question:
+        """Return the question of one more derivative."""
         return attrs.evolve(self, steps=add_step(self.steps, kind, outs, ins))
 
     def answer(self, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        """Evaluate it; tensors of the device "meta" have no data, and get shapes and dtypes alone."""
+        """Evaluate the derivative; tensors of the device "meta" have no data, and get shapes and dtypes alone."""
         device = tensors[0].device
         if any(t.device != device for t in tensors):
             raise ValueError(
@@ -65,7 +65,7 @@ class Question:
         return tuple([torch.from_numpy(array).to(device) for array in found])
 
     def shapes(self, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        """Tensors of the shapes and dtypes of the answer: a graph is built, and nothing in it computed."""
+        """Return tensors of the shapes and dtypes of the answer: a graph is built, and nothing in it computed."""
         like = [np.zeros([int(n) for n in t.shape], _numpy_dtype(t, self.name)) for t in tensors]
         args, kwargs = self._arguments(like)
         graph = self.points.example(args, kwargs, self.wanted)
@@ -75,7 +75,7 @@ class Question:
 
     @property
     def name(self) -> str:
-        """What the function is called."""
+        """Return the name of the function."""
         return name_of(self.points.function)
 
     def _arguments(self, arrays: Sequence[Any]) -> Any:
@@ -98,7 +98,7 @@ def _numpy_dtype(t: torch.Tensor, name: str) -> DType:
 
 
 def _array(t: torch.Tensor, name: str) -> Array:
-    """What a tensor holds; the leaves of the graph copy it."""
+    """Return the array that a tensor holds; the leaves of the graph copy it."""
     dtype = _numpy_dtype(t, name)
     if torch._C._functorch.is_legacy_batchedtensor(t):
         raise TypeError(
@@ -111,7 +111,7 @@ def _array(t: torch.Tensor, name: str) -> Array:
 
 
 class Ask(torch.autograd.Function):  # type: ignore[misc]
-    """Any question, as torch wants to see it; what answers a derivative of it is a question as well."""
+    """A question as a function of torch's, whose derivatives are questions as well."""
 
     @staticmethod
     def forward(question: Question, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -124,7 +124,7 @@ class Ask(torch.autograd.Function):  # type: ignore[misc]
         return question.answer(tensors)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
+    def setup_context(ctx: Any, inputs: tuple[object, ...], output: tuple[torch.Tensor, ...]) -> None:
         ctx.question, *tensors = inputs
         ctx.inexact = [out.is_floating_point() or out.is_complex() for out in output]
         ctx.save_for_backward(*tensors)
@@ -134,56 +134,56 @@ class Ask(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, *cotangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
-        return None, *pulled(ctx, ctx.question, ctx.needs_input_grad[1:], cotangents, Ask.apply)
+        return None, *answer_cotangents(ctx, ctx.question, ctx.needs_input_grad[1:], cotangents, Ask.apply)
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         outs = [k for k, yes in enumerate(ctx.inexact) if yes]
         ins = [k for k, t in enumerate(tangents) if t is not None]
-        question = ctx.question.then("jvp", outs, ins)
+        question = ctx.question.derive("jvp", outs, ins)
         pushed = Ask.apply(question, *ctx.saved_tensors, *[tangents[k] for k in ins])
-        return _placed(outs, pushed, len(ctx.inexact))
+        return _spread(outs, pushed, len(ctx.inexact))
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], question: Question, *tensors: torch.Tensor) -> Any:
-        return looped(question, info.batch_size, in_dims[1:], tensors, lambda *one: Ask.apply(question, *one))
+    def vmap(info: Any, in_dims: tuple[object, ...], question: Question, *tensors: torch.Tensor) -> Any:
+        return answer_batch(question, info.batch_size, in_dims[1:], tensors, lambda *one: Ask.apply(question, *one))
 
 
-def _placed(where: Sequence[int], found: Sequence[Any], count: int) -> tuple[Any, ...]:
-    """What was found in its places, and None elsewhere."""
-    placed = dict(zip(where, found, strict=True))
-    return tuple([placed.get(k) for k in range(count)])
+def _spread(where: Sequence[int], found: Sequence[Any], count: int) -> tuple[Any, ...]:
+    """Return answers in their places, and None elsewhere."""
+    at = dict(zip(where, found, strict=True))
+    return tuple([at.get(k) for k in range(count)])
 
 
-def pulled(
+def answer_cotangents(
     ctx: Any,
     question: Question,
     needed: Sequence[bool],
     cotangents: Sequence[torch.Tensor | None],
     ask: Callable[..., Sequence[torch.Tensor]],
 ) -> tuple[torch.Tensor | None, ...]:
-    """The gradients of the inputs that this backward pass is for; the rules of the others do not run."""
+    """Return the gradients of the inputs that this backward pass is for; the rules of the others do not run."""
     nodes = [node for node, _ in ctx.next_functions]
     ins = [k for k, (need, node) in enumerate(zip(needed, nodes, strict=True)) if need and _is_asked(node)]
     outs = [k for k, w in enumerate(cotangents) if w is not None]
     if not outs:
         return (None,) * len(needed)
-    found = ask(question.then("vjp", outs, ins), *ctx.saved_tensors, *[cotangents[k] for k in outs])
-    return _placed(ins, found, len(needed))
+    found = ask(question.derive("vjp", outs, ins), *ctx.saved_tensors, *[cotangents[k] for k in outs])
+    return _spread(ins, found, len(needed))
 
 
 def _is_asked(node: Any) -> bool:
-    """Whether the backward pass goes on to a node of torch's: ``torch.autograd.grad(L, [W])`` leads to W alone."""
+    """Return whether the backward pass goes on to this node: ``torch.autograd.grad(L, [W])`` leads to W alone."""
     try:
         return bool(torch._C._will_engine_execute_node(node))
     except RuntimeError:  # so it says of a leaf that is asked for, and where another engine runs
         return True
 
 
-def looped(
-    question: Question, size: int, dims: Sequence[Any], tensors: Sequence[Any], ask: Callable[..., Any]
+def answer_batch(
+    question: Question, size: int, dims: Sequence[Any], tensors: Sequence[Any], ask: Function
 ) -> tuple[tuple[torch.Tensor, ...], tuple[int, ...]]:
-    """The answers for each element of a batch, stacked, and along which dimensions they are."""
+    """Return the answers for each element of a batch, stacked, and along which dimensions they are."""
     if size:
         rows = [t if d is None else t.unbind(d) for t, d in zip(tensors, dims, strict=True)]
         batch = [ask(*[t if d is None else t[k] for t, d in zip(rows, dims, strict=True)]) for k in range(size)]

@@ -86,7 +86,7 @@ class Shared:
     x: Vector
 
     @classmethod
-    def of(cls, prepared: Prepared, single: bool, present: list[Any]) -> Shared:
+    def of(cls, prepared: Prepared, single: bool, present: list[object]) -> Shared:
         """Share a function at these values of its leaves."""
         signature = prepared.signature
         slots = iter(signature.wanted_slots())
@@ -98,12 +98,12 @@ class Shared:
             s.write(value, x)
         return cls(prepared, single, slices, x)
 
-    def fill(self, found: Iterable[Any]) -> Any:
+    def fill(self, found: Iterable[object]) -> Any:
         """Return what was found for each leaf in the structure of the arguments; what is no number there stays."""
         following = iter(found)
         return map_tree(lambda leaf: next(following) if isinstance(leaf, Place) else leaf, self.prepared.signature.wrt)
 
-    def numbers(self, found: list[Any]) -> list[Any]:
+    def numbers(self, found: list[object]) -> list[Any]:
         """Return those of the leaves of such a structure that stand for numbers."""
         pairs = zip(found, leaves(self.prepared.signature.wrt), strict=True)
         return [leaf for leaf, place in pairs if isinstance(place, Place)]
@@ -124,7 +124,7 @@ class Layout:
 
     # -- structures --------------------------------------------------------------------------------
 
-    def fill(self, found: list[Any]) -> Any:
+    def fill(self, found: list[object]) -> Any:
         """Return what was found for each leaf as the caller has it: for a block a list, or its only leaf."""
         if self.all:
             return self.shared.fill(found)
@@ -134,7 +134,7 @@ class Layout:
         """Return a vector as arrays that belong to the caller."""
         return self.fill([s.read(x).copy() for s in self.slices])
 
-    def flat(self, tree: Any) -> Vector:
+    def flat(self, tree: object) -> Vector:
         """Return such arrays as a vector; checked."""
         found = align_leaves(
             tree,
@@ -151,7 +151,7 @@ class Layout:
             s.write(array, x)
         return x
 
-    def find(self, name: Any) -> list[int]:
+    def find(self, name: object) -> list[int]:
         """Return which leaves a place, a key, the name of a node, or a node stands for."""
         nodes = self.shared.prepared.signature.nodes
         if isinstance(name, Node):
@@ -166,7 +166,7 @@ class Layout:
 
     # -- vectors -----------------------------------------------------------------------------------
 
-    def enter(self, x: Any, what: str = "x") -> Vector:
+    def enter(self, x: object, what: str = "x") -> Vector:
         """Return a private copy of a vector; checked."""
         if isinstance(x, dict):
             raise TypeError(f"{what} must be a vector, not a dict: `objective.flat` makes it one")
@@ -219,15 +219,15 @@ class Layout:
         """Return the leaves to ask for; None for all."""
         return None if self.all else [s.place for s in self.slices]
 
-    def answers(self, found: list[Any]) -> list[Any]:
+    def answers(self, found: list[object]) -> list[Any]:
         """Return those of the leaves of an answer that are numbers."""
         return self.shared.numbers(found) if self.all else found
 
-    def slopes(self, gradient: Any) -> Vector:
+    def slopes(self, gradient: object) -> Vector:
         """Return a gradient as a vector."""
         return self.rows(leaves(gradient), 1).reshape(-1)
 
-    def rows(self, found: list[Any], count: int) -> Vector:
+    def rows(self, found: list[object], count: int) -> Vector:
         """Return derivatives of several outputs, each by all leaves, as a matrix."""
         matrix = np.empty((count, self.size))
         for s, g in zip(self.slices, self.answers(found), strict=True):

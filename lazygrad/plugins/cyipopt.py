@@ -14,14 +14,14 @@ __all__ = ["problem"]
 
 
 def problem(
-    fun: Any,
-    x0: Any = None,
-    args: tuple[Any, ...] = (),
+    fun: object,
+    x0: object = None,
+    args: tuple[object, ...] = (),
     *,
-    constraints: Any = None,
-    wrt: Any = None,
+    constraints: object = None,
+    wrt: object = None,
     points: int = POINTS,
-    **bounds: Any,
+    **bounds: object,
 ) -> cyipopt.Problem:
     """Return Ipopt's problem of a function, with all derivatives exact.
 
@@ -34,7 +34,7 @@ def problem(
     args
         More arguments, which stay as they are.
     constraints
-        The same of the constraints, which may have any shape: a function of ``(x, *args)``, a node, an `Objective`.
+        The constraints, which may have any shape: a function of ``(x, *args)``, a node, or an `Objective`.
     wrt
         The leaves of nodes.
     points
@@ -65,33 +65,33 @@ def problem(
 
 
 class _Callbacks:
-    """What Ipopt calls: names and signatures are its own."""
+    """The callbacks of Ipopt, whose names and signatures are its own."""
 
     def __init__(self, objective: Objective, constraints: Objective | None) -> None:
         self._objective, self._constraints = objective, constraints
 
     def objective(self, x: Any) -> float:
-        """The value."""
+        """Return the value."""
         return self._objective.fun(x)
 
     def gradient(self, x: Any) -> Any:
-        """Its gradient."""
+        """Return the gradient."""
         return self._objective.jac(x)
 
     def constraints(self, x: Any) -> Any:
-        """The constraints; none is an empty array."""
+        """Return the constraints; none is an empty array."""
         return np.empty(0) if self._constraints is None else self._constraints.residuals(x)
 
     def jacobian(self, x: Any) -> Any:
-        """Their Jacobian, row by row."""
+        """Return the Jacobian of the constraints, row by row."""
         return np.empty(0) if self._constraints is None else self._constraints.jacobian_matrix(x).reshape(-1)
 
     def hessianstructure(self) -> Any:
-        """The lower triangle."""
+        """Return the indices of the lower triangle."""
         return np.tril_indices(self._objective.size)
 
     def hessian(self, x: Any, multipliers: Any, factor: float) -> Any:
-        """That of the Lagrangian."""
+        """Return the lower triangle of the Hessian of the Lagrangian."""
         H = factor * self._objective.hess(x)
         if self._constraints is not None:
             H += self._constraints.hess(x, multipliers)

@@ -25,7 +25,7 @@ __all__ = ["LazygradBackend"]
 
 
 class LazygradBackend(NumpyBackend):  # type: ignore[misc]
-    """What einops does to nodes: what it does to arrays, as NumPy's functions take both.
+    """The backend for nodes: einops treats them as it treats arrays, as NumPy's functions take both.
 
     Notes
     -----
@@ -35,18 +35,18 @@ class LazygradBackend(NumpyBackend):  # type: ignore[misc]
 
     framework_name = "lazygrad"
 
-    def is_appropriate_type(self, tensor: Any) -> bool:
-        """Whether it is a node."""
+    def is_appropriate_type(self, tensor: Node) -> bool:
+        """Return whether it is a node."""
         return isinstance(tensor, Node)
 
     def from_numpy(self, x: Any) -> Node:
-        """A leaf: a parameter if it has a derivative."""
+        """Return a leaf: a parameter if it has a derivative."""
         return parameter(x) if x.dtype.kind in INEXACT else constant(x)
 
     def to_numpy(self, x: Node) -> Any:
-        """Its value, read-only."""
+        """Return its value, read-only."""
         return x.value
 
     def arange(self, start: int, stop: int) -> Node:
-        """Integers, as a constant."""
+        """Return integers, as a constant."""
         return constant(self.np.arange(start, stop))

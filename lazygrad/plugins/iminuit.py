@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import iminuit
 import numpy as np
 
+from .._graph.node import Node
 from ._objectives import make_objective
 from .flat import POINTS, Objective
 
@@ -16,15 +16,15 @@ __all__ = ["minuit"]
 
 
 def minuit(
-    fun: Any,
-    x0: Any = None,
-    args: tuple[Any, ...] = (),
+    fun: object,
+    x0: object = None,
+    args: tuple[object, ...] = (),
     *,
-    wrt: Any = None,
+    wrt: Node | None = None,
     points: int = POINTS,
     hessian: bool = True,
     errordef: float | None = None,
-    **options: Any,
+    **options: object,
 ) -> iminuit.Minuit:
     """Return a `Minuit` of a function, with its gradient.
 
@@ -61,15 +61,19 @@ def minuit(
     (('a', 'b[0]', 'b[1]'), [1.0, 2.0, 2.0])
     """
     objective, start = make_objective(fun, x0, args, wrt, points)
-    given = {"grad": objective.jac, "hessian": objective.hess if hessian else None, "name": list(_names(objective))}
-    made = iminuit.Minuit(objective.fun, start, **{**given, **options})
+    given = {
+        "grad": objective.jac,
+        "hessian": objective.hess if hessian else None,
+        "name": list(_name_parameters(objective)),
+    }
+    m = iminuit.Minuit(objective.fun, start, **{**given, **options})
     if errordef is not None:
-        made.errordef = errordef
-    return made
+        m.errordef = errordef
+    return m
 
 
-def _names(objective: Objective) -> Iterator[str]:
-    """A name for each number."""
+def _name_parameters(objective: Objective) -> Iterator[str]:
+    """Yield a name for each number."""
     for place, shape in zip(objective.names, objective.shapes, strict=True):
         leaf = re.sub(r"^\['(.*?)'\]", r"\1", place).removeprefix(".") or "x"
         for index in np.ndindex(shape):

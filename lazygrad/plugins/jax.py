@@ -21,6 +21,7 @@ from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path, tree_unf
 from .._functions.call import name_of
 from .._functions.trace import name_positional
 from .._graph.node import Node
+from .._graph.types import Function
 from ..backend import Statistics
 from ._jax import Mode, Structure, VmapMethod, listening
 from ._points import GraphMemo, is_number
@@ -30,7 +31,7 @@ __all__ = ["JaxFunction", "errors", "function"]
 
 @attrs.define(eq=False, slots=False)
 class JaxFunction:
-    """What `function` returns: takes pytrees of JAX arrays, gives pytrees of them.
+    """A function that takes pytrees of JAX arrays and returns pytrees of them: made by `function`.
 
     Attributes
     ----------
@@ -55,7 +56,7 @@ class JaxFunction:
 
     @property
     def statistics(self) -> Statistics:
-        """What it was asked, and what it had to do."""
+        """Return what was asked, and what had to be computed for it."""
         return self.asked.statistics
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -64,7 +65,7 @@ class JaxFunction:
         arrays = [self._array(*leaf) for leaf in paths]
         structure = self._structure(tree, arrays)
         try:
-            found = structure.asking()(*arrays)
+            found = structure.as_jax_function()(*arrays)
         except TypeError as error:
             if "forward-mode" in str(error):
                 error.add_note(f"{name_of(self.function)} has a forward mode if made with `mode='both'`")
@@ -88,14 +89,14 @@ class JaxFunction:
         return array
 
     def _name(self, path: Any) -> str:
-        """What a leaf of ``(args, kwargs)`` is called."""
+        """Return the name of a leaf of ``(args, kwargs)``."""
         keyword, first, *rest = path
         if keyword.idx:
             return str(first.key) + keystr(rest)
         return name_positional(self.function, first.idx + 1)[first.idx] + keystr(rest)
 
     def _flat(self, tree: Any, *arrays: Any) -> tuple[list[Any], Any]:
-        """The function of the leaves; returns leaves, and their structure."""
+        """Call the function with leaves in the structure of its arguments; return leaves, and their structure."""
         args, kwargs = tree_unflatten(tree, arrays)
         for path, leaf in tree_flatten_with_path((args, kwargs))[0]:
             leaf.name = self._name(path)
@@ -132,7 +133,7 @@ class JaxFunction:
         return self._structures[key]
 
     def _outputs(self, tree: Any, arrays: list[Any]) -> tuple[Any, list[Any]]:
-        """The structure of the result, and its leaves as nodes; of a call with ones, where JAX has no values yet."""
+        """Return the structure of the result and its leaves as nodes; for ones, where JAX has no values yet."""
         wanted = range(1, len(arrays) + 1)
         if any(isinstance(a, jax.core.Tracer) for a in arrays):
             with np.errstate(all="ignore"):
@@ -182,11 +183,11 @@ def errors() -> Iterator[None]:
 
 
 def function(
-    f: Callable[..., Any],
+    f: Function,
     *,
     mode: Mode = "reverse",
     vmap_method: VmapMethod = "sequential",
-    out: Any = None,
+    out: object = None,
     points: int = 2,
 ) -> JaxFunction:
     """Return a function of JAX arrays that is `f`, and differentiates in JAX.

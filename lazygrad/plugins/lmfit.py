@@ -9,6 +9,7 @@ import asteval
 import lmfit
 import numpy as np
 
+from .._graph.types import Function
 from .flat import Objective
 
 __all__ = ["minimize"]
@@ -20,13 +21,13 @@ _SCALAR = {  # methods of SciPy's minimize that take a gradient, by all the name
 
 
 def minimize(
-    fun: Callable[..., Any],
+    fun: Function,
     params: lmfit.Parameters,
     method: str = "leastsq",
-    args: tuple[Any, ...] = (),
-    **options: Any,
+    args: tuple[object, ...] = (),
+    **options: object,
 ) -> Any:
-    """`lmfit.minimize` with derivatives, for the methods that take them.
+    """Call `lmfit.minimize` with derivatives, for the methods that take them.
 
     Parameters
     ----------
@@ -86,13 +87,15 @@ class _Model:
         self._order = list(params)
         evaluator = params._asteval
         self._symbols = {name: evaluator.symtable[name] for name in evaluator.user_defined_symbols()}
-        self._objective = Objective.of(lambda moving, *rest: fun(self._values(moving), *rest), self._of(params), *args)
+        self._objective = Objective.of(
+            lambda moving, *rest: fun(self._values(moving), *rest), self._get_varying(params), *args
+        )
 
-    def _of(self, params: lmfit.Parameters) -> dict[str, float]:
+    def _get_varying(self, params: lmfit.Parameters) -> dict[str, float]:
         return {name: float(params[name].value) for name in self.names}
 
     def _values(self, moving: Mapping[str, Any]) -> dict[str, Any]:
-        """All parameters by name, nodes for those that depend on what varies."""
+        """Return all parameters by name, nodes for those that depend on what varies."""
         known = {**self._fixed, **moving}
         interpreter = asteval.Interpreter(user_symbols=self._symbols)
 
@@ -107,18 +110,18 @@ class _Model:
         return {name: value(name) for name in self._order}
 
     def _x(self, params: lmfit.Parameters) -> Any:
-        return self._objective.flat(self._of(params))
+        return self._objective.flat(self._get_varying(params))
 
     def residuals(self, params: lmfit.Parameters) -> Any:
-        """What lmfit minimises."""
+        """Return what lmfit minimises."""
         return self._objective.residuals(self._x(params))
 
     def jacobian(self, params: lmfit.Parameters) -> Any:
-        """One column for each parameter that varies."""
+        """Return the Jacobian, one column for each parameter that varies."""
         return self._objective.jacobian_matrix(self._x(params))
 
     def gradient(self, params: lmfit.Parameters) -> Any:
-        """That of the sum of squares; a single residual is minimised as it is."""
+        """Return the gradient of the sum of squares; a single residual is minimised as it is."""
         x = self._x(params)
         residuals = self._objective.residuals(x)
         weights = 2 * residuals if residuals.size > 1 else np.ones(1)

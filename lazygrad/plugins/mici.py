@@ -25,6 +25,7 @@ import attrs
 import numpy as np
 from mici import autodiff
 
+from .._graph.types import Function
 from .._jacobian.of_functions import hessian, jacrev
 from ..backend import Prepared
 from ._prepared_by_shape import PreparedByShape, as_float_arrays
@@ -124,44 +125,44 @@ class Derivative:
         return f"<{self._kind} of {self._derivatives.function!r}>"
 
 
-def vjp_and_value(func: Callable[..., Any]) -> Derivative:
+def vjp_and_value(func: Function) -> Derivative:
     """Make the function of a pair: v -> v @ J with the Jacobian J of `func`, and its value."""
     return Derivative(_find_derivatives(func), "vjp_and_value")
 
 
-def grad_and_value(func: Callable[..., Any]) -> Derivative:
+def grad_and_value(func: Function) -> Derivative:
     """Make the function of a pair: the gradient of `func`, which returns one number, and its value."""
     return Derivative(_find_derivatives(func), "grad_and_value")
 
 
-def hessian_grad_and_value(func: Callable[..., Any]) -> Derivative:
+def hessian_grad_and_value(func: Function) -> Derivative:
     """Make the function of three: Hessian, gradient and value of `func`, which returns one number."""
     return Derivative(_find_derivatives(func), "hessian_grad_and_value")
 
 
-def mtp_hessian_grad_and_value(func: Callable[..., Any]) -> Derivative:
+def mtp_hessian_grad_and_value(func: Function) -> Derivative:
     """Make the function of four: m -> sum_ij m_ij d3f/dx_i dx_j dx_k, Hessian, gradient and value of `func`."""
     return Derivative(_find_derivatives(func), "mtp_hessian_grad_and_value")
 
 
-def jacobian_and_value(func: Callable[..., Any]) -> Derivative:
+def jacobian_and_value(func: Function) -> Derivative:
     """Make the function of a pair: the Jacobian of `func`, which returns an array, and its value."""
     return Derivative(_find_derivatives(func), "jacobian_and_value")
 
 
-def mhp_jacobian_and_value(func: Callable[..., Any]) -> Derivative:
+def mhp_jacobian_and_value(func: Function) -> Derivative:
     """Make the function of three: m -> sum_ij m_ij d2f_i/dx_j dx_k, Jacobian and value of `func`."""
     derivatives = _find_derivatives(func)
     derivatives.needs_second = True
     return Derivative(derivatives, "mhp_jacobian_and_value")
 
 
-def wrapped(function: Callable[..., Any]) -> Derivative:
+def wrapped(function: Function) -> Derivative:
     """Wrap a function for Mici, so that it shares its values with its derivatives; a derivative is ready as it is."""
     return function if isinstance(function, Derivative) else Derivative(_find_derivatives(function), "value")
 
 
-def prepared(function: Callable[..., Any]) -> tuple[Prepared, ...]:
+def prepared(function: Function) -> tuple[Prepared, ...]:
     """Return what is asked behind a function; the `statistics` tell what was asked, and what was computed.
 
     Parameters

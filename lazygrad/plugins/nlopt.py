@@ -9,35 +9,38 @@ from typing import Any
 
 import nlopt
 
+from .._graph.types import Array
 from .flat import Objective
 
 __all__ = ["callback", "optimize", "vector_callback"]
 
 
-class _Raised(threading.local):
-    """The exception of a callback, which NLopt may lose."""
+class _CallbackError(threading.local):
+    """The exception of a callback in this thread, which NLopt may lose."""
 
     error: BaseException | None = None
 
 
-_raised = _Raised()
+_callback_error = _CallbackError()
 
 
-def _kept(ask: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(ask)
-    def asked(*args: Any) -> Any:
+def _keep_error(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a callback whose first exception is kept for `optimize`."""
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
         try:
-            return ask(*args)
+            return function(*args)
         except BaseException as error:
-            if _raised.error is None:  # NLopt may ask again before it stops
-                _raised.error = error
+            if _callback_error.error is None:  # NLopt may ask again before it stops
+                _callback_error.error = error
             raise
 
-    return asked
+    return call
 
 
-def optimize(optimizer: nlopt.opt, x0: Any) -> Any:
-    """``optimizer.optimize(x0)``, out of which an exception of a callback comes as itself.
+def optimize(optimizer: nlopt.opt, x0: Array) -> Array:
+    """Call ``optimizer.optimize(x0)``, out of which an exception of a callback comes as itself.
 
     Parameters
     ----------
@@ -50,17 +53,17 @@ def optimize(optimizer: nlopt.opt, x0: Any) -> Any:
     -------
     As NLopt's, which by itself raises `nlopt.ForcedStop` or `nlopt.runtime_error` instead of most exceptions.
     """
-    _raised.error = None
+    _callback_error.error = None
     try:
         return optimizer.optimize(x0)
     finally:
-        error, _raised.error = _raised.error, None
+        error, _callback_error.error = _callback_error.error, None
         if error is not None:
             raise error from None
 
 
 def callback(objective: Objective) -> Callable[[Any, Any], float]:
-    """A target or constraint for ``set_min_objective``, ``add_inequality_constraint`` and kin.
+    """Return a target or constraint for ``set_min_objective``, ``add_inequality_constraint`` and kin.
 
     Parameters
     ----------
@@ -83,7 +86,7 @@ def callback(objective: Objective) -> Callable[[Any, Any], float]:
     array([ 1., -2.])
     """
 
-    @_kept
+    @_keep_error
     def value(x: Any, grad: Any) -> float:
         if grad.size:
             grad[:] = objective.jac(x)
@@ -93,7 +96,7 @@ def callback(objective: Objective) -> Callable[[Any, Any], float]:
 
 
 def vector_callback(objective: Objective) -> Callable[[Any, Any, Any], None]:
-    """Constraints for ``add_inequality_mconstraint`` and ``add_equality_mconstraint``.
+    """Return constraints for ``add_inequality_mconstraint`` and ``add_equality_mconstraint``.
 
     Parameters
     ----------
@@ -118,7 +121,7 @@ def vector_callback(objective: Objective) -> Callable[[Any, Any, Any], None]:
            [0., 4.]]))
     """
 
-    @_kept
+    @_keep_error
     def values(result: Any, x: Any, grad: Any) -> None:
         result[:] = objective.residuals(x)
         if grad.size:

@@ -31,8 +31,9 @@ from .._schedule.forms.straight import buffer_pool, write_straight
 from .._schedule.guards import Branched, NotANumber, find_nan_checks, make_guard_test
 from .._schedule.program import Program, Shape
 from ._numba import machine as machine
-from ._numba.arrays import Layout, laid_out
-from ._numba.rows import BOOL, NotForNumba, instructions
+from ._numba.arrays import lay_out
+from ._numba.layout import Layout
+from ._numba.rows import BOOL, NotForNumba, write_instructions
 
 __all__ = ["Arrays", "Numbers", "machine_for"]
 
@@ -60,12 +61,12 @@ class Numbers:
 
     @property
     def steps(self) -> int:
-        """How many instructions there are."""
+        """Return the number of instructions."""
         return int(self.code.shape[1])
 
     @property
     def source(self) -> str:
-        """What the machine runs, a line for each run of one opcode."""
+        """Return what the machine runs, a line for each run of one opcode."""
         base = self.leaves + len(self.literals)
         lines = []
         for op, start, stop in self.runs.tolist():
@@ -74,11 +75,11 @@ class Numbers:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the numbers in between."""
+        """Return the bytes of the numbers in between."""
         return 8 * (self.leaves + len(self.literals) + self.steps)
 
     def bind(self) -> Callable[..., tuple[Any, ...]]:
-        """The function, with numbers of its own: one call at a time."""
+        """Return the function, with numbers of its own: one call at a time."""
         leaves, base = self.leaves, self.leaves + len(self.literals)
         v = np.zeros(base + self.steps)
         v[leaves:base] = self.literals
@@ -102,8 +103,10 @@ class Numbers:
         return schedule
 
 
-def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Numbers | None:
-    """A program of single numbers for the machine; None if it is not for numba.
+def write_numbers(
+    program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool
+) -> Numbers | None:
+    """Return a program of single numbers for the machine; None if it is not for numba.
 
     Time is linear in the rows.
     """
@@ -111,31 +114,30 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
         return None
     if not all(program.dtypes[row] in (FLOAT, BOOL) for row, _ in params):
         return None
-    made = instructions(program, live, {row: k for k, (row, _) in enumerate(params)}, FLOAT)
-    if made is None or (exact and not made.exact):
+    instructions = write_instructions(program, live, {row: k for k, (row, _) in enumerate(params)}, FLOAT)
+    if instructions is None or (exact and not instructions.exact):
         return None
-    guards = [row for row, _ in program.guards]
+    guarded = [row for row, _ in program.guards]
     try:
-        rows = [
-            list(map(made.place, rows)) for rows in (program.outputs, guards, sorted(find_nan_checks(program, live)))
-        ]
+        read = program.outputs, guarded, sorted(find_nan_checks(program, live))
+        places = [list(map(instructions.find_place, rows)) for rows in read]
     except NotForNumba:
         return None
-    base = made.base  # now that all literals are known
-    runs, code, order = machine.ordered(np.array(made.ops, np.int64), made.code(), base)
-    moved = np.concatenate([np.arange(base), order])
-    outputs, looked, checked = [moved[made.final(places)] for places in rows]
+    base = instructions.base  # now that all literals are known
+    runs, code, order = machine.ordered(np.array(instructions.ops, np.int64), instructions.code(), base)
+    ordered = np.concatenate([np.arange(base), order])
+    outputs, guards, checked = [ordered[instructions.resolve_places(which)] for which in places]
     return Numbers(
         len(params),
-        made.literals,
+        instructions.literals,
         runs,
         code,
         outputs,
         [k for k, row in enumerate(program.outputs) if program.dtypes[row] == BOOL],
         checked,
         [
-            (int(place), program.dtypes[row], make_guard_test(look))
-            for place, (row, look) in zip(looked, program.guards, strict=True)
+            (int(place), program.dtypes[row], make_guard_test(guard))
+            for place, (row, guard) in zip(guards, program.guards, strict=True)
         ],
     )
 
@@ -145,14 +147,14 @@ def numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, s
 REGISTER_BYTES = 1 << 15  # of all registers together, so that they stay in the processor's first cache
 
 
-def _data(arrays: tuple[Any, ...]) -> int | None:
-    """The address of the data of the first array, as the machine finds it."""
+def _find_data(arrays: tuple[Any, ...]) -> int | None:
+    """Return the address of the data of the first array, as the machine finds it."""
     first = ctypes.c_ssize_t.from_address(id(arrays) + machine.ITEMS).value
     return ctypes.c_void_p.from_address(first + machine.DATA).value
 
 
 SAMPLE = (np.empty(1),)
-KNOWN = _data(SAMPLE) == SAMPLE[0].ctypes.data  # as in CPython it is
+KNOWN = _find_data(SAMPLE) == SAMPLE[0].ctypes.data  # as in CPython it is
 PLAIN = 0x101  # among the flags of an array: C-contiguous, and aligned
 SMALL_PRODUCT = 1 << 12  # multiplications: a loop is as fast as BLAS
 LARGE_PRODUCT = 1 << 21  # what else there is to compute does not matter, and NumPy's BLAS is mostly a newer one
@@ -160,8 +162,8 @@ LARGE_ARRAY = 1 << 14  # elements: here NumPy's functions of float32 are faster,
 
 
 @functools.cache
-def blas(dtype: DType) -> int:
-    """The address of BLAS' function for products of matrices; 0 without SciPy, which has it."""
+def find_blas(dtype: DType) -> int:
+    """Return the address of BLAS' function for products of matrices; 0 without SciPy, which has it."""
     if find_spec("scipy") is None:
         return 0
     name = "dgemm" if dtype.itemsize == 8 else "sgemm"
@@ -181,12 +183,12 @@ class Arrays:
 
     @property
     def steps(self) -> int:
-        """How many instructions there are."""
+        """Return the number of instructions."""
         return len(self.layout.code)
 
     @property
     def source(self) -> str:
-        """What the machine runs, a line an instruction."""
+        """Return what the machine runs, a line an instruction."""
         lines = []
         for first, stop, size in self.layout.stages:
             lines.append(f"for each block of {size}:" if size > 1 else "once:")
@@ -197,26 +199,26 @@ class Arrays:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of the arrays that lie ready."""
+        """Return the bytes of the arrays that lie ready."""
         item = self.layout.dtype.itemsize
         return item * sum(n for _, n in self.layout.between) + item * self.layout.registers * self.block
 
     @property
     def block(self) -> int:
-        """How many elements a register holds."""
+        """Return how many elements a register holds."""
         fits = REGISTER_BYTES // (self.layout.dtype.itemsize * self.layout.registers)
         largest = max([size for _, _, size in self.layout.stages], default=1)
         return max(64, min(2048, fits, largest)) + 63 & -64
 
     def bind(self) -> Callable[..., tuple[Any, ...]]:
-        """The function, with arrays of its own: one call at a time."""
+        """Return the function, with arrays of its own: one call at a time."""
         layout, outputs, guards, literals = self.layout, self.outputs, self.guards, self.literals
         dtype, block = layout.dtype, self.block
-        kept: list[Any] = []
+        held: list[Any] = []
         slots = np.zeros(len(layout.kinds), np.int64)
 
         def keep(slot: int, array: Any) -> None:
-            kept.append(array)
+            held.append(array)
             slots[slot] = array.ctypes.data
 
         for slot, value in layout.literals:
@@ -226,21 +228,21 @@ class Arrays:
         for slot, size in layout.totals:
             keep(slot, np.empty(size))
         pool = np.zeros(layout.registers * block, dtype)
-        gemm = blas(dtype)
+        gemm = find_blas(dtype)
         work = np.zeros(40, np.uint8)
         work[machine.WORK_LETTERS : machine.WORK_FACTORS] = np.frombuffer(b"NT  ", np.uint8)
         work[machine.WORK_FACTORS :].view(dtype)[0] = 1.0
-        kept.append(work)
+        held.append(work)
         code = np.array(layout.code, np.int64)
         stages = np.array(layout.stages, np.int64)
         run, careful = machine.run_arrays, self.careful
-        supply = [_made(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
+        allocators = [_make_allocator(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
         leaves = len(layout.leaves)
-        given, at = leaves + len(supply), work.ctypes.data
+        given, at = leaves + len(allocators), work.ctypes.data
 
         def schedule(_: list[Any], *values: Any) -> tuple[Any, ...]:
-            plain = [v if v.__class__ is np.ndarray and v.flags.num & PLAIN == PLAIN else _plain(v) for v in values]
-            arrays = (*plain, *[make() for make in supply], *literals)
+            plain = [v if v.__class__ is np.ndarray and v.flags.num & PLAIN == PLAIN else _as_plain(v) for v in values]
+            arrays = (*plain, *[allocate() for allocate in allocators], *literals)
             wrong = run(slots, given, id(arrays), stages, code, pool, block, gemm, at)
             if wrong == 1:
                 raise NotANumber
@@ -255,41 +257,43 @@ class Arrays:
             return tuple([(arrays[k] if k in own else arrays[k].copy()).reshape(shape) for k, shape in outputs])
 
         simple = outputs == [(leaves + k, layout.program.shapes[row]) for k, row in enumerate(layout.results)]
-        return partial(schedule, kept)  # which live as long as their addresses are known
+        return partial(schedule, held)  # which live as long as their addresses are known
 
 
-def _plain(value: Any) -> Any:
-    """An array whose elements lie side by side."""
+def _as_plain(value: Any) -> Any:
+    """Return an array whose elements lie side by side."""
     array = np.asarray(value)
     return array if array.flags.num & PLAIN == PLAIN else array.copy()
 
 
-def _made(shape: Shape, dtype: DType) -> Callable[[], Any]:
-    """Where arrays for a result come from."""
+def _make_allocator(shape: Shape, dtype: DType) -> Callable[[], Any]:
+    """Return what makes arrays for a result."""
     return partial(np.empty, shape, dtype) if math.prod(shape) * dtype.itemsize < LARGE else buffer_pool(shape, dtype)
 
 
-def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool) -> Arrays | None:
-    """A program on arrays for the machine; None if it is not for numba.
+def write_arrays(
+    program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool
+) -> Arrays | None:
+    """Return a program on arrays for the machine; None if it is not for numba.
 
     Time is linear in the rows.
     """
     if not KNOWN or not all(map(math.prod, [program.shapes[row] for row in live])):
         return None
-    guards = [row for row, _ in program.guards]
+    guarded = [row for row, _ in program.guards]
     leaves = [row for row, _ in params]
-    layout = laid_out(program, live, leaves, [*guards, *program.outputs], find_nan_checks(program, live))
+    layout = lay_out(program, live, leaves, [*guarded, *program.outputs], find_nan_checks(program, live))
     if layout is None or (exact and not layout.exact):
         return None
-    if layout.products > (LARGE_PRODUCT if blas(layout.dtype) else SMALL_PRODUCT):
+    if layout.products > (LARGE_PRODUCT if find_blas(layout.dtype) else SMALL_PRODUCT):
         return None
     if layout.dtype.itemsize == 4 and layout.slow > LARGE_ARRAY:
         return None
 
     literals: list[Any] = []  # among the answers
 
-    def which(row: int) -> int:
-        root = layout.root(row)
+    def find_array(row: int) -> int:
+        root = layout.find_root(row)
         if root not in program.literals:
             return layout.slots[root]
         literals.append(program.literals[root])
@@ -297,8 +301,8 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
 
     return Arrays(
         layout,
-        [(which(row), program.shapes[row]) for row in program.outputs],
-        [(which(row), make_guard_test(look)) for row, look in program.guards],
+        [(find_array(row), program.shapes[row]) for row in program.outputs],
+        [(find_array(row), make_guard_test(guard)) for row, guard in program.guards],
         tuple(literals),
         lambda: write_straight(program, params, exact, "").bind(),
     )
@@ -307,5 +311,5 @@ def arrays(program: Program, live: Sequence[int], params: Sequence[tuple[int, st
 def machine_for(
     program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], exact: bool
 ) -> Numbers | Arrays | None:
-    """The program in a form for numba; None if there is none that pays."""
-    return numbers(program, live, params, exact) or arrays(program, live, params, exact)
+    """Return the program in a form for numba; None if there is none that pays."""
+    return write_numbers(program, live, params, exact) or write_arrays(program, live, params, exact)

@@ -26,13 +26,14 @@ from pymanopt.autodiff import Function, backend_decorator_factory
 from pymanopt.autodiff.backends._backend import Backend
 from pymanopt.tools import bisect_sequence
 
+from .._graph.types import Function
 from ..backend import Prepared
 from ._prepared_by_shape import PreparedByShape, as_float_arrays
 
 __all__ = ["LazygradBackend", "function", "prepared"]
 
 
-def function(manifold: Any) -> Callable[[Callable[..., Any]], Function]:
+def function(manifold: object) -> Callable[[Callable[..., Any]], Function]:
     """Decorate a cost function written with NumPy, for `pymanopt.Problem`.
 
     Parameters
@@ -94,7 +95,7 @@ class LazygradBackend(Backend):  # type: ignore[misc]
         """Return True, as this module was imported."""
         return True
 
-    def prepare_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def prepare_function(self, function: Function) -> Function:
         """Return the function itself, which shares its values with the operators."""
         prepared_by_shape = self._prepare(function)
 
@@ -104,7 +105,7 @@ class LazygradBackend(Backend):  # type: ignore[misc]
 
         return value
 
-    def generate_gradient_operator(self, function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
+    def generate_gradient_operator(self, function: Function, num_arguments: int) -> Function:
         """Return the Euclidean gradient as a function: by all arguments, in a list, or by the only one."""
         prepared_by_shape = self._prepare(function)
 
@@ -114,7 +115,7 @@ class LazygradBackend(Backend):  # type: ignore[misc]
 
         return gradient
 
-    def generate_hessian_operator(self, function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
+    def generate_hessian_operator(self, function: Function, num_arguments: int) -> Function:
         """Return the product of the Euclidean Hessian with vectors as a function, whose arguments they follow."""
         prepared_by_shape = self._prepare(function)
 

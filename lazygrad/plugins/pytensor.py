@@ -26,6 +26,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.type import DenseTensorType
 
 from .._graph.trees import flatten
+from .._graph.types import Function
 from ..backend import Statistics
 from ._points import is_number
 from ._pytensor import Arguments, LazyOp, Prototype
@@ -34,7 +35,7 @@ __all__ = ["LazyOp", "PytensorFunction", "function"]
 
 
 class PytensorFunction(Prototype):
-    """What `function` returns: it takes PyTensor's variables where `f` takes arrays, and returns variables.
+    """A function that takes PyTensor's variables where `f` takes arrays, and returns variables: made by `function`.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class PytensorFunction(Prototype):
 
     @property
     def statistics(self) -> Statistics:
-        """How often `f` was called, points were met again, and derivatives of each kind evaluated."""
+        """Return how often `f` was called, points were met again, and derivatives of each kind asked and evaluated."""
         return self.points.statistics
 
     def __call__(self, *args: Any) -> Any:
@@ -57,11 +58,11 @@ class PytensorFunction(Prototype):
         statics = [None if k in wanted else leaf for k, leaf in enumerate(tree.leaves)]
         arguments = Arguments(tree.like(statics), tuple(wanted))
         found = iter(LazyOp(self, arguments)(*inputs, return_list=True))
-        out = flatten(self.like(arguments, inputs).trace.out)
+        out = flatten(self.find_example(arguments, inputs).trace.out)
         return out.like([next(found) if is_number(leaf) else leaf for leaf in out.leaves])
 
     def __reduce__(self) -> Any:
-        return _made, (self.points.function, self.example, self.points.points)  # a copy begins with no point
+        return _build, (self.points.function, self.example, self.points.points)  # a copy begins with no point
 
     def __repr__(self) -> str:
         return f"<{self.name} for PyTensor: {self.statistics}>"
@@ -79,11 +80,11 @@ def _tensor(leaf: Any, name: str) -> Variable:
     return variable
 
 
-def _made(f: Callable[..., Any], example: tuple[Any, ...], points: int) -> PytensorFunction:
+def _build(f: Callable[..., Any], example: tuple[Any, ...], points: int) -> PytensorFunction:
     return PytensorFunction(f, *example, points=points)
 
 
-def function(f: Callable[..., Any], *example: Any, points: int = 2) -> PytensorFunction:
+def function(f: Function, *example: object, points: int = 2) -> PytensorFunction:
     """Return `f`, written with NumPy, as a function of PyTensor's variables that is differentiated to any order.
 
     Parameters

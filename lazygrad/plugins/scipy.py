@@ -13,6 +13,7 @@ import numpy as np
 import scipy.optimize
 
 from .._graph.node import Node
+from .._graph.types import Array, Function
 from ._objectives import make_objective
 from ._scipy_models import curve_fit, solve_ivp
 from .flat import POINTS, Objective
@@ -36,18 +37,18 @@ _POINTS = {"powell": 16, "tnc": 16, "trust-constr": 4}  # how far methods come b
 
 
 def minimize(
-    fun: Any,
-    x0: Any = None,
-    args: tuple[Any, ...] = (),
+    fun: object,
+    x0: object = None,
+    args: tuple[object, ...] = (),
     method: str | None = None,
     *,
-    wrt: Any = None,
+    wrt: Node | None = None,
     points: int | None = None,
-    bounds: Any = None,
-    constraints: Any = (),
-    **options: Any,
+    bounds: object = None,
+    constraints: object = (),
+    **options: object,
 ) -> Any:
-    """`scipy.optimize.minimize` with gradients and, where the method uses them, Hessians or their products.
+    """Call `scipy.optimize.minimize` with gradients and, where the method uses them, Hessians or their products.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def minimize(
 
     Notes
     -----
-    Every forward node is evaluated once for each point, as SciPy asks for value and derivatives at one point by turns,
-    and in trust regions at the point before.
+    Every forward node is evaluated once for each point, as SciPy asks for value and derivatives at one point in
+    alternation, and in trust regions at the point before.
 
     Examples
     --------
@@ -105,13 +106,19 @@ def minimize(
     result = scipy.optimize.minimize(
         objective.fun, start, method=method, bounds=bounds, constraints=constraints, **{**given, **options}
     )
-    return _finished(objective, result)
+    return _add_tree(objective, result)
 
 
 def least_squares(
-    fun: Any, x0: Any = None, args: tuple[Any, ...] = (), *, wrt: Any = None, points: int = POINTS, **options: Any
+    fun: Function,
+    x0: object = None,
+    args: tuple[object, ...] = (),
+    *,
+    wrt: object = None,
+    points: int = POINTS,
+    **options: object,
 ) -> Any:
-    """`scipy.optimize.least_squares` with the Jacobian: as products if ``tr_solver="lsmr"``, else as a matrix.
+    """Call `scipy.optimize.least_squares` with the Jacobian: as products if ``tr_solver="lsmr"``, else as a matrix.
 
     Parameters
     ----------
@@ -144,20 +151,20 @@ def least_squares(
     """
     objective, start = make_objective(fun, x0, args, wrt, points)
     jac = objective.jacobian if options.get("tr_solver") == "lsmr" else objective.jacobian_matrix
-    return _finished(objective, scipy.optimize.least_squares(objective.residuals, start, **{"jac": jac, **options}))
+    return _add_tree(objective, scipy.optimize.least_squares(objective.residuals, start, **{"jac": jac, **options}))
 
 
 def root(
-    fun: Any,
-    x0: Any = None,
-    args: tuple[Any, ...] = (),
+    fun: Function,
+    x0: object = None,
+    args: tuple[object, ...] = (),
     method: str = "hybr",
     *,
-    wrt: Any = None,
+    wrt: object = None,
     points: int = POINTS,
-    **options: Any,
+    **options: object,
 ) -> Any:
-    """`scipy.optimize.root` with the Jacobian for the methods that take one: "hybr" and "lm".
+    """Call `scipy.optimize.root` with the Jacobian for the methods that take one: "hybr" and "lm".
 
     Parameters
     ----------
@@ -179,13 +186,19 @@ def root(
     """
     objective, start = make_objective(fun, x0, args, wrt, points)
     jac = {"jac": objective.jacobian_matrix} if method in ("hybr", "lm") else {}
-    return _finished(objective, scipy.optimize.root(objective.residuals, start, method=method, **{**jac, **options}))
+    return _add_tree(objective, scipy.optimize.root(objective.residuals, start, method=method, **{**jac, **options}))
 
 
 def root_scalar(
-    f: Any, args: tuple[Any, ...] = (), method: str | None = None, *, x0: Any = None, wrt: Any = None, **options: Any
+    f: Any,
+    args: tuple[Any, ...] = (),
+    method: str | None = None,
+    *,
+    x0: Any = None,
+    wrt: Any = None,
+    **options: Any,
 ) -> Any:
-    """`scipy.optimize.root_scalar` with the first derivative, and for Halley's method the second.
+    """Call `scipy.optimize.root_scalar` with the first derivative, and for Halley's method the second.
 
     Parameters
     ----------
@@ -231,17 +244,17 @@ def root_scalar(
 
 
 def nonlinear_constraint(
-    fun: Any,
-    lb: Any,
-    ub: Any,
-    x0: Any = None,
-    args: tuple[Any, ...] = (),
+    fun: Function | Node,
+    lb: object,
+    ub: object,
+    x0: Array | None = None,
+    args: tuple[object, ...] = (),
     *,
-    wrt: Any = None,
+    wrt: Node | None = None,
     points: int = POINTS,
-    **options: Any,
+    **options: object,
 ) -> Any:
-    """`scipy.optimize.NonlinearConstraint` with the Jacobian, and the Hessian of each combination as an operator.
+    """Return a `scipy.optimize.NonlinearConstraint` with its Jacobian, and the Hessians of combinations as operators.
 
     Parameters
     ----------
@@ -274,23 +287,22 @@ def nonlinear_constraint(
     array([-0.7071, -0.7071])
     """
     objective, _ = make_objective(fun, x0, args, wrt, points)
-
     given = {"jac": objective.jacobian_matrix, "hess": objective.hess_operator, **options}
     return _Constraint(objective.residuals, lb, ub, **given)
 
 
 class _Constraint(scipy.optimize.NonlinearConstraint):  # type: ignore[misc]
-    """One of ours, which SciPy warns of where a method has no use for its Hessian."""
+    """A constraint with a Hessian of ours, of which SciPy warns where a method has no use for it."""
 
     def without_hessian(self) -> Any:
-        """The same for such a method."""
+        """Return the constraint as a method without Hessians takes it."""
         return scipy.optimize.NonlinearConstraint(
             self.fun, self.lb, self.ub, self.jac, keep_feasible=self.keep_feasible
         )
 
 
-def _finished(objective: Objective, result: Any) -> Any:
-    """The result with the solution as a structure; the leaves of a node hold it."""
+def _add_tree(objective: Objective, result: Any) -> Any:
+    """Add the solution as a structure to a result, which is returned; the leaves of a node hold the solution, too."""
     objective.x = result.x
     result.tree = objective.tree()
     return result

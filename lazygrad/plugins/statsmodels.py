@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from statsmodels.base import model as base
 
+from .._graph.types import Array
 from .flat import Objective
 
 __all__ = ["GenericLikelihoodModel"]
@@ -41,29 +42,29 @@ class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
         self._derived: dict[str, Objective] = {}
         super().__init__(*args, **kwargs)
         self._written: Callable[..., Any] = self.loglike
-        self.loglike: Callable[..., Any] = self._remembered  # so that the optimiser's values are remembered
+        self.loglike: Callable[..., Any] = self._evaluate  # so that the optimiser's values are remembered
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_derived": {}}
 
-    def _of(self, f: Any, params: Any) -> Objective:
+    def _find_objective(self, f: Any, params: Any) -> Objective:
         x = np.asarray(params, dtype=float)
         known = self._derived.get(f.__name__)
         if known is None or known.size != x.size:
             known = self._derived[f.__name__] = Objective.of(f, x)
         return known
 
-    def _remembered(self, params: Any) -> float:
-        return self._of(self._written, params).fun(params)
+    def _evaluate(self, params: Any) -> float:
+        return self._find_objective(self._written, params).fun(params)
 
-    def score(self, params: Any) -> Any:
-        """The gradient of the log-likelihood."""
-        return self._of(self._written, params).jac(params)
+    def score(self, params: Array) -> Array:
+        """Return the gradient of the log-likelihood."""
+        return self._find_objective(self._written, params).jac(params)
 
-    def score_obs(self, params: Any) -> Any:
-        """The gradient of each observation's, of shape (nobs, size)."""
-        return self._of(self.loglikeobs, params).jacobian_matrix(params)
+    def score_obs(self, params: Array) -> Array:
+        """Return the gradient of each observation's log-likelihood, of shape (nobs, size)."""
+        return self._find_objective(self.loglikeobs, params).jacobian_matrix(params)
 
-    def hessian(self, params: Any) -> Any:
-        """The Hessian of the log-likelihood."""
-        return self._of(self._written, params).hess(params)
+    def hessian(self, params: Array) -> Array:
+        """Return the Hessian of the log-likelihood."""
+        return self._find_objective(self._written, params).hess(params)

@@ -14,15 +14,16 @@ import torch
 from .._functions.call import name_of
 from .._graph.node import Node
 from .._graph.trees import flatten
+from .._graph.types import Function
 from ..backend import Statistics
 from ._points import GraphMemo, is_number
-from ._torch import Ask, Question, conjugate, looped, pulled
+from ._torch import Ask, Question, answer_batch, answer_cotangents, conjugate
 
 __all__ = ["Layer", "TorchFunction", "custom_op", "function"]
 
 
 class TorchFunction:
-    """What `function` returns: it takes tensors where `f` takes arrays, and returns tensors.
+    """A function that takes tensors where `f` takes arrays, and returns tensors: made by `function`.
 
     Attributes
     ----------
@@ -35,7 +36,7 @@ class TorchFunction:
 
     @property
     def statistics(self) -> Statistics:
-        """How often `f` was called, points were met again, and derivatives of each kind evaluated."""
+        """Return how often `f` was called, points were met again, and derivatives of each kind asked and evaluated."""
         return self.points.statistics
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # compiled code calls it as it is
@@ -62,7 +63,7 @@ def _tensor(leaf: Any, device: torch.device) -> torch.Tensor:
     return leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf, device=device)
 
 
-def function(f: Callable[..., Any], *, points: int = 2) -> TorchFunction:
+def function(f: Function, *, points: int = 2) -> TorchFunction:
     """Return `f`, written with NumPy, as a function of tensors that torch differentiates to any order.
 
     Parameters
@@ -140,21 +141,21 @@ class Layer(torch.nn.Module):  # type: ignore[misc]
                 value = torch.nn.Parameter(held.detach().clone() if torch.is_tensor(held) else torch.tensor(held))
             self.register_parameter(name, value)
 
-    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        """`f` of the parameters and the inputs."""
+    def forward(self, *inputs: object, **kwargs: object) -> Any:
+        """Call `f` with the parameters and the inputs."""
         return self.call(self._values(), *inputs, **kwargs)
 
     def _values(self) -> dict[str, Any]:
-        """The parameters, or what torch has put in their place."""
+        """Return the parameters, or what torch has put in their place."""
         return {name: getattr(self, name) for name in self.names}
 
     def extra_repr(self) -> str:
-        """What is shown of it: the function, and the shapes of the parameters."""
+        """Return what is shown of the module: the function, and the shapes of the parameters."""
         shapes = [f"{name}: {tuple(value.shape)}" for name, value in self._values().items()]
         return ", ".join([name_of(self.call.points.function), *shapes])
 
 
-def custom_op(name: str, f: Callable[..., Any], *, outputs: int = 1, points: int = 2) -> Any:
+def custom_op(name: str, f: Function, *, outputs: int = 1, points: int = 2) -> Any:
     """Register `f`, written with NumPy, as an operator of torch, which `torch.compile` and `export` keep as one.
 
     Parameters
@@ -179,7 +180,7 @@ def custom_op(name: str, f: Callable[..., Any], *, outputs: int = 1, points: int
 
     Notes
     -----
-    Shapes are told by building the graph, without computing anything. Differentiable to any order by `backward`
+    Shapes are found by building the graph, without computing anything. Differentiable to any order by `backward`
     and `torch.autograd.grad`; torch gives operators no forward mode, and `torch.func` differentiates `function` alone.
 
     Examples
@@ -238,13 +239,13 @@ def custom_op(name: str, f: Callable[..., Any], *, outputs: int = 1, points: int
         keep(ctx, given)
 
     def backward(ctx: Any, *cotangents: Any) -> Any:
-        return pulled(ctx, base, ctx.needs_input_grad, cotangents, ask)
+        return answer_cotangents(ctx, base, ctx.needs_input_grad, cotangents, ask)
 
     def backward_again(ctx: Any, cotangents: Any) -> Any:
-        return None, list(pulled(ctx, read(ctx.steps), ctx.needs_input_grad[1], cotangents, ask))
+        return None, list(answer_cotangents(ctx, read(ctx.steps), ctx.needs_input_grad[1], cotangents, ask))
 
     def batched(info: Any, dims: Any, *given: Any) -> Any:
-        stacked, where = looped(
+        stacked, where = answer_batch(
             base, info.batch_size, dims, given, lambda *one: op(*one) if outputs > 1 else (op(*one),)
         )
         return result(stacked), result(where)

@@ -12,18 +12,19 @@ import numpy as np
 import uncertainties
 
 from .._functions.call import name_of
+from .._graph.types import Function
 from ..backend import Prepared, prepare
 
 __all__ = ["wrap"]
 
 
-def wrap(f: Callable[..., Any]) -> Callable[..., Any]:
-    """`uncertainties.wrap` with the derivatives of `f`, instead of differences.
+def wrap(f: Function) -> Function:
+    """Return what `uncertainties.wrap` does, with the derivatives of `f` instead of differences.
 
     Parameters
     ----------
     f
-        Function of numbers, and of whatever else, that returns a number; written with NumPy.
+        Function of numbers, and of anything else, that returns a number; written with NumPy.
 
     Returns
     -------
@@ -79,8 +80,8 @@ class _Calls:
         self._prepared: dict[Any, Prepared] = {}
 
     def value(self, *args: Any, **kwargs: Any) -> float:
-        """A Python float, which is what uncertainties takes."""
-        p, moving, rest = self._at(args, kwargs)
+        """Return the value as a Python float, which is what uncertainties takes."""
+        p, moving, rest = self._prepare(args, kwargs)
         found = np.asarray(p.value(moving, rest))
         if found.size != 1 or found.dtype.kind not in "biuf":
             raise TypeError(
@@ -89,17 +90,19 @@ class _Calls:
         return float(found.item())
 
     def derivative(self, position: int | None, name: str | None) -> Callable[..., float]:
-        """That by one argument, however it was passed."""
+        """Return the derivative by one argument, however it was passed, as a function."""
 
         def slope(*args: Any, **kwargs: Any) -> float:
-            p, moving, rest = self._at(args, kwargs)
+            p, moving, rest = self._prepare(args, kwargs)
             place = position if position is not None and position < len(args) else name
             return float(p.gradient(moving, rest, select=list(moving).index(place)).item())
 
         return slope
 
-    def _at(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Prepared, dict[Any, Any], dict[Any, Any]]:
-        """The prepared function, the numbers that it may be differentiated by, and its other arguments."""
+    def _prepare(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Prepared, dict[Any, Any], dict[Any, Any]]:
+        """Return the prepared function, the numbers that it may be differentiated by, and its other arguments."""
         given: dict[Any, Any] = {**dict(enumerate(args)), **kwargs}
         moving = {place: np.float64(a) for place, a in given.items() if isinstance(a, (float, np.floating))}
         rest = {place: a for place, a in given.items() if place not in moving}

@@ -320,7 +320,7 @@ def test_a_network_with_labels():
 
 
 def test_without_blas_small_products_are_loops(monkeypatch):
-    monkeypatch.setattr(plugin, "blas", lambda dtype: 0)
+    monkeypatch.setattr(plugin, "find_blas", lambda dtype: 0)
     rng = np.random.default_rng(0)
     for m, k, n, kind in ((5, 6, 7, plugin.Arrays), (40, 40, 40, None)):
         a, b = lg.parameter(rng.normal(size=(m, k))), lg.parameter(rng.normal(size=(k, n)))

@@ -21,6 +21,7 @@ from ..._errors import LazygradError
 from ..._graph.bits import same_bits
 from ..._graph.leaf import copy_frozen
 from ..._graph.trees import flatten
+from ..._graph.types import Function
 from ..._graph.value import readonly_view
 from ...backend import Prepared
 from ...backend._signature import Arguments, Signature, Slot
@@ -221,9 +222,9 @@ class DataParallel(Prepared):
 
 
 def data_parallel(
-    make_loss: Callable[..., Any],
-    shards: Sequence[Any],
-    wrt: Any,
+    make_loss: Function,
+    shards: Sequence[object],
+    wrt: object,
     *,
     client: Client | Literal["local"] | None = None,
     workers: Sequence[str] | None = None,

@@ -38,7 +38,7 @@ def _op(kind: type[Op], fields: dict[str, Any]) -> Op:
     return kind(**fields)
 
 
-def by_value(thing: Any) -> bytes:
+def by_value(thing: object) -> bytes:
     """A thing as bytes, from which `made` makes it again in any process that has lazygrad.
 
     Examples

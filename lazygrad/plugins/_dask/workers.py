@@ -25,7 +25,7 @@ PATIENCE = 120  # seconds to wait for a worker where there is none
 Questions = Sequence[tuple[str, tuple[Any, ...]]]  # methods of a function at a point, with their arguments
 
 
-def nbytes(arrays: Any) -> int:
+def nbytes(arrays: object) -> int:
     """The bytes of all arrays in a nest of lists, tuples and dicts."""
     return sum(leaf.nbytes for leaf in flatten(arrays).leaves if isinstance(leaf, (np.ndarray, np.generic)))
 
@@ -192,7 +192,7 @@ class Here:
     def even(self, groups: Sequence[Group]) -> None:
         """There is but one group."""
 
-    def ask(self, group: Group, *message: Any) -> Callable[[], Any]:
+    def ask(self, group: Group, *message: object) -> Callable[[], Any]:
         """Return what gives the answer."""
         return functools.partial(group.actor.ask, *message)
 
@@ -215,7 +215,7 @@ class Cluster:
             found = list(self.client.nthreads())
         return [address for address in found if self.chosen is None or address in self.chosen] or found
 
-    def groups(self, shards: Sequence[Any]) -> list[Group]:
+    def groups(self, shards: Sequence[object]) -> list[Group]:
         """As many as there are workers, of neighbouring shards."""
         packed = []
         for shard in shards:
@@ -251,7 +251,7 @@ class Cluster:
                 addresses.remove(group.address)
                 group.lost()
 
-    def ask(self, group: Group, *message: Any) -> Callable[[], Any]:
+    def ask(self, group: Group, *message: object) -> Callable[[], Any]:
         """Send a message; return what waits for the answer."""
         result: Callable[[], Any] = group.actor.ask(*message).result
         return result

@@ -1,7 +1,8 @@
-"""What numba compiles: functions of many numbers at once, and two machines that run programs made of them.
+"""Functions of many numbers at once, and two machines that run programs made of them: all that numba compiles.
 
-The machines are generic: a program is data for them, so nothing is ever compiled for one. All that is compiled stands
-in this file, since numba looks whether the file of a function has changed, before it takes what is cached on disk.
+The machines are generic: a program is data for them, so nothing is ever compiled for one. This file is longer than any
+other may be, as all that is compiled must stand in one: before numba takes what is cached on disk, it looks whether the
+file of a function has changed, and at no other.
 
 The functions of single numbers have no branches, so that LLVM computes eight of them at a time: that takes a tenth of
 the time of the C library's sin or tanh, and errs by some 2 units in the last place at most.
@@ -66,7 +67,7 @@ def _power_of_two(k: Any) -> Any:
 
 @inlined
 def _reduced(x: Any) -> Any:
-    """k, an integer, and r with x = k ln 2 + r and abs(r) <= ln 2 / 2."""
+    """Return k, an integer, and r with x = k ln 2 + r and abs(r) <= ln 2 / 2."""
     z = x * LOG2_E + SHIFT
     k = z - SHIFT
     return np.float64(z).view(np.int64) - SHIFT_BITS, (x - k * LN2_HIGH) - k * LN2_LOW
@@ -74,14 +75,14 @@ def _reduced(x: Any) -> Any:
 
 @inlined
 def _within(x: Any, low: Any, high: Any) -> Any:
-    """x between bounds; nan stays nan."""
+    """Return x, or the bound beyond which it lies; nan stays nan."""
     x = low if x < low else x
     return high if x > high else x
 
 
 @inlined
 def _exp_less_one(r: Any) -> Any:
-    """exp(r) - 1 for a reduced r: its Taylor series."""
+    """Return exp(r) - 1 for a reduced r: its Taylor series."""
     p = I13 * r + I12
     p = p * r + I11
     p = p * r + I10
@@ -128,7 +129,7 @@ def _sigmoid(x: Any) -> Any:
 
 @inlined
 def _sin_cos(x: Any) -> Any:
-    """The quarter that x lies in, from 0 to 3, and sin and cos of the rest."""
+    """Return the quarter that x lies in, from 0 to 3, and sin and cos of the rest."""
     k = np.floor(x * (2 / math.pi) + 0.5)
     t = x - k * HALF_PI_HIGH
     w = k * HALF_PI_MIDDLE
@@ -212,8 +213,8 @@ def _logaddexp(x: Any, y: Any) -> Any:
     return larger + (math.log(2) if x == y else _log1p(_exp(-abs(x - y))))
 
 
-def _of_all(f: Function) -> Function:
-    """The loop of a function; on its own it compiles in less time than within all others.
+def _make_loop(f: Function) -> Function:
+    """Return the loop of a function, which on its own compiles in less time than within all others.
 
     Contracted, a * b + c may be rounded once: here alone, never between two rows of a program.
     """
@@ -232,15 +233,15 @@ def _all_logaddexp(x: Any, y: Any, out: Any, n: Any) -> None:
         out[i] = _logaddexp(x[i], y[i])
 
 
-_all_exp, _all_expm1, _all_log, _all_log1p = map(_of_all, (_exp, _expm1, _log, _log1p))
-_all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_of_all, (_sin, _cos, _tanh, _sigmoid))
+_all_exp, _all_expm1, _all_log, _all_log1p = map(_make_loop, (_exp, _expm1, _log, _log1p))
+_all_sin, _all_cos, _all_tanh, _all_sigmoid = map(_make_loop, (_sin, _cos, _tanh, _sigmoid))
 
 
 # -- what there is to compute ------------------------------------------------------------------------
 
 
 class Opcode(IntEnum):
-    """What an instruction computes; truth values are 1 and 0."""
+    """Functions that an instruction computes; truth values are 1 and 0."""
 
     ADD = 0
     SUBTRACT = 1
@@ -457,7 +458,7 @@ def _compute(op: Any, x: Any, y: Any, z: Any, out: Any, n: Any, m: Any) -> None:
 
 @compiled
 def ordered(ops: Any, code: Any, base: Any) -> Any:
-    """An order of rows with long runs of one opcode, as the argument lists of its runs.
+    """Return an order of rows with long runs of one opcode, as the argument lists of its runs.
 
     A run of cheap rows goes on with rows that become ready through it; those of other rows do not depend on one
     another. Of the latter, those first written are taken first, and only when no cheap row is ready: so runs are long.
@@ -543,7 +544,7 @@ def ordered(ops: Any, code: Any, base: Any) -> Any:
 
 @compiled
 def run_numbers(v: Any, runs: Any, code: Any, base: Any, checked: Any, scratch: Any) -> Any:
-    """Fill in the rows of `v`, which holds the leaves; whether one of those that are checked is nan."""
+    """Fill in the rows of `v`, which holds the leaves; return whether one of the checked ones is nan."""
     out = v[base:]
     a, b, c = code[0], code[1], code[2]
     x, y, z, found = scratch[0], scratch[1], scratch[2], scratch[3]
@@ -588,7 +589,7 @@ def run_numbers(v: Any, runs: Any, code: Any, base: Any, checked: Any, scratch: 
 
 
 class Special(IntEnum):
-    """What an instruction of the machine for arrays does, besides the opcodes."""
+    """Instructions of the machine for arrays, besides the opcodes."""
 
     LOAD = 100  # to, from, its kind, each how often, how many
     STORE = 101  # to, its kind, from
@@ -610,7 +611,7 @@ WORK_LETTERS, WORK_FACTORS = 20, 24
 
 
 def _typed(dtype: Any) -> Function:
-    """What makes a pointer of an address; of the dtype of an array, if none is given."""
+    """Return what makes a pointer of an address; of the dtype of an array, if none is given."""
 
     @numba.extending.intrinsic  # type: ignore[untyped-decorator]
     def pointer(_: Any, address: Any, like: Any) -> Any:
@@ -619,8 +620,8 @@ def _typed(dtype: Any) -> Function:
 
         return numba.types.CPointer(dtype or like.dtype)(address, like), codegen
 
-    made: Function = pointer
-    return made
+    make_pointer: Function = pointer
+    return make_pointer
 
 
 _pointer, _to_double, _to_integer = _typed(None), _typed(numba.types.float64), _typed(numba.types.int64)
@@ -629,7 +630,7 @@ _to_byte, _to_short = _typed(numba.types.uint8), _typed(numba.types.int32)
 
 @inlined
 def _at(address: Any, n: Any, like: Any) -> Any:
-    """The n elements from an address on, of the dtype of an array."""
+    """Return the n elements from an address on, of the dtype of an array."""
     return numba.carray(_pointer(address, like), n)
 
 
@@ -643,7 +644,7 @@ def _total(x: Any, start: Any, stop: Any) -> Any:
 
 @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
 def _load(out: Any, found: Any, start: Any, n: Any, each: Any, count: Any) -> None:
-    """Element f of a repeated array is element ``f // each % count`` of what it repeats."""
+    """Fill in a block of a repeated array, whose element f is element ``f // each % count`` of what it repeats."""
     k, left = start // each % count, each - start % each
     done = 0
     while done < n:
@@ -697,7 +698,7 @@ def _further(op: Any, a: Any, b: Any) -> Any:
 
 @numba.njit(error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
 def _dot(out: Any, a: Any, b: Any, rows: Any, inner: Any, columns: Any, turned: Any) -> None:
-    """A product of small matrices; `turned` has 1 if the left one is transposed, 2 if the right one is."""
+    """Multiply small matrices; `turned` has 1 if the left one is transposed, 2 if the right one is."""
     along, down = (1, rows) if turned & 1 else (inner, 1)
     across, deep = (inner, 1) if turned & 2 else (1, columns)
     for i in range(rows):
@@ -724,7 +725,7 @@ def _call(_: Any, function: Any, args: Any) -> Any:
 
 @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
 def _gemm(function: Any, work: Any, out: Any, a: Any, b: Any, sizes: Any, turned: Any) -> None:
-    """A product of matrices by BLAS, which takes columns for rows: b' a' = out'."""
+    """Multiply matrices by BLAS, which takes columns for rows: b' a' = out'."""
     rows, inner, columns = sizes
     numbers = numba.carray(_to_short(work, 0), 5)
     numbers[0], numbers[1], numbers[2] = columns, rows, inner

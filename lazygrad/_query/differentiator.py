@@ -24,7 +24,7 @@ from .._report.source_lines import find_user_frame
 from .._schedule.plans import Plans
 from ..ops._rule import input_name
 from .announce import announce, as_question
-from .checks import K, R, W, as_cotangent, check_node, check_target, check_wrt, map_nodes, resolve_names
+from .checks import K, R, W, as_cotangent, check_node, check_seed, check_target, check_wrt, map_nodes, resolve_names
 from .engine import LAZY, answer_with
 
 __all__ = ["CacheInfo", "Contribution", "Differentiator", "Unconnected", "differentiator"]

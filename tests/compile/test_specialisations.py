@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 import lazygrad as lg
+from lazygrad._compile.specialised import Specialization
 from tests.helpers.op_checks import close
 
 
@@ -89,3 +91,55 @@ def test_a_branch_on_a_leaf_outside() -> None:
         w.set(value)
         assert step(1.0)[1] == slope
         assert other(1.0)[1] == slope
+
+
+def traced_ways(step: Any, calls: list[Any]) -> list[bool]:
+    """Call a compiled function, and return which calls made a new schedule."""
+    found = []
+    for x in calls:
+        before = step.statistics.specialisations
+        step(x)
+        found.append(step.statistics.specialisations > before)
+    return found
+
+
+def test_the_oldest_branch_is_given_up() -> None:
+    def f(x: Any) -> Any:
+        for k in range(4):
+            if x < k:
+                return x * (k + 2.0)
+        return x * x
+
+    step = lg.compile(f, wrt=0, specializations=3)
+    first, second, third, fourth = -1.0, 0.5, 1.5, 2.5
+    assert traced_ways(step, [first, second, third, first]) == [True, True, True, False]
+    assert traced_ways(step, [fourth]) == [True]  # in place of the first, although that ran last
+    assert traced_ways(step, [second, third, fourth]) == [False, False, False]
+    assert traced_ways(step, [first]) == [True]  # in place of the second
+    assert traced_ways(step, [third, fourth, first, second]) == [False, False, False, True]
+    assert step.statistics.evicted == 3
+
+
+def test_of_several_shapes_the_oldest_gives_up_its_oldest_branch() -> None:
+    step = lg.compile(lambda x: (x * (2.0 if (x > 0).all() else 3.0)).sum(), wrt=0, specializations=4)
+    a, b = np.ones(2), np.ones(3)
+    assert traced_ways(step, [a, b, -b, -a]) == [True] * 4
+    assert traced_ways(step, [np.ones(4)]) == [True]  # in place of `a`
+    assert traced_ways(step, [-a, b, -b]) == [False] * 3
+    assert traced_ways(step, [a]) == [True]  # in place of `-a`, as that shape came first
+    assert traced_ways(step, [b, -b, a, -a]) == [False, False, False, True]
+
+
+def test_the_branch_that_ran_last_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = []
+    run = Specialization.run
+    monkeypatch.setattr(Specialization, "run", lambda self, *args: ran.append(self) or run(self, *args))
+    step = lg.compile(lambda x: x * (2 if x > 0 else 3), wrt=0)
+    assert traced_ways(step, [1.0, -1.0]) == [True, True]
+    for value in (-1.0, -2.0, 1.0, 3.0, 1.0):
+        ran.clear()
+        last = step._last
+        assert step(value)[1] == (2.0 if value > 0 else 3.0)
+        assert ran[0] is last
+        assert ran[-1] is step._last
+        assert (len(ran) == 1) == (last is step._last)

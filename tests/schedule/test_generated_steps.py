@@ -137,3 +137,46 @@ def test_signed_zeros() -> None:
         found = step(v)
         s.set(v)
         assert same_bits(found, [root.value for root in singles])
+
+
+def loops(step: Any) -> int:
+    """The loops over blocks that a schedule has."""
+    return step.schedule.source.count("for i, j in")
+
+
+def test_what_reads_the_sum_of_a_chain_waits_for_all_of_its_blocks() -> None:
+    x = lg.parameter(np.random.default_rng(0).normal(size=(400, 1000)))
+    y = np.sin(np.cos(x * 0.3) + x) * x
+    s = y.sum()
+    z = np.tanh(np.sin(y - s) * y) + s
+    t = z.sum()
+    step = lg.compile([s, z, t, lg.adjoint(t, x)], inputs=x)
+    assert loops(step) >= 2
+    for scale in (1.0, 0.5):
+        value = scale * np.random.default_rng(1).normal(size=x.shape)
+        found = step(value)
+        x.set(value)
+        assert_near(found, [s.value, z.value, t.value, lg.gradient(t, x)], 1e-10)
+
+
+def test_a_chain_that_does_not_read_the_sum_of_another_shares_its_loop() -> None:
+    x = lg.parameter(np.random.default_rng(0).normal(size=400_000))
+    y = np.sin(np.cos(x * 0.3) + x) * x
+    z = np.tanh(np.sin(x - 2.0) * x) + 1.0
+    step = lg.compile([y.sum(), z.sum()], inputs=x)
+    assert loops(step) == 1
+    assert_near(step(x.value), [y.sum().value, z.sum().value], 1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (50,)])
+def test_numbers_are_multiplied_beforehand_only_where_that_gives_the_same_bits(shape: tuple[int, ...]) -> None:
+    """Without `exact` three things may differ in the last bits; a product of two factors is none of them."""
+    value = np.random.default_rng(0).normal(size=shape)
+    x = lg.parameter(value)
+    assert (value * 0.1 * 0.3 != value * (0.1 * 0.3)).any()
+    for y, products in ((x * 0.1 * 0.3, 2), (0.3 * (0.1 * x), 2), (x * 0.5 * 0.3, 1), (x * 0.3 * -4.0, 1)):
+        step = lg.compile(y, inputs=x, backend="numpy")
+        assert same_bits([step(value)], [y.value])
+        assert sum(step.schedule.source.count(sign) for sign in (" * ", "multiply(")) == products
+        g = lg.compile(lg.adjoint((y * y).sum(), x), inputs=x, backend="numpy")
+        assert same_bits([g(value)], [lg.gradient((y * y).sum(), x)])

@@ -218,3 +218,115 @@ def test_a_target_that_its_own_gradient_reads() -> None:
         found = lg.gradient(loss, x)
         assert found == lg.gradient(np.exp(np.sin(np.exp(y := lg.parameter(0.1 * k)))), y)
     assert [len(question.plans) for question in loss._memo.plans.questions.values()] == [1, 1]
+
+
+def test_counts_of_an_input_that_stands_there_twice() -> None:
+    """The adjoint of h in ``h * h`` reads that of the product for both edges, which is one request."""
+    counted = []
+    for planned in (True, False):
+        x = lg.parameter([0.5, 1.0])
+        h = np.tanh(x)
+        loss = np.sum(h * h)
+        d = lg.differentiator(loss)
+        steps = []
+        for k in range(6):
+            x.set([0.1 * k, 1.0])
+            before = d.cache_info()
+            lg.gradient(loss, x)
+            after = d.cache_info()
+            steps.append((after.hits - before.hits, after.misses - before.misses))
+            if not planned:
+                loss._memo.plans.questions.clear()
+        assert bool(planned) == bool(plans_of(loss))
+        counted.append(steps)
+    assert counted[0] == counted[1]
+    assert counted[0][5] == (1, 2)  # the adjoint of the product is fresh; those of h and x are computed
+
+
+def test_a_larger_set_of_stale_nodes_has_a_plan_of_its_own_too() -> None:
+    """The plan of a smaller set does not serve for a larger one, although all its nodes are stale."""
+    weights, X, loss = network()
+    for _ in range(4):
+        weights[2].set(weights[2].value + 1)
+        lg.gradient(loss, weights)
+    for _ in range(4):
+        X.set(X.value + 1)
+        lg.gradient(loss, weights)
+    small, large = plans_of(loss)
+    assert len(small.stale) < len(large.stale)
+    for leaf, plan in ((X, large), (weights[2], small), (X, large)):
+        ran = []
+        run = plans._Plan.run
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plans._Plan, "run", lambda self, ran=ran, run=run: ran.append(self) or run(self))
+            leaf.set(leaf.value + 1)
+            lg.gradient(loss, weights)
+        assert ran == [plan]
+
+
+def failing() -> tuple[lg.Node, lg.Node]:
+    """A loss whose plan needs its guard where x is 0."""
+    x = lg.parameter([1.0, 2.0])
+    loss = np.sum(np.where(x > 0, np.sqrt(x) * x, 0.0))
+    for k in range(4):
+        x.set([1.0 + k, 2.0])
+        lg.gradient(loss, x)
+    return x, loss
+
+
+def test_a_plan_that_has_failed_three_times_does_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, loss = failing()
+    ran = []
+    run = plans._Plan.run
+    monkeypatch.setattr(plans._Plan, "run", lambda self: ran.append(self) or run(self))
+    failures = []
+    for k in range(14):
+        x.set([0.0, (k + 2.0) ** 2])
+        assert lg.gradient(loss, x).tolist() == [0.0, 1.5 * (k + 2)]
+        failures.append([plan.failures for plan in plans_of(loss)])
+    assert failures[:5] == [[1], [2], [3], [3, 1], [3, 2]]  # the fourth time there is a new one
+    assert failures[11:] == [[3, 3, 3, 3]] * 3  # and there are no more than four
+    assert len(ran) == 12
+    x.set([1.0, 4.0])
+    assert lg.gradient(loss, x).tolist() == [1.5, 3.0]
+    assert len(ran) == 12
+
+
+def test_a_plan_that_fails_now_and_then_still_runs() -> None:
+    x, loss = failing()
+    (plan,) = plans_of(loss)
+    for k in range(2):
+        x.set([0.0, 4.0 + k])
+        lg.gradient(loss, x)
+    x.set([4.0, 1.0])
+    assert lg.gradient(loss, x).tolist() == [3.0, 1.5]
+    assert plans_of(loss) == [plan]
+    assert plan.failures == 2
+
+
+def test_the_question_asked_longest_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plans, "MAX_QUESTIONS", 2)
+    weights, X, loss = network()
+    lg.gradient(loss, weights)
+    for order in ((0, 1), (0, 1), (0, 1), (0, 2)):
+        for k in order:
+            X.set(X.value + 1)
+            lg.gradient(loss, weights[k])
+    kept = list(loss._memo.plans.questions)
+    assert kept == [(lg.adjoint(loss, weights[k]).serial,) for k in (0, 2)]
+    assert [len(question.plans) for question in loss._memo.plans.questions.values()] == [1, 0]
+
+
+def test_no_plan_is_made_for_more_nodes_than_a_walk_takes_as_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    make = plans._make_plan
+    monkeypatch.setattr(plans, "_make_plan", lambda roots: made.append(roots) or make(roots))
+    for limit, count in ((15, 1), (14, 0)):  # values of three matrix products, their tanh and two more, adjoints
+        weights, X, loss = network()
+        monkeypatch.setattr(plans, "MAX_NODES", limit)
+        made.clear()
+        for _ in range(6):
+            X.set(X.value + 1)
+            lg.gradient(loss, weights)
+        assert len(plans_of(loss)) == count
+        assert len(made) == 1  # it is tried once

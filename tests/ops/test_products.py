@@ -141,3 +141,16 @@ def test_interpolation_meets_its_points_exactly() -> None:
     xp, fp = np.array([0.0, 0.1, 0.3]), np.array([0.1, np.inf, 0.3])
     assert np.interp(lg.constant(xp), xp, fp).value.tolist() == fp.tolist()
     assert np.isnan(np.interp(lg.constant([np.nan]), xp, fp).value).all()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_a_product_of_some_is_as_exact_as_that_of_all(order: Any) -> None:
+    """Two float32 operands are multiplied in float64 if the third one is."""
+    third = np.float32(1 / 3)
+    arrays = [np.full(3, third), np.full(3, third), np.full(3, 1 / 3)]
+    operands = [arrays[k] for k in order]
+    leaves = [lg.parameter(a) for a in operands]
+    node = np.einsum("i,i,i->i", *leaves)
+    np.testing.assert_array_equal(node.value, np.einsum("i,i,i->i", *[a.astype(float) for a in operands]))
+    assert node.dtype == np.float64
+    assert [g.dtype for g in lg.gradient(node.sum(), leaves)] == [a.dtype for a in operands]

@@ -86,3 +86,14 @@ def test_a_large_repetition_is_a_view_and_a_small_one_an_array() -> None:
     np.testing.assert_array_equal(large, np.full((100, 100), 2.0))
     np.testing.assert_array_equal(small, np.full((3, 4), 2.0))
     assert linear.expand(x, (1, 1)) is x
+
+
+@pytest.mark.parametrize("running", [np.cumsum, np.cumprod])
+def test_a_running_result_of_a_number_has_axis_0_alone(running: Any) -> None:
+    for axis in (None, 0, -1):
+        assert running(lg.parameter(2.0), axis=axis).value.tolist() == running(2.0, axis=axis).tolist() == [2.0]
+    for axis in (1, -2):
+        with pytest.raises(ValueError, match="out of bounds"):
+            running(2.0, axis=axis)
+        with pytest.raises(lg.ShapeError, match="out of bounds"):
+            running(lg.parameter(2.0), axis=axis)

@@ -19,6 +19,7 @@ from ._derivatives.copies import (  # under names that pickles look for here
 from . import ops, numpy
 
 # questions about nodes
+from ._query import engine as _engine
 from ._query.gradient import adjoint, gradient
 from ._query.differentiator import CacheInfo, Contribution, Differentiator, differentiator
 
@@ -87,6 +88,7 @@ _LATER: dict[str, tuple[str, ...]] = {
 }
 if not TYPE_CHECKING:
     __getattr__ = import_later(__name__, _LATER)
+_engine.add_later(f"{__name__}.engines")  # those of the documents
 
 __all__ = [
     "CacheInfo",

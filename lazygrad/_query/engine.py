@@ -23,17 +23,24 @@ from .._graph.names import list_closest
 from .._graph.node import Node
 from .._graph.types import Array
 
-__all__ = ["LAZY", "Engine", "add", "answer_with", "named_engine", "names"]
+__all__ = ["LAZY", "Engine", "add", "add_later", "answer_with", "named_engine", "names"]
 
 Engine = Callable[[Node, Sequence[Node], Node | None], Sequence[Any]]
 
 LAZY = "lazy"  # the default: what `lazygrad.gradient` does by itself
 _ENGINES: dict[str, Engine] = {}
+_HOMES: list[str] = []  # modules above this room whose engines enter themselves when they are imported
+
+
+def add_later(module: str) -> None:
+    """Let a module enter its engines when somebody first asks for one by name, not before."""
+    _HOMES.append(module)
 
 
 def _load() -> dict[str, Engine]:
-    """Return the engines by name, once those of the documents have entered themselves."""
-    import_module("lazygrad.engines")
+    """Return the engines by name, once all that belong to the library have entered themselves."""
+    for module in _HOMES:
+        import_module(module)
     return _ENGINES
 
 
@@ -73,7 +80,7 @@ def named_engine(name: str) -> Engine:
     return found
 
 
-def answer_with(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None) -> dict[int, Any]:
+def answer_with(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | None) -> dict[int, Array | None]:
     """Return an engine's answers for nodes by serial: read-only arrays of each node's shape and dtype, or None."""
     found = named_engine(name)(L, list(wrt.values()), cotangent)
     if len(found) != len(wrt):

@@ -273,7 +273,7 @@ def test_contributions_added_in_place_sum_as_arrays_do(seed: int, dtype: Any) ->
         close(d.gradient(x, engine=engine), found, rtol=1e-4, atol=1e-5)
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, question: Any) -> tuple[int, Any]:
+def count_scatters(monkeypatch: pytest.MonkeyPatch, question: Any) -> tuple[int, Any]:
     """Count the arrays of a part among zeros that a question makes, and return the count and the answer."""
     made = []
     scatter = scatter_add.function
@@ -298,7 +298,7 @@ def test_many_parts_of_one_vector_cost_one_array(pick: str, monkeypatch: pytest.
     for k in (10, 100):
         x = lg.parameter(np.arange(1.0, 1001.0))
         L = sum([(PICKS[pick](x, j) ** 2).sum() for j in range(k)], 0.0)
-        made, gradient = counted(monkeypatch, lambda L=L, x=x: lg.gradient(L, x))
+        made, gradient = count_scatters(monkeypatch, lambda L=L, x=x: lg.gradient(L, x))
         assert made == 1
         times = np.zeros(1000)
         for j in range(k):
@@ -312,7 +312,7 @@ def test_hessian_vector_products_through_many_parts_cost_a_few_arrays(monkeypatc
         x = lg.parameter(np.arange(1.0, 1001.0))
         L = sum([(x[j] ** 3).sum() for j in range(k)], 0.0)
         slope = (lg.adjoint(L, x) * np.arange(1000.0)).sum()
-        made, product = counted(monkeypatch, lambda slope=slope, x=x: lg.gradient(slope, x))
+        made, product = count_scatters(monkeypatch, lambda slope=slope, x=x: lg.gradient(slope, x))
         numbers.append(made)
         np.testing.assert_array_equal(product[:k], (6 * x.value * np.arange(1000.0))[:k])
         assert not product[k:].any()

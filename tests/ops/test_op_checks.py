@@ -25,7 +25,7 @@ def sine(**changes: Any) -> Case:
     return Case(op("wrong", parts.pop("function"), register=False, **parts), np.sin, [np.array([0.3, 1.0])])
 
 
-def detached(x: Any) -> Any:
+def detach(x: Any) -> Any:
     return x.value if isinstance(x, lg.Node) else x
 
 
@@ -35,7 +35,7 @@ WRONG = {
     "vjp": {"vjp": {"x": lambda g, x: g * np.cos(2 * x)}},
     "jvp": {"jvp": {"x": lambda t, x: t * np.cos(2 * x)}},
     "readings": {"vjp": {"x": lambda g, x: g * np.cos(2 * x if isinstance(x, lg.Node) else x)}},
-    "second order": {"vjp": {"x": lambda g, x: g * np.cos(detached(x))}},
+    "second order": {"vjp": {"x": lambda g, x: g * np.cos(detach(x))}},
     "float32": {"vjp": {"x": lambda g, x, x_dtype: g * np.cos(x) * (1.0 if x_dtype == np.float64 else 1.01)}},
 }
 

@@ -22,7 +22,7 @@ def like(x: lg.Node, *others: lg.Node, **static: Any) -> Any:
     return x.shape, x.dtype
 
 
-def scaled(rule: Any, *, inputs: str = "x y", jvp: Any = None) -> Any:
+def declare_scaled(rule: Any, *, inputs: str = "x y", jvp: Any = None) -> Any:
     """Declare x * y * scale, with the vjp rule of x to be tried."""
     return op(
         "scaled",
@@ -53,7 +53,7 @@ def test_a_rule_receives_what_its_parameters_name() -> None:
         return g * y * scale
 
     x, y = leaves()
-    node = scaled(rule)(x, y, scale=3.0)
+    node = declare_scaled(rule)(x, y, scale=3.0)
     np.testing.assert_array_equal(lg.gradient(node, x, cotangent=[1.0, -1.0]), [9.0, -15.0])
     np.testing.assert_array_equal(seen["g"], [1.0, -1.0])
     np.testing.assert_array_equal(seen["y"], y.value)
@@ -68,7 +68,7 @@ def test_parameters_may_come_in_any_order(order: tuple[str, ...]) -> None:
     rule = eval(f"lambda g, {', '.join(order)}: {body}")
     x, y = leaves()
     w = np.array([1.0, -1.0])
-    node = scaled(rule)(x, y, scale=3.0)
+    node = declare_scaled(rule)(x, y, scale=3.0)
     np.testing.assert_array_equal(lg.gradient(node, x, cotangent=w), w * [9.0, 15.0])
     adjoint = lg.Differentiator(node, cotangent=w).adjoint(x)
     np.testing.assert_array_equal(lg.gradient(adjoint, y, cotangent=[1.0, 1.0]), 3.0 * w)
@@ -79,7 +79,7 @@ def test_reads_are_known_before_anything_runs() -> None:
         raise AssertionError("called at declaration")
 
     rule = lambda g, out, y, x: never()  # noqa: E731
-    made = scaled(rule)
+    made = declare_scaled(rule)
     assert made.vjp[0].reads == (OUT, 1, 0)
     assert made.vjp[1].reads == (0,)
     assert [name for name, _ in made.vjp[1].metas] == ["scale"]
@@ -89,7 +89,7 @@ def test_only_what_is_read_is_computed() -> None:
     """In x * y dL/dx reads y, dL/dy reads x, and neither reads the product."""
     a, b = leaves()
     x, y = np.exp(a), np.exp(b)
-    node = scaled(lambda g, y, scale: g * y * scale)(x, y)
+    node = declare_scaled(lambda g, y, scale: g * y * scale)(x, y)
     with lg.record() as report:
         lg.gradient(node, x, cotangent=[1.0, 1.0])
     assert report.values.computed == (y,)
@@ -124,14 +124,14 @@ def test_starred_inputs() -> None:
 @pytest.mark.parametrize("name", ["z", "axis", "z_shape", "y_size", "output", "x_"])
 def test_an_unknown_parameter_fails_at_declaration(name: str) -> None:
     with pytest.raises(TypeError, match=rf"a rule of op 'scaled' reads '{name}', which is none of out, x, y, .*scale"):
-        scaled(eval(f"lambda g, {name}: g"))
+        declare_scaled(eval(f"lambda g, {name}: g"))
     with pytest.raises(TypeError, match=rf"reads '{name}'"):
-        scaled(lambda g, y: g * y, jvp={"x": eval(f"lambda t, {name}: t")})
+        declare_scaled(lambda g, y: g * y, jvp={"x": eval(f"lambda t, {name}: t")})
 
 
 def test_a_rule_for_an_unknown_input_fails_at_declaration() -> None:
     with pytest.raises(TypeError, match="op 'scaled' has a rule for 'x', but its inputs are a, y"):
-        scaled(lambda g, y: g * y, inputs="a y")
+        declare_scaled(lambda g, y: g * y, inputs="a y")
 
 
 def test_an_op_cannot_be_declared_twice() -> None:
@@ -149,13 +149,13 @@ def test_an_op_cannot_be_declared_twice() -> None:
 
 def test_an_unregistered_op_leaves_no_trace() -> None:
     before = dict(OPS)
-    scaled(lambda g, y: g * y)
+    declare_scaled(lambda g, y: g * y)
     assert before == OPS
 
 
 def test_wrong_calls() -> None:
     x, y = leaves()
-    made = scaled(lambda g, y, scale: g * y * scale)
+    made = declare_scaled(lambda g, y, scale: g * y * scale)
     for call, message in (
         (lambda: made(x), r"takes \(x, y, scale=2\.0\), but got only 1"),
         (lambda: made(x, y, 1.0, 2.0), "so many arguments"),
@@ -171,7 +171,7 @@ def test_wrong_calls() -> None:
 # -- undefined, blocked, zero ----------------------------------------------------------------------
 
 
-def gated(**rules: Any) -> Any:
+def declare_gated(**rules: Any) -> Any:
     """Declare x * y, with a rule for x and one for y to be tried."""
     return op(
         "gated", lambda x, y: x * y, shape=like, inputs="x y", vjp={"x": lambda g, y: g * y, **rules}, register=False
@@ -179,14 +179,14 @@ def gated(**rules: Any) -> Any:
 
 
 def test_the_three_states_are_told_apart() -> None:
-    assert gated().vjp[1] is UNDEFINED
-    assert gated(y=BLOCKED).vjp[1] is BLOCKED
-    assert gated(y=ZERO).vjp[1] is ZERO
+    assert declare_gated().vjp[1] is UNDEFINED
+    assert declare_gated(y=BLOCKED).vjp[1] is BLOCKED
+    assert declare_gated(y=ZERO).vjp[1] is ZERO
 
 
 def test_undefined_is_an_error_only_if_the_edge_is_needed() -> None:
     x, y = leaves()
-    node = gated()(x, y)
+    node = declare_gated()(x, y)
     L = node.sum()
     np.testing.assert_array_equal(lg.gradient(L, x), y.value)
     message = (
@@ -204,7 +204,7 @@ def test_undefined_is_an_error_only_if_the_edge_is_needed() -> None:
 
 def test_undefined_off_the_path_is_no_error() -> None:
     x, y = leaves()
-    L = (gated()(np.exp(y), x) + gated()(y, lg.constant([1.0, 1.0]))).sum()
+    L = (declare_gated()(np.exp(y), x) + declare_gated()(y, lg.constant([1.0, 1.0]))).sum()
     np.testing.assert_array_equal(lg.gradient(L, y), np.exp(y.value) * x.value + 1)
     with pytest.raises(lg.NotDifferentiableError, match="input 'y'"):
         lg.gradient(L, x)
@@ -213,13 +213,13 @@ def test_undefined_off_the_path_is_no_error() -> None:
 def test_undefined_of_an_integer_input_is_no_error() -> None:
     """Nothing flows to integers anyway."""
     x, index = lg.parameter([1.0, 2.0]), lg.constant([1, 2])
-    node = gated()(x, index)
+    node = declare_gated()(x, index)
     np.testing.assert_array_equal(lg.gradient(node.sum(), x), [1.0, 2.0])
 
 
 def test_blocked_is_pruned_and_an_error_only_if_there_is_no_other_way() -> None:
     x, y = leaves()
-    blocked = gated(y=BLOCKED)
+    blocked = declare_gated(y=BLOCKED)
     with lg.record() as report:
         np.testing.assert_array_equal(
             lg.gradient((blocked(x, y) * y).sum(), y), x.value * y.value
@@ -238,7 +238,7 @@ def test_blocked_is_pruned_and_an_error_only_if_there_is_no_other_way() -> None:
 def test_zero_is_a_structural_zero() -> None:
     """No path, so zeros by default; nothing is multiplied by them, and nobody is warned if something else flows."""
     x, y = leaves()
-    L = gated(y=ZERO)(x, np.exp(y)).sum()
+    L = declare_gated(y=ZERO)(x, np.exp(y)).sum()
     with lg.record() as report:
         dx, dy = lg.gradient(L, [x, y])
     np.testing.assert_array_equal(dx, np.exp(y.value))
@@ -253,7 +253,7 @@ def test_zero_is_a_structural_zero() -> None:
 
 def test_blocked_and_zero_differ_where_nothing_else_flows() -> None:
     x, y = leaves()
-    zero, blocked = gated(y=ZERO)(x, y).sum(), gated(y=BLOCKED)(x, y).sum()
+    zero, blocked = declare_gated(y=ZERO)(x, y).sum(), declare_gated(y=BLOCKED)(x, y).sum()
     assert lg.gradient(zero, y, unconnected="none") is None
     with pytest.raises(lg.NotDifferentiableError):
         lg.gradient(blocked, y, unconnected="none")

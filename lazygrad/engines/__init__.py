@@ -13,7 +13,7 @@ name          algorithm                                                         
 
 All take the ops' own rules (`numeric` none), agree on which edges are open, blocked or undefined, and report what they
 computed to `lazygrad.record`. Only ``lazy`` keeps adjoints between queries; forward values stay in the graph's memo
-for all but ``numeric``, which touches nothing.
+for all but ``numeric``, which touches nothing. This room may import everything from the graph up to the questions.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ Most functions are NumPy's own, which find out by themselves that they are given
 no chance to (`array`, `asarray`, `full`, `arange` ...) are replaced by ones that take nodes, too. On plain
 arrays all are NumPy's.
 
-`supported` tells what is defined on nodes; anything else raises a TypeError that names the function.
+`supported` tells what is defined on nodes; anything else raises a TypeError that names the function. This room may
+import the graph and the ops.
 
 >>> import lazygrad as lg
 >>> import lazygrad.numpy as np

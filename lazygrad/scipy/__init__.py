@@ -1,7 +1,8 @@
 """SciPy's functions on nodes, under SciPy's names; importing this package needs SciPy.
 
 On arrays alone the functions are SciPy's own, and so are the names that have no derivative here. Each part is
-imported when it is first used: `integrate`, `linalg`, `signal`, `special`, `stats`.
+imported when it is first used: `integrate`, `linalg`, `signal`, `special`, `stats`. This room may import the graph, the
+ops and the function transforms.
 
 Examples
 --------

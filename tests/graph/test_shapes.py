@@ -22,7 +22,7 @@ from tests.helpers.op_checks import same
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many inputs are looked at whenever a rule asks where they start."""
     looks: list[int] = []
-    original = linear._measured
+    original = linear._measure_starts
 
     def counting(node: lg.Node) -> list[int]:
         looks.append(len(node.inputs))

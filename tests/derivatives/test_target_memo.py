@@ -1,0 +1,119 @@
+"""The memo of one target: what it forgets when a leaf changes shape, what it keeps, and whom it counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+from lazygrad._derivatives.target_memo import target_memo
+from tests.helpers.invariants import check_invariants
+from tests.helpers.random_graphs import same_bits
+from tests.helpers.small_network import asked
+
+
+def cubes(values: Any) -> dict[str, lg.Node]:
+    """Return a target, an adjoint of it that somebody holds, and a target made of that adjoint."""
+    x, scale = lg.parameter(values, name="x"), lg.parameter(0.5, name="scale")
+    L = (np.tanh(x * scale) * x * x).sum()
+    g = lg.adjoint(L, x)
+    return {"x": x, "scale": scale, "L": L, "g": g, "M": (g * g * x).sum()}
+
+
+@pytest.mark.parametrize("value", [np.linspace(0.1, 0.9, 4), 0.3, np.float32([0.25, 0.5]), np.zeros((2, 0))])
+def test_a_target_of_second_order_forgets_all_when_a_leaf_below_its_adjoint_changes_shape(value: Any) -> None:
+    """The memo inside it, of the ops its adjoint unfolded into, holds the old shape."""
+    n = cubes([0.2, 0.4, 0.6])
+    lg.gradient(n["M"], [n["x"], n["scale"]])
+    memo = n["M"]._memo
+    assert memo.inner, "the question went through an adjoint"
+    n["x"].set(value)
+    assert (memo.inner, memo.adjoints) == ({}, {})
+    fresh = cubes(value)
+    for target in ("M", "L"):
+        answers = lg.gradient(n[target], [n["x"], n["scale"]])
+        assert same_bits(answers, lg.gradient(fresh[target], [fresh["x"], fresh["scale"]]))
+    check_invariants(n.values())
+
+
+def test_a_leaf_that_is_only_set_leaves_the_memo_of_second_order_whole() -> None:
+    n = cubes([0.2, 0.4, 0.6])
+    lg.gradient(n["M"], n["x"])
+    memo = n["M"]._memo
+    inner, adjoints = dict(memo.inner), dict(memo.adjoints)
+    n["x"].set([0.3, 0.5, 0.7])
+    _, report = asked(n["M"], n["x"])
+    assert (memo.inner, memo.adjoints) == (inner, adjoints)
+    assert report.nodes_touched == 0
+    assert same_bits(lg.gradient(n["M"], n["x"]), lg.gradient((m := cubes([0.3, 0.5, 0.7]))["M"], m["x"]))
+
+
+def test_memos_of_other_seeds_forget_with_the_targets_own() -> None:
+    x = lg.parameter([1.0, 2.0])
+    y = x * x
+    d = lg.Differentiator(y, cotangent=lg.constant([1.0, 10.0]))
+    assert d.gradient(x).tolist() == [2.0, 40.0]
+    x.set([[3.0, 4.0]])
+    assert d.cache_info().currsize == 0
+    with pytest.raises(lg.ShapeError, match=r"cotangent has shape \(2,\)"):
+        d.gradient(x)
+
+
+def test_a_seed_follows_the_dtype_of_its_target() -> None:
+    x = lg.parameter([1.0, 2.0])
+    d = lg.Differentiator(x * x, cotangent=lg.constant([1.0, 10.0]))
+    d.gradient(x)
+    x.set(np.float32([3.0, 4.0]))
+    answer = d.gradient(x)
+    assert (answer.dtype, answer.tolist()) == (np.float32, [6.0, 80.0])
+
+
+def test_clear_forgets_adjoints_counts_and_what_discovery_has_found() -> None:
+    x = lg.parameter(2.0)
+    L = np.sin(x) * np.exp(x)
+    lg.gradient(L, x)
+    memo = target_memo(L)
+    discovery, plans = memo.discovery, memo.plans
+    assert plans is not None
+    lg.differentiator(L).cache_clear()
+    assert (memo.adjoints, memo.op.counts.requests, memo.op.counts.misses) == ({}, 0, 0)
+    assert memo.discovery is not discovery
+    assert memo.plans is None
+    _, report = asked(L, x)
+    assert report.rules_run == 4  # sin and exp of x, and the two factors
+    assert report.nodes_touched > 0
+
+
+def test_a_target_that_is_gone_is_read_from_its_mirror() -> None:
+    """`exp` reads its own output: the target's while it lives, its mirror's afterwards."""
+    x = lg.parameter(0.5)
+    L = np.exp(x)
+    g = lg.adjoint(L, x)
+    with lg.record() as report:
+        assert g.value == np.exp(0.5)
+    assert report.values.computed == (L,), "the mirror shows the target's value"
+    assert L._value is not None
+    x.set(0.25)
+    del L
+    assert g.value == np.exp(0.25)
+
+
+def test_a_wide_node_is_searched_once_for_all_its_inputs() -> None:
+    """Each adjoint finds its place among 20 inputs, also where one stands there twice."""
+    leaves = [lg.parameter([float(k)]) for k in range(20)]
+    joined = np.concatenate([*leaves, leaves[3]])
+    L = (joined * joined).sum()
+    gradients = lg.gradient(L, leaves)
+    expected = [2.0 * k * (1 + (k == 3)) for k in range(20)]
+    assert [float(g[0]) for g in gradients] == expected
+    assert [len(lg.differentiator(L).contributions(leaf)) for leaf in leaves] == [1 + (k == 3) for k in range(20)]
+
+
+def test_what_does_not_lead_to_the_target_has_an_adjoint_of_zeros_in_the_shape_of_the_moment() -> None:
+    x, y = lg.parameter([1.0, 2.0]), lg.parameter(3.0)
+    zero = lg.adjoint((y * y).sum(), x)
+    assert zero.value.tolist() == [0.0, 0.0]
+    x.set(np.ones((1, 3), np.float32))
+    assert (zero.shape, zero.dtype, zero.value.tolist()) == ((1, 3), np.float32, [[0.0, 0.0, 0.0]])

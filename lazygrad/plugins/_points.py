@@ -23,7 +23,7 @@ from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, lock
 from .._graph.trees import flatten
-from .._graph.types import Array
+from .._graph.types import Array, Structure
 from .._graph.value import forward_rec, zeros
 from .._query.differentiator import Differentiator
 from ..backend import Statistics
@@ -87,7 +87,7 @@ class PointGraph:
         """Return what arguments must have in common with those of the trace, to be served by this graph."""
         return self.trace.signature, tuple(self.wanted)
 
-    def is_at(self, leaves: Sequence[object]) -> bool:
+    def is_at(self, leaves: Sequence[Any]) -> bool:
         """Return whether the leaves of the arguments have these values, bit for bit."""
         return all(i is None or same_bits(i._value, array) for i, array in zip(self.trace.leaves, leaves, strict=True))
 
@@ -172,7 +172,7 @@ class GraphMemo:
         steps: Steps = (),
         seeds: Sequence[object] = (),
         check: Callable[[PointGraph], None] | None = None,
-    ) -> tuple[list[Array], Any]:
+    ) -> tuple[list[Array], Structure]:
         """Evaluate a derivative.
 
         Parameters

@@ -44,7 +44,7 @@ class Arguments:
     def __reduce__(self) -> Any:
         return Arguments, (self.args, self.wanted)
 
-    def fill(self, arrays: Sequence[object]) -> tuple[Any, ...]:
+    def fill(self, arrays: Sequence[object]) -> tuple[object, ...]:
         """Return the arguments, with arrays in their places."""
         tree = flatten(self.args)
         found = dict(zip(self.wanted, arrays, strict=True))

@@ -103,7 +103,7 @@ class Shared:
         following = iter(found)
         return map_tree(lambda leaf: next(following) if isinstance(leaf, Place) else leaf, self.prepared.signature.wrt)
 
-    def numbers(self, found: list[object]) -> list[Any]:
+    def numbers(self, found: list[object]) -> list[object]:
         """Return those of the leaves of such a structure that stand for numbers."""
         pairs = zip(found, leaves(self.prepared.signature.wrt), strict=True)
         return [leaf for leaf, place in pairs if isinstance(place, Place)]
@@ -192,7 +192,7 @@ class Layout:
             update({node: s.read(moved) for node, s in zip(nodes, self.shared.slices, strict=True)})
         self.shared.x = moved
 
-    def arguments(self, x: Vector) -> tuple[Any, ...]:
+    def arguments(self, x: Vector) -> Any:
         """Return the positional arguments of the prepared function."""
         moved = self._insert(x, self.shared.x)
         tree = self.shared.fill([s.read(moved) for s in self.shared.slices])

@@ -7,6 +7,8 @@ from typing import Any
 import cyipopt
 import numpy as np
 
+from .._graph.node import Node
+from .._graph.types import Function
 from ._objectives import make_objective
 from .flat import POINTS, Objective
 
@@ -14,11 +16,11 @@ __all__ = ["problem"]
 
 
 def problem(
-    fun: object,
+    fun: Node | Function,
     x0: object = None,
     args: tuple[object, ...] = (),
     *,
-    constraints: object = None,
+    constraints: Node | Function | None = None,
     wrt: object = None,
     points: int = POINTS,
     **bounds: object,

@@ -20,7 +20,7 @@ array([[0.092, 0.183],
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,8 +61,8 @@ class Query(DaskMethodsMixin):  # type: ignore[misc]
         self._absent = absent  # shape and dtype, or None, of what no path leads from
 
     @property
-    def tasks(self) -> Mapping[Any, Any]:
-        """The tasks that compute something; those of two queries with the same key are the same."""
+    def tasks(self) -> Mapping[Hashable, object]:
+        """Return the tasks that compute something; tasks of two queries with the same key are the same."""
         return {key: task for key, task in self.graph.items() if isinstance(task, Task)}
 
     def __repr__(self) -> str:
@@ -81,22 +81,22 @@ class Query(DaskMethodsMixin):  # type: ignore[misc]
         return "lazygrad", self._keys, self._structure, self._absent
 
     def __dask_postcompute__(self) -> Any:
-        return _answer, (self._structure, self._absent)
+        return _assemble, (self._structure, self._absent)
 
     def __dask_postpersist__(self) -> Any:
-        return _rebuilt, (self._keys, self._structure, self._absent)
+        return _rebuild, (self._keys, self._structure, self._absent)
 
     __dask_optimize__ = staticmethod(dont_optimize)  # there is nothing to leave out
     __dask_scheduler__ = staticmethod(threaded.get)
 
 
-def _query(graph: Graph, keys: list[str], structure: Any, absent: Sequence[Any] = ()) -> Query:
+def _make_query(graph: Graph, keys: list[str], structure: Any, absent: Sequence[Any] = ()) -> Query:
     name = f"lazygrad-{tokenize(sorted(graph.tasks))}"
     return Query(HighLevelGraph({name: graph.tasks}, {name: set()}), keys, structure, tuple(absent))
 
 
-def _answer(results: Sequence[Any], structure: Any, absent: tuple[Any, ...]) -> Any:
-    """The arrays in the structure of what was asked for."""
+def _assemble(results: Sequence[Any], structure: Any, absent: tuple[Any, ...]) -> Any:
+    """Return the arrays in the structure of what was asked for."""
 
     def one(k: int) -> Any:
         if k < len(results):
@@ -107,7 +107,7 @@ def _answer(results: Sequence[Any], structure: Any, absent: tuple[Any, ...]) -> 
     return map_tree(one, structure)
 
 
-def _rebuilt(
+def _rebuild(
     graph: Mapping[Any, Any],
     keys: list[str],
     structure: Any,
@@ -115,7 +115,7 @@ def _rebuilt(
     *,
     rename: Mapping[str, str] | None = None,
 ) -> Query:
-    """The same question, of keys that are computed or being computed."""
+    """Return a question of keys that are computed or being computed."""
     graph = {key: v if isinstance(v, (GraphNode, TaskRef)) else DataNode(key, v) for key, v in graph.items()}
     keys = keys if rename is None else [replace_name_in_key(key, rename) for key in keys]
     name = f"lazygrad-{tokenize(keys)}"
@@ -123,7 +123,7 @@ def _rebuilt(
 
 
 def value(nodes: object) -> Query:
-    """The values of nodes as a Dask collection.
+    """Return the values of nodes as a Dask collection.
 
     Parameters
     ----------
@@ -146,14 +146,14 @@ def value(nodes: object) -> Query:
         keys: list[str] = []
 
         def one(i: Any) -> int:
-            keys.append(graph.key(check_node(i)))
+            keys.append(graph.add(check_node(i)))
             return len(keys) - 1
 
-        return _query(graph, keys, map_tree(one, nodes))
+        return _make_query(graph, keys, map_tree(one, nodes))
 
 
 def gradient(L: Node, wrt: object, *, unconnected: Unconnected = "zero", cotangent: Node | None = None) -> Query:
-    """dL/d`wrt` as a Dask collection: the tasks of the requested gradients, and no other.
+    """Return dL/d`wrt` as a Dask collection: the tasks of the requested gradients, and no other.
 
     Parameters
     ----------
@@ -210,6 +210,6 @@ def gradient(L: Node, wrt: object, *, unconnected: Unconnected = "zero", cotange
             d.gradient(missing, unconnected=unconnected)
         absent = [None if unconnected == "none" else (i.shape, i.dtype) for i in missing]
         graph = Graph()
-        keys = [graph.key(adjoint) for adjoint in found]
+        keys = [graph.add(adjoint) for adjoint in found]
         structure = map_tree(lambda k: k if k >= 0 else len(keys) - 1 - k, structure)
-        return _query(graph, keys, structure, absent)
+        return _make_query(graph, keys, structure, absent)

@@ -20,6 +20,7 @@ from einops._backends import NumpyBackend
 
 from .._graph.leaf import constant, parameter
 from .._graph.node import INEXACT, Node
+from .._graph.types import Array
 
 __all__ = ["LazygradBackend"]
 
@@ -43,7 +44,7 @@ class LazygradBackend(NumpyBackend):  # type: ignore[misc]
         """Return a leaf: a parameter if it has a derivative."""
         return parameter(x) if x.dtype.kind in INEXACT else constant(x)
 
-    def to_numpy(self, x: Node) -> Any:
+    def to_numpy(self, x: Node) -> Array:
         """Return its value, read-only."""
         return x.value
 

@@ -9,6 +9,7 @@ import iminuit
 import numpy as np
 
 from .._graph.node import Node
+from .._graph.types import Function
 from ._objectives import make_objective
 from .flat import POINTS, Objective
 
@@ -16,7 +17,7 @@ __all__ = ["minuit"]
 
 
 def minuit(
-    fun: object,
+    fun: Node | Function,
     x0: object = None,
     args: tuple[object, ...] = (),
     *,

@@ -62,7 +62,7 @@ def optimize(optimizer: nlopt.opt, x0: Array) -> Array:
             raise error from None
 
 
-def callback(objective: Objective) -> Callable[[Any, Any], float]:
+def callback(objective: Objective) -> Callable[[Array, Array], float]:
     """Return a target or constraint for ``set_min_objective``, ``add_inequality_constraint`` and kin.
 
     Parameters
@@ -95,7 +95,7 @@ def callback(objective: Objective) -> Callable[[Any, Any], float]:
     return value
 
 
-def vector_callback(objective: Objective) -> Callable[[Any, Any, Any], None]:
+def vector_callback(objective: Objective) -> Callable[[Array, Array, Array], None]:
     """Return constraints for ``add_inequality_mconstraint`` and ``add_equality_mconstraint``.
 
     Parameters

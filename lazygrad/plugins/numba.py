@@ -25,7 +25,7 @@ import attrs
 import numpy as np
 from numba.extending import get_cython_function_address
 
-from .._graph.types import DType
+from .._graph.types import Array, DType
 from .._schedule.forms.buffers import LARGE
 from .._schedule.forms.straight import buffer_pool, write_straight
 from .._schedule.guards import Branched, NotANumber, find_nan_checks, make_guard_test
@@ -78,7 +78,7 @@ class Numbers:
         """Return the bytes of the numbers in between."""
         return 8 * (self.leaves + len(self.literals) + self.steps)
 
-    def bind(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function, with numbers of its own: one call at a time."""
         leaves, base = self.leaves, self.leaves + len(self.literals)
         v = np.zeros(base + self.steps)
@@ -210,7 +210,7 @@ class Arrays:
         largest = max([size for _, _, size in self.layout.stages], default=1)
         return max(64, min(2048, fits, largest)) + 63 & -64
 
-    def bind(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function, with arrays of its own: one call at a time."""
         layout, outputs, guards, literals = self.layout, self.outputs, self.guards, self.literals
         dtype, block = layout.dtype, self.block

@@ -26,7 +26,7 @@ from pymanopt.autodiff import Function, backend_decorator_factory
 from pymanopt.autodiff.backends._backend import Backend
 from pymanopt.tools import bisect_sequence
 
-from .._graph.types import Function
+from .._graph.types import Function as AnyFunction
 from ..backend import Prepared
 from ._prepared_by_shape import PreparedByShape, as_float_arrays
 
@@ -95,7 +95,7 @@ class LazygradBackend(Backend):  # type: ignore[misc]
         """Return True, as this module was imported."""
         return True
 
-    def prepare_function(self, function: Function) -> Function:
+    def prepare_function(self, function: AnyFunction) -> AnyFunction:
         """Return the function itself, which shares its values with the operators."""
         prepared_by_shape = self._prepare(function)
 
@@ -105,7 +105,7 @@ class LazygradBackend(Backend):  # type: ignore[misc]
 
         return value
 
-    def generate_gradient_operator(self, function: Function, num_arguments: int) -> Function:
+    def generate_gradient_operator(self, function: AnyFunction, num_arguments: int) -> AnyFunction:
         """Return the Euclidean gradient as a function: by all arguments, in a list, or by the only one."""
         prepared_by_shape = self._prepare(function)
 
@@ -115,7 +115,7 @@ class LazygradBackend(Backend):  # type: ignore[misc]
 
         return gradient
 
-    def generate_hessian_operator(self, function: Function, num_arguments: int) -> Function:
+    def generate_hessian_operator(self, function: AnyFunction, num_arguments: int) -> AnyFunction:
         """Return the product of the Euclidean Hessian with vectors as a function, whose arguments they follow."""
         prepared_by_shape = self._prepare(function)
 

@@ -37,7 +37,7 @@ _POINTS = {"powell": 16, "tnc": 16, "trust-constr": 4}  # how far methods come b
 
 
 def minimize(
-    fun: object,
+    fun: Node | Function,
     x0: object = None,
     args: tuple[object, ...] = (),
     method: str | None = None,

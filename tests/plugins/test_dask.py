@@ -30,7 +30,7 @@ import lazygrad as lg
 import lazygrad.plugins.dask as lazy
 from lazygrad._functions.primitive import REQUIRED
 from lazygrad.ops._rule import UNDEFINED, ZERO
-from lazygrad.plugins._dask.pickle import by_value, made
+from lazygrad.plugins._dask.pickle import pack, unpack
 from lazygrad.plugins._dask.workers import Failed, Replica, _OutOfStep
 from tests.cases.op_table import TABLE
 from tests.helpers.op_checks import close
@@ -109,7 +109,7 @@ def test_every_op_and_rule_runs_as_a_task_of_another_process() -> None:
                 wrt = [leaves[k] for k in case.wrt]
                 query = lazy.gradient(node, wrt, cotangent=cotangent, unconnected="none")
                 tasks = pickle.loads(pickle.dumps(dict(query.graph)))
-                found = lazy._answer([dask.get(tasks, key) for key in query._keys], query._structure, query._absent)
+                found = lazy._assemble([dask.get(tasks, key) for key in query._keys], query._structure, query._absent)
                 assert same_bits(found, lg.gradient(node, wrt, cotangent=cotangent, unconnected="none"))
                 tried.add(row.op)
     assert len(tried) > 200
@@ -289,10 +289,10 @@ def test_wrong_questions() -> None:
 
 def test_marks_and_ops_survive_pickling_by_value() -> None:
     for mark in (ZERO, UNDEFINED, REQUIRED):
-        assert made(by_value(mark)) is mark
-    assert made(by_value(lg.ops.tanh)) is lg.ops.tanh
+        assert unpack(pack(mark)) is mark
+    assert unpack(pack(lg.ops.tanh)) is lg.ops.tanh
     x = lg.parameter([0.5, 1.0])
-    assert same_bits(lg.gradient(made(by_value(squash))(x).sum(), x), lg.gradient(squash(x).sum(), x))
+    assert same_bits(lg.gradient(unpack(pack(squash))(x).sum(), x), lg.gradient(squash(x).sum(), x))
 
 
 # -- shards, in this process -----------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ def test_a_replica_takes_no_message_that_builds_on_another_than_it_has() -> None
     replica = Replica()
     owner = lazy.data_parallel(loss, data(2), parameters(), client="local")
     leaves = list(parameters().values())
-    build = (owner._function, 1, {k: by_value(shard) for k, shard in enumerate(data(2))})
+    build = (owner._function, 1, {k: pack(shard) for k, shard in enumerate(data(2))})
     asked = (("gradients", ([0],)),)
     (first, second), _ = replica.ask(None, 1, dict(enumerate(leaves)), asked, build)
     assert same_bits(first[0][0] + second[0][0], owner.gradient(select="W1"))

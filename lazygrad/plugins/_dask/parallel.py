@@ -1,9 +1,9 @@
 """Losses that are sums over shards of data: the graph and the memo of each shard stay on the worker that has the data.
 
-What travels is what has changed: of the parameters those with other bytes than a worker has, of the gradients those
-that are asked for. Each worker holds one actor for some neighbouring shards. What the actors know is never assumed, but
-checked: a message tells on which one it builds, and an actor that has not seen that - because it is new, or a message
-was lost - gets everything.
+Only what has changed travels: of the parameters those with other bytes than a worker has, of the gradients those that
+are asked for. Each worker holds one actor for some neighbouring shards. Nothing is assumed of what an actor knows: a
+message tells on which one it builds, and an actor that has not seen that - because it is new, or a message was lost -
+gets everything.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ..._graph.types import Function
 from ..._graph.value import readonly_view
 from ...backend import Prepared
 from ...backend._signature import Arguments, Signature, Slot
-from .pickle import by_value
-from .workers import Cluster, Failed, Group, Here, Questions, Traffic, nbytes
+from .pickle import pack
+from .workers import Cluster, Failed, Group, Here, Questions, Traffic, count_bytes
 
 __all__ = ["DataParallel", "data_parallel"]
 
@@ -50,7 +50,7 @@ class _Sum:
 
     def values(self) -> list[Any]:
         if self._values is None:
-            (self._values,) = self._asked(("values", ()))
+            (self._values,) = self._ask(("values", ()))
         return self._values
 
     def gradients(self, wanted: Sequence[int]) -> list[Any]:
@@ -58,29 +58,29 @@ class _Sum:
             questions: list[tuple[str, tuple[Any, ...]]] = [("gradients", (missing,))]
             if self.value_too and self._values is None:
                 questions.append(("values", ()))
-            found, *values = self._asked(*questions)
+            found, *values = self._ask(*questions)
             self._gradients.update(zip(missing, found, strict=True))
             if values:
                 (self._values,) = values
         return [self._gradients[k] for k in wanted]
 
     def pull(self, cotangents: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        return self._asked(("pull", (list(cotangents), list(wanted))))[0]
+        return self._ask(("pull", (list(cotangents), list(wanted))))[0]
 
     def push(self, tangents: Sequence[Any]) -> list[Any]:
-        return self._asked(("push", (list(tangents),)))[0]
+        return self._ask(("push", (list(tangents),)))[0]
 
     def hessian_times(self, vectors: Sequence[Any], wanted: Sequence[int]) -> list[Any]:
-        return self._asked(("hessian_times", (list(vectors), list(wanted))))[0]
+        return self._ask(("hessian_times", (list(vectors), list(wanted))))[0]
 
     def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
-        return self._asked(("jacobian", (list(wanted),)))[0]
+        return self._ask(("jacobian", (list(wanted),)))[0]
 
-    def _asked(self, *questions: tuple[str, tuple[Any, ...]]) -> list[Any]:
-        """The answers of all shards, added up from the first to the last."""
+    def _ask(self, *questions: tuple[str, tuple[Any, ...]]) -> list[Any]:
+        """Return the answers of all shards, added up from the first to the last."""
         for method, _ in questions:
             self.owner.statistics.count_evaluation(KINDS.get(method, method))
-        trees = [flatten(answers) for answers in self.owner._ask(self.leaves, questions)]
+        trees = [flatten(answers) for answers in self.owner.ask_shards(self.leaves, questions)]
         total = functools.reduce(
             lambda one, other: [a + b for a, b in zip(one, other, strict=True)], [tree.leaves for tree in trees]
         )
@@ -107,15 +107,15 @@ class DataParallel(Prepared):
         slots, leaves = self.signature.slots, flatten(self.signature.example)
         placed = leaves.like([leaf if s.dtype is None else 0.0 for s, leaf in zip(slots, leaves.leaves, strict=True)])
         both = (make_loss, attrs.evolve(self.signature, example=placed))  # without the arrays
-        self._function = both if isinstance(place, Here) else by_value(both)
+        self._function = both if isinstance(place, Here) else pack(both)
         self._place: Here | Cluster | None = place
         self._message = 0
-        self._groups = place.groups(shards)
+        self._groups = place.make_groups(shards)
         given = self.signature.check_arguments((wrt,))
-        self._present, self._statics = self._kept([None] * len(given.leaves), given.leaves), given.statics
+        self._present, self._statics = self._copy_changed([None] * len(given.leaves), given.leaves), given.statics
         self._slot: Slot
         try:
-            self._ask(self._present, ())
+            self.ask_shards(self._present, ())
         except BaseException:
             self.close()
             raise
@@ -133,7 +133,7 @@ class DataParallel(Prepared):
         """Let the workers forget everything; it happens by itself some time after this object, or the client, goes."""
         with self._lock:
             for group in self._groups:
-                group.lost()
+                group.give_up()
             self._place = None
 
     # -- what `Prepared` asks ----------------------------------------------------------------------
@@ -145,14 +145,14 @@ class DataParallel(Prepared):
 
     def _go_to(self, given: Arguments | None) -> Any:
         if given is not None:
-            self._present, self._statics = self._kept(self._present, given.leaves), given.statics
+            self._present, self._statics = self._copy_changed(self._present, given.leaves), given.statics
         point = Arguments(self._present, self._statics)
         known = self._recall(point)
         answers: Any = _Sum(self, self._present) if known is None else known[1]
         return self._remember(point, answers)
 
-    def _kept(self, old: list[Any], new: list[Any]) -> list[Any]:
-        """Private copies of the leaves; the very objects that there were where the bytes are the same."""
+    def _copy_changed(self, old: list[Any], new: list[Any]) -> list[Any]:
+        """Return private copies of the leaves; the very objects that there were where the bytes are the same."""
         return [
             b if not isinstance(b, np.ndarray) else a if a is not None and same_bits(a, b) else copy_frozen(b)
             for a, b in zip(old, new, strict=True)
@@ -160,8 +160,8 @@ class DataParallel(Prepared):
 
     # -- how the workers are asked -----------------------------------------------------------------
 
-    def _ask(self, leaves: list[Any], questions: Questions) -> list[Any]:
-        """What the shards answer, in their order, wherever they are and whatever happens to workers meanwhile."""
+    def ask_shards(self, leaves: list[Any], questions: Questions) -> list[Any]:
+        """Return the answers of the shards, in their order, even if workers are lost meanwhile."""
         with self._lock:
             if self._place is None:
                 raise RuntimeError(f"{self!r} is closed")
@@ -175,12 +175,12 @@ class DataParallel(Prepared):
                     if n in answers:
                         continue
                     try:
-                        waiting.append((n, self._sent(self._place, group, leaves, questions)))
+                        waiting.append((n, self._send(self._place, group, leaves, questions)))
                     except TimeoutError:  # there is no worker at all
                         raise
                     except Exception as error:  # its worker died since the last question
                         lost = error
-                        group.lost()
+                        group.give_up()
                 failed: list[Failed] = []
                 for n, answer in waiting:
                     group = self._groups[n]
@@ -188,13 +188,13 @@ class DataParallel(Prepared):
                         outcome = answer()
                     except Exception as error:  # none of the user's, which come as `Failed`
                         lost = error
-                        group.lost()
+                        group.give_up()
                         continue
                     if isinstance(outcome, Failed):
                         failed.append(outcome)
                         continue
                     answers[n], self._slot = outcome
-                    self.traffic.back += 0 if group.address is None else nbytes(answers[n])
+                    self.traffic.back += 0 if group.address is None else count_bytes(answers[n])
                     self.traffic.built += 0 if group.built else len(group.shards)
                     group.state, group.sent, group.built = self._message, leaves, True
                 if failed:
@@ -203,8 +203,8 @@ class DataParallel(Prepared):
                     return [answer for n in sorted(answers) for answer in answers[n]]
             raise LazygradError(f"workers were lost {TRIES} times while they were asked by {self!r}") from lost
 
-    def _sent(self, place: Here | Cluster, group: Group, leaves: list[Any], questions: Questions) -> Callable[[], Any]:
-        """Send a message with the leaves that the worker does not have; return what waits for the answer."""
+    def _send(self, place: Here | Cluster, group: Group, leaves: list[Any], questions: Questions) -> Callable[[], Any]:
+        """Send a message with the leaves that the worker does not have; return a function that waits for the answer."""
         if group.actor is None:
             place.place(group, self._groups)
         base, group.state = group.state, None  # until the answer is there
@@ -215,7 +215,7 @@ class DataParallel(Prepared):
             build = (self._function, self._points, shards)
         if group.address is not None:
             self.traffic.messages += 1
-            self.traffic.out += nbytes((changed, questions))
+            self.traffic.out += count_bytes((changed, questions))
             if build is not None:
                 self.traffic.shards += sum(len(part) for part in (self._function, *shards.values()) if part is not None)
         return place.ask(group, base, self._message, changed, questions, build)

@@ -17,22 +17,22 @@ from distributed import Actor, Client, Future
 from ..._errors import LazygradError
 from ..._graph.trees import flatten
 from ...backend import Prepared, prepare
-from .pickle import by_value, made
+from .pickle import pack, unpack
 
-__all__ = ["Cluster", "Failed", "Group", "Here", "Questions", "Replica", "Traffic", "nbytes"]
+__all__ = ["Cluster", "Failed", "Group", "Here", "Questions", "Replica", "Traffic", "count_bytes"]
 
 PATIENCE = 120  # seconds to wait for a worker where there is none
 Questions = Sequence[tuple[str, tuple[Any, ...]]]  # methods of a function at a point, with their arguments
 
 
-def nbytes(arrays: object) -> int:
-    """The bytes of all arrays in a nest of lists, tuples and dicts."""
+def count_bytes(arrays: object) -> int:
+    """Return the bytes of all arrays in a nest of lists, tuples and dicts."""
     return sum(leaf.nbytes for leaf in flatten(arrays).leaves if isinstance(leaf, (np.ndarray, np.generic)))
 
 
 @attrs.define
 class Traffic:
-    """What went to the workers and came back, in bytes of arrays; each message adds a few kilobytes.
+    """The bytes of arrays that went to the workers and came back; each message adds a few kilobytes.
 
     Attributes
     ----------
@@ -60,22 +60,22 @@ class Traffic:
 
 @attrs.frozen(eq=False)
 class Failed:
-    """An exception of the user's function, as an answer: so that it is not taken for one of the way to it."""
+    """An exception of the user's function, sent as an answer: so it is not taken for a failure on the way."""
 
     error: Exception
 
     def __reduce__(self) -> Any:
         try:
-            packed = by_value(self.error)
-            made(packed)
+            packed = pack(self.error)
+            unpack(packed)
         except Exception:  # it cannot be pickled, or not be made again
-            told = "".join(traceback.format_exception(self.error))
-            packed = by_value(LazygradError(f"an exception that cannot be sent to another process: {told}"))
-        return _failed, (packed,)
+            text = "".join(traceback.format_exception(self.error))
+            packed = pack(LazygradError(f"an exception that cannot be sent to another process: {text}"))
+        return _unpack_failed, (packed,)
 
 
-def _failed(packed: bytes) -> Failed:
-    return Failed(made(packed))
+def _unpack_failed(packed: bytes) -> Failed:
+    return Failed(unpack(packed))
 
 
 class _OutOfStep(Exception):
@@ -83,7 +83,7 @@ class _OutOfStep(Exception):
 
 
 @contextmanager
-def _naming(shard: int) -> Iterator[None]:
+def _name_shard(shard: int) -> Iterator[None]:
     """Let an exception tell of the shard, and of the line that raised it, which it forgets on its way home."""
     try:
         yield
@@ -119,7 +119,7 @@ class Replica:
                 leaves[k] = leaf
             if build is not None:
                 self._build(leaves, *build)
-            answers = [self._answered(shard, leaves, questions) for shard in self._losses]
+            answers = [self._answer(shard, leaves, questions) for shard in self._losses]
             slots = [loss._go_to(None).slots()[0] for loss in self._losses.values()]
         except Exception as error:
             return Failed(error)
@@ -127,25 +127,25 @@ class Replica:
         return answers, slots[0]
 
     def _build(self, leaves: list[Any], function: Any, points: int, shards: Mapping[int, bytes | None]) -> None:
-        make_loss, self._signature = made(function) if isinstance(function, bytes) else function
+        make_loss, self._signature = unpack(function) if isinstance(function, bytes) else function
         (parameters,) = self._signature.build_arguments(leaves)
         losses = {}
         for k, packed in shards.items():
-            data = self._data[k] if packed is None else made(packed)
-            with _naming(k):
-                losses[k] = prepare(_of_shard(make_loss, data), parameters, points=points)
+            data = self._data[k] if packed is None else unpack(packed)
+            with _name_shard(k):
+                losses[k] = prepare(_bind_shard(make_loss, data), parameters, points=points)
                 losses[k]._check_number(losses[k]._go_to(None))
         self._losses = losses
 
-    def _answered(self, shard: int, leaves: list[Any], questions: Questions) -> list[Any]:
+    def _answer(self, shard: int, leaves: list[Any], questions: Questions) -> list[Any]:
         loss = self._losses[shard]
-        with _naming(shard):
+        with _name_shard(shard):
             at = loss._go_to(loss.signature.check_arguments(self._signature.build_arguments(leaves)))
             return [getattr(at, method)(*arguments) for method, arguments in questions]
 
 
-def _of_shard(make_loss: Callable[..., Any], data: Any) -> Callable[..., Any]:
-    """The loss of one shard as a function of the parameters, by its own name."""
+def _bind_shard(make_loss: Callable[..., Any], data: Any) -> Callable[..., Any]:
+    """Return the loss of one shard as a function of the parameters, under its own name."""
 
     @functools.wraps(make_loss)
     def loss(parameters: Any) -> Any:
@@ -159,7 +159,7 @@ def _of_shard(make_loss: Callable[..., Any], data: Any) -> Callable[..., Any]:
 
 @attrs.define(eq=False)
 class Group:
-    """Neighbouring shards that one worker keeps, and what is known of it."""
+    """Neighbouring shards that one worker keeps, and what is known of that worker."""
 
     shards: dict[int, Any]  # pickled, or a future
     actor: Any = None  # a `Replica`, here or on a worker
@@ -169,8 +169,8 @@ class Group:
     sent: list[Any] = attrs.field(factory=list)  # the leaves that it has then
     built: bool = False
 
-    def lost(self) -> None:
-        """Give up an actor that does not answer, or is not needed."""
+    def give_up(self) -> None:
+        """Give up an actor that does not answer, or is not needed any more."""
         if self.future is not None and self.future.client.status == "running":
             self.future.cancel()  # others may refer to it: what was sent to an actor is freed by the garbage collector
         self.actor = self.address = self.future = self.state = None
@@ -180,20 +180,20 @@ class Group:
 class Here:
     """All shards in this process."""
 
-    def groups(self, shards: Sequence[Any]) -> list[Group]:
-        """One for all."""
+    def make_groups(self, shards: Sequence[Any]) -> list[Group]:
+        """Return one group for all shards."""
         computed = [shard.compute() if is_dask_collection(shard) else shard for shard in shards]
-        return [Group({k: by_value(shard) for k, shard in enumerate(computed)})]
+        return [Group({k: pack(shard) for k, shard in enumerate(computed)})]
 
     def place(self, group: Group, groups: Sequence[Group]) -> None:
-        """Make the replica."""
+        """Make the replica of a group."""
         group.actor = Replica()
 
     def even(self, groups: Sequence[Group]) -> None:
-        """There is but one group."""
+        """Do nothing, as there is but one group."""
 
-    def ask(self, group: Group, *message: object) -> Callable[[], Any]:
-        """Return what gives the answer."""
+    def ask(self, group: Group, *message: object) -> Callable[[], object]:
+        """Return a function that gives the answer."""
         return functools.partial(group.actor.ask, *message)
 
 
@@ -209,26 +209,26 @@ class Cluster:
             raise ValueError(f"workers must be among {sorted(client.nthreads())}, not {sorted(self.chosen)}")
 
     def _workers(self) -> list[str]:
-        """Those to use: the chosen ones, or all if none of these is left."""
+        """Return the workers to use: the chosen ones, or all if none of these is left."""
         if not (found := list(self.client.nthreads())):
             self.client.wait_for_workers(1, timeout=PATIENCE)
             found = list(self.client.nthreads())
         return [address for address in found if self.chosen is None or address in self.chosen] or found
 
-    def groups(self, shards: Sequence[object]) -> list[Group]:
-        """As many as there are workers, of neighbouring shards."""
+    def make_groups(self, shards: Sequence[object]) -> list[Group]:
+        """Return as many groups of neighbouring shards as there are workers."""
         packed = []
         for shard in shards:
             if is_dask_collection(shard):
                 packed.append(self.client.compute(shard))
             else:
-                packed.append(shard if isinstance(shard, Future) else by_value(shard))
+                packed.append(shard if isinstance(shard, Future) else pack(shard))
         count = min(len(self._workers()), len(packed))
         cuts = [len(packed) * k // count for k in range(count + 1)]
         return [Group({k: packed[k] for k in range(*cut)}) for cut in itertools.pairwise(cuts)]
 
     def place(self, group: Group, groups: Sequence[Group]) -> None:
-        """Make an actor where there are fewest."""
+        """Make an actor for a group on the worker that has fewest."""
         taken = [other.address for other in groups]
         address = min(self._workers(), key=taken.count)
         data = {k: shard for k, shard in group.shards.items() if isinstance(shard, Future)}
@@ -240,7 +240,7 @@ class Cluster:
         group.future, group.address = future, address
 
     def even(self, groups: Sequence[Group]) -> None:
-        """Take a group from where there are several, if a worker has come that has none."""
+        """Take a group from a worker that has several, if another has come that has none."""
         addresses = [group.address for group in groups]
         if len(set(addresses)) == len(groups):
             return
@@ -249,9 +249,9 @@ class Cluster:
             if free and group.address is not None and addresses.count(group.address) > 1:
                 free.pop()
                 addresses.remove(group.address)
-                group.lost()
+                group.give_up()
 
-    def ask(self, group: Group, *message: object) -> Callable[[], Any]:
-        """Send a message; return what waits for the answer."""
+    def ask(self, group: Group, *message: object) -> Callable[[], object]:
+        """Send a message, and return a function that waits for the answer."""
         result: Callable[[], Any] = group.actor.ask(*message).result
         return result

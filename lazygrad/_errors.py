@@ -1,7 +1,5 @@
 """The errors of lazygrad: each says which node and op, which shapes, and what to do instead."""
 
-from typing import Any
-
 __all__ = [
     "LazygradError",
     "NonFiniteError",
@@ -37,7 +35,7 @@ class NonFiniteError(LazygradError, FloatingPointError):
     __module__ = "lazygrad"
 
     @property
-    def found(self) -> Any:
+    def found(self) -> object:
         """The record of the place, as `lazygrad.inspect.find_nonfinite` gives it."""
         return self.args[0]
 

@@ -49,7 +49,7 @@ def replace_main(script: str, arguments: Sequence[str]) -> Iterator[types.Module
         sys.modules["__main__"], sys.argv, sys.path = before  # type: ignore[assignment]
 
 
-def run(module: types.ModuleType, script: str) -> dict[str, Any]:
+def run(module: types.ModuleType, script: str) -> dict[str, object]:
     """Run the script in a module, and return its global variables.
 
     `runpy` would do, but for scripts that end in ``sys.exit(main())``: it drops their variables.

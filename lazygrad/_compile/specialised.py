@@ -94,7 +94,7 @@ class Specialization:
             **self.options,
         )
 
-    def run(self, values: Sequence[object], statistics: CompileStatistics) -> tuple[Any, ...]:
+    def run(self, values: Sequence[object], statistics: CompileStatistics) -> tuple[Array, ...]:
         """Return the values of the roots for these values of the inputs."""
         if self.options["exact"]:  # sums are added up in the order of memory, which is the leaves'
             values = [v if v.__class__ is not np.ndarray or v.flags.c_contiguous else v.copy() for v in values]
@@ -196,7 +196,7 @@ def as_input(value: object, leaf: Node) -> Array:
     return value if value.ndim else value[()]
 
 
-def as_readonly_result(value: object) -> Any:
+def as_readonly_result(value: object) -> Array:
     """Return a result as a read-only array, through a view if its memory is used again when the caller drops it."""
     if value.__class__ is not np.ndarray:
         value = np.asarray(value)

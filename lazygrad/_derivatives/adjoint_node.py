@@ -161,7 +161,7 @@ class ContributionSum:
 
     # -- the adjoint as a function of its inputs, for higher derivatives ---------------------------
 
-    def numbers(self, node: AdjointNode) -> list[tuple[Node, Any]]:
+    def numbers(self, node: AdjointNode) -> list[tuple[Node, Array]]:
         """Return nothing: no plain number is an operand of an adjoint."""
         return []
 
@@ -187,7 +187,7 @@ class ContributionSum:
 
 def sum_contributions(
     inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]
-) -> Any:
+) -> Array:
     """Add up the terms of flat edges (rule, argnum) in order; `inputs` hold their arguments, one after the other."""
     shape, dtype = of.shape, of.dtype
     total: Any = None

@@ -29,7 +29,7 @@ def _consumer_of(rule: Rule, adjoint: Any) -> Node:
     return adjoint.node
 
 
-def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[int, Any] | None:
+def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[int, Array] | None:
     """Return serial -> dL/di for the wanted nodes that lead to `L`, from dL/dL.
 
     Return None where an adjoint is part of the graph: then its unfolded form is needed, which the memo of `L` holds.

@@ -15,7 +15,7 @@ import numpy as np
 from .._derivatives.adjoint_node import unbroadcast_node
 from .._derivatives.nth import Derivation
 from .._graph.leaf import constant
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray
 from .._graph.types import Function
 from .._graph.value import zeros
 from .call import Argnums, Call, check_number
@@ -23,7 +23,7 @@ from .call import Argnums, Call, check_number
 __all__ = ["find_base", "find_derivative_mark", "find_nth_derivative", "is_real_number", "mark_derivative"]
 
 
-def mark_derivative(f: Function, derivative: tuple[Any, Callable[..., Any], int] | None) -> Callable[..., Any]:
+def mark_derivative(f: Function, derivative: tuple[Any, Callable[..., Any], int] | None) -> Function:
     """Return `f`, marked as a derivative: (by which argument, of which function, of which order).
 
     The mark names `f`, too, as `functools.wraps` copies it to other functions.
@@ -32,13 +32,13 @@ def mark_derivative(f: Function, derivative: tuple[Any, Callable[..., Any], int]
     return f
 
 
-def find_derivative_mark(f: Function) -> tuple[Any, Callable[..., Any], int] | None:
+def find_derivative_mark(f: Function) -> tuple[object, Function, int] | None:
     """Return the mark of a function that is a derivative; None if `f` has none."""
     known = getattr(f, "derivative", None)
     return known[1:] if isinstance(known, tuple) and isinstance(known[0], weakref.ref) and known[0]() is f else None
 
 
-def find_base(f: Callable[..., Any], argnums: Argnums) -> tuple[Callable[..., Any], int]:
+def find_base(f: Callable[..., Any], argnums: Argnums) -> tuple[Function, int]:
     """Return the function that `f` is a derivative of, and the order: `f` itself and 0, if by another argument."""
     known = find_derivative_mark(f) if isinstance(argnums, int) else None
     return (known[1], known[2]) if known is not None and known[0] == argnums else (f, 0)
@@ -53,7 +53,7 @@ def is_real_number(args: tuple[Any, ...], argnum: Any) -> bool:
     return known and not np.ndim(x) and not np.iscomplexobj(x)
 
 
-def find_nth_derivative(call: Call, n: int) -> Any:
+def find_nth_derivative(call: Call, n: int) -> NodeOrArray:
     """Return the n-th derivative of a function of one number."""
     x = call.nodes[0]
     L = call.target()

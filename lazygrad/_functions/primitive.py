@@ -54,7 +54,7 @@ class Primitive(Op):
             )
         return _find_primitive, self.home
 
-    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Split the arguments of a call into inputs and statics; an array among these stays one."""
         arrays = {name: copy_frozen(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
         inputs, static = super().bind(args, dict(kwargs))
@@ -199,7 +199,9 @@ def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
     return Rule(transposed, rule.reads, rule.rest, (*rule.metas, shape, dtype))
 
 
-def complete_rules(rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool) -> Any:
+def complete_rules(
+    rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool
+) -> tuple[Rule | None, ...]:
     """Complete the rules of one kind by transposing those of the other kind."""
 
     def one(rule: Rule | None, other: Rule | None) -> Rule | None:

@@ -100,7 +100,7 @@ class Grid:
         parts = [f"<p>{html.escape(text)}</p>" if text else "" for text in (self.title, more, self.foot)]
         return parts[0] + table + parts[1] + parts[2]
 
-    def rich(self) -> Any:
+    def rich(self) -> object:
         """Return the table as `rich` shows it."""
         what = "a table in colours"
         group = import_optional("rich.console", "rich", what).Group

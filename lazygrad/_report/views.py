@@ -66,7 +66,7 @@ class Difference(Displayable):
         table = Grid(("counter", "before", "after", "change"), rows) if rows else Grid(title="no counter differs")
         return [table, *[Grid(title=line) for line in lines]]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the difference as plain data."""
         return {
             "changes": {c.counter: {"before": c.before, "after": c.after} for c in self.changes},
@@ -81,7 +81,7 @@ class Difference(Displayable):
 class ReportViews(Recording, Displayable):
     """A recording that shows what it counted, as text, tables and plain data."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return everything as plain dicts, lists, numbers and strings; nodes by name, or by op and serial."""
         asked = self.asked
         return {

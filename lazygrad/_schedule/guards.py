@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from .._graph.bits import same_static
 from .._graph.guards import Guard
@@ -21,7 +20,7 @@ class NotANumber(ArithmeticError):
     """A product without its guard gave nan: the guarded schedule has to answer."""
 
 
-def make_guard_test(guard: Guard) -> Callable[[Any], bool]:
+def make_guard_test(guard: Guard) -> Callable[[object], bool]:
     """Return a test of whether a value would have led the traced function another way."""
     _, interpret, seen = guard
     return lambda value: not same_static(interpret(value), seen)

@@ -106,7 +106,7 @@ def choose_kernel(
     return found
 
 
-def make_typed_key(static: object) -> Any:
+def make_typed_key(static: object) -> Hashable:
     """Return keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
     if static is NO_STATIC:
         return ()

@@ -19,7 +19,7 @@ import numpy as np
 from .._graph.guards import Guard
 from .._graph.node import NO_STATIC, Node
 from .._graph.shapes import broadcast
-from .._graph.types import DType
+from .._graph.types import Array, DType
 from ..ops import arithmetic, linear, reduce
 from ..ops._op import Op, freeze
 from .kernels import Kernel, choose_kernel
@@ -262,7 +262,7 @@ def _precompute(kernel: Kernel, values: Sequence[Any]) -> Any:
         return None
 
 
-def run_kernel(kernel: Kernel, values: Sequence[object]) -> Any:
+def run_kernel(kernel: Kernel, values: Sequence[object]) -> Array:
     """Return what a kernel makes of values, in memory of its own."""
     if kernel.kind == "sum":
         return kernel.function.reduce(values[0], **kernel.static)

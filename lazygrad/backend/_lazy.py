@@ -190,7 +190,7 @@ class Graph:
         found = iter(self._evaluate(kind, [t for t in pushed if t is not None]))
         return [zeros(i) if t is None else next(found) for i, t in zip(nodes, pushed, strict=True)]
 
-    def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
+    def jacobian(self, wanted: Sequence[int]) -> list[list[Array]]:
         """Return the Jacobians, which are kept with the point that they belong to."""
         known = self._find_present(self._jacobians)
         if missing := [k for k in wanted if k not in known]:

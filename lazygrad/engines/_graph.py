@@ -16,7 +16,7 @@ import numpy as np
 from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.edges import apply_vjp, find_jvp_rule, find_vjp_rule
 from .._errors import NotDifferentiableError
-from .._graph.node import INEXACT, Node
+from .._graph.node import INEXACT, Node, NodeOrArray
 from .._graph.traverse import collect_inputs_first
 from .._graph.types import Array
 from .._graph.value import forward_rec
@@ -145,7 +145,7 @@ def read(nodes: Sequence[Node]) -> list[Array]:
     return [forward_rec(i) for i in nodes]
 
 
-def pull_back(edge: Edge, g: object) -> Any:
+def pull_back(edge: Edge, g: object) -> NodeOrArray:
     """Return the contribution of an edge, its vjp rule applied to the adjoint of the consumer: g J^{j->i}."""
     return apply_vjp(edge.rule, edge.consumer, edge.argnum, edge.input, g, read(edge.reads))
 
@@ -161,7 +161,7 @@ def as_push(edge: Edge) -> Edge | None:
     return Edge(c, argnum, j, rule, tuple(reads))
 
 
-def accumulate(total: Any, term: Any) -> Any:
+def accumulate(total: Any, term: Any) -> Array:
     """Add one more term to the sum so far, in an array of its own; `total` is None before the first."""
     return term if total is None else total + term
 

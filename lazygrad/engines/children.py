@@ -20,13 +20,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .._graph.node import Node
+from .._graph.types import Array
 from .._graph.value import forward_rec
 from ._graph import Graph, accumulate, list_needs, pull_back, report_visit, seed
 
 __all__ = ["children"]
 
 
-def children(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+def children(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Compute values from the leaves upwards, then gradients from `L` downwards; return those of `wrt`.
 
     Examples

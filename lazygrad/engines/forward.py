@@ -19,12 +19,13 @@ import numpy as np
 
 from .._derivatives.adjoint_node import unbroadcast_to
 from .._graph.node import Node
+from .._graph.types import Array
 from ._graph import Graph, Step, accumulate, as_push, directions, read, report_visit, seed
 
 __all__ = ["forward"]
 
 
-def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Push the unit tangents of each node of `wrt` up to `L`, one after the other.
 
     Examples

@@ -11,16 +11,16 @@ visits only nodes between `wrt` and L, and what L's table holds already costs no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .._derivatives.target_memo import TargetMemo, target_memo
 from .._graph.node import Node
+from .._graph.types import Array
 from .._graph.value import forward_rec
 
 __all__ = ["lazy"]
 
 
-def lazy(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+def lazy(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Return the adjoints from the table of `L`, or from a new one if there is a cotangent.
 
     Examples

@@ -21,6 +21,7 @@ import numpy as np
 from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.target_memo import MirrorOp
 from .._graph.node import NO_STATIC, Node
+from .._graph.types import Array
 from ..ops._op import OPS, freeze
 from ._graph import Graph, Step, directions, list_needs, report_visit, seed
 
@@ -30,7 +31,7 @@ FIRST, SHRINK, LEVELS = 2.0**-6, 4.0, 6  # the step in units of w's size; how it
 GOOD = 1e-12  # the relative error that is small enough
 
 
-def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Estimate gradients by central differences: move each element of each node of `wrt` to and fro.
 
     Examples

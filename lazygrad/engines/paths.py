@@ -16,6 +16,7 @@ from typing import Any
 
 from .._errors import LazygradError
 from .._graph.node import Node, label
+from .._graph.types import Array
 from ._graph import Graph, Step, accumulate, pull_back, report_visit, seed
 
 __all__ = ["MOST", "paths"]
@@ -23,7 +24,7 @@ __all__ = ["MOST", "paths"]
 MOST = 10_000  # paths, for all of `wrt` together
 
 
-def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Sum over all paths from each node of `wrt` to `L`; LazygradError if there are more than `MOST`.
 
     Examples

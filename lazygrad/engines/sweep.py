@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._graph.node import Node
+from .._graph.types import Array
 from .._graph.value import forward_rec
 from ._graph import Graph, accumulate, pull_back, report_visit, seed
 
 __all__ = ["sweep"]
 
 
-def sweep(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Any]:
+def sweep(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Compute all values below `L` and then all adjoints, and return those of `wrt`.
 
     Examples

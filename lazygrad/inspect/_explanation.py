@@ -172,7 +172,7 @@ class Explanation(Displayable):
         events = zip(self.actual._events, self.actual._notes, strict=True)
         return [(Step.of(i).key, note.seconds) for (i, was_requested), note in events if not was_requested]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the explanation as plain data; nodes by name, or by op and serial."""
         fields = ("rules", "multiplications", "nbytes", "built", "nodes_touched")
         return {

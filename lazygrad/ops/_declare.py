@@ -40,7 +40,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
-def find_meaning(function: Function) -> Callable[..., Any] | None:
+def find_meaning(function: Function) -> Function | None:
     """Return the op or function that a function of NumPy's is on nodes, or None if it has no meaning there."""
     if (found := MEANINGS.get(function)) is None:
         declare_all()

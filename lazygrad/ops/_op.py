@@ -129,7 +129,7 @@ class Op:
                 return self.on_nodes(inputs, static)
         return self.function(*inputs, **static)
 
-    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Split the arguments of a call into inputs and statics."""
         count = len(args) if self.inputs[-1][0] == "*" else len(self.inputs)
         inputs = list(args[:count])
@@ -202,7 +202,7 @@ class Op:
         """Infer shape and dtype of `node` from its inputs as they are now."""
         return self.infer_checked(node.inputs, node.static)
 
-    def numbers(self, node: Node) -> list[tuple[Node, Any]]:
+    def numbers(self, node: Node) -> list[tuple[Node, Array]]:
         """Return the plain numbers among the inputs, and their values in the dtype that the other inputs give them."""
         plain = [j for j in node.inputs if j.op is None and "number" in j.static]
         others = [j.dtype for j in node.inputs if j.op is not None or "number" not in j.static]

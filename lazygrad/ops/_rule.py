@@ -20,14 +20,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node
 from .._graph.types import Function
 
 __all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "input_name", "meta_look_up", "pass_on", "read_rule"]
+
+T = TypeVar("T")
 
 OUT = -1  # a rule reads the op's own output
 
@@ -64,7 +66,7 @@ class Rule:
         return {name: look_up(node, argnum) for name, look_up in self.metas}
 
 
-def pass_on(g: Operand) -> Any:
+def pass_on(g: T) -> T:
     """Return the adjoint as it is: the rule of an identity."""
     return g
 
@@ -129,7 +131,9 @@ def read_rule(
     return Rule(function, tuple(reads), rest, tuple(metas), label=label)
 
 
-def meta_look_up(name: str, inputs: Sequence[str], statics: Mapping[str, object]) -> Callable[[Node, int], Any] | None:
+def meta_look_up(
+    name: str, inputs: Sequence[str], statics: Mapping[str, object]
+) -> Callable[[Node, int], object] | None:
     """Return the look-up of a shape, dtype or static that a parameter of a rule names; None for other names."""
     if name in statics:
         return lambda node, argnum: node.static[name]

@@ -232,7 +232,7 @@ square = elementwise(
 
 
 @function(np.positive)
-def positive(x: Operand) -> Any:
+def positive(x: NodeOrArray) -> NodeOrArray:
     """Return x itself."""
     return x
 

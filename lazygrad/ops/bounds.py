@@ -38,7 +38,7 @@ maximum = _declare_choice(np.maximum, operator.gt, "larger", "2.0")
 minimum = _declare_choice(np.minimum, operator.lt, "smaller", "1.0")
 
 
-def infer_bounded(function: Any) -> Any:
+def infer_bounded(function: Any) -> Callable[..., Signature]:
     """Return an inference for a function of an array and numbers as bounds."""
 
     def infer(x: Node, **bounds: Any) -> Signature:
@@ -167,7 +167,7 @@ def clip(
     *,
     min: Operand | None = None,
     max: Operand | None = None,
-) -> Any:
+) -> Operand:
     """Return the values kept within bounds.
 
     The derivative at a number as bound is 0, as for relu; a tie with an array or node splits it evenly.

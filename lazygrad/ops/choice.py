@@ -123,7 +123,7 @@ def _condition(c: Any, what: str) -> Any:
 
 
 @function(np.select)
-def select(condlist: Sequence[object], choicelist: Sequence[object], default: Operand = 0) -> Any:
+def select(condlist: Sequence[object], choicelist: Sequence[object], default: Operand = 0) -> Operand:
     """Return element by element the choice of the first condition that holds, else the default."""
     if len(condlist) != len(choicelist):
         raise ValueError(f"{len(condlist)} conditions need as many choices, not {len(choicelist)}")

@@ -46,7 +46,7 @@ def count_windows(length: Sizes, size: Sizes, stride: Sizes, dilation: Sizes) ->
     return tuple(found)
 
 
-def windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+def windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> NodeOrArray:
     """Return a view of the windows: (*lead, *count, *size)."""
     axes = tuple(range(x.ndim - len(size), x.ndim))
     view: Any = np.lib.stride_tricks.sliding_window_view(x, _spans(size, dilation), axis=axes)
@@ -54,7 +54,7 @@ def windows(x: Any, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     return view[(..., *steps)]
 
 
-def overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+def overlap_add(parts: Any, length: Sizes, stride: Sizes, dilation: Sizes) -> NodeOrArray:
     """Sum windows (*lead, *size, *count) into an array (*lead, *length): the transpose of taking windows."""
     k = len(length)
     first, last = parts.ndim - 2 * k, parts.ndim - k
@@ -105,7 +105,7 @@ def _transpose(y: Any, w: Any, length: Sizes, stride: Sizes, padding: Sizes, dil
     columns = np.matmul(_rows(w, groups).swapaxes(1, 2), places)
     parts = columns.reshape(batch, groups * w.shape[1], *size, *count)
     padded = _enlarge(length, padding)
-    out = overlap_add(parts, padded, stride, dilation)
+    out: Any = overlap_add(parts, padded, stride, dilation)
     return out[(..., *[slice(p, p + n) for p, n in zip(padding, length, strict=True)])]
 
 

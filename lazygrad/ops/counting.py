@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
 from ._declare import function, linear, op
 from ._op import Op, Signature, as_node
@@ -199,7 +199,7 @@ def _sum_in_boxes(
 @function(np.histogram)
 def histogram(
     a: Operand, bins: Operand = 10, range: object = None, density: bool | None = None, weights: Operand | None = None
-) -> Any:
+) -> tuple[NodeOrArray, NodeOrArray]:
     """Return the weights, or the number, of the elements in each bin, and the edges; differentiable in the weights."""
     if isinstance(bins, str) and weights is not None:
         raise TypeError("np.histogram takes no weights with bins by name")
@@ -218,7 +218,7 @@ def histogramdd(
     range: Any = None,
     density: bool | None = None,
     weights: Operand | None = None,
-) -> Any:
+) -> tuple[NodeOrArray, list[NodeOrArray]]:
     """Return the weights, or the number, of the points in each box of a grid, and the edges of the boxes."""
     if not isinstance(sample, (list, tuple)):
         sample = [sample] if sample.ndim < 2 else sample.T
@@ -240,7 +240,7 @@ def histogram2d(
     range: object = None,
     density: bool | None = None,
     weights: Operand | None = None,
-) -> Any:
+) -> tuple[NodeOrArray, ...]:
     """Return the weights, or the number, of the points in each box of a grid, and the edges along x and along y."""
     if not hasattr(bins, "__len__") or len(bins) != 2:  # one number, or one array of edges, for both
         bins = [bins, bins]

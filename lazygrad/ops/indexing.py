@@ -117,7 +117,7 @@ def _distinct(places: Any, bound: int) -> bool:
     return int(np.count_nonzero(met)) == places.size
 
 
-def find_repeats(shape: tuple[int, ...], key: tuple[object, ...], indices: Sequence[object]) -> Any:
+def find_repeats(shape: tuple[int, ...], key: tuple[object, ...], indices: Sequence[object]) -> Array | None:
     """Return which places of an array a key takes, flat, in its order; None if no place occurs twice."""
     if not indices:
         return None

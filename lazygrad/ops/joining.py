@@ -58,7 +58,7 @@ stack = op(
 # -- NumPy's functions -----------------------------------------------------------------------------
 
 
-def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Any:
+def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Node:
     """Join arrays of which each keeps its own dtype until then; the result in another dtype if that is safe."""
     nodes = [as_node(a) for a in arrays]
     if not nodes:
@@ -72,13 +72,13 @@ def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Any:
 
 
 @function(np.concatenate)
-def concatenate_arrays(arrays: Sequence[object], /, axis: int | None = 0, *, dtype: DTypeLike | None = None) -> Any:
+def concatenate_arrays(arrays: Sequence[object], /, axis: int | None = 0, *, dtype: DTypeLike | None = None) -> Node:
     """Join the arrays along an axis."""
     return join_arrays(concatenate, arrays, dtype, axis=axis)
 
 
 @function(np.stack)
-def stack_arrays(arrays: Sequence[object], axis: int = 0, *, dtype: DTypeLike | None = None) -> Any:
+def stack_arrays(arrays: Sequence[object], axis: int = 0, *, dtype: DTypeLike | None = None) -> Node:
     """Join the arrays along a new axis."""
     return join_arrays(stack, arrays, dtype, axis=axis)
 

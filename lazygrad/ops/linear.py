@@ -6,7 +6,7 @@ import builtins
 import math
 import operator
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -153,7 +153,7 @@ broadcast_to = linear(
 )
 
 
-def expand(x: NodeOrArray, shape: tuple[int, ...]) -> Any:
+def expand(x: NodeOrArray, shape: tuple[int, ...]) -> NodeOrArray:
     """Repeat x along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
     if isinstance(x, Node) or math.prod(shape) > _SMALL:
         return np.broadcast_to(x, shape)
@@ -197,7 +197,7 @@ def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.add.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def infer_reduction(function: object) -> Any:
+def infer_reduction(function: object) -> Callable[..., Signature]:
     """Return an inference for a reduction: the shape from the axes, the dtype from NumPy."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
@@ -276,7 +276,7 @@ def _part(node: Node, argnum: int) -> slice:
     return slice(found[2][argnum], found[2][argnum + 1])
 
 
-def along(axis: int, item: object) -> tuple[Any, ...]:
+def along(axis: int, item: object) -> Any:
     """Return the key that applies to one axis."""
     return (*[slice(None)] * axis, item)
 

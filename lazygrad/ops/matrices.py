@@ -71,7 +71,7 @@ def t(x: NodeOrArray) -> NodeOrArray:
     return x.swapaxes(-1, -2)
 
 
-def conj(x: Any) -> Any:
+def conj(x: Any) -> NodeOrArray:
     """Return the complex conjugate; a real array as it is."""
     return np.conj(x) if x.dtype.kind == "c" else x
 
@@ -81,7 +81,7 @@ def h(x: Operand) -> NodeOrArray:
     return conj(x).swapaxes(-1, -2)
 
 
-def real(x: NodeOrArray) -> Any:
+def real(x: NodeOrArray) -> NodeOrArray:
     """Return the real part; a real array as it is."""
     return np.real(x) if x.dtype.kind == "c" else x
 
@@ -141,7 +141,7 @@ def pack(batch: tuple[int, ...], *parts: Any) -> NodeOrArray:
     return np.concatenate(flat, axis=-1)
 
 
-def unpack(packed: NodeOrArray, *shapes: tuple[int, ...]) -> list[Any]:
+def unpack(packed: NodeOrArray, *shapes: tuple[int, ...]) -> list[NodeOrArray]:
     """Return the stacks that `pack` joined: `shapes` are those of their elements."""
     parts = []
     start = 0

@@ -181,7 +181,9 @@ cross: Op = bilinear(
 
 
 @function(np.cross)
-def cross_along(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Node:
+def cross_along(
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
+) -> NodeOrArray:
     """Return the cross product of vectors of 2 or 3 elements along the axes; for two of 2, its last element alone."""
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -201,7 +203,7 @@ def _pad_to_space(x: Node) -> Node:
 
 
 @function(np.linalg.cross)
-def _cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Node:
+def _cross(x1: Any, x2: Any, /, *, axis: int = -1) -> NodeOrArray:
     x1, x2 = as_operand(x1), as_operand(x2)
     if any(not x.ndim or x.shape[axis] != 3 for x in (x1, x2)):
         raise ShapeError(f"cross({x1.shape}, {x2.shape}): the vectors must have 3 elements")

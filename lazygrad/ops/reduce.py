@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -57,14 +58,14 @@ def count_of(shape: tuple[int, ...], axis: Axis) -> int:
     return count
 
 
-def gather_axes(x: NodeOrArray, axis: Axis) -> Any:
+def gather_axes(x: NodeOrArray, axis: Axis) -> NodeOrArray:
     """Return the array with the axes that are reduced made one, in front."""
     axes = axes_of(axis, x.ndim)
     rest = tuple([k for k in range(x.ndim) if k not in axes])
     return x.transpose((*axes, *rest)).reshape((count_of(x.shape, axis), *[x.shape[k] for k in rest]))
 
 
-def restore_axes(y: NodeOrArray, shape: tuple[int, ...], axis: Axis) -> Any:
+def restore_axes(y: NodeOrArray, shape: tuple[int, ...], axis: Axis) -> NodeOrArray:
     """Return an array that `gather_axes` made to its axes, those of `shape`."""
     axes = axes_of(axis, len(shape))
     order = (*axes, *[k for k in range(len(shape)) if k not in axes])
@@ -120,7 +121,7 @@ def _mean_rule(g: Any, x_shape: tuple[int, ...], axis: Any, keepdims: bool) -> A
     return spread(g / (count_of(x_shape, axis) or 1), x_shape, axis, keepdims)
 
 
-def infer_average(function: object) -> Any:
+def infer_average(function: object) -> Callable[..., Signature]:
     """Return an inference for `function` over axes; unlike the other reductions it takes no axis of a 0-d array."""
     infer = infer_reduction(function)
 
@@ -155,7 +156,7 @@ def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *
     return total / count_where(where, node.shape, axis, keepdims).astype(total.dtype)
 
 
-def count_where(where: Operand, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
+def count_where(where: Operand, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> NodeOrArray:
     """Count for how many of the elements that are reduced to one the mask holds."""
     return np.sum(np.broadcast_to(where, shape), axis=axis, keepdims=keepdims)
 
@@ -330,12 +331,12 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
 # -- logsumexp -------------------------------------------------------------------------------------
 
 
-def as_floating(x: NodeOrArray) -> Any:
+def as_floating(x: NodeOrArray) -> NodeOrArray:
     """Return the array itself, or integers as floats before a difference of them can wrap around."""
     return x if x.dtype.kind == "f" else x.astype(float)
 
 
-def exponentials(x: NodeOrArray, axis: Axis) -> tuple[Any, Any]:
+def exponentials(x: NodeOrArray, axis: Axis) -> tuple[NodeOrArray, NodeOrArray]:
     """Return exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
     x = as_floating(x)
     most = float(np.finfo(x.dtype).max)

@@ -98,7 +98,7 @@ def matrix_transpose(x: NodeOrArray, /) -> NodeOrArray:
 
 
 @function(np.moveaxis)
-def moveaxis(a: NodeOrArray, source: Lengths, destination: Lengths) -> Any:
+def moveaxis(a: NodeOrArray, source: Lengths, destination: Lengths) -> NodeOrArray:
     """Move some axes to other places, the rest in their order."""
     sources = normalize_axis_tuple(source, a.ndim, "source")
     destinations = normalize_axis_tuple(destination, a.ndim, "destination")

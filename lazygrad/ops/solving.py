@@ -296,7 +296,9 @@ _lstsq = op(
 
 
 @function(np.linalg.lstsq)
-def lstsq(a: NodeOrArray, b: NodeOrArray, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
+def lstsq(
+    a: NodeOrArray, b: NodeOrArray, rcond: float | None = None
+) -> tuple[NodeOrArray, NodeOrArray | None, NodeOrArray, NodeOrArray]:
     """Solve by least squares: solution, residuals, rank and singular values.
 
     NumPy gives no residuals if `a` has dependent columns. Before it is evaluated only its shape is known, so
@@ -308,7 +310,7 @@ def lstsq(a: NodeOrArray, b: NodeOrArray, rcond: float | None = None) -> tuple[A
     rank = astype(matrix_rank(a, rtol=_cutoff(rcond, a)), dtype=np.dtype(np.int32))
     m, n = a.shape
     if m <= n or (inside_transform() and read_guarded(rank, lambda found: bool(found != n))):
-        residuals = as_node(np.zeros(0, np.finfo(x.dtype).dtype))
+        residuals: NodeOrArray = as_node(np.zeros(0, np.finfo(x.dtype).dtype))
     else:
         error = columns - a @ x
         residuals = real(np.sum(conj(error) * error, axis=0))

@@ -225,7 +225,7 @@ def unique_inverse(x: Operand) -> UniqueInverse:
 
 
 @function(np.unique_values)
-def unique_values(x: Operand) -> Any:
+def unique_values(x: Operand) -> NodeOrArray | tuple[NodeOrArray, ...]:
     """Return the distinct elements."""
     return unique(x, equal_nan=False)
 
@@ -235,13 +235,15 @@ def _flat(*arrays: Any) -> Any:
 
 
 @function(np.union1d)
-def union1d(ar1: Operand, ar2: Operand) -> Any:
+def union1d(ar1: Operand, ar2: Operand) -> NodeOrArray | tuple[NodeOrArray, ...]:
     """Return the distinct elements of both."""
     return unique(_flat(ar1, ar2))
 
 
 @function(np.intersect1d)
-def intersect1d(ar1: Operand, ar2: Operand, assume_unique: bool = False, return_indices: bool = False) -> Any:
+def intersect1d(
+    ar1: Operand, ar2: Operand, assume_unique: bool = False, return_indices: bool = False
+) -> NodeOrArray | tuple[NodeOrArray, Array, Array]:
     """Return the distinct elements that both have; the derivative goes to the first."""
     x, y = (evaluate_for_shape("np.intersect1d", a) for a in (ar1, ar2))
     _, first, second = np.intersect1d(x, y, assume_unique, return_indices=True)

@@ -79,7 +79,7 @@ var = op(
 
 def spread_around(
     a: NodeOrArray, axis: int | None, keepdims: bool, where: NodeOrArray, mean: NodeOrArray
-) -> tuple[Any, Any]:
+) -> tuple[NodeOrArray, NodeOrArray]:
     """Sum the squared distances from `mean` of the elements where the mask holds, and count these."""
     d = np.where(where, a - mean, 0)
     squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from .._graph.node import Node
+from .._graph.types import Function
 from ..ops._declare import elementwise, function, multiply_by
 from ..ops._op import Op
 from ..ops._rule import BLOCKED, Rule
@@ -20,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _HINTS = ("check_finite", "overwrite_a", "overwrite_ab", "overwrite_b")
 
 
-def holds_node(values: Iterable[Any]) -> bool:
+def holds_node(values: Iterable[object]) -> bool:
     """Return whether a node is among the values, or inside a tuple or list among them."""
     return any(
         isinstance(v, Node) or (isinstance(v, (tuple, list)) and any(isinstance(item, Node) for item in v))
@@ -28,7 +29,7 @@ def holds_node(values: Iterable[Any]) -> bool:
     )
 
 
-def declare_on_nodes(original: Callable[..., Any]) -> Callable[[F], F]:
+def declare_on_nodes(original: Function) -> Callable[[F], F]:
     """Declare what a function of SciPy's is on nodes; called with arrays alone it is SciPy's."""
 
     def enter(meaning: F) -> F:
@@ -47,7 +48,7 @@ def declare_on_nodes(original: Callable[..., Any]) -> Callable[[F], F]:
 
 
 def declare_ufunc(
-    original: Callable[..., Any],
+    original: Function,
     inputs: str = "x",
     *,
     vjp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
+from .._graph.node import NodeOrArray, Operand
 from ..ops._op import Op
 from ..ops._rule import BLOCKED, ZERO
 from ..ops.arithmetic import guarded_multiply
@@ -95,7 +96,7 @@ rgamma = declare_ufunc(
 
 
 @declare_on_nodes(sc.multigammaln)
-def multigammaln(a: Any, d: int) -> Any:
+def multigammaln(a: NodeOrArray, d: int) -> Operand:
     """Return the logarithm of the multivariate gamma function of dimension d.
 
     Examples
@@ -137,7 +138,7 @@ _hurwitz: Op = declare_ufunc(
 )
 
 
-def zeta(x: Any, q: Any = None) -> Any:
+def zeta(x: Operand, q: Operand | None = None) -> NodeOrArray:
     """Return Hurwitz' zeta function, the sum of (k + q) ** -x; Riemann's, for q = 1, on arrays alone.
 
     Examples

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .._graph.node import Node
-from .._graph.types import DType
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import DType, Function
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ._calls import declare_on_nodes
@@ -23,7 +23,7 @@ def inexact_dtype(*dtypes: DType) -> DType:
     return dtype if dtype.kind in "fc" else np.dtype(float)
 
 
-def apply_by_matrix(function: Callable[..., Any], shape: tuple[int, ...], *arrays: Any) -> Any:
+def apply_by_matrix(function: Function, shape: tuple[int, ...], *arrays: Any) -> NodeOrArray:
     """Apply a function of matrices to each matrix of stacks that broadcast; `shape` is that of the result."""
     dtype = inexact_dtype(*[a.dtype for a in arrays])
     arrays = tuple([a.astype(dtype, copy=False) for a in arrays])
@@ -38,13 +38,13 @@ def apply_by_matrix(function: Callable[..., Any], shape: tuple[int, ...], *array
     return out
 
 
-def require_square(a: Any, name: str = "a") -> None:
+def require_square(a: NodeOrArray, name: str = "a") -> None:
     """Refuse what is no square matrix, or a stack of them."""
     if len(a.shape) < 2 or a.shape[-1] != a.shape[-2]:
         raise ValueError(f"`{name}` must be a square matrix, or a stack of them, not of shape {a.shape}")
 
 
-def transpose(a: Any) -> Any:
+def transpose(a: NodeOrArray) -> NodeOrArray:
     """Exchange the axes of a matrix, or of each of a stack."""
     return a.swapaxes(-1, -2)
 
@@ -118,7 +118,9 @@ _triangular: Op = op(
 
 
 @declare_on_nodes(scipy.linalg.solve_triangular)
-def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
+def solve_triangular(
+    a: NodeOrArray, b: Operand, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Node:
     """Return the solution x of a x = b for a triangular matrix, or stacks of them.
 
     Parameters
@@ -156,7 +158,9 @@ def _as_array(a: Any) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.solve)
-def solve(a: Any, b: Any, lower: bool = False, assume_a: str | None = None, transposed: bool = False) -> Any:
+def solve(
+    a: NodeOrArray, b: NodeOrArray, lower: bool = False, assume_a: str | None = None, transposed: bool = False
+) -> Node:
     """Return the solution x of a x = b; the whole matrix is read, also where `assume_a` names a structure.
 
     Examples
@@ -171,7 +175,7 @@ def solve(a: Any, b: Any, lower: bool = False, assume_a: str | None = None, tran
 
 
 @declare_on_nodes(scipy.linalg.cholesky)
-def cholesky(a: Any, lower: bool = False) -> Any:
+def cholesky(a: Any, lower: bool = False) -> NodeOrArray:
     """Return Cholesky's factor of a positive definite matrix: upper by default, unlike NumPy's.
 
     Examples
@@ -186,7 +190,7 @@ def cholesky(a: Any, lower: bool = False) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.cho_factor)
-def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
+def cho_factor(a: Operand, lower: bool = False) -> tuple[NodeOrArray, bool]:
     """Return Cholesky's factor of a matrix and whether it is the lower one, for `cho_solve`.
 
     Examples
@@ -199,7 +203,7 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
 
 
 @declare_on_nodes(scipy.linalg.cho_solve)
-def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
+def cho_solve(c_and_lower: tuple[Any, bool], b: Operand) -> NodeOrArray:
     """Return the solution x of a x = b from Cholesky's factor of a.
 
     Examples
@@ -269,7 +273,7 @@ _banded: Op = op(
 
 
 @declare_on_nodes(scipy.linalg.solve_banded)
-def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
+def solve_banded(l_and_u: tuple[int, int], ab: Operand, b: Operand) -> Node:
     """Return the solution x of a x = b for a matrix given by its diagonals: ab[u + i - j, j] = a[i, j].
 
     Examples
@@ -324,7 +328,7 @@ sylvester: Op = op(
 
 
 @declare_on_nodes(scipy.linalg.solve_sylvester)
-def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
+def solve_sylvester(a: Operand, b: Operand, q: Operand) -> Node:
     """Return the solution x of a x + x b = q.
 
     Examples

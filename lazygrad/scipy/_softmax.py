@@ -8,7 +8,8 @@ import numpy as np
 import scipy.special as sc
 
 from .. import ops
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Axis
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ..ops._rule import ZERO
@@ -82,7 +83,9 @@ _logsumexp: Op = op(
 
 
 @declare_on_nodes(sc.logsumexp)
-def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+def logsumexp(
+    a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
+) -> NodeOrArray | tuple[NodeOrArray, NodeOrArray]:
     """Return log(sum(b exp(a))) without overflow, as `scipy.special.logsumexp`.
 
     Parameters
@@ -111,7 +114,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
 
 
 @declare_on_nodes(sc.softmax)
-def softmax(x: Any, axis: Any = None) -> Any:
+def softmax(x: Operand, axis: Axis = None) -> NodeOrArray:
     """Return exp(x) / sum(exp(x)) along axes, all by default, as `scipy.special.softmax`.
 
     Examples
@@ -123,7 +126,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
 
 
 @declare_on_nodes(sc.log_softmax)
-def log_softmax(x: Any, axis: Any = None) -> Any:
+def log_softmax(x: Operand, axis: Axis = None) -> NodeOrArray:
     """Return log(softmax(x)) along axes, all by default, as `scipy.special.log_softmax`.
 
     Examples

@@ -21,7 +21,7 @@ import scipy.integrate
 
 from .._functions.forward import jvp
 from .._functions.reverse import vjp
-from .._graph.node import INEXACT, Node
+from .._graph.node import INEXACT, Node, NodeOrArray
 from .._graph.types import both as np
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
@@ -156,7 +156,7 @@ def odeint(
     atol: float | None = None,
     mxstep: int = 0,
     hmax: float = 0.0,
-) -> Any:
+) -> NodeOrArray:
     """Return the solution of dy/dt = func(y, t, *args) at times t, as `scipy.integrate.odeint`.
 
     Parameters

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Axis
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
 from ._calls import declare_on_nodes
@@ -61,7 +62,7 @@ __all__ = [
 
 
 @declare_on_nodes(scipy.linalg.inv)
-def inv(a: Any, *, assume_a: str | None = None, lower: bool = False) -> Any:
+def inv(a: Any, *, assume_a: str | None = None, lower: bool = False) -> NodeOrArray:
     """Return the inverse of a matrix; the whole matrix is read, also where `assume_a` names a structure.
 
     Examples
@@ -74,7 +75,7 @@ def inv(a: Any, *, assume_a: str | None = None, lower: bool = False) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.pinv)
-def pinv(a: Any, *, rtol: float | None = None) -> Any:
+def pinv(a: Any, *, rtol: float | None = None) -> NodeOrArray:
     """Return the pseudo-inverse of a matrix.
 
     Examples
@@ -87,7 +88,7 @@ def pinv(a: Any, *, rtol: float | None = None) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.det)
-def det(a: Any) -> Any:
+def det(a: Any) -> Node:
     """Return the determinant of a matrix.
 
     Examples
@@ -102,7 +103,7 @@ def det(a: Any) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.norm)
-def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(a: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Node:
     """Return the norm of a vector or matrix, as `numpy.linalg.norm`.
 
     Examples
@@ -180,7 +181,7 @@ _expm: Op = op(
 
 
 @declare_on_nodes(scipy.linalg.expm)
-def expm(A: Any) -> Any:
+def expm(A: Operand) -> NodeOrArray:
     """Return the exponential of a matrix, or of each of a stack.
 
     Examples
@@ -194,7 +195,9 @@ def expm(A: Any) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.expm_frechet)
-def expm_frechet(A: Any, E: Any, method: str | None = None, compute_expm: bool = True) -> Any:
+def expm_frechet(
+    A: Operand, E: Operand, method: str | None = None, compute_expm: bool = True
+) -> NodeOrArray | tuple[NodeOrArray, NodeOrArray]:
     """Return the exponential of a matrix and its derivative along E, or the derivative alone.
 
     Examples
@@ -233,7 +236,7 @@ _sqrtm: Op = op(
 
 
 @declare_on_nodes(scipy.linalg.sqrtm)
-def sqrtm(A: Any) -> Any:
+def sqrtm(A: Operand) -> NodeOrArray:
     """Return the principal square root of a matrix; a real one without a real root must be given as complex.
 
     Examples
@@ -258,7 +261,7 @@ _logm: Op = op(
 
 
 @declare_on_nodes(scipy.linalg.logm)
-def logm(A: Any) -> Any:
+def logm(A: Operand) -> NodeOrArray:
     """Return the principal logarithm of a matrix; a real one without a real logarithm must be given as complex.
 
     Examples
@@ -275,7 +278,7 @@ def logm(A: Any) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.block_diag)
-def block_diag(*arrs: Any) -> Any:
+def block_diag(*arrs: object) -> NodeOrArray:
     """Return the matrix with these matrices along its diagonal, and zeros elsewhere.
 
     Examples
@@ -301,7 +304,7 @@ def _refuse(a: Node) -> bool:
 
 
 @declare_on_nodes(scipy.linalg.toeplitz)
-def toeplitz(c: Any, r: Any = None) -> Any:
+def toeplitz(c: Operand, r: Operand | None = None) -> Node:
     """Return the matrix of constant diagonals with first column c and first row r (the conjugate of c by default).
 
     Examples

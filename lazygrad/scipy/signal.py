@@ -19,7 +19,7 @@ import numpy as np
 import scipy.signal
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray, Operand
 from ..ops._declare import function, op, result_dtype
 from ..ops._op import Op, Signature, unknown_setting
 from ..ops.convolution import convolution
@@ -134,8 +134,14 @@ def _along_some(x: Any, y: Any, axes: Any, dot_axes: Any, mode: str) -> Any:
 
 
 def convolve(
-    in1: Any, in2: Any, mode: str = "full", method: str = "auto", *, axes: Any = None, dot_axes: Any = ((), ())
-) -> Any:
+    in1: Operand,
+    in2: Operand,
+    mode: str = "full",
+    method: str = "auto",
+    *,
+    axes: object = None,
+    dot_axes: Any = ((), ()),
+) -> NodeOrArray:
     """Return the convolution of two arrays, as `scipy.signal.convolve`, or along some axes of theirs.
 
     Parameters
@@ -176,7 +182,7 @@ def convolve(
     return _along_all(x, y, mode, method)
 
 
-def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
+def correlate(in1: Operand, in2: Operand, mode: str = "full", method: str = "auto") -> Node:
     """Return the cross-correlation of two arrays, as `scipy.signal.correlate`.
 
     Examples

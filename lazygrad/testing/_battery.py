@@ -13,7 +13,7 @@ from .._derivatives.tangents import Tangents
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, NodeOrArray
 from .._graph.shapes import unit_array
-from .._graph.types import Array, DTypeLike, Function
+from .._graph.types import Array, DTypeLike, Function, Shape
 from .._query.differentiator import Differentiator
 from .._query.gradient import gradient
 from ..ops._op import Op
@@ -113,7 +113,7 @@ def make_generator() -> np.random.Generator:
 
 def central_difference(
     function: Function, point: Sequence[NodeOrArray], k: int, direction: Any, step: float = STEP
-) -> Any:
+) -> Array:
     """Return the derivative of a function at `point` along a direction of its k-th argument, to fourth order."""
 
     def evaluate_at(steps: int) -> Any:
@@ -130,13 +130,13 @@ def inner_product(a: object, b: object) -> Any:
     return np.sum(np.asarray(a) * np.asarray(b)).real
 
 
-def draw_direction(rng: np.random.Generator, like: Any) -> Any:
+def draw_direction(rng: np.random.Generator, like: Any) -> Array:
     """Return a random direction in the space of an array or node."""
     d = rng.normal(size=like.shape)
     return d + 1j * rng.normal(size=like.shape) if like.dtype.kind == "c" else d
 
 
-def sample_units(x: Any, rng: np.random.Generator, most: int = 50) -> Iterator[tuple[tuple[int, ...], Any]]:
+def sample_units(x: Any, rng: np.random.Generator, most: int = 50) -> Iterator[tuple[Shape, Array]]:
     """Yield index and unit array of all elements, or of `most` drawn ones; of complex ones in both directions."""
     for k in rng.permutation(x.size)[:most] if x.size > most else range(x.size):
         index = tuple(int(n) for n in np.unravel_index(k, x.shape))

@@ -70,7 +70,7 @@ class Batches:
         numbers = sum((b.stop - b.start) * max(math.prod(b.kind[0]), 1) for b in self.batches)
         return BATCH_COST * len(self.batches) + ROW_COST * numbers
 
-    def bind(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function, with arrays of its own: it serves one call at a time."""
         arrays = {kind: np.empty((n, *kind[0]), kind[1]) for kind, n in self.counts.items()}
         for kind, k, value in self.literals:

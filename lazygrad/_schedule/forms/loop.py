@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._graph.types import DType
+from ..._graph.types import Array, DType
 from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
 from ..program import Program, Shape
@@ -46,7 +46,7 @@ class Loop:
         """Return the bytes of the buffers."""
         return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
 
-    def bind(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function, with arrays of its own: it serves one call at a time."""
         space = dict(self.space)
         for name, shape, dtype in self.buffers:

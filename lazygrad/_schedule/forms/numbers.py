@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..._graph.types import Array
 from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
 from ..program import Program
@@ -42,7 +43,7 @@ class Numbers:
     space: dict[str, Any]
     nbytes: int = 0
 
-    def bind(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function; it needs no arrays."""
         return load_function(self.code, dict(self.space))
 
@@ -130,7 +131,7 @@ class Tape:
         base = self.leaves + len(self.start)
         return "\n".join([f"v{base + k} = {f.__name__}(v{i}, v{j})" for k, (f, i, j) in enumerate(self.rows)])
 
-    def bind(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function; it needs no arrays."""
 
         def schedule(*values: Any) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ import attrs
 import numpy as np
 
 from ..._graph.node import Node
-from ..._graph.types import DType
+from ..._graph.types import Array, DType
 from ..guards import find_nan_checks
 from ..program import Program, Shape
 from .blocks import merge_chains
@@ -80,7 +80,7 @@ class Straight:
         """Return the bytes of the buffers."""
         return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
 
-    def bind(self) -> Callable[..., tuple[Any, ...]]:
+    def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function, with arrays of its own: it serves one call at a time."""
         space = dict(self.constants)
         for name, shape, dtype in self.buffers:
@@ -103,7 +103,7 @@ def _count_references() -> int:
 UNSHARED = _count_references()
 
 
-def buffer_pool(shape: Shape, dtype: DType) -> Callable[[], Any]:
+def buffer_pool(shape: Shape, dtype: DType) -> Callable[[], object]:
     """Return a function that hands out arrays for a result, again those that nobody holds any more."""
     arrays: list[Any] = []
 
@@ -164,7 +164,7 @@ def write_function(params: Sequence[str], title: str, lines: Sequence[str], retu
     return "\n".join([head, f'    """{title}"""', *lines, end]) + "\n"
 
 
-def load_function(code: CodeType, space: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
+def load_function(code: CodeType, space: dict[str, Any]) -> Callable[..., tuple[Array, ...]]:
     """Return the function of compiled source, with `space` as its globals."""
     exec(code, space)
     function: Callable[..., tuple[Any, ...]] = space.pop("schedule")  # so that its globals do not refer to it

@@ -19,12 +19,12 @@ NUMBERS = (np.ndarray, np.generic, int, float, complex)
 HOLE = object()  # stands in an argument for a node
 
 
-def replace_node(leaf: Any) -> Any:
+def replace_node(leaf: object) -> Any:
     """Return a hole in place of a node."""
     return HOLE if isinstance(leaf, Node) else leaf
 
 
-def find_nodes(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
+def find_nodes(tree: object, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
     """Yield the nodes, each with the keys that lead to it."""
     if isinstance(tree, Node):
         yield path, tree
@@ -36,7 +36,7 @@ def find_nodes(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
             yield from find_nodes(child, (*path, k))
 
 
-def map_containers(one: Callable[[Any], Any], tree: Any) -> Any:
+def map_containers(one: Callable[[Any], Any], tree: object) -> Any:
     """Return the same lists, tuples and dicts, with `one` applied to everything else in them."""
     if isinstance(tree, dict):
         return {key: map_containers(one, child) for key, child in tree.items()}
@@ -46,7 +46,7 @@ def map_containers(one: Callable[[Any], Any], tree: Any) -> Any:
     return one(tree)
 
 
-def follow_path(tree: Any, path: tuple[Any, ...]) -> Any:
+def follow_path(tree: Any, path: tuple[object, ...]) -> Any:
     """Return the part that the keys lead to."""
     return functools.reduce(lambda found, key: found[key], path, tree)
 
@@ -61,7 +61,7 @@ class Packing:
     single: bool
 
     @classmethod
-    def of(cls, result: Any, name: str) -> Packing:
+    def of(cls, result: object, name: str) -> Packing:
         """Make the layout for results like this one."""
         tree = flatten(result)
         arrays = [np.asarray(leaf) for leaf in tree.leaves]
@@ -72,7 +72,7 @@ class Packing:
         tree.leaves = []  # the values themselves are the node's
         return cls(tree, [array.shape for array in arrays], [array.dtype for array in arrays], single)
 
-    def pack(self, result: Any) -> Any:
+    def pack(self, result: object) -> Any:
         """Join a result, or a tangent of one, to one array or node."""
         if self.single:
             return result
@@ -95,7 +95,7 @@ class Packing:
         return self.tree.like(parts)
 
 
-def place_tangent(tree: Any, path: tuple[Any, ...], t: Any) -> Any:
+def place_tangent(tree: object, path: tuple[object, ...], t: object) -> Any:
     """Return a tangent of a container that is `t` in one place and zero elsewhere."""
     if not path:
         return t

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..._derivatives.adjoint_node import unbroadcast_node, unbroadcast_to
 from ..._functions.nested import find_derivative_mark, mark_derivative
 from ..._graph.node import Node
 from ..._graph.trees import align_leaves, leaves, map_tree
+from ..._graph.types import Function
 
 __all__ = ["as_floats", "fit_to", "to_plain", "warn_if_independent"]
 
@@ -25,7 +26,7 @@ def _copy_array(leaf: Any) -> Any:
     return leaf
 
 
-def to_plain(tree: Any) -> Any:
+def to_plain(tree: object) -> Any:
     """Return writable copies of arrays, scalars for 0-d; nodes stay, as an outer transform goes on with them."""
     return map_tree(_copy_array, tree)
 
@@ -34,7 +35,7 @@ def _cast_integers(leaf: Any) -> Any:
     return leaf.astype(float) if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biu" else leaf
 
 
-def as_floats(x: Any) -> Any:
+def as_floats(x: object) -> Any:
     """Return an argument to differentiate by, with floats in place of its arrays of integers."""
     return map_tree(_cast_integers, x)
 
@@ -46,7 +47,7 @@ def _fit_leaf(given: Any, example: Any) -> Any:
     return unbroadcast_to(given, np.shape(example), np.result_type(example), "a vector-Jacobian product")
 
 
-def fit_to(given: Any, example: Any) -> Any:
+def fit_to(given: object, example: object) -> Any:
     """Return a cotangent or tangent in the structure, shapes and dtypes of the value that it belongs to."""
     found = iter(align_leaves(given, example, "a cotangent or tangent must have the structure of what it belongs to"))
     return map_tree(lambda leaf: _fit_leaf(next(found), leaf), example)
@@ -56,7 +57,7 @@ def _list_serials(tree: Any) -> list[int]:
     return [leaf.serial for leaf in leaves(tree) if isinstance(leaf, Node)]
 
 
-def warn_if_independent(fun: Callable[..., Any], argnums: Sequence[int] = (0,)) -> Callable[..., Any]:
+def warn_if_independent(fun: Function, argnums: Sequence[int] = (0,)) -> Function:
     """Return `fun`, warning when no output was built after the arguments it is differentiated by."""
 
     @functools.wraps(fun)

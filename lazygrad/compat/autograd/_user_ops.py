@@ -16,6 +16,7 @@ import numpy as np
 from ..._functions.primitive import Primitive, complete_rules
 from ..._graph.guards import enter_transform
 from ..._graph.node import Node
+from ..._graph.types import Function
 from ...ops._op import freeze
 from ...ops._rule import OUT, UNDEFINED, ZERO, Rule
 from ._containers import HOLE, Packing, find_nodes, follow_path, map_containers, place_tangent, replace_node
@@ -166,7 +167,7 @@ class _UserOp:
 
         return Rule(push, (OUT,), 0, (("call", _read_call),))
 
-    def or_undefined(self, rule: Rule, kind: str, place: Place) -> Rule:
+    def or_undefined(self, rule: Rule | None, kind: str, place: Place) -> Rule | None:
         """Return the rule itself, or one that raises an error if there is none."""
         if rule is not UNDEFINED:
             return rule
@@ -179,7 +180,7 @@ class _UserOp:
         return Rule(undefined)
 
 
-def primitive(fun: Callable[..., Any]) -> Callable[..., Any]:
+def primitive(fun: Function) -> Function:
     """Return a function that calls `fun` on plain values, and is differentiated by the rules declared for it.
 
     Parameters
@@ -239,7 +240,7 @@ def _rules_by_argnum(
     return find
 
 
-def defvjp(fun: Any, *vjpmakers: Any, argnums: Sequence[int] | None = None) -> None:
+def defvjp(fun: Function, *vjpmakers: object, argnums: Sequence[int] | None = None) -> None:
     """Declare the vector-Jacobian products of a primitive.
 
     Parameters
@@ -259,12 +260,12 @@ def defvjp(fun: Any, *vjpmakers: Any, argnums: Sequence[int] | None = None) -> N
     _find_user_op(fun).declare(vjp=_rules_by_argnum(fun, vjpmakers, argnums, one))
 
 
-def defvjp_argnum(fun: Any, vjpmaker: Callable[..., Any]) -> None:
+def defvjp_argnum(fun: Function, vjpmaker: Function) -> None:
     """Declare all vector-Jacobian products by one ``maker(argnum, ans, args, kwargs)``."""
     _find_user_op(fun).declare(vjp=lambda argnum: lambda ans, args, kwargs: vjpmaker(argnum, ans, args, kwargs))
 
 
-def defvjp_argnums(fun: Any, vjpmaker: Callable[..., Any]) -> None:
+def defvjp_argnums(fun: Function, vjpmaker: Function) -> None:
     """Declare all by one ``maker(argnums, ans, args, kwargs)``, whose function returns one entry for each."""
 
     def rule(argnum: int) -> Any:
@@ -287,7 +288,7 @@ def _linear_rule(fun: Any, argnum: int) -> Any:
     return rule
 
 
-def defjvp(fun: Any, *jvpfuns: Any, argnums: Sequence[int] | None = None) -> None:
+def defjvp(fun: Function, *jvpfuns: object, argnums: Sequence[int] | None = None) -> None:
     """Declare the Jacobian-vector products of a primitive.
 
     Parameters
@@ -309,20 +310,20 @@ def defjvp(fun: Any, *jvpfuns: Any, argnums: Sequence[int] | None = None) -> Non
     _find_user_op(fun).declare(jvp=_rules_by_argnum(fun, jvpfuns, argnums, one))
 
 
-def defjvp_argnum(fun: Any, jvpmaker: Callable[..., Any]) -> None:
+def defjvp_argnum(fun: Function, jvpmaker: Function) -> None:
     """Declare all Jacobian-vector products by one ``rule(argnum, g, ans, args, kwargs)``."""
     _find_user_op(fun).declare(
         jvp=lambda argnum: lambda g, ans, args, kwargs: jvpmaker(argnum, g, ans, args, kwargs),
     )
 
 
-def defjvp_argnums(fun: Any, jvpmaker: Callable[..., Any]) -> None:
+def defjvp_argnums(fun: Function, jvpmaker: Function) -> None:
     """Declare all by one ``rule(argnums, gs, ans, args, kwargs)``, which returns their sum."""
     _find_user_op(fun).declare(
         jvp=lambda argnum: lambda g, ans, args, kwargs: jvpmaker((argnum,), (g,), ans, args, kwargs),
     )
 
 
-def def_linear(fun: Any) -> None:
+def def_linear(fun: Function) -> None:
     """Declare that a primitive is linear in each of its arguments."""
     _find_user_op(fun).declare(jvp=lambda argnum: _linear_rule(fun, argnum))

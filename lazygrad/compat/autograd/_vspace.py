@@ -10,6 +10,7 @@ import numpy as np
 from ..._graph.node import Node
 from ..._graph.shapes import unit_array
 from ..._graph.trees import align_leaves, flatten, leaves, list_places
+from ..._graph.types import Array
 
 __all__ = ["VSpace", "vspace"]
 
@@ -66,7 +67,7 @@ class VSpace:
         """Return the zero vector."""
         return self._build(np.zeros)
 
-    def ones(self) -> Any:
+    def ones(self) -> Array:
         """Return the vector with a one in every coordinate."""
         return self._build(lambda shape, dtype: np.ones(shape, dtype) * (1 + 1j if dtype.kind == "c" else 1))
 
@@ -90,20 +91,20 @@ class VSpace:
                     parts[k] = unit_array(shape, dtype, place, size)
                     yield self._like(parts)
 
-    def add(self, x: Any, y: Any) -> Any:
+    def add(self, x: object, y: object) -> Any:
         """Return the sum of two vectors."""
         return self._map(lambda a, b: a + b, x, y)
 
-    def scalar_mul(self, x: Any, a: Any) -> Any:
+    def scalar_mul(self, x: object, a: float) -> Any:
         """Return the multiple of a vector."""
         return self._map(lambda part: part * a, x)
 
-    def inner_prod(self, x: Any, y: Any) -> Any:
+    def inner_prod(self, x: object, y: object) -> Array:
         """Return the inner product of the real coordinates."""
         pairs = zip(self._align(x), self._align(y), strict=True)
         return sum([np.real(np.dot(np.conj(np.ravel(a)), np.ravel(b))) for a, b in pairs])
 
-    def covector(self, x: Any) -> Any:
+    def covector(self, x: object) -> Any:
         """Return the conjugate: it turns a gradient to the direction of steepest ascent."""
         return self._map(np.conj, x)
 
@@ -117,7 +118,7 @@ def _read_dtype(x: Any) -> Any:
     raise TypeError(f"{x!r} of type {type(x).__name__} lies in no vector space: it must be floats")
 
 
-def vspace(value: Any) -> VSpace:
+def vspace(value: object) -> VSpace:
     """Return the vector space of a number, an array or a container of them.
 
     Raises

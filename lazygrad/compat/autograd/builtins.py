@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as _np
 
+from ..._graph.node import Node
 from ..._graph.node import Node as _Node
 
 __all__ = ["dict", "isinstance", "list", "tuple", "type"]
@@ -22,7 +23,7 @@ def _sample(x: Any) -> Any:
     return _np.empty(0, x.dtype) if x.ndim else x.dtype.type(0)
 
 
-def isinstance(x: Any, types: Any) -> bool:
+def isinstance(x: object, types: Any) -> bool:
     """Return what Python's own returns; a node counts as its value, an array or a float.
 
     Examples
@@ -34,7 +35,7 @@ def isinstance(x: Any, types: Any) -> bool:
     return builtins.isinstance(x, types) or builtins.isinstance(_sample(x), types)
 
 
-def type(x: Any) -> Any:
+def type(x: Node) -> object:
     """Return what Python's own returns for one argument; for a node the type of its value.
 
     Examples

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..._functions.forward import jvp as _jvp
 from ..._functions.reverse import vjp as _vjp
+from ..._graph.types import Function
 from ._structures import as_floats, fit_to, to_plain, warn_if_independent
 from ._user_ops import (
     def_linear,
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 
-def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], Any]:
+def make_vjp(fun: Callable[[Any], Any], x: object) -> tuple[Function, object]:
     """Return ``(vjp, value)`` at `x`; ``vjp(g)`` has the structure of `x`."""
     value, pull = _vjp(warn_if_independent(fun), as_floats(x))
 
@@ -46,7 +47,7 @@ def make_vjp(fun: Callable[[Any], Any], x: Any) -> tuple[Callable[[Any], Any], A
     return vjp, to_plain(value)
 
 
-def make_jvp(fun: Callable[[Any], Any], x: Any) -> Callable[[Any], tuple[Any, Any]]:
+def make_jvp(fun: Callable[[Any], Any], x: object) -> Function:
     """Return the function that maps a tangent of `x` to ``(value, tangent of the value)``."""
     x = as_floats(x)
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..._graph.types import Array, Function
 from .core import make_jvp, make_vjp, vspace
 from .wrap_util import Argnum, get_name, unary_to_nary, wraps
 
@@ -16,12 +17,12 @@ RTOL = 1e-6
 EPS = 1e-6
 
 
-def scalar_close(a: Any, b: Any) -> bool:
+def scalar_close(a: Array, b: Array) -> bool:
     """Return whether two numbers agree within the tolerances of the checks."""
     return bool(abs(a - b) < TOL or abs(a - b) < RTOL * abs(a + b))
 
 
-def make_numerical_jvp(f: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
+def make_numerical_jvp(f: Callable[[Any], Any], x: object) -> Function:
     """Return the central difference quotient of `f` at `x`, a function of the direction."""
     inputs, outputs = vspace(x), vspace(f(x))
 
@@ -32,7 +33,7 @@ def make_numerical_jvp(f: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
     return jvp
 
 
-def check_vjp(f: Callable[[Any], Any], x: Any) -> None:
+def check_vjp(f: Callable[[Any], Any], x: object) -> None:
     """Raise AssertionError unless the vector-Jacobian product of `f` agrees with differences, at one random pair."""
     vjp, value = make_vjp(f, x)
     inputs, outputs = vspace(x), vspace(value)
@@ -46,13 +47,13 @@ def check_vjp(f: Callable[[Any], Any], x: Any) -> None:
     )
 
 
-def check_jvp(f: Callable[[Any], Any], x: Any) -> None:
+def check_jvp(f: Callable[[Any], Any], x: object) -> None:
     """Raise AssertionError unless the Jacobian-vector product of `f` agrees with differences."""
     direction = vspace(x).randn()
     check_equivalent(make_jvp(f, x)(direction)[1], make_numerical_jvp(f, x)(direction))
 
 
-def check_equivalent(x: Any, y: Any) -> None:
+def check_equivalent(x: object, y: object) -> None:
     """Raise AssertionError unless two values lie in one space and agree along a random direction."""
     space = vspace(x)
     assert space == vspace(y), f"Space mismatch: {space} and {vspace(y)}"
@@ -103,7 +104,7 @@ def check_grads(
     return unary_to_nary(_check_grads)(f, argnum, modes, order)
 
 
-def combo_check(fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[..., None]:
+def combo_check(fun: Function, *args: Any, **kwargs: Any) -> Callable[..., None]:
     """Return a function of lists of arguments that calls `check_grads` for all their combinations."""
     check = check_grads(fun, *args, **kwargs)
 

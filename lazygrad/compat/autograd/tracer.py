@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
-from ..._graph.node import Node
+from ..._graph.node import Node, Operand
 from ..._graph.trees import map_tree
+from ..._graph.types import Array, Function
 from ..._graph.value import read_guarded
 from ._structures import to_plain
 from ._user_ops import primitive as primitive
@@ -17,7 +17,7 @@ __all__ = ["Box", "getval", "isbox", "notrace_primitive", "primitive"]
 Box = Node
 
 
-def isbox(x: Any) -> bool:
+def isbox(x: Operand) -> bool:
     """Return whether `x` is a node.
 
     Examples
@@ -32,7 +32,7 @@ def _read_leaf(x: Any) -> Any:
     return to_plain(read_guarded(x)) if isinstance(x, Node) else x
 
 
-def getval(x: Any) -> Any:
+def getval(x: Operand) -> Array | list[float]:
     """Return the plain array or number behind a node, computed if need be; anything else as it is.
 
     Examples
@@ -44,7 +44,7 @@ def getval(x: Any) -> Any:
     return map_tree(_read_leaf, x)
 
 
-def notrace_primitive(fun: Callable[..., Any]) -> Callable[..., Any]:
+def notrace_primitive(fun: Function) -> Function:
     """Return a function that gets plain values, so that nothing is differentiated through it."""
 
     @functools.wraps(fun)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from ..._graph.types import Function
 
 __all__ = ["name_outcome", "unary_to_nary", "wraps"]
 
 Argnum = int | Sequence[int]
 
 
-def get_name(fun: Any) -> str:
+def get_name(fun: Function) -> str:
     """Return the name of a function for messages."""
     return getattr(fun, "__name__", "[unknown name]")
 
 
-def wraps(fun: Any, namestr: str = "{fun}", docstr: str = "{doc}", **kwargs: Any) -> Callable[[Any], Any]:
+def wraps(fun: Any, namestr: str = "{fun}", docstr: str = "{doc}", **kwargs: object) -> Function:
     """Return a decorator that gives a function the name and docstring of another, by templates."""
 
     def rename(f: Any) -> Any:
@@ -26,13 +28,13 @@ def wraps(fun: Any, namestr: str = "{fun}", docstr: str = "{doc}", **kwargs: Any
     return rename
 
 
-def name_outcome(fun: Any, operator: str, argnum: Argnum) -> Callable[[Any], Any]:
+def name_outcome(fun: object, operator: str, argnum: Argnum) -> Function:
     """Return a decorator that names the outcome of an operator on `fun`."""
     doc = "    {op} of function {fun} with respect to argument number {argnum}.\n\n    It takes the arguments of {fun}."
     return wraps(fun, "{op}_of_{fun}_wrt_argnum_{argnum}", doc, op=operator, argnum=argnum)
 
 
-def unary_to_nary(unary_operator: Callable[..., Any]) -> Callable[..., Any]:
+def unary_to_nary(unary_operator: Function) -> Function:
     """Turn an operator on functions of one argument into one on functions of many.
 
     Parameters

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._graph.node import Node
+from ..._graph.node import Node, NodeOrArray, Operand
+from ..._graph.types import Function
 from .._calls import declare_on_nodes
 
 __all__ = ["as_array", "continuous", "discrete", "look_up_in"]
@@ -33,12 +34,12 @@ _TITLES = {
 }
 
 
-def as_array(x: Any) -> Any:
+def as_array(x: Operand) -> NodeOrArray:
     """Return a node as it is, and anything else as an array."""
     return x if isinstance(x, Node) else np.asarray(x)
 
 
-def look_up_in(original: Any) -> Callable[[str], Any]:
+def look_up_in(original: object) -> Callable[[str], Function]:
     """Return the ``__getattr__`` that gives SciPy's own for names without a derivative here."""
     return functools.partial(getattr, original)
 
@@ -148,7 +149,7 @@ def _parameters(first: str, shapes: str, last: tuple[tuple[str, float], ...]) ->
 
 
 def continuous(
-    original: Any,
+    original: object,
     shapes: str = "",
     *,
     low: float | None = None,
@@ -199,7 +200,7 @@ def continuous(
 
 
 def discrete(
-    original: Any, shapes: str = "", *, low: float = 0, high: Any = None, safe: Any = 1, **formulas: Formula
+    original: object, shapes: str = "", *, low: float = 0, high: object = None, safe: object = 1, **formulas: Formula
 ) -> tuple[Formula, ...]:
     """Return pmf, logpmf, cdf, logcdf, sf, logsf of (k, *shapes, loc=0); there is no derivative by k and loc.
 

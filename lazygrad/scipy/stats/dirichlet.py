@@ -17,6 +17,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
+from ..._graph.node import Node, Operand
 from .._calls import declare_on_nodes
 from ._families import as_array, look_up_in
 
@@ -28,7 +29,7 @@ def _columns(v: Any, ndim: int) -> Any:
 
 
 @declare_on_nodes(scipy.stats.dirichlet.logpdf)
-def logpdf(x: Any, alpha: Any) -> Any:
+def logpdf(x: Any, alpha: Any) -> Node:
     """Return the logarithm of the density of shares x, shape (d,) or (d, n); their sum is not checked on nodes.
 
     Examples
@@ -47,7 +48,7 @@ def logpdf(x: Any, alpha: Any) -> Any:
 
 
 @declare_on_nodes(scipy.stats.dirichlet.pdf)
-def pdf(x: Any, alpha: Any) -> Any:
+def pdf(x: Operand, alpha: Operand) -> Node:
     """Return the density of shares x, shape (d,) or (d, n); their sum is not checked on nodes.
 
     Examples

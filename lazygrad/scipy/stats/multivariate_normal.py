@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import scipy.stats
 
-from ..._graph.node import Node
+from ..._graph.node import Node, Operand
 from ..._graph.types import DType
+from ..._graph.types import both as np
 from ...ops._declare import op
 from ...ops._op import Op, Signature
 from .._calls import declare_on_nodes
@@ -83,7 +83,7 @@ def _log_det(cov: Any) -> tuple[Any, Any]:
 
 
 @declare_on_nodes(scipy.stats.multivariate_normal.logpdf)
-def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
+def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Node:
     """Return the logarithm of the density at x, shape (..., d).
 
     Parameters
@@ -119,7 +119,7 @@ def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False)
 
 
 @declare_on_nodes(scipy.stats.multivariate_normal.pdf)
-def pdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
+def pdf(x: Operand, mean: Operand | None = None, cov: Operand = 1, allow_singular: bool = False) -> Node:
     """Return the density at x, shape (..., d); the arguments are those of `logpdf`.
 
     Examples
@@ -132,7 +132,7 @@ def pdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) ->
 
 
 @declare_on_nodes(scipy.stats.multivariate_normal.entropy)
-def entropy(mean: Any = None, cov: Any = 1) -> Any:
+def entropy(mean: Operand | None = None, cov: Operand = 1) -> Node:
     """Return the differential entropy; the mean plays no part.
 
     Examples

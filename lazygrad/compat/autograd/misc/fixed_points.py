@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ...._graph.node import NodeOrArray
+from ...._graph.types import Array, Function
 from .._user_ops import defvjp, primitive
 from ..core import make_vjp
 
@@ -14,7 +15,7 @@ __all__ = ["fixed_point"]
 
 
 @primitive
-def fixed_point(f: Callable[..., Any], a: Any, x0: Any, distance: Callable[..., Any], tol: float) -> Any:
+def fixed_point(f: Function, a: object, x0: Array | float, distance: Function, tol: float) -> NodeOrArray | float:
     """Return x with ``f(a)(x) == x``, iterated from `x0` until ``distance(x, previous) <= tol``.
 
     Derivatives flow through `a` alone.

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...._graph.node import Node
+from ...._graph.node import Node, NodeOrArray
+from ...._graph.types import Function
 from .._structures import to_plain
 
 __all__ = ["flatten", "flatten_func"]
@@ -34,7 +35,7 @@ def _rebuild(value: Any, parts: Any) -> Any:
     return next(parts)
 
 
-def flatten(value: Any) -> tuple[Any, Unflatten]:
+def flatten(value: object) -> tuple[NodeOrArray, Unflatten]:
     """Return one vector of all numbers in nested lists, tuples and dicts, and the way back.
 
     Parameters
@@ -72,7 +73,7 @@ def flatten(value: Any) -> tuple[Any, Unflatten]:
     return vector, unflatten
 
 
-def flatten_func(func: Callable[..., Any], example: Any) -> tuple[Callable[..., Any], Unflatten, Any]:
+def flatten_func(func: Function, example: object) -> tuple[Function, Unflatten, NodeOrArray]:
     """Return `func` as a function from vector to vector, the way back from vectors, and the vector of `example`.
 
     Examples

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...._graph.types import Array, Function
 from .flatten import flatten
 
 __all__ = ["adam", "rmsprop", "sgd", "unflatten_optimizer"]
@@ -16,7 +17,7 @@ Gradient = Callable[..., Any]
 Callback = Callable[..., Any] | None
 
 
-def unflatten_optimizer(optimize: Callable[..., Any]) -> Callable[..., Any]:
+def unflatten_optimizer(optimize: Function) -> Function:
     """Turn an optimiser of a vector into one of nested parameters.
 
     ``optimize(grad, x, callback, ...)`` calls ``grad(x, i)`` and ``callback(x, i, g)``.
@@ -54,12 +55,12 @@ def _descend(grad: Gradient, x: Any, callback: Any, num_iters: int, find_step: C
 @unflatten_optimizer
 def sgd(
     grad: Gradient,
-    x: Any,
-    callback: Any = _no_callback,
+    x: Array,
+    callback: Function = _no_callback,
     num_iters: int = 200,
     step_size: float = 0.1,
     mass: float = 0.9,
-) -> Any:
+) -> Array:
     """Minimise by gradient descent with momentum; ``grad(x, i)`` is the gradient of step `i`.
 
     Examples
@@ -80,13 +81,13 @@ def sgd(
 @unflatten_optimizer
 def rmsprop(
     grad: Gradient,
-    x: Any,
-    callback: Any = _no_callback,
+    x: Array,
+    callback: Function = _no_callback,
     num_iters: int = 100,
     step_size: float = 0.1,
     gamma: float = 0.9,
     eps: float = 1e-8,
-) -> Any:
+) -> Array:
     """Minimise by root mean squared propagation: steps divided by a running mean of the squared gradients.
 
     Examples
@@ -107,14 +108,14 @@ def rmsprop(
 @unflatten_optimizer
 def adam(
     grad: Gradient,
-    x: Any,
-    callback: Any = _no_callback,
+    x: Array,
+    callback: Function = _no_callback,
     num_iters: int = 100,
     step_size: float = 0.001,
     b1: float = 0.9,
     b2: float = 0.999,
     eps: float = 1e-8,
-) -> Any:
+) -> Array:
     """Minimise by Adam (Kingma and Ba 2014): running means of gradient and square, corrected for their start at 0.
 
     Examples

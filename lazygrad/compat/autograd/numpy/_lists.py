@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
 
-from ...._graph.node import Node
+from ...._graph.node import Node, NodeOrArray
 from ...._graph.trees import leaves
+from ...._graph.types import Function, both
 from ....numpy import asarray
 from ..tracer import getval
 
@@ -25,7 +26,7 @@ def _join(x: Any) -> Any:
     return asarray(x) if isinstance(x, (list, tuple)) and _has_node(x) else x
 
 
-def join_lists(function: Callable[..., Any]) -> Callable[..., Any]:
+def join_lists(function: Function) -> Function:
     """Return the function, called again on joined nodes where it refuses lists with nodes in them."""
 
     @functools.wraps(function)
@@ -41,7 +42,7 @@ def join_lists(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def wrap_functions(namespace: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+def wrap_functions(namespace: Mapping[str, Function], names: list[str]) -> dict[str, Function]:
     """Return the functions among these names, each taking lists of nodes; ufuncs and classes are left out."""
     plain = (types.FunctionType, types.BuiltinFunctionType, type(numpy.sum))
     return {name: join_lists(namespace[name]) for name in names if isinstance(namespace[name], plain)}
@@ -73,7 +74,7 @@ class Rearranged:
         return numpy.concatenate(parts)[self._maker[tuple(numbers)]]
 
 
-def where(condition: Any, *args: Any, **kwargs: Any) -> Any:
+def where(condition: Any, *args: Any, **kwargs: object) -> Any:
     """Return what `numpy.where` returns; of plain Python values alone, a plain Python value.
 
     Examples
@@ -102,7 +103,7 @@ def _is_array(x: Any) -> bool:
     return isinstance(x, (numpy.ndarray, numpy.generic))
 
 
-def make_diagonal(D: Any, offset: int = 0, axis1: int = -1, axis2: int = -2) -> Any:
+def make_diagonal(D: NodeOrArray, offset: int = 0, axis1: int = -1, axis2: int = -2) -> NodeOrArray:
     """Return arrays with one more axis, which have `D` on the diagonal of the last two and zeros elsewhere.
 
     Examples
@@ -113,10 +114,10 @@ def make_diagonal(D: Any, offset: int = 0, axis1: int = -1, axis2: int = -2) -> 
     """
     if offset or {axis1, axis2} != {-1, -2}:
         raise NotImplementedError("make_diagonal knows the main diagonal of the last two axes only")
-    return numpy.where(numpy.eye(D.shape[-1], dtype=bool), D[..., None], 0)
+    return both.where(numpy.eye(D.shape[-1], dtype=bool), D[..., None], 0)
 
 
-def integer_type(kind: Any) -> Any:
+def integer_type(kind: Any) -> object:
     """Return an integer type of NumPy that can be called on nodes: the result is plain, and no derivative flows."""
 
     def new(cls: Any, x: Any = 0, *args: Any) -> Any:

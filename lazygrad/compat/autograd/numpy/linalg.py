@@ -9,6 +9,7 @@ as finite differences do.
 from typing import Any
 
 from ...._graph.node import Node as _Node
+from ...._graph.node import NodeOrArray
 from ...._graph.types import both as _numpy
 from ....numpy import linalg as _linalg
 from ....numpy.linalg import *  # noqa: F403
@@ -39,6 +40,6 @@ def eigh(a: Any, UPLO: Any = "L") -> Any:
     return _linalg.eigh(_mirror_triangle(a, UPLO), UPLO)
 
 
-def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
+def eigvalsh(a: Any, UPLO: Any = "L") -> NodeOrArray:
     """Return the eigenvalues of a Hermitian matrix, as `numpy.linalg.eigvalsh` does."""
     return _linalg.eigvalsh(_mirror_triangle(a, UPLO), UPLO)

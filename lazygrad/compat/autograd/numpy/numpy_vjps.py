@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...._graph.node import NodeOrArray, Operand
+from ...._graph.types import Function
 from .._structures import fit_to
 
 __all__ = ["unbroadcast", "unbroadcast_f"]
 
 
-def unbroadcast(x: Any, target: Any) -> Any:
+def unbroadcast(x: Operand, target: Operand) -> NodeOrArray:
     """Return a cotangent summed to the shape of `target`, the argument it belongs to.
 
     Examples
@@ -22,6 +24,6 @@ def unbroadcast(x: Any, target: Any) -> Any:
     return fit_to(x, target)
 
 
-def unbroadcast_f(target: Any, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def unbroadcast_f(target: Operand, f: Callable[[Any], Any]) -> Function:
     """Return `f`, with what it returns summed to the shape of `target`."""
     return lambda g: unbroadcast(f(g), target)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from ...._graph.node import NodeOrArray
+from ...._graph.types import ArrayLike, Function, Structure
 from ....scipy import integrate as _integrate
 from ..misc.flatten import flatten
 
 __all__ = ["odeint"]
 
 
-def odeint(func: Callable[..., Any], y0: Any, t: Any, args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
+def odeint(func: Function, y0: Structure, t: ArrayLike, args: tuple[object, ...] = (), **kwargs: Any) -> NodeOrArray:
     """Solve an ordinary differential equation, as `scipy.integrate.odeint` does.
 
     Examples

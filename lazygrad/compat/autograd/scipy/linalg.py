@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as _numpy
 
+from ...._graph.node import NodeOrArray
 from ....scipy import linalg as _linalg
 from ....scipy.linalg import *  # noqa: F403
 from ..tracer import getval as _getval
 
 
-def sqrtm(A: Any) -> Any:
+def sqrtm(A: NodeOrArray) -> NodeOrArray:
     """Return the square root of a matrix, as `scipy.linalg.sqrtm` does: complex if that of a real matrix is.
 
     Examples

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...._graph.node import NodeOrArray, Operand
 from ....scipy import signal as _signal
 
 __all__ = ["convolve"]
 
 
-def convolve(A: Any, B: Any, axes: Any = None, dot_axes: Any = ((), ()), mode: str = "full") -> Any:
+def convolve(
+    A: NodeOrArray, B: Operand, axes: object = None, dot_axes: object = ((), ()), mode: str = "full"
+) -> NodeOrArray:
     """Return the convolution of two arrays along pairs of axes, summed over other pairs.
 
     Parameters

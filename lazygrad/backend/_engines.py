@@ -30,14 +30,14 @@ class EngineGraph(Graph):
         self._gradients: AnswersByPoint = Recent(self._jacobians.most)
 
     def clear(self) -> None:
-        """Forget what depends on shapes."""
+        """Forget answers and derived graphs, as `Graph.clear` does."""
         super().clear()
         self._gradients.clear()
         self._slopes.clear()
 
     def _differentiate_slope(self, d: Differentiator) -> Differentiator:
         """Return the memo of the gradient's product with the directions."""
-        total: Any = constant(np.zeros((), d.target.dtype))
+        total: Any = constant(np.zeros((), d.target.dtype).real)
         for node, direction in zip(self.nodes, self._directions, strict=True):
             if d.is_connected(node):
                 term = (d.adjoint(node) * direction).sum()

@@ -96,12 +96,15 @@ class Graph:
         self._point_memo.load(values)
 
     def clear(self) -> None:
-        """Forget what depends on shapes: called when those of nodes below the outputs are about to change."""
+        """Forget answers and derived graphs: nodes below the outputs are about to change their shapes.
+
+        A graph that was derived for the old shapes would not fit the new ones. This one is not asked again.
+        """
         self.reshaped = True
         self._point_memo.forget()
         self._jacobians.clear()
         self._passes = CachedPasses()
-        for name in ("_slots", "_seeds", "_pairing", "_directions", "_tangents"):
+        for name in ("_seeds", "_pairing", "_directions", "_tangents"):
             self.__dict__.pop(name, None)
 
     # -- built when first asked, and kept for all points --------------------------------------------

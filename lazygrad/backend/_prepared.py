@@ -92,7 +92,7 @@ class Prepared(ABC):
         self.statistics = Statistics()
         self._points = int(points)
         self._recent: Recent[tuple[Arguments, Answers]] = Recent(self._points)
-        self._all: tuple[Signature, Selection] | None = None  # the selection of everything
+        self._everything = Selection.of(signature, None)
         self._lock = threading.RLock() if lock is None else lock
 
     def __repr__(self) -> str:
@@ -104,12 +104,8 @@ class Prepared(ABC):
         """Go to a point, the present one for None."""
 
     def _select(self, select: Any) -> Selection:
-        """Return the selection that a question asks for; that of everything is made once."""
-        if select is not None:
-            return Selection.of(self.signature, select)
-        if self._all is None or self._all[0] is not self.signature:
-            self._all = self.signature, Selection.of(self.signature, None)
-        return self._all[1]
+        """Return the selection that a question asks for."""
+        return self._everything if select is None else Selection.of(self.signature, select)
 
     def _begin(self, args: tuple[Any, ...], *kinds: str) -> Answers:
         """Check the arguments, count questions of these kinds, and go to the point."""

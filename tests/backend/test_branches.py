@@ -41,6 +41,19 @@ def test_ways_are_bounded() -> None:
     assert p.statistics.schedules == 14  # that way was dropped
 
 
+def test_the_way_that_was_not_taken_for_longest_is_dropped() -> None:
+    p = prepare(lambda x, n: np.sum(x**n), X, 1)
+    for n in range(2, 9):
+        p.value(X, n)
+    p.value(X, 1)  # the oldest of eight, but taken again
+    p.value(X, 9)
+    assert p.statistics.schedules == 9
+    p.value(X, 1)
+    assert p.statistics.schedules == 9
+    p.value(X, 2)
+    assert p.statistics.schedules == 10
+
+
 def test_static_arguments_choose_the_way() -> None:
     p = prepare(lambda x, n: np.sum(x**n), X, 2)
     for n in (2, 3, 2, 3):

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import lazygrad as lg
 from lazygrad._graph.trees import leaves
 from lazygrad.backend import Backend, Point, available, prepare
 from lazygrad.backend._lazy import Graph, LazyBackend, PreparedFunction
@@ -18,6 +17,7 @@ from lazygrad.backend._signature import Arguments
 from lazygrad.testing import check_backend
 from lazygrad.testing._backends import CHECKS
 from tests.helpers.collector import no_collector
+from tests.helpers.eager_backend import Right
 
 LOOSE = {"numeric": 1e-5}
 
@@ -25,14 +25,6 @@ LOOSE = {"numeric": 1e-5}
 @pytest.mark.parametrize("name", available())
 def test_every_backend_that_is_here(name: str) -> None:
     check_backend(name, rtol=LOOSE.get(name, 1e-7))
-
-
-class Right(Backend):
-    """A backend of one operation, from which all else is derived."""
-
-    def vjp(self, f: Any, arrays: Sequence[Any]) -> Any:
-        value, pull = lg.vjp(lambda *x: list(f(*x)), *arrays)
-        return value, lambda w, wanted: [pull(list(w))[k] for k in wanted]
 
 
 def test_one_operation_suffices() -> None:

@@ -11,6 +11,7 @@ import pytest
 import lazygrad as lg
 from lazygrad.backend import prepare
 from tests.helpers.collector import no_collector
+from tests.helpers.eager_backend import Right
 from tests.helpers.prepared_functions import ASKING, X, Y, Z, bits, count_computed, rosenbrock
 
 
@@ -53,11 +54,15 @@ def test_answers_cannot_be_written_to_and_last() -> None:
             answer[...] = 0
 
 
-def test_no_arguments_mean_the_present_point() -> None:
-    p = prepare(rosenbrock, X)
-    assert bits(p.gradient()) == bits(lg.grad(rosenbrock)(X))
+@pytest.mark.parametrize("backend", ["lazy", "sweep", Right()])
+def test_no_arguments_mean_the_present_point(backend: Any) -> None:
+    p = prepare(rosenbrock, X, backend=backend)
+    np.testing.assert_allclose(p.gradient(), lg.grad(rosenbrock)(X))
     p.value(Y)
-    assert bits(p.gradient()) == bits(lg.grad(rosenbrock)(Y))
+    np.testing.assert_allclose(p.gradient(), lg.grad(rosenbrock)(Y))
+    p.value(X)  # which is remembered
+    np.testing.assert_allclose(p.gradient(), lg.grad(rosenbrock)(X))
+    assert p.statistics.points == lg.backend.Points(hits=3, misses=2)
 
 
 @pytest.mark.parametrize("kind", [*ASKING, "jacobian"])

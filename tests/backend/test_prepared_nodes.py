@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,40 @@ def test_other_shapes_below_a_node_are_followed() -> None:
     assert p.gradient().shape == (2,)
     with pytest.raises(lg.ShapeError, match=r"shape \(3,\).*shape \(2,\)"):
         p.gradient(X)
+
+
+@pytest.mark.parametrize("backend", ["lazy", "sweep"])
+@pytest.mark.parametrize("rows", [2, 6])
+def test_graphs_that_questions_derived_do_not_stand_in_the_way_of_other_shapes(backend: str, rows: int) -> None:
+    def ask_all(p: Any, w: Any, v: Any) -> list[Any]:
+        c = np.ones(p.value(w).shape)
+        kinds = (p.vjp(w, cotangent=c), p.jvp(w, tangents=v)[1], p.hvp(w, vectors=v, cotangent=c), p.jacobian(w))
+        return [p.value(w), *kinds]
+
+    data, w = lg.constant(np.ones((rows, 3))), lg.parameter(X)  # fewer outputs than inputs, or more
+    p = prepare(np.tanh(data @ w), wrt=w, backend=backend)
+    q = prepare(np.sum(np.tanh(data @ w) ** 2), wrt=w, backend=backend)
+    ask_all(p, X, Y), ask_all(q, X, Y), q.gradient(X), q.hvp(X, vectors=Y)
+    lg.update({data: np.full((rows + 1, 2), 0.5), w: X[:2]})
+    f = lambda w: np.tanh(np.full((rows + 1, 2), 0.5) @ w)  # noqa: E731
+    for prepared, function in ((p, f), (q, lambda w: np.sum(f(w) ** 2))):
+        fresh = prepare(function, X[:2])
+        for found, expected in zip(ask_all(prepared, Y[:2], Z[:2]), ask_all(fresh, Y[:2], Z[:2]), strict=True):
+            np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(q.hvp(Y[:2], vectors=Z[:2]), lg.hvp(lambda w: np.sum(f(w) ** 2), Y[:2], Z[:2]))
+
+
+@pytest.mark.parametrize("backend", ["lazy", "sweep"])
+def test_answers_for_other_shapes_are_freed_when_these_change(backend: str) -> None:
+    data, w = lg.constant(np.ones((4, 3))), lg.parameter(X)
+    p = prepare(np.sum(np.tanh(data @ w) ** 2), wrt=w, backend=backend, points=3)
+    with no_collector():
+        answers = [ask(x) for x in (X, Y) for ask in (p.jacobian, p.gradient)]
+        held = [weakref.ref(answer if answer.base is None else answer.base) for answer in answers]
+        del answers
+        assert all(ref() is not None for ref in held)
+        data.set(np.ones((2, 3)))
+        assert [ref() for ref in held] == [None] * 4
 
 
 def test_a_node_that_a_function_closes_over_may_change() -> None:

@@ -94,3 +94,5 @@ def test_what_cannot_be_prepared() -> None:
         prepare(rosenbrock, X, points=0)
     with pytest.raises(ValueError, match="points must be"):
         prepare(rosenbrock, X, points=1.5)
+    with pytest.raises(ValueError, match="points must be"):
+        prepare(rosenbrock, X, points=True)

@@ -170,6 +170,39 @@ def test_a_function_is_evaluated_once_a_point() -> None:
     assert len(calls) == 2
 
 
+def test_what_a_backend_evaluates_is_counted() -> None:
+    p = prepare(lambda x: (x * x).sum(), np.ones(2), backend=Twice())
+    p.gradient(), p.value(), p.value()  # linearising has evaluated it
+    assert p.statistics.evaluations == {"gradient": 1}
+    p.value(np.zeros(2)), p.value(np.zeros(2)), p.jvp(np.zeros(2), tangents=np.ones(2)), p.jacobian(np.zeros(2))
+    assert p.statistics.evaluations == {"gradient": 1, "value": 1, "jvp": 1, "jacobian": 1}
+    assert p.statistics.calls == {"gradient": 1, "value": 4, "jvp": 1, "jacobian": 1}
+
+
+def test_answers_are_copies_of_a_backends_own_arrays() -> None:
+    class Reusing(Twice):
+        buffer = np.zeros(2)
+
+        def vjp(self, f: Any, arrays: Sequence[Any]) -> Any:
+            value, pull = super().vjp(f, arrays)
+            return value, lambda w, wanted: [np.add(pull(w, wanted)[0], 0, out=self.buffer)]
+
+        def value(self, at: Any) -> list[Any]:
+            return [np.add(super().value(at)[0], 0, out=self.buffer[:1].reshape(()))]
+
+    p = prepare(lambda x: (x * x).sum(), np.ones(2), backend=Reusing())
+    found = [p.value(np.array([1.0, 2.0])), p.gradient(np.array([3.0, 4.0])), p.gradient(np.array([5.0, 6.0]))]
+    assert [a.tolist() for a in found] == [5.0, [6.0, 8.0], [10.0, 12.0]]
+    assert p.value(np.array([1.0, 2.0])) == 5
+
+
+def test_a_hessian_weighed_by_a_complex_cotangent() -> None:
+    z, v, w = np.array([1 + 2j, 3 - 1j]), np.array([1j, 2 - 1j]), np.array([2 - 1j, 1j])
+    for backend in ("lazy", "sweep", Twice()):
+        p = prepare(lambda z: z * z * z, z, backend=backend)
+        np.testing.assert_allclose(p.hvp(z, vectors=v, cotangent=w), 6 * z * v * w)
+
+
 def test_answers_of_a_backend_are_checked() -> None:
     class Flat(Twice):
         def vjp(self, f: Any, arrays: Sequence[Any]) -> Any:

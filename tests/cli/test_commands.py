@@ -11,7 +11,7 @@ import textwrap
 import pytest
 
 import lazygrad as lg
-from tests.helpers.command_line import MODEL, answer, rows, run
+from tests.helpers.command_line import MODEL, get_answer, read_rows, run
 
 NOISY = textwrap.dedent(MODEL) + "print('hello from the script')\n"
 
@@ -19,9 +19,9 @@ NOISY = textwrap.dedent(MODEL) + "print('hello from the script')\n"
 def test_each_command_in_a_process_of_its_own(script, tmp_path):
     path = script(NOISY)
     printed = "hello from the script\n"
-    assert answer("run", path, "--wrt", "W3").startswith(printed + "gradient")
-    assert answer("explain", path, "--wrt", "W3").startswith(printed + "dL/dW3: 4 values and 1 adjoint")
-    assert "3 of 3 gradients agree\n" in answer("check", path)
+    assert get_answer("run", path, "--wrt", "W3").startswith(printed + "gradient")
+    assert get_answer("explain", path, "--wrt", "W3").startswith(printed + "dL/dW3: 4 values and 1 adjoint")
+    assert "3 of 3 gradients agree\n" in get_answer("check", path)
     done = run("stats", path, "--wrt", "W3", "--json")
     assert (done.returncode, done.stderr) == (0, printed)
     assert json.loads(done.stdout)["rules_run"] == 1
@@ -29,7 +29,7 @@ def test_each_command_in_a_process_of_its_own(script, tmp_path):
     assert (done.returncode, done.stderr) == (0, printed)
     assert done.stdout.startswith("digraph")
     page = tmp_path / "page.html"
-    assert answer("html", path, "--wrt", "W3", "-o", page) == f"{printed}wrote {page}\n"
+    assert get_answer("html", path, "--wrt", "W3", "-o", page) == f"{printed}wrote {page}\n"
     assert "<html" in page.read_text(encoding="utf-8")
 
 
@@ -110,7 +110,7 @@ def test_progress(script, command):
     pytest.importorskip("tqdm")
     status, shown, bar = command(script(MODEL), "--wrt", "W2", "--progress")
     assert status == 0
-    assert list(rows(shown)) == ["dL/dW2"]
+    assert list(read_rows(shown)) == ["dL/dW2"]
     assert "dL" in bar
     assert "5/5" in bar
 
@@ -161,7 +161,7 @@ def test_run_writes_a_page_beside_the_gradients(script, command, tmp_path):
     out = tmp_path / "page.html"
     status, shown, _ = command(script(MODEL), "--wrt", "W2", "--html", out)
     assert status == 0
-    assert list(rows(shown)) == ["dL/dW2"]
+    assert list(read_rows(shown)) == ["dL/dW2"]
     assert shown.endswith(f"\n\nwrote {out}\n")
     assert "<html" in out.read_text(encoding="utf-8")
     status, _, complaint = command(script(MODEL), "--wrt", "W2", "--html", tmp_path / "missing" / "page.html")

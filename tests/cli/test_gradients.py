@@ -11,15 +11,15 @@ import pytest
 
 import lazygrad as lg
 from lazygrad.__main__ import main
-from tests.helpers.command_line import CONTAINERS, MODEL, answer, expected, refusal, rows
+from tests.helpers.command_line import CONTAINERS, MODEL, compute_expected, get_answer, get_refusal, read_rows
 
 
 def test_prints_and_saves_the_gradients_asked_for(script, tmp_path):
     saved = tmp_path / "grads.npz"
-    stdout = answer(script(MODEL), "--wrt", "W1", "W3", "--save", saved)
-    table = rows(stdout)
+    stdout = get_answer(script(MODEL), "--wrt", "W1", "W3", "--save", saved)
+    table = read_rows(stdout)
     assert list(table) == ["dL/dW1", "dL/dW3"]
-    dW1 = expected()["W1"]
+    dW1 = compute_expected()["W1"]
     numbers = [np.linalg.norm(dW1), dW1.min(), dW1.mean(), dW1.max()]
     assert re.split(r"\s{2,}", table["dL/dW1"])[1:3] == ["(2, 2)", "float64"]
     assert table["dL/dW1"].split()[4:] == [f"{number:.4g}" for number in numbers]
@@ -28,23 +28,25 @@ def test_prints_and_saves_the_gradients_asked_for(script, tmp_path):
     with np.load(saved) as arrays:
         assert sorted(arrays) == ["W1", "W3"]
         for name in arrays:
-            assert arrays[name].dtype == expected()[name].dtype
-            np.testing.assert_allclose(arrays[name], expected()[name], rtol=1e-6 if name == "W3" else 1e-14)
+            assert arrays[name].dtype == compute_expected()[name].dtype
+            np.testing.assert_allclose(arrays[name], compute_expected()[name], rtol=1e-6 if name == "W3" else 1e-14)
 
 
 def test_the_suffix_of_the_saved_file_may_be_left_out(script, tmp_path):
-    assert f"saved W2 to {tmp_path / 'grads.npz'}" in answer(script(MODEL), "--wrt", "W2", "--save", tmp_path / "grads")
+    assert f"saved W2 to {tmp_path / 'grads.npz'}" in get_answer(
+        script(MODEL), "--wrt", "W2", "--save", tmp_path / "grads"
+    )
     assert (tmp_path / "grads.npz").is_file()
 
 
 def test_stats_show_that_only_what_was_asked_for_is_computed(script):
-    stdout = answer(script(MODEL), "--wrt", "W3", "--stats")
+    stdout = get_answer(script(MODEL), "--wrt", "W3", "--stats")
     # dL/dW3 reads the sum and nothing else: no other adjoint is computed, and L itself is not evaluated.
     assert re.search(r"^adjoints computed: W3$", stdout, re.M)
     (values,) = re.findall(r"^values computed: (.*)$", stdout, re.M)
     assert re.fullmatch(r"matmul#\d+, h, s, sum#\d+", values)
 
-    stdout = answer(script(MODEL), "--wrt", "W2", "--stats")
+    stdout = get_answer(script(MODEL), "--wrt", "W2", "--stats")
     (adjoints,) = re.findall(r"^adjoints computed: (.*)$", stdout, re.M)
     assert re.fullmatch(r"sum#\d+, s, W2", adjoints)  # W1, W3 and h need none
     assert re.search(r"^adjoints +3 +0 +3 +0%$", stdout, re.M)
@@ -53,26 +55,26 @@ def test_stats_show_that_only_what_was_asked_for_is_computed(script):
 
 
 def test_gradients_the_script_has_computed_are_not_computed_again(script):
-    stdout = answer(script(textwrap.dedent(MODEL) + "lg.gradient(L, W2)\n"), "--wrt", "W1", "W2", "--stats")
+    stdout = get_answer(script(textwrap.dedent(MODEL) + "lg.gradient(L, W2)\n"), "--wrt", "W1", "W2", "--stats")
     (adjoints,) = re.findall(r"^adjoints computed: (.*)$", stdout, re.M)
     assert re.fullmatch(r"h, matmul#\d+, W1", adjoints)
 
 
 def test_trace(script):
-    stdout = answer(script(MODEL), "--wrt", "W2", "h", "--trace")
+    stdout = get_answer(script(MODEL), "--wrt", "W2", "h", "--trace")
     assert "\ndL/dW2 -> table[W2]\n  ds/dW2\n  dL/ds -> table[s]\n" in stdout
     assert stdout.endswith("\ndL/dh -> table[h]\n  ds/dh\n  dL/ds <- table[s]\n")
     assert "CacheInfo" not in stdout
 
 
 def test_without_options_neither_trace_nor_statistics(script):
-    assert len(answer(script(MODEL), "--wrt", "W1", "W2").splitlines()) == 3
+    assert len(get_answer(script(MODEL), "--wrt", "W1", "W2").splitlines()) == 3
 
 
 def test_nodes_in_containers_and_by_their_own_name(script, tmp_path):
     names = ['params["W1"]', "W2", "layers[0]", "layers[1]['W1']", "product"]
     saved = tmp_path / "g.npz"
-    answer(script(CONTAINERS), "--wrt", *names, "--save", saved)
+    get_answer(script(CONTAINERS), "--wrt", *names, "--save", saved)
     with np.load(saved) as arrays:
         assert {name: arrays[name].tolist() for name in arrays} == {
             'params["W1"]': [105.0, 192.0],
@@ -84,7 +86,7 @@ def test_nodes_in_containers_and_by_their_own_name(script, tmp_path):
 
 
 def test_a_name_of_two_nodes_is_refused_with_their_places(script):
-    stderr = refusal(script(CONTAINERS), "--wrt", "W1")
+    stderr = get_refusal(script(CONTAINERS), "--wrt", "W1")
     assert "'W1' is the name of 2 nodes; say which: params['W1'], layers[1]['W1']" in stderr
 
 
@@ -96,7 +98,7 @@ def test_a_variable_wins_over_a_key_and_a_name(script):
         params = {"x": y}
         L = x * x * y
     """
-    table = rows(answer(script(text), "--wrt", "x", "y"))
+    table = read_rows(get_answer(script(text), "--wrt", "x", "y"))
     assert [line.split()[3] for line in table.values()] == ["12", "4"]
 
 
@@ -107,7 +109,7 @@ def test_reports_call_a_node_by_its_variable_before_its_key(script):
         params = {"weight": W, "bias": lg.parameter(1.0)}
         L = params["weight"] * params["bias"]
     """
-    stdout = answer(script(text), "--wrt", "weight", "bias", "--trace")
+    stdout = get_answer(script(text), "--wrt", "weight", "bias", "--trace")
     assert stdout.endswith("\n\ndL/dW -> table[W]\n\ndL/dbias -> table[bias]\n")
 
 
@@ -120,14 +122,14 @@ def test_both_commands(script, command):
         words = (console,)
     else:
         words = (sys.executable, "-m", "lazygrad")
-    assert list(rows(answer(script(MODEL), "--wrt", "W1", command=words))) == ["dL/dW1"]
-    assert answer("--version", command=words) == f"lazygrad {lg.__version__}\n"
+    assert list(read_rows(get_answer(script(MODEL), "--wrt", "W1", command=words))) == ["dL/dW1"]
+    assert get_answer("--version", command=words) == f"lazygrad {lg.__version__}\n"
 
 
 def test_main_can_be_called_and_leaves_no_trace(script, capsys):
     before = sys.modules["__main__"], list(sys.argv), list(sys.path)
     assert main([str(script(MODEL)), "--wrt", "W2"]) == 0
-    assert list(rows(capsys.readouterr().out)) == ["dL/dW2"]
+    assert list(read_rows(capsys.readouterr().out)) == ["dL/dW2"]
     assert (sys.modules["__main__"], sys.argv, sys.path) == before
 
 
@@ -136,7 +138,7 @@ def test_main_can_be_called_and_leaves_no_trace(script, capsys):
 
 def test_another_loss(script):
     text = textwrap.dedent(MODEL) + "penalty = (W2 * W2).sum()\n"
-    table = rows(answer(script(text), "--wrt", "W2", "--loss", "penalty"))
+    table = read_rows(get_answer(script(text), "--wrt", "W2", "--loss", "penalty"))
     assert table["dpenalty/dW2"].split()[-3:] == ["-2", "-0.5", "1"]
 
 
@@ -147,7 +149,7 @@ def test_a_loss_by_its_own_name(script):
         J = x * x
         J.name = "loss"
     """
-    assert list(rows(answer(script(text), "--wrt", "x"))) == ["dloss/dx"]
+    assert list(read_rows(get_answer(script(text), "--wrt", "x"))) == ["dloss/dx"]
 
 
 def test_no_loss(script):
@@ -156,6 +158,6 @@ def test_no_loss(script):
         x = lg.parameter([2.0])
         J = (x * x).sum()
     """
-    stderr = refusal(script(text), "--wrt", "x")
+    stderr = get_refusal(script(text), "--wrt", "x")
     assert "no node is called L or loss; name the loss with --loss. Known scalars: J" in stderr
-    assert "leaves no node in a top-level variable" in refusal(script("L = 3\n"), "--wrt", "x")
+    assert "leaves no node in a top-level variable" in get_refusal(script("L = 3\n"), "--wrt", "x")

@@ -2,24 +2,24 @@
 
 import re
 
-from tests.helpers.command_line import MODEL, refusal
+from tests.helpers.command_line import MODEL, get_refusal
 
 
 def test_unknown_names_list_the_known_closest_first(script):
-    stderr = refusal(script(MODEL), "--wrt", "W4")
+    stderr = get_refusal(script(MODEL), "--wrt", "W4")
     assert re.search(r"no node is named 'W4'; known names, closest first: W[123], W[123], W[123], \w", stderr)
-    assert "closest first: labels, " in refusal(script(MODEL), "--wrt", "W1", "--loss", "label")
+    assert "closest first: labels, " in get_refusal(script(MODEL), "--wrt", "W1", "--loss", "label")
 
 
 def test_a_variable_without_a_node(script):
-    stderr = refusal(script(MODEL), "--wrt", "count")
+    stderr = get_refusal(script(MODEL), "--wrt", "count")
     assert "the variable 'count' holds no node, but int (is a `lg.parameter` missing?)" in stderr
 
 
 def test_the_librarys_own_errors(script):
-    assert "a gradient needs a target of one element" in refusal(script(MODEL), "--wrt", "W1", "--loss", "h")
-    assert "its dtype is int64" in refusal(script(MODEL), "--wrt", "W1", "labels")
-    assert "has dtype int64" in refusal(script(MODEL), "--wrt", "W1", "--loss", "labels")
+    assert "a gradient needs a target of one element" in get_refusal(script(MODEL), "--wrt", "W1", "--loss", "h")
+    assert "its dtype is int64" in get_refusal(script(MODEL), "--wrt", "W1", "labels")
+    assert "has dtype int64" in get_refusal(script(MODEL), "--wrt", "W1", "--loss", "labels")
 
 
 def test_nothing_is_evaluated_when_one_name_is_wrong(script):
@@ -28,8 +28,8 @@ def test_nothing_is_evaluated_when_one_name_is_wrong(script):
         x, labels = lg.parameter([[1.0, 2.0]]), lg.constant([5])
         L = lg.ops.svm_loss(x, labels).sum()
     """
-    assert "no node is named 'z'" in refusal(script(text), "--wrt", "x", "z")
-    stderr = refusal(script(text), "--wrt", "x", status=1)  # the label is out of range
+    assert "no node is named 'z'" in get_refusal(script(text), "--wrt", "x", "z")
+    stderr = get_refusal(script(text), "--wrt", "x", status=1)  # the label is out of range
     assert "Traceback" in stderr
     assert "IndexError: labels must lie in 0..1" in stderr
     assert "lazygrad: the gradient of L could not be evaluated" in stderr
@@ -37,12 +37,12 @@ def test_nothing_is_evaluated_when_one_name_is_wrong(script):
 
 def test_usage(script, tmp_path):
     path = script(MODEL)
-    assert "--wrt" in refusal(path)
-    assert "SCRIPT" in refusal("--wrt", "W1")
-    assert "COMMAND" in refusal()
-    assert "cannot read the script" in refusal(tmp_path / "missing.py", "--wrt", "W1")
-    assert "cannot read the script" in refusal(tmp_path, "--wrt", "W1")
-    assert "cannot write" in refusal(path, "--wrt", "W1", "--save", tmp_path / "missing" / "grads.npz")
+    assert "--wrt" in get_refusal(path)
+    assert "SCRIPT" in get_refusal("--wrt", "W1")
+    assert "COMMAND" in get_refusal()
+    assert "cannot read the script" in get_refusal(tmp_path / "missing.py", "--wrt", "W1")
+    assert "cannot read the script" in get_refusal(tmp_path, "--wrt", "W1")
+    assert "cannot write" in get_refusal(path, "--wrt", "W1", "--save", tmp_path / "missing" / "grads.npz")
 
 
 def test_a_script_that_raises(script):
@@ -56,11 +56,11 @@ def test_a_script_that_raises(script):
         L = build()
     """
     path = script(text)
-    stderr = refusal(path, "--wrt", "x", status=1)
+    stderr = get_refusal(path, "--wrt", "x", status=1)
     first, second, *_, error, last = stderr.splitlines()
     assert first == "Traceback (most recent call last):"
     assert second == f'  File "{path}", line 8, in <module>'  # none of our own frames before the user's
     assert error.startswith("NameError: name 'no_such_thing'")
     assert last == f"lazygrad: the script {str(path)!r} raised NameError"
-    assert "SyntaxError" in refusal(script("L = (\n"), "--wrt", "x", status=1)
-    assert "exited: no data" in refusal(script("import sys; sys.exit('no data')\n"), "--wrt", "x", status=1)
+    assert "SyntaxError" in get_refusal(script("L = (\n"), "--wrt", "x", status=1)
+    assert "exited: no data" in get_refusal(script("import sys; sys.exit('no data')\n"), "--wrt", "x", status=1)

@@ -7,7 +7,7 @@ import textwrap
 
 import numpy as np
 
-from tests.helpers.command_line import MODEL, answer, rows
+from tests.helpers.command_line import MODEL, get_answer, read_rows
 
 
 def test_the_script_runs_as_python_runs_it(script, tmp_path):
@@ -31,17 +31,17 @@ def test_the_script_runs_as_python_runs_it(script, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     path = os.path.join("..", "script.py")
-    stdout = answer(path, "--wrt", "W", "--", "--stats", "7", cwd=elsewhere)
+    stdout = get_answer(path, "--wrt", "W", "--", "--stats", "7", cwd=elsewhere)
     first, second, table = stdout.split("\n", 2)
     assert first == f"['--stats', '7'] {path} True True"
     assert second == "True {'x': 2}"
-    assert rows(table)["dL/dW"].split()[3:] == ["12"] * 4
+    assert read_rows(table)["dL/dW"].split()[3:] == ["12"] * 4
 
 
 def test_unconnected_and_empty_gradients(script, tmp_path):
     text = textwrap.dedent(MODEL) + "none = lg.parameter(np.zeros((0, 3)))\nL = L + none.sum()\n"
     saved = tmp_path / "g.npz"
-    table = rows(answer(script(text), "--wrt", "unused", "none", "--save", saved))
+    table = read_rows(get_answer(script(text), "--wrt", "unused", "none", "--save", saved))
     assert table["dL/dunused"].endswith("zero: no path leads to L")
     assert table["dL/dnone"].endswith("empty")
     with np.load(saved) as arrays:

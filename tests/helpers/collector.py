@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """The garbage collector off; at the end there must be nothing for it to do."""
+    """Run a block without the garbage collector; at the end there must be nothing for it to do."""
     gc.collect()
+    gc.freeze()  # what was there before need not be searched again at the end
     gc.disable()
     try:
         yield

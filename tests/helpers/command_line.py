@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-__all__ = ["CONTAINERS", "MODEL", "answer", "expected", "refusal", "rows", "run"]
+__all__ = ["CONTAINERS", "MODEL", "compute_expected", "get_answer", "get_refusal", "read_rows", "run"]
 
 MODEL = """
     import numpy as np
@@ -41,14 +41,14 @@ def run(*arguments, command=(sys.executable, "-W", "error", "-m", "lazygrad"), c
     return subprocess.run(words, capture_output=True, text=True, encoding="utf-8", cwd=cwd, timeout=120, check=False)
 
 
-def answer(*arguments, **options):
+def get_answer(*arguments, **options):
     """Run the command line, which must succeed without a word on stderr, and return what it printed."""
     done = run(*arguments, **options)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
-def refusal(*arguments, status=2, **options):
+def get_refusal(*arguments, status=2, **options):
     """Run the command line, which must fail, and return what it complained of."""
     done = run(*arguments, **options)
     assert done.returncode == status, done.stderr
@@ -57,14 +57,14 @@ def refusal(*arguments, status=2, **options):
     return done.stderr
 
 
-def rows(stdout):
+def read_rows(stdout):
     """Return the lines of the table of gradients, by title."""
     head, *lines = stdout.split("\n\n")[0].splitlines()
     assert head.split() == ["gradient", "shape", "dtype", "norm", "min", "mean", "max"]
     return {line.split()[0]: line for line in lines}
 
 
-def expected():
+def compute_expected():
     """Compute the gradients of MODEL by hand."""
     x, W1, W2, W3 = np.array([0.1, 0.2]), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([0.5, -1.0]), 3.0
     h = np.tanh(x @ W1)

@@ -8,7 +8,7 @@ import lazygrad as lg
 from lazygrad._graph.traverse import ancestors
 from lazygrad.inspect._model import Box, Picture
 
-__all__ = ["HOSTILE", "box_of", "hostile", "layers", "long_chain", "tangled", "wide"]
+__all__ = ["HOSTILE", "build_hostile", "build_layers", "build_long_chain", "build_tangled", "build_wide", "find_box"]
 
 HOSTILE = [
     'a"b', "new\nline", "ünï ☃ 漢字", "</script><script>window.hacked = 1</script>", "#quot;", "`tick`", "[x](y)",
@@ -17,11 +17,11 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def box_of(found: Picture, node: lg.Node) -> Box:
+def find_box(found: Picture, node: lg.Node) -> Box:
     return found.boxes[found.place[node.serial]]
 
 
-def layers(count: int) -> tuple[lg.Node, dict[str, lg.Node]]:
+def build_layers(count: int) -> tuple[lg.Node, dict[str, lg.Node]]:
     """A network whose parameters are named by layer."""
     h = lg.constant(np.ones((3, 2)), name="data")
     parameters = {}
@@ -34,7 +34,7 @@ def layers(count: int) -> tuple[lg.Node, dict[str, lg.Node]]:
     return L, parameters
 
 
-def hostile() -> tuple[lg.Node, list[lg.Node], lg.Report]:
+def build_hostile() -> tuple[lg.Node, list[lg.Node], lg.Report]:
     """A graph whose leaves are called what names should not be."""
     leaves = [lg.parameter(1.0 + k, name=name) for k, name in enumerate(HOSTILE)]
     L = leaves[0]
@@ -46,7 +46,7 @@ def hostile() -> tuple[lg.Node, list[lg.Node], lg.Report]:
     return L, leaves, report
 
 
-def wide(count: int) -> tuple[lg.Node, lg.Node]:
+def build_wide(count: int) -> tuple[lg.Node, lg.Node]:
     x = lg.parameter(0.5, name="x")
     L = np.sin(x)
     for k in range(count // 4):
@@ -54,7 +54,7 @@ def wide(count: int) -> tuple[lg.Node, lg.Node]:
     return L, x
 
 
-def tangled(count: int) -> tuple[lg.Node, lg.Node]:
+def build_tangled(count: int) -> tuple[lg.Node, lg.Node]:
     rng = np.random.default_rng(3)
     nodes = [lg.parameter(0.1, name=f"p{k}") for k in range(30)]
     while len(nodes) < count:
@@ -66,7 +66,7 @@ def tangled(count: int) -> tuple[lg.Node, lg.Node]:
     return L, ancestors(L)[0]
 
 
-def long_chain(count: int) -> tuple[lg.Node, lg.Node]:
+def build_long_chain(count: int) -> tuple[lg.Node, lg.Node]:
     L = x = lg.parameter(0.5, name="x")
     for _ in range(count // 2):
         L = np.tanh(L * 0.9)

@@ -13,7 +13,7 @@ import lazygrad as lg
 from lazygrad._graph.traverse import ancestors
 from lazygrad.inspect._fold import WAYS, fold
 from lazygrad.inspect._model import COMPUTED, Picture, build_picture
-from tests.helpers.picture_graphs import box_of, layers, long_chain, tangled, wide
+from tests.helpers.picture_graphs import build_layers, build_long_chain, build_tangled, build_wide, find_box
 from tests.helpers.random_graphs import build, random_dag
 
 
@@ -54,14 +54,14 @@ def test_folds_of_random_graphs_are_quotients(how: str, seed: int) -> None:
 
 
 def test_names_fold_by_the_longest_prefix_that_is_short_enough() -> None:
-    L, parameters = layers(6)
+    L, parameters = build_layers(6)
     wrt = parameters["net/layer2/W"]
     whole = build_picture(L, wrt)
     small = fold(whole, "prefix", 20)
     check_fold(whole, small)
     titles = {box.title: len(box.nodes) for box in small.boxes if box.kind == "fold"}
     assert titles == {f"net/layer{k}": 4 if k == 2 else 6 if k == 5 else 5 for k in range(6)}
-    assert box_of(small, wrt).nodes == [wrt]
+    assert find_box(small, wrt).nodes == [wrt]
     assert {box.title for box in fold(whole, "prefix", 4).boxes} == {"data", "net", "net/layer2/W", "L"}
 
 
@@ -108,7 +108,7 @@ def test_blocks_in_different_states_are_folded_apart_while_there_is_room() -> No
 
 
 def test_distance_keeps_what_is_near() -> None:
-    L, parameters = layers(40)
+    L, parameters = build_layers(40)
     wrt = parameters["net/layer20/W"]
     small = fold(build_picture(L, wrt), "distance", 30)
     alone = {box.node.name for box in small.boxes if box.kind != "fold"}
@@ -118,13 +118,23 @@ def test_distance_keeps_what_is_near() -> None:
 
 
 def test_too_many_asked_for_are_folded_like_others() -> None:
-    L, parameters = layers(50)
+    L, parameters = build_layers(50)
     small = fold(build_picture(L, parameters), "auto", 20)
     assert len(small.boxes) <= 20
     assert any(box.asked and box.kind == "fold" for box in small.boxes)
 
 
-@pytest.mark.parametrize(("make", "nodes"), [(long_chain, 20_000), (wide, 20_000), (tangled, 100_000)])
+@pytest.mark.parametrize(
+    ("make", "nodes"),
+    [
+        (build_long_chain, 2_000),
+        (build_wide, 5_000),
+        (build_tangled, 5_000),
+        pytest.param(build_long_chain, 20_000, marks=pytest.mark.deep),
+        pytest.param(build_wide, 20_000, marks=pytest.mark.deep),
+        pytest.param(build_tangled, 100_000, marks=pytest.mark.deep),
+    ],
+)
 def test_large_graphs(make: Any, nodes: int) -> None:
     L, x = make(nodes)
     with np.errstate(all="ignore"), lg.record() as report:

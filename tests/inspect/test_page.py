@@ -15,8 +15,8 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.traverse import ancestors
 from tests.helpers.page_data import count_requests, count_steps, read_data
-from tests.helpers.picture_graphs import HOSTILE, hostile, long_chain, tangled
-from tests.helpers.query_sessions import session
+from tests.helpers.picture_graphs import HOSTILE, build_hostile, build_long_chain, build_tangled
+from tests.helpers.query_sessions import run_session
 from tests.helpers.small_network import hvp, two_layers
 
 ASSETS = Path(lg.inspect.__file__).parent / "assets"
@@ -60,7 +60,7 @@ def test_the_page_holds_the_graph_and_the_summaries(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_the_steps_add_up_to_the_report(seed: int, tmp_path: Path) -> None:
-    report, _, asked = session(seed)
+    report, _, asked = run_session(seed)
     for L, wrt in asked[:2]:
         for most in (5000, 3):
             data = read_data(lg.inspect.page(L, list(wrt), tmp_path / "p.html", report, max_nodes=most))
@@ -95,7 +95,7 @@ def test_nothing_is_evaluated_or_asked(tmp_path: Path) -> None:
 
 
 def test_no_name_ends_the_data_or_the_title(tmp_path: Path) -> None:
-    L, leaves, report = hostile()
+    L, leaves, report = build_hostile()
     path = lg.inspect.page(L, leaves, tmp_path / "p.html", report)
     text = path.read_text("utf-8")
     assert "window.hacked = 1<" not in text
@@ -117,17 +117,24 @@ def test_the_page_needs_no_network(tmp_path: Path) -> None:
     assert "innerHTML" not in (ASSETS / "page.js").read_text("utf-8")
 
 
-def test_a_hundred_thousand_nodes_are_a_small_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("make", "nodes"),
+    [
+        (build_long_chain, 6_000),
+        pytest.param(build_long_chain, 100_000, marks=pytest.mark.deep),
+        pytest.param(build_tangled, 30_000, marks=pytest.mark.deep),
+    ],
+)
+def test_a_large_graph_is_a_small_page(make: Any, nodes: int, tmp_path: Path) -> None:
     assert sys.getrecursionlimit() <= 1000
-    for make, nodes in ((long_chain, 100_000), (tangled, 30_000)):
-        L, x = make(nodes)
-        with np.errstate(all="ignore"), lg.record() as report:
-            lg.gradient(L, x)
-        data = read_data(lg.inspect.page(L, x, tmp_path / "p.html", report))
-        assert len(data["boxes"]) <= 5000
-        assert data["nodes"] == len(ancestors(L))
-        assert count_steps(data["steps"]) == count_requests(report)
-        assert len(data["steps"]) > 3 * 500
+    L, x = make(nodes)
+    with np.errstate(all="ignore"), lg.record() as report:
+        lg.gradient(L, x)
+    data = read_data(lg.inspect.page(L, x, tmp_path / "p.html", report))
+    assert len(data["boxes"]) <= 5000
+    assert data["nodes"] == len(ancestors(L))
+    assert count_steps(data["steps"]) == count_requests(report)
+    assert len(data["steps"]) > 3 * 500
 
 
 # -- what is bundled --------------------------------------------------------------------------------------

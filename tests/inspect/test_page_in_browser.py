@@ -13,7 +13,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.traverse import ancestors
 from tests.helpers.page_data import count_requests, count_steps, read_data
-from tests.helpers.picture_graphs import HOSTILE, hostile, layers
+from tests.helpers.picture_graphs import HOSTILE, build_hostile, build_layers
 from tests.helpers.small_network import two_layers
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
@@ -91,7 +91,7 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Any]:
 
 
 def network(count: int) -> tuple[lg.Node, dict[str, lg.Node], lg.Report]:
-    L, parameters = layers(count)
+    L, parameters = build_layers(count)
     with lg.record() as report:
         lg.gradient(L, "net/layer0/W")
         lg.gradient(L, f"net/layer{count - 1}/b")
@@ -181,7 +181,7 @@ def test_pan_and_zoom(opened: Any) -> None:
 
 
 def test_hostile_names_are_shown_and_not_run(opened: Any) -> None:
-    L, leaves, report = hostile()
+    L, leaves, report = build_hostile()
     tab = opened(L, leaves[3], report)
     for k, leaf in enumerate(leaves):
         place = next(n for n, node in enumerate(ancestors(L)) if node is leaf)

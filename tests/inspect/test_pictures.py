@@ -15,8 +15,8 @@ from lazygrad._graph.node import label
 from lazygrad._graph.traverse import ancestors
 from lazygrad.inspect._model import build_picture
 from lazygrad.inspect._replay import COMPUTED, HIT, STALE, Replay
-from tests.helpers.picture_graphs import box_of, hostile, layers, tangled
-from tests.helpers.query_sessions import session
+from tests.helpers.picture_graphs import build_hostile, build_layers, build_tangled, find_box
+from tests.helpers.query_sessions import run_session
 from tests.helpers.random_graphs import build, random_dag, watched
 from tests.helpers.small_network import hvp, two_layers
 from tests.inspect.test_explain import state
@@ -26,7 +26,7 @@ from tests.inspect.test_explain import state
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_replay_counts_what_the_report_counts(seed: int) -> None:
-    report, _, _ = session(seed)
+    report, _, _ = run_session(seed)
     for part in (report, *report.queries):
         touches = Replay.of(part).touches
         for tally, adjoint in ((part.values, False), (part.adjoints, True)):
@@ -82,7 +82,7 @@ def test_engines_without_a_memo_are_replayed_too(engine: str) -> None:
     found = build_picture(n["L"], n["W1"], report)
     done = [touch for touch in found.replay.touches if touch.of is not None]
     assert len(done) == report.adjoints.misses > 0
-    assert box_of(found, done[0].of).adjoint == COMPUTED
+    assert find_box(found, done[0].of).adjoint == COMPUTED
 
 
 @pytest.mark.parametrize("seed", range(80))
@@ -151,12 +151,12 @@ def test_higher_order_and_unconnected_nodes() -> None:
     beside = lg.parameter(1.0) * 2.0
     found = build_picture(target, [n["W1"], beside], report)
     adjoint = next(i for i in ancestors(target) if i.op is not None and i.op.is_adjoint)
-    assert box_of(found, adjoint).kind == "adjoint"
-    assert box_of(found, adjoint).title == f"dL/d{label(adjoint.of)}"
-    assert box_of(found, n["h"]).value == COMPUTED
-    assert box_of(found, n["W1"]).adjoint == COMPUTED
-    assert box_of(found, beside).asked
-    assert not box_of(found, beside).on_path
+    assert find_box(found, adjoint).kind == "adjoint"
+    assert find_box(found, adjoint).title == f"dL/d{label(adjoint.of)}"
+    assert find_box(found, n["h"]).value == COMPUTED
+    assert find_box(found, n["W1"]).adjoint == COMPUTED
+    assert find_box(found, beside).asked
+    assert not find_box(found, beside).on_path
     assert sum(len(box.nodes) for box in found.boxes) == len(found.place)
 
 
@@ -174,7 +174,7 @@ def test_times_are_those_of_the_report() -> None:
 
 def test_graphviz_reads_what_is_written() -> None:
     pygraphviz = pytest.importorskip("pygraphviz", reason="the extra `draw` is not installed")
-    L, leaves, report = hostile()
+    L, leaves, report = build_hostile()
     drawing = lg.inspect.draw(L, leaves[3], report)
     graph = pygraphviz.AGraph(string=drawing.dot)
     assert len(graph.nodes()) == len(ancestors(L)) + 1  # and the legend
@@ -189,7 +189,7 @@ def test_graphviz_reads_what_is_written() -> None:
 
 
 def test_mermaid_is_made_of_known_lines() -> None:
-    L, leaves, report = hostile()
+    L, leaves, report = build_hostile()
     text = lg.inspect.draw(L, leaves[3], report).mermaid
     label = r'"(?:[\w _\-.,/()×…+*=:\']|#\d+;|<br/>)*"'
     known = [
@@ -208,7 +208,7 @@ def test_mermaid_is_made_of_known_lines() -> None:
 
 
 def test_mermaid_of_a_large_graph_is_one_that_mermaid_draws() -> None:
-    L, x = tangled(3000)
+    L, x = build_tangled(3000)
     drawing = lg.inspect.draw(L, x, max_nodes=5000)
     assert drawing.dot.count("label=") == len(ancestors(L)) + 1
     assert drawing.mermaid.count("-->") <= 500
@@ -250,7 +250,7 @@ def test_widths(widths: str | None) -> None:
 
 
 def test_saving(tmp_path: Any) -> None:
-    L, parameters = layers(2)
+    L, parameters = build_layers(2)
     drawing = lg.inspect.draw(L, parameters)
     assert drawing.save(tmp_path / "g.dot").read_text(encoding="utf-8") == drawing.dot
     assert drawing.save(tmp_path / "g.gv").read_text(encoding="utf-8") == drawing.dot
@@ -265,7 +265,7 @@ def test_saving(tmp_path: Any) -> None:
 
 def test_without_pygraphviz(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
-    L, parameters = layers(2)
+    L, parameters = build_layers(2)
     drawing = lg.inspect.draw(L, parameters)
     for ask in (drawing.svg, drawing.png, lambda: drawing.save(tmp_path / "g.svg")):
         with pytest.raises(ImportError, match=r'pip install "lazygrad\[draw\]"'):

@@ -11,7 +11,7 @@ import lazygrad as lg
 from lazygrad._derivatives.adjoint_node import AdjointNode
 from lazygrad._graph.traverse import ancestors
 from lazygrad._report.table import Table
-from tests.helpers.query_sessions import session
+from tests.helpers.query_sessions import run_session
 from tests.helpers.small_network import two_layers
 
 
@@ -52,7 +52,7 @@ def test_rows_are_sorted_filtered_and_topped() -> None:
 
 def test_the_table_is_what_brute_force_finds() -> None:
     for seed in range(40):
-        _, _, asked = session(seed)
+        _, _, asked = run_session(seed)
         L = asked[-1][0]
         table = lg.differentiator(L).table()
         values = {i.serial for i in ancestors(L) if i.op is not None and (i._value is not None or i._stale)}

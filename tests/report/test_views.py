@@ -9,12 +9,12 @@ import pytest
 
 import lazygrad as lg
 from lazygrad._report.grid import format_bytes
-from tests.helpers.query_sessions import session
+from tests.helpers.query_sessions import run_session
 from tests.helpers.small_network import two_layers
 
 
 def test_text_data_and_html_show_the_same_numbers() -> None:
-    report, _, _ = session(3)
+    report, _, _ = run_session(3)
     data = json.loads(report.to_json())
     assert data == json.loads(json.dumps(report.to_dict()))
     for kind in ("values", "adjoints"):

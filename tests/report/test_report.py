@@ -185,6 +185,18 @@ def test_needs_that_no_question_announces_are_requests_only_where_they_compute()
     assert [str(q.asked) for q in report.queries] == ["dL/dx"]
 
 
+def test_a_node_that_is_two_inputs_of_an_op_is_requested_once() -> None:
+    x = lg.parameter(3.0)
+    h = np.exp(x)
+    y = h * h
+    with lg.record() as report:
+        y.value  # noqa: B018
+    assert count(report.values) == (3, 1, 2)  # x by h, h by y, y by the caller
+    with lg.record() as report:
+        lg.gradient(y, h)  # the rules of both edges read h, which the adjoint needs once
+    assert (count(report.values), report.rules_run) == ((1, 1, 0), 2)
+
+
 def test_what_follows_a_query_is_no_part_of_it() -> None:
     L, x = chain_with_a_shared_node()
     with lg.record() as report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import lazygrad as lg
 from lazygrad import ops
 from lazygrad.ops._declare import op
+from lazygrad.ops._op import count_requests
 from tests.helpers.op_checks import same
 
 
@@ -69,3 +71,13 @@ def test_a_value_that_is_a_view_of_an_array_nobody_holds_is_kept() -> None:
     while value is not None:
         assert not value.flags.writeable
         value = value.base
+
+
+@pytest.mark.parametrize("names", ["a", "ab", "aab", "aba", "abab", "abcacb"])
+def test_each_adjoint_among_the_inputs_counts_one_request(names: str) -> None:
+    """A computation needs an adjoint once, however often it stands among its inputs; plain nodes count nothing."""
+    counted: list[str] = []
+    adjoints = {n: SimpleNamespace(op=SimpleNamespace(count_request=lambda n=n: counted.append(n))) for n in "abc"}
+    plain = lg.parameter(1.0)
+    count_requests([plain, *[adjoints[n] for n in names], plain])
+    assert sorted(counted) == sorted(set(names))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from lazygrad.ops._op import OPS, Op
 from lazygrad.ops._rule import ZERO
 from tests.cases.elementwise import OF_INTEGERS
 from tests.cases.op_table import TABLE
+from tests.helpers.case_notes import naming
 from tests.helpers.op_checks import CHECKS, check_dtype, check_point, has_rule
 
 CASES_OF = [(row, dict(row.cases())) for row in TABLE]
@@ -26,16 +25,6 @@ SMOOTH = {name: case for name, case in CASES.items() if case.order and case.wrt}
 def name_of(row_and_cases: Any) -> str:
     row, _ = row_and_cases
     return f"{row.name} {row.label}".strip()
-
-
-@contextmanager
-def naming(what: str) -> Iterator[None]:
-    """Say in the report of a failure which of a row's cases it was: each as a test of its own would take minutes."""
-    try:
-        yield
-    except BaseException as error:
-        error.add_note(what)
-        raise
 
 
 def test_every_op_has_a_row_and_every_row_an_op() -> None:

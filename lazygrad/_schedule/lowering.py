@@ -17,11 +17,12 @@ from .._derivatives.target_memo import MirrorOp
 from .._graph.demand import demand
 from .._graph.node import NO_STATIC, Node
 from .._graph.traverse import collect_inputs_first
+from .._graph.types import DType, Shape
 from ..ops import linear
 from ..ops._op import Op
 from ..ops._rule import Rule
 from .kernels import Kernel, make_typed_key
-from .program import Dtype, Program, Shape
+from .program import Program
 
 __all__ = ["lower"]
 
@@ -35,7 +36,7 @@ class Template:
     An argument is a row of the template, or ``-1 - k`` for the argument at place k; a literal is a row without op.
     """
 
-    rows: tuple[tuple[Any, Any, tuple[int, ...], Shape, Dtype], ...]
+    rows: tuple[tuple[Any, Any, tuple[int, ...], Shape, DType], ...]
     result: int
 
 
@@ -177,7 +178,7 @@ class _Lowering:
                 made.append(program.apply(op, static, given, shape, dtype))
         return made[template.result] if template.result >= 0 else args[-1 - template.result]
 
-    def _lower_nested(self, op: Op, static: Any, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+    def _lower_nested(self, op: Op, static: Any, args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
         return self._lower_composite(op, Node(op, (), static, shape, dtype), args)
 
     def _lower_accumulation(self, i: AdjointNode) -> int:

@@ -19,15 +19,13 @@ import numpy as np
 from .._graph.guards import Guard
 from .._graph.node import NO_STATIC, Node
 from .._graph.shapes import broadcast
-from .._graph.types import Array, DType
+from .._graph.types import Array, DType, Shape
 from ..ops import arithmetic, linear, reduce
 from ..ops._op import Op, freeze
 from .kernels import Kernel, choose_kernel
 
 __all__ = ["Program", "run_kernel"]
 
-Shape = tuple[int, ...]
-Dtype = DType
 
 SMALL = 4096  # elements of a literal that is worked out beforehand
 PRODUCTS = (arithmetic.multiply, arithmetic.guarded_multiply, arithmetic.strong_multiply)
@@ -46,7 +44,7 @@ class Program:
     kernels: list[Kernel | None] = attrs.field(factory=list)
     args: list[tuple[int, ...]] = attrs.field(factory=list)
     shapes: list[Shape] = attrs.field(factory=list)
-    dtypes: list[Dtype] = attrs.field(factory=list)
+    dtypes: list[DType] = attrs.field(factory=list)
     origins: list[Node | None] = attrs.field(factory=list)  # the node that a row is the value or adjoint of
     leaves: dict[int, Node] = attrs.field(factory=dict)  # row -> the leaf whose value it is
     numbers: list[Node] = attrs.field(factory=list)  # leaves that became literals
@@ -64,7 +62,7 @@ class Program:
     def __len__(self) -> int:
         return len(self.kernels)
 
-    def add_row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+    def add_row(self, kernel: Kernel | None, args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
         """Append a row, and return its number."""
         self.kernels.append(kernel)
         self.args.append(args)
@@ -98,7 +96,7 @@ class Program:
             self.literals[row] = value
         return row
 
-    def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+    def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
         """Return the row of an op, after what can be left out of it."""
         if shape and op.pointwise:
             args = tuple([self._skip_broadcast(a, shape, args) for a in args])
@@ -133,7 +131,7 @@ class Program:
             args = (*args, self.add_literal(number if isinstance(number, np.generic) else dtype.type(number)))
         return self.add_kernel(kernel, args, shape, dtype)
 
-    def add_kernel(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> int:
+    def add_kernel(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
         """Return the row of a kernel on rows: one that is there already, or a new one."""
         if kernel.kind == "view" and kernel.name != "broadcast_to":
             of = self.kernels[args[0]]
@@ -154,7 +152,7 @@ class Program:
         self._known[key] = row
         return row
 
-    def _merge_scalings(self, args: tuple[int, ...], shape: Shape, dtype: Dtype) -> tuple[int, ...]:
+    def _merge_scalings(self, args: tuple[int, ...], shape: Shape, dtype: DType) -> tuple[int, ...]:
         """Merge two scalings by numbers if that rounds alike, as one is a power of two; return the new arguments."""
         for a, x in (args, args[::-1]):
             kernel, c = self.kernels[x], self.literals.get(a)
@@ -183,7 +181,7 @@ class Program:
         x = self.add_kernel(reinterpret_as(bits), (x,), shape, bits)
         return self.add_kernel(reinterpret_as(dtype), (self.add_kernel(AND, (x, keep), shape, bits),), shape, dtype)
 
-    def _add_sum_to(self, x: int, shape: Shape, dtype: Dtype) -> int:
+    def _add_sum_to(self, x: int, shape: Shape, dtype: DType) -> int:
         """Return the row of a sum back to a broadcast shape, in the steps of `linear.unbroadcast`."""
         full = self.shapes[x]
         extra = len(full) - len(shape)
@@ -210,7 +208,7 @@ class Program:
         return a
 
     def _find_equal_row(
-        self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: Dtype
+        self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: DType
     ) -> int | None:
         """Return a row that has the value of this op already, bit for bit; None if there is none."""
         if not args:
@@ -246,7 +244,7 @@ AND = Kernel("ufunc", "bitwise_and", np.bitwise_and)
 
 
 @functools.cache
-def reinterpret_as(dtype: Dtype) -> Kernel:
+def reinterpret_as(dtype: DType) -> Kernel:
     """Return the kernel that reads the same bytes as another dtype."""
     return Kernel("view", "view as", lambda x: x.view(dtype))
 

@@ -57,9 +57,7 @@ class Schedule:
     twins: Mapping[int, Node] = NO_TWINS  # leaves of a copied graph -> those whose values are meant
     guarded: bool = False
     boundary: Sequence[Node] = ()  # nodes whose values are there already
-    before: float = (
-        math.inf
-    )  # serial of the first node of a trace; `set` does not reach nodes from it on
+    before: float = math.inf  # serial of the first node of a trace; `set` does not reach nodes from it on
     keep: bool = False  # whether the results go into a memo
     used_inputs: list[int] = attrs.field(init=False)  # which inputs it reads
     other_leaves: list[Node] = attrs.field(init=False)  # the other leaves it reads

@@ -25,11 +25,11 @@ import attrs
 import numpy as np
 from numba.extending import get_cython_function_address
 
-from .._graph.types import Array, DType
+from .._graph.types import Array, DType, Shape
 from .._schedule.forms.buffers import LARGE
 from .._schedule.forms.straight import buffer_pool, write_straight
 from .._schedule.guards import Branched, NotANumber, find_nan_checks, make_guard_test
-from .._schedule.program import Program, Shape
+from .._schedule.program import Program
 from ._numba import machine as machine
 from ._numba.arrays import lay_out
 from ._numba.layout import Layout

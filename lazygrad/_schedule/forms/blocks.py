@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
+from ..._graph.types import Shape
 from ..kernels import Kernel
-from ..program import Program, Shape, run_kernel
+from ..program import Program, run_kernel
 
 __all__ = ["BLOCK", "Chain", "merge_chains"]
 

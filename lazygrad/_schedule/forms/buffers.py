@@ -7,7 +7,7 @@ caller's and never taken over. A view of a buffer is made once, when the source 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -15,13 +15,32 @@ import numpy as np
 
 from ..._derivatives.adjoint_node import AdjointNode
 from ..._graph.node import Node, label
-from ..._graph.types import DType
+from ..._graph.types import DType, Shape
 from ..kernels import Kernel
-from ..program import Program, Shape
+from ..program import Program
 
-__all__ = ["LARGE", "Memory", "describe"]
+__all__ = ["LARGE", "Buffers", "Memory", "Views", "bind_buffers", "count_bytes", "describe"]
 
 LARGE = 1 << 16  # bytes, from which on memory for a result is worth keeping
+
+
+Buffers = list[tuple[str, Shape, DType]]  # names of arrays, with shape and dtype
+Views = list[tuple[str, str, Callable[[Any], Any]]]  # name, name of the array it shows, and how
+
+
+def count_bytes(buffers: Buffers) -> int:
+    """Return the bytes of buffers."""
+    return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in buffers)
+
+
+def bind_buffers(constants: Mapping[str, Any], buffers: Buffers, views: Views) -> dict[str, Any]:
+    """Return what each name means: constants, new buffers, and views of these."""
+    space = dict(constants)
+    for name, shape, dtype in buffers:
+        space[name] = np.empty(shape, dtype)
+    for name, of, view in views:
+        space[name] = view(space[of])
+    return space
 
 
 @attrs.define(eq=False, repr=False)
@@ -36,9 +55,9 @@ class Memory:
     numbers: dict[Any, str] = attrs.field(factory=dict)  # numbers as arrays without axes, and their names
     constants: list[str] = attrs.field(factory=list)  # comments that say what these are
     space: dict[str, Any] = attrs.field(factory=dict)
-    buffers: list[tuple[str, Shape, DType]] = attrs.field(factory=list)
-    views: list[tuple[str, str, Callable[[Any], Any]]] = attrs.field(factory=list)
-    outputs: list[tuple[str, Shape, DType]] = attrs.field(factory=list)
+    buffers: Buffers = attrs.field(factory=list)
+    views: Views = attrs.field(factory=list)
+    outputs: Buffers = attrs.field(factory=list)
     holds: dict[int, tuple[int, ...]] = attrs.field(factory=dict)  # row -> rows whose memory it may show
     last: dict[int, int] = attrs.field(factory=dict)  # row -> the last row that reads its memory
     free: dict[tuple[Shape, Any], list[str]] = attrs.field(factory=dict)

@@ -5,7 +5,6 @@ Compiling source takes longer than a step of it, so it pays only for what is sho
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,10 +12,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._graph.types import Array, DType
+from ..._graph.types import Array
 from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
-from ..program import Program, Shape
+from ..program import Program
+from .buffers import Buffers, Views, bind_buffers, count_bytes
 from .statements import BY_KEYWORD, Writer
 
 __all__ = ["Loop", "write_loop"]
@@ -29,8 +29,8 @@ class Loop:
     """A loop: statements by name, and the arrays that the names mean."""
 
     statements: list[Statement]
-    buffers: list[tuple[str, Shape, DType]]
-    views: list[tuple[str, str, Callable[[Any], Any]]]
+    buffers: Buffers
+    views: Views
     space: dict[str, Any]
     params: list[str]
     outputs: list[str]
@@ -44,15 +44,11 @@ class Loop:
     @property
     def nbytes(self) -> int:
         """Return the bytes of the buffers."""
-        return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
+        return count_bytes(self.buffers)
 
     def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function, with arrays of its own: it serves one call at a time."""
-        space = dict(self.space)
-        for name, shape, dtype in self.buffers:
-            space[name] = np.empty(shape, dtype)
-        for name, of, view in self.views:
-            space[name] = view(space[of])
+        space = bind_buffers(self.space, self.buffers, self.views)
         steps: list[tuple[Any, tuple[Any, ...]]] = []
         for function, args, out, by_keyword in self.statements:
             given = tuple([space[a] for a in args])

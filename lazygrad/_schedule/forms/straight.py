@@ -19,10 +19,11 @@ import attrs
 import numpy as np
 
 from ..._graph.node import Node
-from ..._graph.types import Array, DType
+from ..._graph.types import Array, DType, Shape
 from ..guards import find_nan_checks
-from ..program import Program, Shape
+from ..program import Program
 from .blocks import merge_chains
+from .buffers import Buffers, Views, bind_buffers, count_bytes
 from .order import find_out_of_order
 from .statements import Writer
 
@@ -71,22 +72,18 @@ class Straight:
     steps: int
     code: CodeType
     constants: dict[str, Any]
-    buffers: list[tuple[str, Shape, DType]]
-    views: list[tuple[str, str, Callable[[Any], Any]]]  # name, of what, how
-    outputs: list[tuple[str, Shape, DType]]  # in new memory with each call
+    buffers: Buffers
+    views: Views
+    outputs: Buffers  # in new memory with each call
 
     @property
     def nbytes(self) -> int:
         """Return the bytes of the buffers."""
-        return sum(math.prod(shape) * dtype.itemsize for _, shape, dtype in self.buffers)
+        return count_bytes(self.buffers)
 
     def bind(self) -> Callable[..., tuple[Array, ...]]:
         """Return the function, with arrays of its own: it serves one call at a time."""
-        space = dict(self.constants)
-        for name, shape, dtype in self.buffers:
-            space[name] = np.empty(shape, dtype)
-        for name, of, view in self.views:
-            space[name] = view(space[of])
+        space = bind_buffers(self.constants, self.buffers, self.views)
         for name, shape, dtype in self.outputs:
             space[f"new_{name}"] = buffer_pool(shape, dtype)
         return load_function(self.code, space)

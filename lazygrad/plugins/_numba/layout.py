@@ -8,8 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._graph.types import DType
-from ..._schedule.program import Program, Shape
+from ..._graph.types import DType, Shape
+from ..._schedule.program import Program
 from .machine import BOOLS, FLOATS, INTS
 from .rows import BOOL, NotForNumba
 

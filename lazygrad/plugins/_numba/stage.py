@@ -9,8 +9,8 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..._graph.types import Shape
 from ..._schedule.kernels import Kernel
-from ..._schedule.program import Shape
 from ...ops import indexing
 from .layout import ALWAYS, INT, Layout, count_repetition
 from .machine import COUNT, FIELDS, FLOATS, Opcode, Special

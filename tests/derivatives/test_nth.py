@@ -36,6 +36,12 @@ def repeat(step: Callable[[Any], Any], times: int) -> Callable[[Any], Any]:
     return chain
 
 
+def product_twice(x: Any) -> Any:
+    """Two nodes of one product, whose derivatives are one sum."""
+    s, e = np.sin(x), np.exp(x)
+    return (s * e) * np.tanh(s * e)
+
+
 # A function, and how many nodes its derivatives of order 1, 2, 3 and 5 consist of, the function's own among them.
 CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "power of itself": (lambda x: x**x, (18, 44, 83, 243)),
@@ -44,6 +50,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "chain of sqrt": (repeat(lambda x: np.sqrt(x) * 0.9, 5), (32, 59, 111, 330)),
     "sums of sine and cube": (repeat(lambda x: np.sin(x) + x**3, 5), (45, 100, 197, 633)),
     "product": (lambda x: np.sin(x) * np.exp(x), (10, 18, 27, 51)),
+    "product twice": (product_twice, (20, 41, 75, 205)),
     "quotient": (lambda x: np.sin(x) * np.exp(x) / np.tanh(x), (21, 45, 84, 234)),
 }
 

@@ -68,6 +68,7 @@ def test_a_seed_follows_the_dtype_of_its_target() -> None:
     x.set(np.float32([3.0, 4.0]))
     answer = d.gradient(x)
     assert (answer.dtype, answer.tolist()) == (np.float32, [6.0, 80.0])
+    assert d._memo.seed.dtype == np.float32, "nothing is computed in double precision on the way"
 
 
 def test_clear_forgets_adjoints_counts_and_what_discovery_has_found() -> None:
@@ -108,7 +109,11 @@ def test_a_wide_node_is_searched_once_for_all_its_inputs() -> None:
     gradients = lg.gradient(L, leaves)
     expected = [2.0 * k * (1 + (k == 3)) for k in range(20)]
     assert [float(g[0]) for g in gradients] == expected
-    assert [len(lg.differentiator(L).contributions(leaf)) for leaf in leaves] == [1 + (k == 3) for k in range(20)]
+    d = lg.differentiator(L)
+    assert [len(d.contributions(leaf)) for leaf in leaves] == [1 + (k == 3) for k in range(20)]
+    assert list(d._memo.wide.known) == [joined.serial]
+    d.cache_clear()
+    assert d._memo.wide.known == {}
 
 
 def test_what_does_not_lead_to_the_target_has_an_adjoint_of_zeros_in_the_shape_of_the_moment() -> None:

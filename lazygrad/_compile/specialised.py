@@ -26,7 +26,7 @@ Answer = TypeVar("Answer", covariant=True)  # what a compiled question returns
 
 @attrs.define
 class CompileStatistics:
-    """What a compiled question has done so far.
+    """Counts of what a compiled question has done so far.
 
     Attributes
     ----------

@@ -260,7 +260,7 @@ def primitive(
         starred ones, whose place ``argnum`` tells), ``x_shape``, ``x_dtype``, ``shapes`` of all inputs, a static.
         None in place of a rule blocks an input (labels, indices), 0 says that the derivative is zero everywhere.
     jvp
-        Likewise, from an input's tangent to that of the output. One of `vjp` and `jvp` is enough: each is the
+        Rules that map an input's tangent to that of the output. One of `vjp` and `jvp` is enough: each is the
         transpose of the other.
     shape
         ``shape(*inputs, **statics)`` from inputs that have ``.shape`` and ``.dtype`` to the output's shape, or

@@ -57,7 +57,7 @@ def _ask_memo(call: Call, d: Differentiator) -> Any:
 def _compute_gradients(call: Call, L: Node, seeded: bool = False) -> Any:
     """Return the gradients of a target that is asked once, as the caller gets them.
 
-    With `seeded` its adjoint is given as one, whatever shape or dtype it has.
+    With `seeded` its adjoint is given as ones, for any shape and dtype.
     """
     if call.nodes and not (call.lazy or watchers()):  # whose events are those of the recursion
         with lock:

@@ -1,4 +1,4 @@
-"""What a compiled question follows: leaves that are no inputs, of other values, shapes and dtypes."""
+"""Compiled questions follow the leaves that are no inputs, to other values, shapes and dtypes."""
 
 from __future__ import annotations
 

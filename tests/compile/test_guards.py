@@ -71,3 +71,14 @@ def test_numbers_where_python_raises_and_numpy_goes_on(at: float) -> None:
             x.set(at)
             np.testing.assert_allclose(step(at), (target.value, lg.gradient(target, x)), rtol=1e-12)
             x.set(1.0)
+
+
+def test_a_nan_is_looked_for_where_there_are_the_fewest_numbers() -> None:
+    """It goes on into a sum, so one number is checked, and not the array."""
+    x = lg.parameter(np.linspace(1.0, 2.0, 50))
+    g = lg.adjoint(np.where(x > 0, np.sqrt(x), 0.0).sum(), x)
+    whole, total = (lg.compile(target, inputs=x).schedule.source for target in (g, g.sum()))
+    assert "dot(" in whole
+    assert "dot(" not in total
+    assert "raise NotANumber" in whole
+    assert "raise NotANumber" in total

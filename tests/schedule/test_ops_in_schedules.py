@@ -71,7 +71,7 @@ def draw_other_values(row: Any, shapes: Any, case: Case, of: Question) -> list[A
 
 
 def scatter(value: Any) -> Any:
-    """The same numbers, not side by side in memory."""
+    """Return equal numbers that do not lie side by side in memory."""
     value = np.asarray(value)
     if value.ndim > 1:
         return np.asfortranarray(value)
@@ -180,7 +180,7 @@ SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -2.0, 1e300, 5e-324
 
 
 def hold_same_numbers(a: Any, b: Any) -> bool:
-    """The same bits, but for those of a nan."""
+    """Return whether two arrays have equal bits, but for those of a nan."""
     nan = np.isnan(b)
     return a.dtype == b.dtype and np.array_equal(np.isnan(a), nan) and a[~nan].tobytes() == b[~nan].tobytes()
 

@@ -25,7 +25,7 @@ def network(seed: int = 0) -> tuple[list[lg.Node], lg.Node, lg.Node]:
 
 
 def rounds(n: int, weights: list[lg.Node], X: lg.Node, loss: lg.Node, planned: bool) -> list[Any]:
-    """What questions answer, and what the memo counts, in `n` rounds of new data."""
+    """Return the answers to questions, and the counts of the memo, in `n` rounds of new data."""
     rng = np.random.default_rng(1)
     found: list[Any] = []
     for k in range(n):

@@ -166,7 +166,7 @@ def _can_batch(program: Program, row: int) -> bool:
 
 
 def _find_long_sums(program: Program, live: Sequence[int], seen: set[int]) -> tuple[dict[int, list[int]], set[int]]:
-    """Find sums of many terms, added up one after the other; return last row -> terms, and the rows partial_sums.
+    """Find sums of many terms, added up one after the other; return last row -> terms, and the partial sums.
 
     A term that is subtracted is given as -1 - row. `seen` are rows that others than the next sum read.
     """

@@ -54,7 +54,7 @@ class Places:
 
 @attrs.define(eq=False)
 class Discovery:
-    """What is known of the nodes that lead to one target.
+    """The nodes known to lead to one target, and the search for more.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ _FIRST_SWEEP = 8
 
 
 class Runnable(Protocol):
-    """What a node needs of its op: a name, and the local function f^i (Stratos 1)."""
+    """The part of an op that a node needs: a name, and the local function f^i (Stratos 1)."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""What can be asked for: the checks of a question's target, nodes and cotangent."""
+"""The checks of a question's target, nodes and cotangent."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def cubes(values: Any) -> dict[str, lg.Node]:
     return {"x": x, "scale": scale, "L": L, "g": g, "M": (g * g * x).sum()}
 
 
-@pytest.mark.parametrize("value", [np.linspace(0.1, 0.9, 4), 0.3, np.float32([0.25, 0.5]), np.zeros((2, 0))])
+@pytest.mark.parametrize("value", [np.linspace(0.1, 0.9, 4), 0.3, np.array([0.25, 0.5], np.float32), np.zeros((2, 0))])
 def test_a_target_of_second_order_forgets_all_when_a_leaf_below_its_adjoint_changes_shape(value: Any) -> None:
     """The memo inside it, of the ops its adjoint unfolded into, holds the old shape."""
     n = cubes([0.2, 0.4, 0.6])
@@ -65,9 +65,10 @@ def test_a_seed_follows_the_dtype_of_its_target() -> None:
     x = lg.parameter([1.0, 2.0])
     d = lg.Differentiator(x * x, cotangent=lg.constant([1.0, 10.0]))
     d.gradient(x)
-    x.set(np.float32([3.0, 4.0]))
+    x.set(np.array([3.0, 4.0], np.float32))
     answer = d.gradient(x)
-    assert (answer.dtype, answer.tolist()) == (np.float32, [6.0, 80.0])
+    assert answer.dtype == np.float32
+    assert answer.tolist() == [6.0, 80.0]
     assert d._memo.seed.dtype == np.float32, "nothing is computed in double precision on the way"
 
 
@@ -104,7 +105,7 @@ def test_a_target_that_is_gone_is_read_from_its_mirror() -> None:
 def test_a_wide_node_is_searched_once_for_all_its_inputs() -> None:
     """Each adjoint finds its place among 20 inputs, also where one stands there twice."""
     leaves = [lg.parameter([float(k)]) for k in range(20)]
-    joined = np.concatenate([*leaves, leaves[3]])
+    joined: Any = lg.numpy.concatenate([*leaves, leaves[3]])
     L = (joined * joined).sum()
     gradients = lg.gradient(L, leaves)
     expected = [2.0 * k * (1 + (k == 3)) for k in range(20)]
@@ -121,4 +122,5 @@ def test_what_does_not_lead_to_the_target_has_an_adjoint_of_zeros_in_the_shape_o
     zero = lg.adjoint((y * y).sum(), x)
     assert zero.value.tolist() == [0.0, 0.0]
     x.set(np.ones((1, 3), np.float32))
-    assert (zero.shape, zero.dtype, zero.value.tolist()) == ((1, 3), np.float32, [[0.0, 0.0, 0.0]])
+    assert zero.dtype == np.float32
+    assert zero.value.tolist() == [[0.0, 0.0, 0.0]]

@@ -102,7 +102,10 @@ def test_a_target_read_through_its_mirror_is_needed_and_not_asked_for() -> None:
 
 
 def test_a_question_that_fails_ends_too() -> None:
-    boom = watched("boom", before=lambda what: 1 / 0)
+    def fail(what: str) -> None:
+        raise ZeroDivisionError(what)
+
+    boom = watched("boom", before=fail)
     x = lg.parameter(2.0, name="x")
     L = boom(x) * x
     watcher = Hearing()

@@ -68,7 +68,7 @@ class Step:
             i.of if isinstance(i, AdjointNode) else i,
             "adjoint" if adjoint else "value",
             name_computation(i),
-            "stale" if i._stale and i._value is None else "new",
+            "stale" if i._stale else "new",
             len(i.edges) // 2 if isinstance(i, AdjointNode) else 0,
             count_multiplications(i),
             predict_nbytes(i),

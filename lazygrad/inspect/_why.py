@@ -276,10 +276,9 @@ def _answer_from_memo(node: Node) -> Why:
 
 def _find_reader(i: Node) -> Node | None:
     """Return the oldest consumer that was computed from `i` and is fresh."""
-    found = [
+    fresh = [
         unmirrored(c)
         for c in living_consumers(i)
         if c._value is not None and not (isinstance(c, AdjointNode) and c.only_follows(i))
     ]
-    fresh = [c for c in found if c._value is not None and c is not i]
-    return min(fresh, key=by_serial, default=None)
+    return min([c for c in fresh if c is not i], key=by_serial, default=None)

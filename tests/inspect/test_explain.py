@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -194,6 +195,31 @@ def test_refusals_are_those_of_the_query() -> None:
     assert plan.gradients[0] is None
 
 
+def test_each_node_and_each_value_is_told_once_with_its_state() -> None:
+    x, y = lg.parameter(0.5, name="x"), lg.parameter(2.0, name="y")
+    known, new = np.exp(x), np.sin(y)
+    L = known * known * new * x
+    assert known.value > 0
+    plan = explain(L, [x, y, x])
+    assert plan.paths == ((x, 3), (y, 1))
+    states = {read.node: read.state for read in plan.reads}
+    assert (states[known], states[new], states[x], states[y]) == ("in the memo", "to compute", "leaf", "leaf")
+    assert len(plan.reads) == len(states)
+    text = str(plan).splitlines()[2]
+    assert "1 in the memo (exp#" in text
+    assert "2 leaves (" in text
+
+
+def test_the_same_computations_in_another_order_are_not_exact() -> None:
+    x = lg.parameter(0.5)
+    plan = explain(np.exp(np.sin(x)), x, analyze=True)
+    assert plan.exact
+    assert len(plan.steps) > 1
+    other = attrs.evolve(plan, steps=plan.steps[::-1])
+    assert not other.exact
+    assert str(other).endswith(": not what was planned")
+
+
 def test_a_plan_after_a_change_of_shape() -> None:
     x = lg.parameter(np.ones(3))
     L = np.sum(np.exp(x) * x)
@@ -220,6 +246,8 @@ def test_a_plan_after_a_change_of_shape() -> None:
         (lambda x, y: x.reshape(2, 6).T, 0, 0),
         (lambda x, y: np.convolve(x.reshape(12), y.reshape(15)), 180, 180),
         (lambda x, y: x > 0, 0, None),
+        (lambda x, y: np.prod(x), 12, 12),
+        (lambda x, y: np.linalg.norm(x), 12, 12),
     ],
 )
 def test_multiplications_are_counted_from_shapes(function: Any, forward: int, rules: int | None) -> None:

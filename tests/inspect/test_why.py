@@ -192,7 +192,7 @@ def test_a_long_chain_is_cut_in_the_middle(depth: int) -> None:
     found = why(first)
     assert len(found.chain) == depth
     assert len(str(found).splitlines()) == 26
-    assert f"... {depth - 24} more ..." in str(found)
+    assert str(found).splitlines()[13] == f"  ... {depth - 24} more ..."
     x.set(0.6)
     with lg.record() as report:
         lg.gradient(y, x)

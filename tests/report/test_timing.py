@@ -88,6 +88,7 @@ def test_the_time_of_inner_computations_is_not_counted_in_the_outer_one(clock: C
     assert {one.op: one.seconds for one in report.by_op} == {
         "input": 16.0, "outer": 8.0, "inner": 4.0, "beside": 2.0, "innermost": 1.0, "add": 0.0,
     }  # fmt: skip
+    assert [one.op for one in report.by_op] == ["input", "outer", "inner", "beside", "innermost", "add"]
     assert report.seconds == clock.now == 31.0
 
 

@@ -51,8 +51,8 @@ class Objective:
     Notes
     -----
     Vectors are copied on entry, must be real numbers of shape (size,), and may hold nan and inf; answers are fresh
-    float64 arrays that belong to the caller. Each forward node is evaluated once for each point, whatever is asked
-    and in which order. The leaves hold the point asked last; ``objective.x = x`` puts them where you want them.
+    float64 arrays that belong to the caller. Each forward node is evaluated once for each point, for all questions
+    and in any order. The leaves hold the point asked last; ``objective.x = x`` puts them where you want them.
 
     It can be pickled if the node can, or the function; another process starts with a memo of its own.
 
@@ -93,7 +93,7 @@ class Objective:
         f
             Function of all of `example`, which returns a number, an array or a structure of them.
         example
-            Its arguments. Those that `wrt` names are where `x` starts; the others stay as they are.
+            Its arguments. `x` starts from the ones that `wrt` names; the others stay as they are.
         wrt
             Which positional arguments make up the vector, as the `argnums` of `lazygrad.grad`.
         points, backend

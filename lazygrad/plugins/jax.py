@@ -155,7 +155,7 @@ def _at(path: Any) -> str:
 def errors() -> Iterator[None]:
     """Let errors of a function come out of compiled programs as they are, with their notes.
 
-    JAX itself makes a `JaxRuntimeError` of whatever happens below `jax.jit`, which only quotes it. As JAX computes in
+    JAX itself makes a `JaxRuntimeError` of all that happens below `jax.jit`, which only quotes it. As JAX computes in
     the background, wait for results inside the block: ``jax.block_until_ready``.
 
     Examples

@@ -1,7 +1,7 @@
 """Schedules that run in machines compiled by numba, once for all programs: ``lazygrad.compile(..., backend="numba")``.
 
-A graph of numbers becomes a list of instructions, one of arrays a list of stages that are computed block by block. What
-numba compiles is generic, and kept on disk: the next process does not compile again.
+A graph of numbers becomes a list of instructions, one of arrays a list of stages that are computed block by block. The
+compiled machines are generic, and kept on disk: the next process does not compile again.
 
 >>> import lazygrad as lg, numpy as np
 >>> x, y = lg.parameter(2.0, name="x"), lg.parameter(0.5, name="y")

@@ -44,7 +44,7 @@ def function(manifold: object) -> Callable[[Callable[..., Any]], Function]:
 
     Returns
     -------
-    The decorator. What it returns can be called, and makes the operators of the Euclidean gradient and Hessian that the
+    The decorator. Its result can be called, and makes the operators of the Euclidean gradient and Hessian that the
     optimisers ask for.
 
     Raises

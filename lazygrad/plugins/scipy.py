@@ -1,8 +1,8 @@
 """SciPy's optimisers, root finders, fitters and integrators with derivatives from lazygrad.
 
-Each function here is called as SciPy's of the same name, but for the derivatives, which it fills in: those that the
-method takes, and no others. What is given as a function may be a function written with NumPy, whose first argument is a
-vector or a structure of arrays; a node, with its leaves as `wrt`; or an `Objective`.
+Each function here is called as SciPy's of the same name, but for the derivatives, which it fills in: the ones that the
+method takes, and no others. Functions may be given as functions written with NumPy, whose first argument is a vector or
+a structure of arrays; as nodes, with their leaves as `wrt`; or as an `Objective`.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
 
     Notes
     -----
-    Data are constants of the graph: a model of other data is another model. What you override yourself counts instead
-    of ours.
+    Data are constants of the graph: a model of other data is another model. Methods that you override yourself count
+    instead of ours.
 
     Examples
     --------

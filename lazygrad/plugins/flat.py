@@ -2,7 +2,7 @@
 
 They know one vector x of float64 and ask for values, gradients and products with the Hessian at it, in an order of
 their own and with a fresh copy each time. An `Objective` answers all of that from one graph: the leaves are written
-from the vector, and whatever was computed at the same point - the same bytes - is there.
+from the vector, and all that was computed at the same point - the same bytes - is there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A program on arrays as stages for numba's machine: what has one size and waits for the same is computed together.
 
-Rows of one size that are elementwise are one stage, even if their shapes differ: in flat order each repeated argument is
-element ``f // each % count`` of what it repeats, and so is the place where an element is added up. Arrays in between
+Rows of one size that are elementwise are one stage, even if their shapes differ: in flat order each repeated argument
+is element ``f // each % count`` of what it repeats, and so is the place where an element is added up. Arrays in between
 exist only where another stage reads them.
 """
 

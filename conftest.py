@@ -17,10 +17,6 @@ from types import ModuleType
 import pytest
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", 'slow: takes more than ten seconds; leave out with -m "not slow"')
-
-
 def pytest_collection_finish() -> None:
     """Keep the collector from searching thousands of tests again and again while large graphs are built."""
     gc.collect()

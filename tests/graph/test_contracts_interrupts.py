@@ -124,6 +124,8 @@ ACTIONS: dict[str, Callable[[Graph], Any]] = {
     "cache_clear": lambda g: lg.differentiator(g["L"]).cache_clear(),
 }
 
+# More than a thousand lines each; what is short passes through the same walks.
+LONG = {"second order", "cotangent", "contributions", "gradient from below", "reshaping set"}
 
 TRUTH: dict[Any, list[Any]] = {}
 
@@ -172,7 +174,9 @@ def check_interrupted(action: str, before: Callable[[Graph], None], error: type[
 
 
 @pytest.mark.parametrize("before", [nothing, all_asked], ids=["fresh", "asked"])
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(
+    "action", [pytest.param(name, marks=pytest.mark.soak) if name in LONG else name for name in ACTIONS]
+)
 def test_an_interruption_at_any_line(action: str, before: Callable[[Graph], None]) -> None:
     check_interrupted(action, before, KeyboardInterrupt)
 

@@ -30,6 +30,7 @@ def everything(tmp_path_factory):
     return done.stdout, json.loads(path.read_text())
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family_runs_and_all_its_candidates_agree(family, everything):
     printed, tables = everything
@@ -45,6 +46,7 @@ def test_family_runs_and_all_its_candidates_agree(family, everything):
             assert 0 < row["setup"] < row["first"]
 
 
+@pytest.mark.soak
 def test_candidates_that_are_left_out_say_why(everything):
     _, tables = everything
     left_out = {row["note"] for table in tables for row in table["rows"] if row["ratio"] is None}

@@ -169,7 +169,11 @@ class Program:
                 if d is None or d.shape or dtype.kind != "f" or not self.shapes[y] == self.shapes[x] == shape:
                     continue
                 if abs(math.frexp(c)[0]) == 0.5 or abs(math.frexp(d)[0]) == 0.5:
-                    return self.add_literal(dtype.type(c * d)), y
+                    limits = np.finfo(dtype)
+                    with np.errstate(all="ignore"):
+                        product = dtype.type(c * d)
+                    if limits.tiny <= abs(product) <= limits.max:  # else it is out of range where two steps are not
+                        return self.add_literal(product), y
         return args
 
     def _add_choice(self, x: int, condition: int) -> int:

@@ -116,6 +116,15 @@ def test_keyword_arguments_that_are_equal_but_not_the_same() -> None:
     assert same_bits(found, [root.value for root in roots])
 
 
+def test_numbers_of_python_and_of_numpy_that_are_equal_are_not_the_same() -> None:
+    """A number of NumPy's has a precision of its own, which the result takes."""
+    x = lg.parameter(np.float32([0.1, 0.5, 2.0]))
+    bounds, powers = (0.3, np.float64(0.3), np.float32(0.3)), (3.0, np.float64(3.0), 3)
+    roots = [*[lg.ops.at_least(x, bound=b) for b in bounds], *[x**n for n in powers]]
+    assert [root.dtype for root in roots[:2]] == [np.float32, np.float64]
+    assert same_bits(lg.compile(roots, inputs=x, exact=True)(x.value), [root.value for root in roots])
+
+
 def test_single_precision_stays_single() -> None:
     x = lg.parameter(np.float32([0.5, 2.0]))
     roots = [x * 0.1, x * lg.constant(np.float64(0.1)), x**2 * 3, np.where(x > 1, 1.0, x), x.max() * 0.3, x.mean()]
@@ -180,3 +189,18 @@ def test_numbers_are_multiplied_beforehand_only_where_that_gives_the_same_bits(s
         assert sum(step.schedule.source.count(sign) for sign in (" * ", "multiply(")) == products
         g = lg.compile(lg.adjoint((y * y).sum(), x), inputs=x, backend="numpy")
         assert same_bits([g(value)], [lg.gradient((y * y).sum(), x)])
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+@pytest.mark.parametrize(
+    ("at", "first", "second"),
+    [(1e-250, 2.0**600, 1e200), (2.0**1000, 2.0**-600, 2.0**-600), (1.0, 2.0**-600, 2.0**-500)],
+)
+def test_a_product_of_numbers_that_is_out_of_range_is_not_formed(
+    at: float, first: float, second: float, shape: tuple[int, ...]
+) -> None:
+    x = lg.parameter(np.full(shape, at))
+    y = x * first * second
+    found = lg.compile(y, inputs=x, backend="numpy")(x.value)
+    assert same_bits([found], [y.value])
+    assert (found == at * first * second).all()

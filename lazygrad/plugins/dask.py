@@ -173,8 +173,8 @@ def gradient(L: Node, wrt: object, *, unconnected: Unconnected = "zero", cotange
     -----
     The tasks are those that `lazygrad.inspect.explain` lists: adjoints between `wrt` and `L`, and the forward values
     that their rules read. Values that the memo holds are data. The query keeps the values of its leaves, so that a
-    later `leaf.set` does not change it; what Dask computes does not enter the memo here. The key of a task is made of its op
-    and of the bytes that it starts from: wherever the same is asked at the same point, it is computed once.
+    later `leaf.set` does not change it; what Dask computes does not enter the memo here. The key of a task is made of
+    its op and of the bytes that it starts from: wherever the same is asked at the same point, it is computed once.
 
     A task costs Dask some tenths of a millisecond, on a cluster a few times that, and the arrays of the leaves travel
     with the graph: it pays where few nodes have much to do. For much data, and many questions, see `data_parallel`.

@@ -41,7 +41,7 @@ def chain(depth: int) -> tuple[Node, Node]:
 
 
 def grown(depth: int) -> tuple[float, float]:
-    """The value of such a chain and its derivative, by a loop."""
+    """Return the value of such a chain and its derivative, by a loop."""
     value, slope = 0.5, 1.0
     for _ in range(depth // 2):
         value, slope = np.sin(value) + value, np.cos(value) * slope + slope
@@ -49,7 +49,7 @@ def grown(depth: int) -> tuple[float, float]:
 
 
 def walked(L: Node, x: Node) -> None:
-    """The walks that only look: each in linear time, or this would not end."""
+    """Run the walks that only look, each in linear time, or this would not end."""
     d = lg.differentiator(L)
     assert d.is_connected(x)
     assert "add" in repr(L)

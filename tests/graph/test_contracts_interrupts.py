@@ -131,7 +131,7 @@ TRUTH: dict[Any, list[Any]] = {}
 
 
 def fresh_answers(g: Graph) -> list[Any]:
-    """What a new graph on the same leaves answers."""
+    """Return the answers of a new graph on the same leaves."""
     values = [g[name].value for name in ("x", "W", "b")]
     key = tuple([(v.shape, v.dtype, v.tobytes()) for v in values])
     if key not in TRUTH:
@@ -186,7 +186,7 @@ def test_an_exception_at_any_line() -> None:
 
 
 def test_an_op_that_raises_leaves_what_was_computed() -> None:
-    """The same without tricks: an op fails once, and the query goes on from there."""
+    """An op fails once, and the query goes on from there: no tracing is needed to see it."""
     fail = [True]
     calls: Counter[str] = Counter()
 
@@ -260,7 +260,7 @@ def in_threads(work: Callable[[int], Any], count: int = 8) -> list[Any]:
 
 
 def wide(depth: int = 60) -> tuple[Node, list[Node], Counter[str]]:
-    """A chain of ops that count their calls."""
+    """Return a chain of ops that count their calls."""
     calls: Counter[str] = Counter()
     layers = [
         watched(f"layer{k}", np.sin, lambda g: g * 0.5, lambda what, k=k: calls.update([f"{what} {k}"]))

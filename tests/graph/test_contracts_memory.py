@@ -21,7 +21,7 @@ from tests.machine.naive import Boom
 
 
 def derivatives(L: Node, wrt: list[Node]) -> Any:
-    """The gradient, which may well be a structural zero here."""
+    """Return the gradient, which may well be a structural zero here."""
     return lg.gradient(L, wrt, unconnected="none")
 
 
@@ -247,15 +247,7 @@ def rounds_on_one_target(W: Node, x: Node) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "rounds"),
-    [
-        (one_round, 2_000),
-        (rounds_of_adjoints, 1_000),
-        (rounds_on_one_target, 2_000),
-        pytest.param(one_round, 10_000, marks=pytest.mark.soak),
-        pytest.param(rounds_of_adjoints, 4_000, marks=pytest.mark.soak),
-        pytest.param(rounds_on_one_target, 10_000, marks=pytest.mark.soak),
-    ],
+    ("one", "rounds"), [(one_round, 10_000), (rounds_of_adjoints, 4_000), (rounds_on_one_target, 10_000)]
 )
 def test_rounds_of_build_query_drop_stay_flat(one: Callable[[Node, Node], None], rounds: int) -> None:
     W, x = lg.parameter(np.full((8, 8), 0.1)), lg.constant(np.ones((4, 8)))

@@ -222,3 +222,13 @@ def test_what_is_not_there_is_refused() -> None:
             wrong()
     with pytest.raises(TypeError, match="float16"):
         linalg.inv(lg.constant(np.eye(2, dtype=np.float16)))
+
+
+def test_singular_values_that_lstsq_ignores_give_no_infinite_derivative() -> None:
+    """With rcond = -1 NumPy goes to the machine's precision: a column of zeros has no part in the solution."""
+    a, b = lg.parameter([[2.0, 0.0], [0.0, 0.0], [0.0, 0.0]]), lg.parameter([4.0, 1.0, 1.0])
+    x = np.linalg.lstsq(a, b, rcond=-1)[0]
+    np.testing.assert_array_equal(x.value, [2.0, 0.0])
+    by_a, by_b = lg.gradient(x, [a, b], cotangent=[1.0, 0.0])
+    close(by_b, [0.5, 0.0, 0.0])
+    close(by_a[:, 0], [-1.0, 0.5 * 0.5, 0.5 * 0.5])

@@ -97,3 +97,12 @@ def test_a_running_result_of_a_number_has_axis_0_alone(running: Any) -> None:
             running(2.0, axis=axis)
         with pytest.raises(lg.ShapeError, match="out of bounds"):
             running(lg.parameter(2.0), axis=axis)
+
+
+def test_more_degrees_of_freedom_than_elements_make_no_finite_slope() -> None:
+    """NumPy divides by 0 then, not by a negative number."""
+    x = lg.parameter([1.0, 2.0, 6.0])
+    with np.errstate(all="ignore"):
+        exact, beyond = [lg.gradient(np.var(x, ddof=ddof), x) for ddof in (3, 5)]
+    np.testing.assert_array_equal(beyond, exact)
+    assert not np.isfinite(beyond).any()

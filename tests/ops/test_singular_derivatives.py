@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,20 @@ def test_infinite_slopes_do_not_reach_the_loser_of_a_comparison() -> None:
             lg.gradient(np.sqrt(y[:1].max() + 1) + np.sqrt(-(-y).min() - 1), y), [np.inf, np.inf]
         )
         np.testing.assert_array_equal(lg.gradient(np.sqrt(np.max(lg.constant([0.0, -1.0]) + x)), x), [np.inf, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "slopes"),
+    [
+        ("reflect", {"reflect_type": "odd"}, [np.inf, -np.inf, 0.0, 0.0]),
+        ("reflect", {}, [0.0, np.inf, 0.0, 0.0]),
+        ("edge", {}, [np.inf, 0.0, 0.0, 0.0]),
+        ("wrap", {}, [0.0, 0.0, 0.0, np.inf]),
+        ("linear_ramp", {}, [0.0, 0.0, 0.0, 0.0]),
+        ("constant", {}, [0.0, 0.0, 0.0, 0.0]),
+    ],
+)
+def test_an_infinite_adjoint_of_a_border_goes_to_the_elements_it_reads(mode: str, options: Any, slopes: Any) -> None:
+    x = lg.parameter([1.0, 2.0, 3.0, 4.0])
+    node = np.pad(x, (1, 1), mode, **options)
+    np.testing.assert_array_equal(lg.gradient(node, x, cotangent=[np.inf, 0, 0, 0, 0, 0]), slopes)

@@ -36,6 +36,25 @@ def test_refused_when_the_node_is_built() -> None:
         lg.parameter([1.0, 2.0]) + np.ones(3)
 
 
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: np.repeat(x, [1, 2]), "2 repeats do not fit the length 3"),
+        (lambda x: np.repeat(x, [1, 2, -1]), "may not be negative"),
+        (lambda x: np.repeat(x, -1), "may not be negative"),
+        (lambda x: np.tile(x, (2, -1)), "may not be negative"),
+        (lambda x: np.resize(x, (2, -3)), "may not be negative"),
+        (lambda x: np.roll(x, (1, 2)), "several shifts need several axes"),
+        (lambda x: np.flip(x, 1), "out of bounds"),
+        (lambda x: np.squeeze(x, 0), "only axes of length 1"),
+        (lambda x: np.expand_dims(x, (0, 0)), "repeated axis"),
+    ],
+)
+def test_lengths_and_axes_that_do_not_fit(call: Callable[..., object], words: str) -> None:
+    with pytest.raises(lg.ShapeError, match=words):
+        call(lg.parameter([1.0, 2.0, 3.0]))
+
+
 # -- a node in the place of what must be known -------------------------------------------------------
 
 

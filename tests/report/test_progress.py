@@ -12,7 +12,7 @@ import lazygrad as lg
 from lazygrad._graph.watch import attach_watcher
 from lazygrad._report.progress import Progress
 from tests.helpers.query_sessions import draw_question
-from tests.helpers.random_graphs import build, random_dag, watched
+from tests.helpers.random_graphs import build, make_watched_op, random_dag
 
 pytest.importorskip("tqdm")
 
@@ -77,7 +77,7 @@ def test_an_exception_leaves_the_bar_right() -> None:
 
     x = lg.parameter(1.0)
     good = np.sin(np.exp(x))
-    bad = watched("bad", before=before)(good)
+    bad = make_watched_op("bad", before=before)(good)
     with lg.progress(file=io.StringIO()) as bar:
         with pytest.raises(ZeroDivisionError):
             bad.value  # noqa: B018

@@ -10,7 +10,7 @@ import pytest
 
 import lazygrad as lg
 from tests.helpers.query_sessions import run_session
-from tests.helpers.random_graphs import watched
+from tests.helpers.random_graphs import make_watched_op
 from tests.helpers.small_network import two_layers
 
 
@@ -134,7 +134,7 @@ def test_queries_are_told_apart_also_after_an_exception() -> None:
         if len(calls) == 1:
             raise ZeroDivisionError
 
-    y = watched("fails_once", before=before)(np.sin(x))
+    y = make_watched_op("fails_once", before=before)(np.sin(x))
     L = y * 2
     L.name = "L"
     with lg.record() as report:
@@ -249,7 +249,7 @@ def test_a_query_that_is_being_answered_is_in_the_report_so_far() -> None:
     def before(what: str) -> None:
         seen.extend([(str(q.asked), q.values.misses) for q in report.queries])
 
-    y = np.sin(watched("looks", before=before)(np.exp(lg.parameter(1.0))))
+    y = np.sin(make_watched_op("looks", before=before)(np.exp(lg.parameter(1.0))))
     y.name = "y"
     with lg.record() as report:
         y.value  # noqa: B018

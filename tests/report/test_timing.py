@@ -10,7 +10,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad._report import recording
-from tests.helpers.random_graphs import watched
+from tests.helpers.random_graphs import make_watched_op
 from tests.helpers.small_network import two_layers
 
 
@@ -35,7 +35,7 @@ def test_time_by_op_only_when_asked_for() -> None:
 
 def test_time_of_a_graph_evaluated_inside_an_op_counts_once() -> None:
     inner = np.exp(lg.parameter(np.ones(100_000)))
-    outer = watched("outer", before=lambda what: inner.value.sum())
+    outer = make_watched_op("outer", before=lambda what: inner.value.sum())
     y = outer(lg.parameter(1.0))
     with lg.record(timing=True) as report:
         y.value  # noqa: B018
@@ -74,7 +74,7 @@ def spends(clock: Clock, seconds: float, name: str, inside: lg.Node | None = Non
         if fails:
             raise ZeroDivisionError
 
-    return watched(name, before=before)
+    return make_watched_op(name, before=before)
 
 
 def test_the_time_of_inner_computations_is_not_counted_in_the_outer_one(clock: Clock) -> None:
@@ -116,6 +116,6 @@ def test_a_report_opened_inside_an_op_times_what_begins_in_it(clock: Clock) -> N
         reports.append(report)
 
     with lg.record(timing=True) as whole:
-        watched("outer", before=before)(x).value  # noqa: B018
+        make_watched_op("outer", before=before)(x).value  # noqa: B018
     assert [(one.op, one.seconds) for one in reports[0].by_op] == [("inner", 2.0)]
     assert {one.op: one.seconds for one in whole.by_op} == {"inner": 2.0, "outer": 0.0}

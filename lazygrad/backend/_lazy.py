@@ -104,7 +104,7 @@ class Graph:
         self._point_memo.forget()
         self._jacobians.clear()
         self._passes = CachedPasses()
-        for name in ("_seeds", "_pairing", "_directions", "_tangents"):
+        for name in ("_pairing", "_tangents"):
             self.__dict__.pop(name, None)
 
     # -- built when first asked, and kept for all points --------------------------------------------

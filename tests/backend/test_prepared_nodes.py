@@ -35,7 +35,9 @@ def test_a_node_of_one_leaf_or_of_a_tuple() -> None:
     assert prepare(L, wrt=W).gradient(Z).shape == (3,)
     both = prepare(L, wrt=(W, b))
     assert bits(list(both.gradient(X, 1.0))) == bits(list(both.gradient((X, 1.0))))
-    assert bits(prepare(L, wrt=(W,)).gradient(Z)[0]) == bits(prepare(L, wrt=W).gradient(Z))
+    single = prepare(L, wrt=(W,))
+    assert bits(single.gradient(Z)[0]) == bits(prepare(L, wrt=W).gradient(Z))
+    assert bits(single.gradient((X,))[0]) == bits(prepare(L, wrt=W).gradient(X))
 
 
 def test_a_leaf_that_is_not_ours_may_change_in_between() -> None:
@@ -96,6 +98,19 @@ def test_graphs_that_questions_derived_do_not_stand_in_the_way_of_other_shapes(b
         for found, expected in zip(ask_all(prepared, Y[:2], Z[:2]), ask_all(fresh, Y[:2], Z[:2]), strict=True):
             np.testing.assert_allclose(found, expected)
     np.testing.assert_allclose(q.hvp(Y[:2], vectors=Z[:2]), lg.hvp(lambda w: np.sum(f(w) ** 2), Y[:2], Z[:2]))
+
+
+@pytest.mark.parametrize("backend", ["lazy", "sweep"])
+def test_several_outputs_may_change_their_shapes(backend: str) -> None:
+    data = lg.constant(np.ones((4, 3)))
+    p = prepare(lambda w: {"y": np.tanh(data @ w), "s": np.sum(data @ w)}, X, backend=backend)
+    for rows in (4, 2, 2, 5):
+        value = np.full((rows, 3), 0.5)
+        data.set(value)
+        c = {"y": np.arange(rows) + 1.0, "s": 2.0}
+        pulled = p.vjp(Y, cotangent=c)
+        np.testing.assert_allclose(pulled, (c["y"] / np.cosh(value @ Y) ** 2 + 2) @ value)
+        np.testing.assert_allclose(p.jvp(Y, tangents=Z)[1]["y"], value @ Z / np.cosh(value @ Y) ** 2)
 
 
 @pytest.mark.parametrize("backend", ["lazy", "sweep"])

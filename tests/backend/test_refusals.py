@@ -59,6 +59,9 @@ def test_structures_are_checked() -> None:
         TypeError, match=r"the tangent of w\['a'\] must be numbers that float64 can hold, not .*complex"
     ):
         p.jvp(tangents={"a": X * 1j, "b": X})
+    for no_numbers in (np.array(["a", "b", "c"]), np.array([1.0, None, 2.0]), np.zeros(3, "m8[s]")):
+        with pytest.raises(TypeError, match=r"the tangent of x must be numbers that float64 can hold, not dtype"):
+            prepare(rosenbrock, X).jvp(tangents=no_numbers)
     with pytest.raises(lg.ShapeError, match=r"the cotangent of output has shape \(3,\), but must be .*\(\)"):
         p.vjp(cotangent=X)
 

@@ -61,6 +61,8 @@ def test_selection() -> None:
         p.gradient(select=2)
     with pytest.raises(TypeError, match="positions, names or nodes"):
         p.gradient(select=1.5)
+    with pytest.raises(TypeError, match="positions, names or nodes"):
+        p.gradient(select=True)
     with pytest.raises(TypeError, match="prepared as a function: select by position or name"):
         p.gradient(select=lg.parameter(1.0))
 
@@ -122,3 +124,19 @@ def test_the_argument_itself() -> None:
     assert p.value_and_gradient(3.0) == (3.0, 1.0)
     assert p.hvp(3.0, vectors=1.0) == 0
     assert p.jvp(3.0, tangents=5.0) == (3.0, 5.0)
+
+
+def test_a_function_among_what_is_differentiated_by_is_static() -> None:
+    p = prepare(lambda w: np.sum(w["f"](w["x"])), {"f": np.sin, "x": X})
+    found = p.gradient({"f": np.exp, "x": Y})
+    assert found["f"] is np.sin  # the example's, as no derivative belongs there
+    np.testing.assert_allclose(found["x"], np.exp(Y))
+    np.testing.assert_allclose(p.gradient({"f": np.sin, "x": Y})["x"], np.cos(Y))
+
+
+def test_a_place_comes_before_the_name_of_a_leaf() -> None:
+    a, b = lg.parameter(X, name="a"), lg.parameter(Y, name="[0]")
+    p = prepare(np.sum(a * b * b), wrt=[a, b])
+    np.testing.assert_allclose(p.gradient(select="[0]"), Y * Y)
+    np.testing.assert_allclose(p.gradient(select="[1]"), 2 * X * Y)
+    np.testing.assert_allclose(p.gradient(select="a"), Y * Y)

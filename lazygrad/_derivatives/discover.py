@@ -4,7 +4,7 @@ The recursion over consumers runs over the nodes between a requested node W and 
 the cone above W and the ancestors of L can be far larger than what lies between, so the two
 searches go in step and the first to finish decides: O(min(cone of W, ancestors of L)) nodes touched.
 Creation order prunes both: nothing younger than L leads to it, nothing older than W depends on it.
-What is found is a property of L and the node alone, so it is kept and no later search repeats it.
+The findings are a property of L and the node alone, so they are kept and no later search repeats them.
 """
 
 from __future__ import annotations

@@ -28,12 +28,12 @@ def demand(
     missing: Callable[[Key], Sequence[Key] | None],
     compute: Callable[[Key], object],
 ) -> None:
-    """Compute `root` and, before it, whatever it needs that is not there yet.
+    """Compute `root` and, before it, all it needs that the memo does not hold yet.
 
     Parameters
     ----------
     root
-        What is asked for.
+        The key that is asked for.
     missing
         ``missing(key)`` is None if the memo holds `key`, else the keys it needs that are not held,
         in the order in which they are to be computed.

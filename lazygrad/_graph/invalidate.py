@@ -72,7 +72,7 @@ def _set(self: Node, value: Any) -> None:
     Parameters
     ----------
     value
-        An array or number; copied. The same value again, bit for bit, changes nothing. Another
+        An array or number; copied. An equal value, bit for bit, changes nothing. Another
         shape or dtype is accepted if every living node built on the leaf still fits.
 
     Raises

@@ -1,6 +1,6 @@
 """The members that other modules install on `Node`, for editors and type checkers; never imported at run time.
 
-What would cut a node off from its graph (`float`, `int`, an index, an array) is left out, so that checkers flag it.
+Left out is all that would cut a node off from its graph (`float`, `int`, an index, an array), so that checkers flag it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ class Part(Generic[_N]):
     def max(self, y: _Operand) -> _N: ...
 
 class At(Generic[_N]):
-    """What ``x.at`` gives; indexed, it names a part."""
+    """The parts of a node, ``x.at``; indexed, it names one."""
 
     x: _N
     def __getitem__(self, key: _Key) -> Part[_N]: ...

@@ -141,7 +141,7 @@ def zeros(like: Node) -> Array:
 def _value(self: Node) -> Array:
     """Return the value as a read-only array, computed now if it is not in the memo.
 
-    Raises whatever an op raises, with a note that names the node; the graph stays usable.
+    An error of an op is raised with a note that names the node; the graph stays usable.
 
     Examples
     --------

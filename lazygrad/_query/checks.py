@@ -18,7 +18,7 @@ from .._graph.types import Record
 
 __all__ = ["as_cotangent", "check_node", "check_seed", "check_target", "check_wrt", "map_nodes", "resolve_names"]
 
-# What a question is put in, and its answer comes back in: nodes or names, dict keys, and records of nodes.
+# The kinds of things a question is put in, and its answer comes back in: nodes or names, dict keys, records of nodes.
 W = TypeVar("W", bound=Node | str)
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)

@@ -225,7 +225,7 @@ def gradient(
     wrt
         A node (any float node, not only a leaf), the name of one below `L`, or a list, tuple or dict of them.
     unconnected
-        What to answer for a node that does not lead to `L`: ``"zero"`` (zeros of its shape and dtype),
+        The answer for a node that does not lead to `L`: ``"zero"`` (zeros of its shape and dtype),
         ``"none"`` (None) or ``"raise"`` (an `UnconnectedError` naming all of them).
     cotangent
         Array or node of the shape of `L`: the answer is then the vector-Jacobian product.
@@ -298,7 +298,7 @@ def adjoint(L: Node, node: Node) -> Node:
     Notes
     -----
     z^i of Stratos' equation (2), P^i of Collins 1.4.2. It is the node of L's memo, so that it shares
-    whatever other queries computed.
+    all that other queries computed.
 
     Examples
     --------

@@ -11,12 +11,12 @@ import pytest
 import lazygrad as lg
 from lazygrad.ops._declare import op
 from tests.helpers.invariants import check_invariants
-from tests.helpers.random_graphs import same_bits, watched
-from tests.helpers.small_network import QUESTIONS, asked, hvp, two_layers
+from tests.helpers.random_graphs import make_watched_op, same_bits
+from tests.helpers.small_network import QUESTIONS, ask, hvp, two_layers
 
 
 def chain(x: lg.Node, depth: int, parameters_first: bool = False) -> list[lg.Node]:
-    """x and `depth` layers on it, each with a parameter of its own, made with the layer or before them all."""
+    """Build `x` and `depth` layers on it, each with a parameter of its own, made with the layer or before them all."""
     made = [lg.parameter(0.9) for _ in range(depth)] if parameters_first else []
     nodes = [x]
     for k in range(depth):
@@ -50,11 +50,11 @@ def test_the_rule_of_the_other_factor_never_runs() -> None:
 
 def test_a_value_that_no_rule_reads_is_never_computed() -> None:
     calls: Counter[str] = Counter()
-    expensive = watched("expensive", before=lambda what: calls.update([what]))
+    expensive = make_watched_op("expensive", before=lambda what: calls.update([what]))
     W, a, x = lg.parameter([1.0, 2.0]), lg.constant([3.0, 4.0]), lg.parameter(5.0)
     product = W * a
     L = product.sum() + expensive(x)
-    gradient, report = asked(L, W)
+    gradient, report = ask(L, W)
     assert gradient.tolist() == [3.0, 4.0]
     assert calls == {}
     assert report.values.computed == ()
@@ -74,10 +74,10 @@ def test_only_values_that_a_run_rule_reads_are_computed() -> None:
     y = np.exp(z)
     beside = np.sin(h)
     L = y * 2 + beside
-    _, report = asked(L, W)
+    _, report = ask(L, W)
     assert report.values.computed == (h, z, y)  # exp reads y, which needs z and h; nothing reads `beside`
     assert report.adjoints.computed == (L.inputs[0], y, z, W)
-    _, report = asked(L, x)
+    _, report = ask(L, x)
     assert report.values.computed == ()
     assert report.adjoints.computed == (beside, h, x)
 
@@ -85,10 +85,10 @@ def test_only_values_that_a_run_rule_reads_are_computed() -> None:
 def test_several_nodes_asked_at_once_cost_what_lies_between_them_and_the_target() -> None:
     x = lg.parameter(0.1)
     nodes = chain(x, 20)
-    _, report = asked(nodes[-1], [nodes[5], x, nodes[15]])
+    _, report = ask(nodes[-1], [nodes[5], x, nodes[15]])
     assert report.rules_run == 40
     assert len(report.adjoints.computed) == 40
-    _, report = asked(nodes[-1], [nodes[3], nodes[10], nodes[-1]])
+    _, report = ask(nodes[-1], [nodes[3], nodes[10], nodes[-1]])
     assert report.rules_run == 0
 
 
@@ -97,7 +97,7 @@ def test_a_blocked_input_is_pruned() -> None:
     k = lg.constant([0, 1])
     picked = lg.ops.pick(scores[k], k)
     L = np.where(picked > 1.5, picked, 0.5).sum()
-    gradient, report = asked(L, scores)
+    gradient, report = ask(L, scores)
     assert gradient.tolist() == [[0, 0], [0, 1]]
     assert report.rules_run == 4
     assert [n.op.name for n in report.adjoints.computed[:3]] == ["where", "pick", "getitem"]
@@ -111,7 +111,7 @@ def touched_by_the_last_parameter(depth: int, parameters_first: bool) -> int:
     L = nodes[-1]
     assert np.isfinite(L.value)
     last = nodes[-1].inputs[0].inputs[1]
-    gradient, report = asked(L, last)
+    gradient, report = ask(L, last)
     assert report.rules_run == 2
     assert report.values.computed == ()
     assert gradient == (1 - L.value**2) * nodes[-2].value
@@ -128,10 +128,10 @@ def test_the_last_parameter_of_a_deep_chain_touches_a_small_constant(parameters_
 def test_the_first_parameter_touches_the_chain_once_and_then_nothing() -> None:
     x = lg.parameter(0.1)
     nodes = chain(x, 1_000)
-    _, report = asked(nodes[-1], x)
+    _, report = ask(nodes[-1], x)
     assert report.nodes_touched <= 2 * 2 * 1_000 + 10
     for node in (nodes[500], nodes[1], x):
-        _, report = asked(nodes[-1], node)
+        _, report = ask(nodes[-1], node)
         assert report.nodes_touched == 0
 
 
@@ -141,7 +141,7 @@ def test_parameters_from_the_last_to_the_first_touch_each_layer_once(parameters_
     weights = [node.inputs[0].inputs[1] for node in nodes[1:]]
     total = 0
     for W in reversed(weights):
-        _, report = asked(nodes[-1], W)
+        _, report = ask(nodes[-1], W)
         assert report.nodes_touched <= 12
         total += report.nodes_touched
     assert total <= 12 * 500
@@ -163,10 +163,10 @@ def test_one_parameter_in_500_losses_costs_one_loss(others: str) -> None:
             node = np.sin(node * other)
         losses.append(node)
     for L in (losses[0], losses[250], losses[-1]):
-        _, report = asked(L, W)
+        _, report = ask(L, W)
         assert report.rules_run == 40
         assert report.nodes_touched <= 4 * 60  # a loss has 60 nodes
-        _, report = asked(L, W)
+        _, report = ask(L, W)
         assert report.nodes_touched == 0
 
 
@@ -176,7 +176,7 @@ def test_the_sum_of_many_losses_touches_its_own_size() -> None:
     L = losses[0]
     for other in losses[1:100]:
         L = L + other
-    _, report = asked(L, W)
+    _, report = ask(L, W)
     assert report.rules_run == 99 * 2 + 100 + 100
     assert report.nodes_touched <= 4 * 600
 
@@ -264,7 +264,7 @@ def test_two_losses_share_their_forward_values() -> None:
     h = np.exp(np.sin(x))
     first, second = np.tanh(h), h * h
     lg.gradient(first, x)
-    _, report = asked(second, x)
+    _, report = ask(second, x)
     assert report.values.computed == ()
     assert len(report.adjoints.computed) == 3
     first_d, second_d = lg.differentiator(first), lg.differentiator(second)

@@ -14,7 +14,7 @@ from tests.helpers.random_graphs import (
     build,
     dependents,
     derivative,
-    expected,
+    find_expected_work,
     random_dag,
     same_bits,
     with_ancestors,
@@ -29,7 +29,7 @@ def dags(batch: tuple[bool, int]) -> list[RandomDag]:
 
 
 def chosen(dag: RandomDag, salt: int) -> tuple[int, list[int]]:
-    """A loss and some nodes to ask for: parameters mostly, sometimes any float node below or beside it."""
+    """Return a loss and some nodes to ask for: parameters mostly, sometimes any float node below or beside it."""
     rng = np.random.default_rng([len(dag.recipe), salt])
     target = dag.losses[rng.integers(len(dag.losses))]
     wrt = list(rng.permutation(dag.parameters)[: rng.integers(1, 3)])
@@ -45,7 +45,7 @@ def ask(nodes: list[lg.Node], target: int, wrt: list[int]) -> tuple[Any, lg.Repo
 
 
 def check_work(nodes: list[lg.Node], report: lg.Report, edges: int, adjoints: set[int], values: set[int]) -> None:
-    """The counts of a report, and the very nodes."""
+    """Return the counts of a report, and the very nodes."""
     number = {node.serial: k for k, node in enumerate(nodes)}
     assert report.rules_run == edges
     for tally, wanted in ((report.adjoints, adjoints), (report.values, values)):
@@ -61,7 +61,7 @@ def test_work_is_exactly_what_lies_between(batch: tuple[bool, int]) -> None:
     for salt, dag in enumerate(dags(batch)):
         nodes = build(dag.recipe)
         target, wrt = chosen(dag, salt)
-        want = expected(dag.recipe, nodes, target, wrt)
+        want = find_expected_work(dag.recipe, nodes, target, wrt)
         first, report = ask(nodes, target, wrt)
         check_work(nodes, report, len(want.edges), want.adjoints, want.values)
         again, report = ask(nodes, target, wrt)
@@ -76,7 +76,7 @@ def test_values_and_gradients_agree_with_complex_steps(batch: tuple[bool, int]) 
         nodes = build(dag.recipe)
         target, wrt = chosen(dag, salt)
         gradients, _ = ask(nodes, target, wrt)
-        connected = expected(dag.recipe, nodes, target, wrt).adjoints | {target}
+        connected = find_expected_work(dag.recipe, nodes, target, wrt).adjoints | {target}
         scale = 1.0
         for k, gradient in zip(wrt, gradients, strict=True):
             truth = derivative(dag.recipe, target, k)
@@ -119,7 +119,7 @@ def test_a_second_question_costs_only_what_is_new(batch: tuple[bool, int]) -> No
         known_values: set[int] = set()
         for question in range(4):
             target, wrt = chosen(dag, salt + 1000 * question)
-            want = expected(dag.recipe, nodes, target, wrt)
+            want = find_expected_work(dag.recipe, nodes, target, wrt)
             _, report = ask(nodes, target, wrt)
             edges = known_edges.setdefault(target, set())
             adjoints = known_adjoints.setdefault(target, set())
@@ -130,7 +130,7 @@ def test_a_second_question_costs_only_what_is_new(batch: tuple[bool, int]) -> No
 
 
 def stale_adjoints(dag: RandomDag, want: Expected, moved: set[int]) -> set[int]:
-    """The adjoints that read a moved value, at once or through the adjoint of a consumer."""
+    """Return the adjoints that read a moved value, at once or through the adjoint of a consumer."""
     found: set[int] = set()
     for c, position in sorted(want.edges, reverse=True):  # consumers come first that way
         if c in found or want.reads[c, position] & moved:
@@ -144,7 +144,7 @@ def test_a_changed_leaf_costs_only_what_it_reaches(batch: tuple[bool, int]) -> N
         rng = np.random.default_rng(salt)
         nodes = build(dag.recipe)
         target, wrt = chosen(dag, salt)
-        want = expected(dag.recipe, nodes, target, wrt)
+        want = find_expected_work(dag.recipe, nodes, target, wrt)
         ask(nodes, target, wrt)
         leaf = int(rng.choice([k for k, step in enumerate(dag.recipe) if step.kind == "parameter"]))
         value = dag.values[leaf] + 0.1 * rng.normal(size=dag.values[leaf].shape)

@@ -11,7 +11,7 @@ import lazygrad as lg
 from lazygrad._derivatives.target_memo import target_memo
 from tests.helpers.invariants import check_invariants
 from tests.helpers.random_graphs import same_bits
-from tests.helpers.small_network import asked
+from tests.helpers.small_network import ask
 
 
 def cubes(values: Any) -> dict[str, lg.Node]:
@@ -44,7 +44,7 @@ def test_a_leaf_that_is_only_set_leaves_the_memo_of_second_order_whole() -> None
     memo = n["M"]._memo
     inner, adjoints = dict(memo.inner), dict(memo.adjoints)
     n["x"].set([0.3, 0.5, 0.7])
-    _, report = asked(n["M"], n["x"])
+    _, report = ask(n["M"], n["x"])
     assert (memo.inner, memo.adjoints) == (inner, adjoints)
     assert report.nodes_touched == 0
     assert same_bits(lg.gradient(n["M"], n["x"]), lg.gradient((m := cubes([0.3, 0.5, 0.7]))["M"], m["x"]))
@@ -83,7 +83,7 @@ def test_clear_forgets_adjoints_counts_and_what_discovery_has_found() -> None:
     assert (memo.adjoints, memo.op.counts.requests, memo.op.counts.misses) == ({}, 0, 0)
     assert memo.discovery is not discovery
     assert memo.plans is None
-    _, report = asked(L, x)
+    _, report = ask(L, x)
     assert report.rules_run == 4  # sin and exp of x, and the two factors
     assert report.nodes_touched > 0
 

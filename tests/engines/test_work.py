@@ -11,7 +11,7 @@ import pytest
 
 import lazygrad as lg
 from tests.helpers.engine_helpers import BUILT_IN, agree, counted, every_exact, layered
-from tests.helpers.random_graphs import RandomDag, build, expected, random_dag, with_ancestors
+from tests.helpers.random_graphs import RandomDag, build, find_expected_work, random_dag, with_ancestors
 
 # -- random graphs -----------------------------------------------------------------------------------------
 
@@ -78,19 +78,19 @@ def test_counts_on_random_graphs(batch: range) -> None:
         nodes = build(dag.recipe)
         target, wrt = request(dag, nodes, seed)
         wrt = [k for k in wrt if k != target]
-        all_below = expected(dag.recipe, nodes, target, range(len(nodes)))
+        all_below = find_expected_work(dag.recipe, nodes, target, range(len(nodes)))
         for engine in ("sweep", "children"):
             report = ask(engine, target, wrt)
             assert report.rules_run == len(all_below.edges)
             assert sorted(visited(report)) == sorted(all_below.adjoints)
             values = [number[i.serial] for i in report.values.computed]
             assert sorted(values) == sorted(with_ancestors(dag.recipe, {target}))
-        on_path = expected(dag.recipe, nodes, target, wrt)
+        on_path = find_expected_work(dag.recipe, nodes, target, wrt)
         report = ask("lazy", target, wrt)
         assert report.rules_run == len(on_path.edges)
         assert sorted(visited(report)) == sorted(on_path.adjoints)
         for w in wrt:
-            on_path = expected(dag.recipe, nodes, target, [w])
+            on_path = find_expected_work(dag.recipe, nodes, target, [w])
             on_path.edges.difference_update({(c, p) for c, p in on_path.edges if c == w})  # w's own inputs
             above = on_path.adjoints - {w} | {target} if on_path.edges else set()
             report = ask("forward", target, [w])

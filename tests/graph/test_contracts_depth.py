@@ -40,7 +40,7 @@ def chain(depth: int) -> tuple[Node, Node]:
     return L, x
 
 
-def grown(depth: int) -> tuple[float, float]:
+def compute_by_loop(depth: int) -> tuple[float, float]:
     """Return the value of such a chain and its derivative, by a loop."""
     value, slope = 0.5, 1.0
     for _ in range(depth // 2):
@@ -48,7 +48,7 @@ def grown(depth: int) -> tuple[float, float]:
     return float(value), float(slope)
 
 
-def walked(L: Node, x: Node) -> None:
+def walk(L: Node, x: Node) -> None:
     """Run the walks that only look, each in linear time, or this would not end."""
     d = lg.differentiator(L)
     assert d.is_connected(x)
@@ -62,17 +62,17 @@ def walked(L: Node, x: Node) -> None:
 
 @DEPTHS
 def test_value_gradient_and_every_walk_of_a_deep_chain(depth: int) -> None:
-    walked(*chain(10))  # what is done only once is done now
+    walk(*chain(10))  # what is done only once is done now
     with no_collector():
         L, x = chain(depth)
         with lg.record() as report:
-            assert L.value == pytest.approx(grown(depth)[0], rel=1e-12)
-            assert lg.gradient(L, x) == pytest.approx(grown(depth)[1], rel=1e-9)
+            assert L.value == pytest.approx(compute_by_loop(depth)[0], rel=1e-12)
+            assert lg.gradient(L, x) == pytest.approx(compute_by_loop(depth)[1], rel=1e-9)
         assert report.rules_run == 3 * depth // 2
         assert report.trace().splitlines()[0] == "dL/dx -> table[x]"
         assert len(report.trace()) < 100 * 3 * depth
         assert f"{3 * depth // 2} rules run" in str(report)
-        walked(L, x)
+        walk(L, x)
         with lg.record() as report:
             x.set(0.25)
         assert report.rules_run == 0
@@ -80,7 +80,7 @@ def test_value_gradient_and_every_walk_of_a_deep_chain(depth: int) -> None:
         lg.gradient(L, x)
         x.set([0.5])
         assert L.shape == (1,)
-        assert L.value == pytest.approx(grown(depth)[0], rel=1e-12)
+        assert L.value == pytest.approx(compute_by_loop(depth)[0], rel=1e-12)
         del L, report
 
 
@@ -152,16 +152,16 @@ def test_sharing_200_times_over(f: Any, slope: float) -> None:
         assert lg.gradient(L, x) != 0
         copied, leaf = copy.deepcopy((L, x))
         assert same_bits(lg.gradient(copied, leaf), lg.gradient(L, x))
-        copied, leaf = pickled((L, x))
+        copied, leaf = pickle_and_load((L, x))
         assert same_bits(lg.gradient(copied, leaf), lg.gradient(L, x))
         del L, y, copied, leaf, walked_L, report
 
 
-def pickled(these: Any) -> Any:
+def pickle_and_load(these: Any) -> Any:
     return pickle.loads(pickle.dumps(these))
 
 
-@pytest.mark.parametrize("copied", [pickled, copy.deepcopy])
+@pytest.mark.parametrize("copied", [pickle_and_load, copy.deepcopy])
 @pytest.mark.parametrize(
     ("state", "depth"),
     [
@@ -196,7 +196,7 @@ def test_pickles_of_any_length(count: int) -> None:
     L = x = lg.parameter(0.5)
     for _ in range(count - 1):
         L = -L
-    assert pickled(L).value == L.value
+    assert pickle_and_load(L).value == L.value
     pickler = pickle._Pickler(stream := io.BytesIO())  # the one in Python, that others derive from
     pickler.dump((L, x))
     L2, x2 = pickle.loads(stream.getvalue())
@@ -208,7 +208,7 @@ def test_copies_keep_what_is_shared() -> None:
     h = np.tanh(W * b)
     L, M = (h * h).sum(), lg.ops.logsumexp(h).sum()
     g = lg.adjoint(L, W)
-    for copied in (copy.deepcopy, pickled):
+    for copied in (copy.deepcopy, pickle_and_load):
         params = {"W": W, "b": b}
         L2, M2, g2, again, params2 = copied((L, M, g, L, params))
         assert again is L2

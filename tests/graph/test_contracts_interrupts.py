@@ -19,14 +19,14 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.node import Node, lock
 from tests.helpers.invariants import check_invariants
-from tests.helpers.random_graphs import same_bits, watched
+from tests.helpers.random_graphs import make_watched_op, same_bits
 
 HOME = os.path.dirname(lg.__file__)
 Graph = dict[str, Node]
 
 
 @functools.cache
-def protected(file: str) -> set[int]:
+def list_protected_lines(file: str) -> set[int]:
     """Lines that no program can protect: the bodies of `finally`, and `with` itself, come by again to exit."""
     lines: set[int] = set()
     with open(file, encoding="utf-8") as source:
@@ -51,7 +51,7 @@ class Lines:
         if not frame.f_code.co_filename.startswith(HOME):
             return None
         line = frame.f_code.co_filename, frame.f_lineno
-        if event == "line" and line[1] not in protected(line[0]):
+        if event == "line" and line[1] not in list_protected_lines(line[0]):
             self.seen.append(line)
             if len(self.seen) == self.stop:
                 raise self.error
@@ -87,7 +87,7 @@ def second_order(g: Graph) -> Any:
     return lg.gradient((lg.adjoint(g["L"], g["h"]) * g["x"]).sum(), g["W"])
 
 
-def seen(g: Graph) -> list[Any]:
+def ask_after(g: Graph) -> list[Any]:
     """All that is asked after an interruption."""
     d = lg.differentiator(g["L"])
     connected = [np.array(d.is_connected(g[name])) for name in ("x", "dead", "u", "M")]
@@ -99,8 +99,8 @@ def nothing(g: Graph) -> None:
     pass
 
 
-def all_asked(g: Graph) -> None:
-    seen(g)
+def ask_everything(g: Graph) -> None:
+    ask_after(g)
     second_order(g)
 
 
@@ -138,7 +138,7 @@ def fresh_answers(g: Graph) -> list[Any]:
         new = small()
         for name, value in zip(("x", "W", "b"), values, strict=True):
             new[name].set(value)
-        TRUTH[key] = [*seen(new), second_order(new)]
+        TRUTH[key] = [*ask_after(new), second_order(new)]
     return TRUTH[key]
 
 
@@ -164,7 +164,7 @@ def check_interrupted(action: str, before: Callable[[Graph], None], error: type[
                 assert collecting, "the garbage collector stays off"
                 assert not lock._is_owned()  # type: ignore[attr-defined]
                 check_invariants(g.values())
-                assert same_bits([*seen(g), second_order(g)], fresh_answers(g))
+                assert same_bits([*ask_after(g), second_order(g)], fresh_answers(g))
                 check_invariants(g.values())
             except Exception as wrongly:
                 where = f"{os.path.basename(file)}:{line}"
@@ -173,7 +173,7 @@ def check_interrupted(action: str, before: Callable[[Graph], None], error: type[
     assert wrong == []
 
 
-@pytest.mark.parametrize("before", [nothing, all_asked], ids=["fresh", "asked"])
+@pytest.mark.parametrize("before", [nothing, ask_everything], ids=["fresh", "asked"])
 @pytest.mark.parametrize(
     "action", [pytest.param(name, marks=pytest.mark.soak) if name in LONG else name for name in ACTIONS]
 )
@@ -197,7 +197,7 @@ def test_an_op_that_raises_leaves_what_was_computed() -> None:
 
     x = lg.parameter(0.5)
     h = np.sin(x)
-    L = watched("fails", np.exp, lambda g: g, before)(np.sin(h)) * h
+    L = make_watched_op("fails", np.exp, lambda g: g, before)(np.sin(h)) * h
     for asked, ask in enumerate((lambda: L.value, lambda: lg.gradient(L, x))):
         with pytest.raises(ZeroDivisionError) as caught:
             ask()
@@ -225,7 +225,7 @@ def test_a_report_shows_what_was_computed_before_the_exception() -> None:
 
     x = lg.parameter(0.5)
     h = np.sin(x)
-    L = watched(before=boom)(h)
+    L = make_watched_op(before=boom)(h)
     with lg.record() as report, pytest.raises(ZeroDivisionError):
         L.value  # noqa: B018
     assert report.values.computed == (h,)
@@ -263,7 +263,7 @@ def wide(depth: int = 60) -> tuple[Node, list[Node], Counter[str]]:
     """Return a chain of ops that count their calls."""
     calls: Counter[str] = Counter()
     layers = [
-        watched(f"layer{k}", np.sin, lambda g: g * 0.5, lambda what, k=k: calls.update([f"{what} {k}"]))
+        make_watched_op(f"layer{k}", np.sin, lambda g: g * 0.5, lambda what, k=k: calls.update([f"{what} {k}"]))
         for k in range(depth)
     ]
     x = lg.parameter(np.linspace(0, 1, 7))

@@ -16,7 +16,7 @@ import lazygrad as lg
 from lazygrad._graph.node import Node
 from tests.helpers.collector import no_collector
 from tests.helpers.invariants import reachable
-from tests.helpers.random_graphs import watched
+from tests.helpers.random_graphs import make_watched_op
 from tests.machine.naive import Boom
 
 
@@ -80,7 +80,7 @@ def cotangent_that_is_a_node(L: Node, x: Node, w: Node) -> Any:
     return lg.gradient(lg.Differentiator(L, cotangent=c).adjoint(x).sum(), [x, w])
 
 
-def everything_shown(L: Node, x: Node, w: Node) -> Any:
+def show_everything(L: Node, x: Node, w: Node) -> Any:
     with lg.record() as report:
         lg.gradient(L, [x, w])
         derivatives(lg.adjoint(L, x).sum(), [x])
@@ -89,7 +89,7 @@ def everything_shown(L: Node, x: Node, w: Node) -> Any:
     return shown, d.contributions(x), d.is_connected(w), d.cache_info(), x.consumers
 
 
-def cleared(L: Node, x: Node, w: Node) -> Any:
+def clear(L: Node, x: Node, w: Node) -> Any:
     lg.gradient(L, [x, w])
     lg.differentiator(L).cache_clear()
     return lg.gradient(L, [x, w])
@@ -105,7 +105,7 @@ def sets(L: Node, x: Node, w: Node) -> Any:
     return lg.gradient(L, [x, w])
 
 
-def refused(L: Node, x: Node, w: Node) -> Any:
+def refuse(L: Node, x: Node, w: Node) -> Any:
     lg.gradient(L, x)
     y = x @ w
     for wrong in (lambda: x.set(np.ones(5)), lambda: lg.gradient(x * w, x), lambda: lg.gradient(L, "nobody")):
@@ -118,13 +118,13 @@ def refused(L: Node, x: Node, w: Node) -> Any:
     assert y.value.shape == ()
 
 
-def raised(L: Node, x: Node, w: Node) -> Any:
+def fail(L: Node, x: Node, w: Node) -> Any:
     def boom(what: str) -> None:
         raise Boom(what)
 
     for ask in (lambda M: lg.gradient(M, x), lambda M: M.value):
         try:
-            ask(watched(before=boom)(np.exp(L)).sum())
+            ask(make_watched_op(before=boom)(np.exp(L)).sum())
         except Boom as error:
             assert error.__notes__  # noqa: PT017
         else:
@@ -146,11 +146,11 @@ LIVES = [
     own_target,
     with_cotangent,
     cotangent_that_is_a_node,
-    everything_shown,
-    cleared,
+    show_everything,
+    clear,
     sets,
-    refused,
-    raised,
+    refuse,
+    fail,
     copies,
 ]
 

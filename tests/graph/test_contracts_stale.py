@@ -11,7 +11,7 @@ import pytest
 import lazygrad as lg
 from tests.helpers.invariants import check_invariants
 from tests.helpers.random_graphs import same_bits
-from tests.helpers.small_network import QUESTIONS, asked, two_layers
+from tests.helpers.small_network import QUESTIONS, ask, two_layers
 
 
 def test_what_is_recomputed_is_what_was_stale_and_asked_for() -> None:
@@ -25,10 +25,10 @@ def test_what_is_recomputed_is_what_was_stale_and_asked_for() -> None:
     assert "stale" in repr(u)
     assert "stale" in repr(w)
     assert "stale" not in repr(v)
-    _, report = asked(L, a)  # reads v, tanh(c) and cos of a itself: of the adjoints only that of a is stale
+    _, report = ask(L, a)  # reads v, tanh(c) and cos of a itself: of the adjoints only that of a is stale
     assert report.values.computed == ()
     assert report.adjoints.computed == (a,)
-    _, report = asked(L, b)
+    _, report = ask(L, b)
     assert report.values.computed == (u,)
     assert report.adjoints.computed == (v, b)
     with lg.record() as report:
@@ -46,7 +46,7 @@ def test_several_sets_before_a_query_cost_once() -> None:
             y.set(0.2 * k)
     assert report.rules_run == 0
     assert report.values.requests == report.adjoints.requests == 0
-    _, report = asked(L, [x, y])
+    _, report = ask(L, [x, y])
     assert report.rules_run == 4  # the derivative of + reads nothing, so two adjoints are not stale
     assert len(report.values.computed) == 2
     assert lg.gradient(L, x) == np.cos(4.9 * 9.8) * 9.8
@@ -190,7 +190,7 @@ def test_a_failing_set_changes_nothing() -> None:
         x.set(np.ones((2, 4)))
     assert "keeps its value" in caught.value.__notes__[0]
     assert (x.shape, inner.shape) == ((2, 3), (2, 2))
-    _, report = asked(L, [x, y])
+    _, report = ask(L, [x, y])
     assert report.values.computed == ()
     assert same_bits(lg.gradient(L, [x, y]), before)
     check_invariants([L])

@@ -20,7 +20,7 @@ from tests.helpers.op_checks import same
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many inputs are looked at whenever a rule asks where they start."""
+    """Return a list that takes down how many inputs are looked at whenever a rule asks where they start."""
     looks: list[int] = []
     original = linear._measure_starts
 
@@ -28,7 +28,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         looks.append(len(node.inputs))
         return original(node)
 
-    monkeypatch.setattr(linear, "_measured", counting)
+    monkeypatch.setattr(linear, "_measure_starts", counting)
     return looks
 
 

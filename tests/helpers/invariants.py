@@ -1,4 +1,4 @@
-"""What holds between queries, whatever was asked, set, dropped or interrupted before."""
+"""The invariants that hold between queries, after any questions, sets, drops and interruptions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["check_invariants", "reachable"]
 
 
 def memos(node: Node) -> list[TargetMemo]:
-    """The memo of a target, and those of other seeds."""
+    """Return the memo of a target, and those of other seeds."""
     return [] if node._memo is None else [node._memo, *node._memo.others]
 
 
 def inner_memos(memo: TargetMemo) -> list[TargetMemo]:
-    """The memo and those of the adjoints it was differentiated through."""
+    """Return the memo and those of the adjoints it was differentiated through."""
     found = [memo]
     for m in found:
         found.extend(m.inner.values())
@@ -28,7 +28,7 @@ def inner_memos(memo: TargetMemo) -> list[TargetMemo]:
 
 
 def reachable(nodes: Iterable[Node]) -> list[Node]:
-    """Everything there is: inputs, living consumers, memos and what they hold. Oldest first."""
+    """Return everything there is: inputs, living consumers, memos and what they hold. Oldest first."""
     found: dict[int, Node] = {}
     todo = list(nodes)
     while todo:
@@ -64,7 +64,7 @@ def check_invariants(nodes: Iterable[Node], recompute: bool = True) -> None:
 
 
 def check_node(node: Node) -> None:
-    """Freshness, consumer links, and the value's shape, dtype and lock."""
+    """Check freshness, consumer links, and the value's shape, dtype and lock."""
     if node.op is None or node._value is not None:
         value = node._value
         assert value is not None, f"the leaf {node!r} has no value"
@@ -80,7 +80,7 @@ def check_node(node: Node) -> None:
 
 
 def check_value(node: Node) -> None:
-    """The memo holds bit for bit what the inputs give."""
+    """Check that the memo holds bit for bit what the inputs give."""
     counts = node.op.counts if isinstance(node, AdjointNode) else None
     before = None if counts is None else (counts.requests, counts.misses)
     others = {j.serial: j.op.counts for j in node.inputs if isinstance(j, AdjointNode)}
@@ -95,7 +95,7 @@ def check_value(node: Node) -> None:
 
 
 def check_memo(memo: TargetMemo, everything: list[Node]) -> None:
-    """The adjoints are those of their nodes, and what discovery has settled is what brute force finds."""
+    """Check that adjoints are those of their nodes, and that discovery has found what brute force finds."""
     for serial, adjoint in memo.adjoints.items():
         assert adjoint.of.serial == serial
         assert adjoint.op is memo.op

@@ -2,7 +2,7 @@
 
 A recipe is a list of steps. Built, each step is one node; evaluated, it is plain NumPy on arrays that may be
 complex, so that every derivative follows from a complex step (exact to rounding: no difference is taken).
-What a gradient may run and read is told by brute force over ``node.inputs``.
+The rules a gradient may run and the values it may read are found by brute force over ``node.inputs``.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def build(recipe: Sequence[Step]) -> list[lg.Node]:
 
 
 def evaluate(recipe: Sequence[Step], nudged: int = -1, by: Any = 0) -> list[Any]:
-    """The values of all steps, that of step `nudged` moved by `by`."""
+    """Return the values of all steps, that of step `nudged` moved by `by`."""
     values: list[Any] = []
     for k, step in enumerate(recipe):
         if step.kind in KINDS:
@@ -143,7 +143,7 @@ def derivative(recipe: Sequence[Step], target: int, wrt: int, cotangent: Any = 1
 
 
 class Expected(NamedTuple):
-    """What a query must run and compute when the memo is empty; sets of step numbers, edges as (consumer, position)."""
+    """The work of a query when the memo is empty: sets of step numbers, edges as (consumer, position)."""
 
     edges: set[tuple[int, int]]
     adjoints: set[int]
@@ -152,7 +152,7 @@ class Expected(NamedTuple):
 
 
 def is_float(recipe: Sequence[Step], nodes: Sequence[lg.Node], consumer: int, position: int) -> bool:
-    """Whether a derivative flows along that edge."""
+    """Return whether a derivative flows along that edge."""
     row = KINDS[recipe[consumer].kind].reads
     return (
         row[min(position, len(row) - 1)] is not None
@@ -161,8 +161,8 @@ def is_float(recipe: Sequence[Step], nodes: Sequence[lg.Node], consumer: int, po
     )
 
 
-def expected(recipe: Sequence[Step], nodes: Sequence[lg.Node], target: int, wrt: Iterable[int]) -> Expected:
-    """The work of a gradient, told from ``node.inputs`` alone by trying every edge until nothing changes."""
+def find_expected_work(recipe: Sequence[Step], nodes: Sequence[lg.Node], target: int, wrt: Iterable[int]) -> Expected:
+    """Return the work of a gradient, told from ``node.inputs`` alone by trying every edge until nothing changes."""
     number = {node.serial: k for k, node in enumerate(nodes)}
     all_edges = [
         (c, position, number[j.serial])
@@ -189,7 +189,7 @@ def expected(recipe: Sequence[Step], nodes: Sequence[lg.Node], target: int, wrt:
 
 
 def with_ancestors(recipe: Sequence[Step], wanted: set[int]) -> set[int]:
-    """The steps that are computed so that those wanted are known: no leaves."""
+    """Return the steps that are computed so that those wanted are known: no leaves."""
     found: set[int] = set()
     todo = list(wanted)
     while todo:
@@ -201,7 +201,7 @@ def with_ancestors(recipe: Sequence[Step], wanted: set[int]) -> set[int]:
 
 
 def dependents(recipe: Sequence[Step], leaf: int) -> set[int]:
-    """The steps whose value changes with that leaf."""
+    """Return the steps whose value changes with that leaf."""
     found = {leaf}
     for k, step in enumerate(recipe):
         if not found.isdisjoint(step.inputs):
@@ -255,7 +255,7 @@ class Grower:
         return self.leaf(kind, self.rng.normal(size=shape))
 
     def pick(self, fits: Callable[[Any], bool] = lambda value: True, otherwise: tuple[int, ...] = (2, 3)) -> int:
-        """A float step that fits, unused ones more often; a new constant of shape `otherwise` if none does."""
+        """Return a float step that fits, unused ones more often; a new constant of shape `otherwise` if none does."""
         found = [k for k, v in enumerate(self.values) if v.dtype.kind == "f" and fits(v)]
         unused = [k for k in found if k in self.unused]
         if unused and self.rng.random() < 0.5:
@@ -265,7 +265,7 @@ class Grower:
         return found[self.rng.integers(len(found))]
 
     def partner(self, x: int) -> int:
-        """A step that broadcasts with `x`, perhaps `x` itself."""
+        """Return a step that broadcasts with `x`, perhaps `x` itself."""
         shape = self.values[x].shape
 
         def fits(value: Any) -> bool:
@@ -330,7 +330,7 @@ class Grower:
         return self.step(kind, x)  # softmax, transpose
 
     def loss(self) -> int:
-        """A scalar step over most of what nothing was built on."""
+        """Add a scalar step over most of what nothing was built on."""
         x = None
         for k in [k for k in self.unused if self.rng.random() < 0.8] or [self.pick()]:
             y = self.step("sum", k, axis=None) if self.values[k].shape else self.step("tanh", k)
@@ -368,13 +368,13 @@ def random_dag(seed: int, arrays: bool) -> RandomDag:
 # -- ops that watch or fail ---------------------------------------------------------------------------------
 
 
-def watched(
+def make_watched_op(
     name: str = "watched",
     function: Callable[[Any], Any] = np.negative,
     rule: Callable[..., Any] = lambda g: -g,
     before: Callable[[str], None] = lambda what: None,
 ) -> Op:
-    """An op of one input that calls `before("value")` or `before("rule")` first."""
+    """Return an op of one input that calls `before("value")` or `before("rule")` first."""
 
     def value(x: Any) -> Any:
         before("value")
@@ -388,7 +388,7 @@ def watched(
 
 
 def same_bits(a: Any, b: Any) -> bool:
-    """Whether two answers, perhaps nested, are the same bytes in the same structure."""
+    """Return whether two answers, perhaps nested, are the same bytes in the same structure."""
     if isinstance(a, Mapping):
         return isinstance(b, Mapping) and a.keys() == b.keys() and all(same_bits(a[k], b[k]) for k in a)
     if isinstance(a, (list, tuple)):

@@ -9,8 +9,8 @@ import numpy as np
 import lazygrad as lg
 
 
-def asked(L: lg.Node, wrt: Any, **options: Any) -> tuple[Any, lg.Report]:
-    """The gradient, and what it cost."""
+def ask(L: lg.Node, wrt: Any, **options: Any) -> tuple[Any, lg.Report]:
+    """Return the gradient, and the report of what it cost."""
     with lg.record() as report:
         gradient = lg.gradient(L, wrt, **options)
     return gradient, report

@@ -14,7 +14,15 @@ from lazygrad.inspect import Explanation, explain
 from lazygrad.inspect._cost import count_multiplications
 from tests.helpers.invariants import check_invariants, memos, reachable
 from tests.helpers.query_sessions import draw_question
-from tests.helpers.random_graphs import RandomDag, build, dependents, expected, random_dag, same_bits, with_ancestors
+from tests.helpers.random_graphs import (
+    RandomDag,
+    build,
+    dependents,
+    find_expected_work,
+    random_dag,
+    same_bits,
+    with_ancestors,
+)
 
 BATCHES = [(arrays, first) for arrays in (False, True) for first in (0, 100)]
 
@@ -86,7 +94,7 @@ def test_a_first_plan_is_what_brute_force_finds(batch: tuple[bool, int]) -> None
         nodes = build(dag.recipe)
         number = {node.serial: k for k, node in enumerate(nodes)}
         target, wrt = draw_question(dag, np.random.default_rng(salt))
-        want = expected(dag.recipe, nodes, target, wrt)
+        want = find_expected_work(dag.recipe, nodes, target, wrt)
         plan = explain(nodes[target], [nodes[k] for k in wrt])
         steps = {kind: {number[s.node.serial] for s in plan.steps if s.kind == kind} for kind in ("value", "adjoint")}
         assert steps == {"value": want.values, "adjoint": want.adjoints}

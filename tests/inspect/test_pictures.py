@@ -17,7 +17,7 @@ from lazygrad.inspect._model import build_picture
 from lazygrad.inspect._replay import COMPUTED, HIT, STALE, Replay
 from tests.helpers.picture_graphs import build_hostile, build_layers, build_tangled, find_box
 from tests.helpers.query_sessions import run_session
-from tests.helpers.random_graphs import build, random_dag, watched
+from tests.helpers.random_graphs import build, make_watched_op, random_dag
 from tests.helpers.small_network import hvp, two_layers
 from tests.inspect.test_explain import state
 
@@ -66,7 +66,7 @@ def test_the_replay_of_a_question_that_raises_has_what_was_computed() -> None:
         raise ZeroDivisionError
 
     x = lg.parameter(0.5)
-    L = watched(before=fails)(np.sin(x) * np.cos(x))
+    L = make_watched_op(before=fails)(np.sin(x) * np.cos(x))
     with lg.record() as report, pytest.raises(ZeroDivisionError):
         L.value  # noqa: B018
     done = [touch.entry for touch in Replay.of(report).touches if touch.what == COMPUTED]

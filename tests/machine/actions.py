@@ -51,7 +51,7 @@ class World:
         return int(rng.choice(found if found else list(self.nodes)))
 
     def below(self, rng: np.random.Generator, target: int) -> int:
-        """A float step below the target, mostly."""
+        """Return a float step below the target, mostly."""
         found = [k for k in alive(self.recipe, {target}) if k in self.nodes and self.nodes[k].dtype.kind == "f"]
         return int(rng.choice(found)) if found and rng.random() < 0.8 else self.floats(rng)
 
@@ -71,7 +71,7 @@ class World:
     # -- actions ---------------------------------------------------------------------------------------
 
     def build(self, seed: int) -> None:
-        """New nodes on what is there, sometimes a new leaf, an adjoint or an op that may raise."""
+        """Build new nodes on what is there, sometimes a new leaf, an adjoint or an op that may raise."""
         self.grower.rng = rng = np.random.default_rng(seed)
         what = rng.random()
         if what < 0.1:
@@ -89,7 +89,7 @@ class World:
         self.built()
 
     def append(self, kind: str, *inputs: int) -> None:
-        """A step that the grower does not know; its value has the shape of its last input."""
+        """Add a step that the grower does not know; its value has the shape of its last input."""
         self.recipe.append(Step(kind, inputs))
         self.grower.values.append(self.grower.values[inputs[-1]])
 
@@ -134,7 +134,7 @@ class World:
                 self.grower.values[j] = np.zeros(node.shape, node.dtype)
 
     def on_broken_adjoint(self, j: int, broken: dict[int, Exception]) -> bool:
-        """Whether that step fails only because an adjoint below it cannot be asked for any more."""
+        """Return whether that step fails only because an adjoint below it cannot be asked for any more."""
         below = [i for i in self.recipe[j].inputs if i in broken]
         return any(self.recipe[i].kind == "adjoint" or self.on_broken_adjoint(i, broken) for i in below)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import lazygrad as lg
-from tests.helpers.random_graphs import KINDS, Step, watched
+from tests.helpers.random_graphs import KINDS, Step, make_watched_op
 
 
 class Boom(Exception):
@@ -28,11 +28,11 @@ class Fuse:
 
 
 fuse = Fuse()
-fragile = watched("fragile", np.sin, lambda g: g, fuse.burn)  # (any rule will do, it is the same for both)
+fragile = make_watched_op("fragile", np.sin, lambda g: g, fuse.burn)  # (any rule will do, it is the same for both)
 
 
 class Question(NamedTuple):
-    """What can be asked; `steps` are numbers of steps."""
+    """Return the questions that can be asked; `steps` are numbers of steps."""
 
     kind: str
     target: int
@@ -54,7 +54,7 @@ def node_of(step: Step, inputs: Sequence[lg.Node]) -> lg.Node:
 
 
 def alive(recipe: Sequence[Step], kept: set[int]) -> list[int]:
-    """The kept steps and all they are built from."""
+    """Return the kept steps and all they are built from."""
     found: set[int] = set()
     todo = list(kept)
     while todo:
@@ -66,7 +66,7 @@ def alive(recipe: Sequence[Step], kept: set[int]) -> list[int]:
 
 
 def from_scratch(recipe: Sequence[Step], kept: set[int]) -> tuple[dict[int, lg.Node], dict[int, Exception]]:
-    """A fresh node for every living step, and for those that cannot be built the reason."""
+    """Return a fresh node for every living step, and for those that cannot be built the reason."""
     nodes: dict[int, lg.Node] = {}
     broken: dict[int, Exception] = {}
     for k in alive(recipe, kept):
@@ -80,12 +80,12 @@ def from_scratch(recipe: Sequence[Step], kept: set[int]) -> tuple[dict[int, lg.N
 
 
 def cotangent(node: lg.Node, seed: int) -> Any:
-    """Some cotangent of the shape of `node`, the same for the same seed."""
+    """Return some cotangent of the shape of `node`, the same for the same seed."""
     return np.random.default_rng(seed).normal(size=node.shape).astype(node.dtype)
 
 
 def ask(nodes: dict[int, lg.Node], question: Question, held: lg.Differentiator | None = None) -> Any:
-    """The answer as arrays, or the type of the error."""
+    """Return the answer as arrays, or the type of the error."""
     kind, target, steps, seed = question
     L = nodes[target]
     wrt = [nodes[k] for k in steps]

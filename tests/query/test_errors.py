@@ -15,7 +15,7 @@ import pytest
 import lazygrad as lg
 from lazygrad.ops._declare import op
 from lazygrad.ops._rule import BLOCKED, UNDEFINED
-from tests.helpers.random_graphs import watched
+from tests.helpers.random_graphs import make_watched_op
 
 
 def leaves() -> tuple[lg.Node, lg.Node, lg.Node]:
@@ -242,6 +242,6 @@ def test_a_rule_that_reads_something_unknown_fails_at_its_declaration() -> None:
 
 def test_a_rule_of_the_wrong_shape_is_named() -> None:
     x = lg.parameter([1.0, 2.0, 3.0])
-    L = watched("askew", rule=lambda g: np.ones(2))(x).sum()
+    L = make_watched_op("askew", rule=lambda g: np.ones(2))(x).sum()
     with pytest.raises(lg.LazygradError, match=r"returned shape \(2,\) for an input of shape \(3,\)"):
         lg.gradient(L, x)

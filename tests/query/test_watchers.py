@@ -11,7 +11,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.node import Node, label
 from lazygrad._graph.watch import Watcher, attach_watcher, detach_watchers, watchers
-from tests.helpers.random_graphs import watched
+from tests.helpers.random_graphs import make_watched_op
 
 
 class Hearing(Watcher):
@@ -105,7 +105,7 @@ def test_a_question_that_fails_ends_too() -> None:
     def fail(what: str) -> None:
         raise ZeroDivisionError(what)
 
-    boom = watched("boom", before=fail)
+    boom = make_watched_op("boom", before=fail)
     x = lg.parameter(2.0, name="x")
     L = boom(x) * x
     watcher = Hearing()

@@ -1,8 +1,8 @@
 """Sums of products over shared axes: einsum, and the functions that are einsum in other words.
 
 All products of two arrays are one op, `contract`, written in einsum's letters: ``ab,bc->ac``. Every letter is in at
-least two of its three terms, so the rule of an input is the same op with the terms exchanged. What einsum allows
-beyond that - a letter twice in a term, or in one term alone - is done before, by `collapse`.
+least two of its three terms, so the rule of an input is the same op with the terms exchanged. Einsum allows more, a
+letter twice in a term or in one term alone; `collapse` takes care of that before.
 """
 
 from __future__ import annotations

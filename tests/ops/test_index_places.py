@@ -77,3 +77,12 @@ def test_a_few_repeated_rows_cost_no_array_of_the_whole(
     indexing._scatter_into(total, rows, places, x_shape=total.shape, key=(indexing.SLOT, slice(None)))
     np.testing.assert_array_equal(total, expected)
     assert made == ([total.shape] if whole else [])
+
+
+def test_an_empty_list_is_an_index_and_an_empty_array_of_floats_is_none() -> None:
+    x = lg.parameter(np.ones((4, 5)))
+    assert x[[]].shape == x.value[[]].shape == (0, 5)
+    assert x[:, [[]]].shape == x.value[:, [[]]].shape == (4, 1, 0)
+    for array in (x, x.value):
+        with pytest.raises(IndexError, match=r"must be (of )?integer"):
+            array[np.zeros(0)]

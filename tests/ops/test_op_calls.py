@@ -81,3 +81,10 @@ def test_each_adjoint_among_the_inputs_counts_one_request(names: str) -> None:
     plain = lg.parameter(1.0)
     count_requests([plain, *[adjoints[n] for n in names], plain])
     assert sorted(counted) == sorted(set(names))
+
+
+@pytest.mark.parametrize("axis", [0, -1, None, ()])
+def test_numpy_lets_a_number_be_squeezed(axis: Any) -> None:
+    x = lg.parameter(2.0)
+    same(np.squeeze(x, axis), np.squeeze(x.value, axis))
+    assert lg.gradient(np.squeeze(x, axis), x) == 1.0

@@ -48,6 +48,9 @@ def test_refused_when_the_node_is_built() -> None:
         (lambda x: np.flip(x, 1), "out of bounds"),
         (lambda x: np.squeeze(x, 0), "only axes of length 1"),
         (lambda x: np.expand_dims(x, (0, 0)), "repeated axis"),
+        (lambda x: np.squeeze(x[0], 1), "out of bounds"),
+        (lambda x: ops.cross_entropy(x.reshape(1, 3), np.array([[0, 2, 1]])), "must be one-hot; class numbers have"),
+        (lambda x: ops.cross_entropy(x.reshape(1, 3), np.array([[0, 0, 0]])), "must be one-hot; class numbers have"),
     ],
 )
 def test_lengths_and_axes_that_do_not_fit(call: Callable[..., object], words: str) -> None:

@@ -27,23 +27,33 @@ import numpy as _numpy
 from .._graph.later import import_later as _import_later
 
 if TYPE_CHECKING:
-    from numpy import *  # noqa: F403
-
+    # isort: off - NumPy's own stubs know no nodes. Of two meanings of a name mypy takes the first, pyright the last.
     from . import fft as fft
     from . import linalg as linalg
     from . import random as random
-    from ._creation import arange as arange
-    from ._creation import array as array
-    from ._creation import asanyarray as asanyarray
-    from ._creation import asarray as asarray
-    from ._creation import ascontiguousarray as ascontiguousarray
-    from ._creation import asfortranarray as asfortranarray
-    from ._creation import fromiter as fromiter
-    from ._creation import full as full
-    from ._creation import full_like as full_like
-    from ._creation import isscalar as isscalar
     from ._creation import vectorize as vectorize
     from ._supported import supported as supported
+    from ._typed.creation import *  # noqa: F403
+    from ._typed.elementwise import *  # noqa: F403
+    from ._typed.products import *  # noqa: F403
+    from ._typed.reductions import *  # noqa: F403
+    from ._typed.selection import *  # noqa: F403
+    from ._typed.shapes import *  # noqa: F403
+    from ._typed.statistics import *  # noqa: F403
+    from numpy import *  # noqa: F403
+    from ._typed.creation import *  # noqa: F403
+    from ._typed.elementwise import *  # noqa: F403
+    from ._typed.products import *  # noqa: F403
+    from ._typed.reductions import *  # noqa: F403
+    from ._typed.selection import *  # noqa: F403
+    from ._typed.shapes import *  # noqa: F403
+    from ._typed.statistics import *  # noqa: F403
+    from . import fft as fft
+    from . import linalg as linalg
+    from . import random as random
+    from ._creation import vectorize as vectorize
+    from ._supported import supported as supported
+    # isort: on
 
 __all__ = [*_numpy.__all__]
 

@@ -1,3 +1,13 @@
 """NumPy's discrete Fourier transforms, under the same names."""
 
+# mypy: disable-error-code="no-redef,assignment"
+# isort: off - NumPy's own stubs know no nodes. Of two meanings of a name mypy takes the first, pyright the last.
+
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+if _TYPE_CHECKING:
+    from ._typed.fft import *  # noqa: F403
 from numpy.fft import *  # noqa: F403
+
+if _TYPE_CHECKING:
+    from ._typed.fft import *  # noqa: F403

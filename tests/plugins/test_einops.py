@@ -70,3 +70,12 @@ def test_dtype_is_kept():
 def test_an_error_of_einops_is_its_own():
     with pytest.raises(einops.EinopsError, match="can't divide axis"):
         einops.rearrange(lg.parameter(np.ones((2, 3))), "a (b c) -> a b c", b=2)
+
+
+def test_what_einops_makes_of_an_array_is_a_leaf_of_its_kind():
+    backend = lazygrad.plugins.einops.LazygradBackend()
+    x = backend.from_numpy(np.array([1.0, 2.0]))
+    assert repr(x).startswith("<parameter")
+    assert repr(backend.from_numpy(np.array([1, 2]))).startswith("<constant")
+    assert backend.to_numpy(np.exp(x)).tolist() == np.exp([1.0, 2.0]).tolist()
+    assert backend.arange(1, 3).value.tolist() == [1, 2]

@@ -1,6 +1,7 @@
 """One vector over named leaves: each forward node once for each point, whatever is asked and in which order."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -141,6 +142,20 @@ def test_block_coordinate_descent_finds_the_minimum():
         block.x = block.x - block.jac(block.x) / block.hess(block.x)[0]
     np.testing.assert_allclose(objective.x, [1, -2], atol=1e-6)
     assert objective.tree().keys() == {"a", "b"}
+
+
+def test_a_block_is_not_one_whose_name_begins_alike():
+    @dataclass
+    class Layer:
+        w: object
+        w2: object
+
+    layer = Layer(lg.parameter(np.ones(2)), lg.parameter(np.ones(3)))
+    objective = Objective(np.sum(layer.w) + np.sum(layer.w2), {"layer": layer})
+    assert objective.names == ["['layer'].w", "['layer'].w2"]
+    assert objective.block("['layer'].w").size == 2
+    assert objective.block("['layer'].w2").size == 3
+    assert objective.block("layer").size == 5
 
 
 def test_blocks_by_node_container_and_node_name():

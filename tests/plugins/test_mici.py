@@ -111,6 +111,22 @@ def test_a_second_product_at_a_point_computes_no_value_and_no_hessian():
     assert hessian.statistics.evaluations["value"] == 1
 
 
+def test_with_second_derivatives_the_jacobian_comes_from_their_memo():
+    def curve(x):
+        return np.stack([x[0] * x[1], np.sin(x[0])])
+
+    x = np.array([0.5, 2.0])
+    seconds, firsts = lazy.mhp_jacobian_and_value(curve), lazy.jacobian_and_value(curve)
+    product, jacobian, _ = seconds(x)
+    again, _ = firsts(x)
+    assert np.array_equal(jacobian, again)
+    assert product(np.ones((2, 2))).tolist() == pytest.approx([1 - np.sin(0.5), 1.0])
+    first, second = lazy.prepared(curve)
+    assert first.statistics.calls == {"value": 2}  # no Jacobian
+    assert second.statistics.calls == {"value": 2, "vjp": 1}
+    assert second.statistics.evaluations == {"value": 1, "vjp": 1}
+
+
 # -- samplers --------------------------------------------------------------------------------------
 
 

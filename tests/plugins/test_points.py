@@ -93,7 +93,7 @@ def test_the_convention_of_a_host_goes_both_ways():
     def conjugate(node):
         return np.conj(node) if node.dtype.kind == "c" else node
 
-    z, w = np.array([1 + 2j]), np.array([0.5 - 1j])
+    z, w = np.array([1 + 2j]), np.array([0.5 + 1j])
     ours, theirs = GraphMemo(lambda z: z * z), GraphMemo(lambda z: z * z, 2, conjugate)
     (plain,), (converted,) = ask(ours, z, VJP, [w]), ask(theirs, z, VJP, [np.conj(w)])
     assert plain.tolist() == (2 * z * w).tolist()
@@ -249,6 +249,18 @@ def test_a_derivative_is_built_once_for_all_questions():
         for ins in [(0,), (1,)]:
             memo.answer((X, X), {}, [0, 1], add_step((), "vjp", (0,), ins), [1.0])
     assert (both, report.rules_run) == (4, 0)
+
+
+def test_cotangents_of_different_outputs_have_leaves_of_their_own():
+    memo = GraphMemo(lambda x, y: (x * y, x - y))
+    answers = {}
+    for outs in [(0,), (1,), (0, 1), (1,)]:
+        steps = add_step((), "vjp", outs, (0, 1))
+        found, _ = memo.answer((X, 3 * X), {}, [0, 1], steps, [ONES * (k + 1) for k in outs])
+        answers[outs] = [a.tolist() for a in found]
+    assert answers[0,] == [[3.0, 6.0], [1.0, 2.0]]
+    assert answers[1,] == [[2.0, 2.0], [-2.0, -2.0]]
+    assert answers[0, 1] == [[5.0, 8.0], [-1.0, 0.0]]
 
 
 def test_another_cotangent_recomputes_only_what_depends_on_it():

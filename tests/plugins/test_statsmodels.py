@@ -55,6 +55,17 @@ def test_fits_agree_with_the_model_written_by_hand(kind, method):
     assert "const" in str(fit.summary())
 
 
+def test_another_number_of_parameters_is_another_objective():
+    class Square(GenericLikelihoodModel):
+        def loglike(self, params):
+            return -np.sum(params**2)
+
+    model = Square(ENDOG, EXOG)
+    for n in (2, 3, 2):
+        np.testing.assert_allclose(model.score(np.ones(n)), -2 * np.ones(n))
+        np.testing.assert_allclose(model.hessian(np.ones(n)), -2 * np.eye(n))
+
+
 def test_derivatives():
     model, native = Poisson(ENDOG, EXOG), sm.Poisson(ENDOG, EXOG)
     at = np.array([0.1, 0.2, 0.3])

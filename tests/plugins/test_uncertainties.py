@@ -97,3 +97,8 @@ def test_errors():
 
     with pytest.raises(ZeroDivisionError, match="mine"):
         wrap(lambda x: picky(x) * 2)(A)
+
+
+def test_numbers_of_numpy_have_derivatives_of_any_precision():
+    found = wrap(f)(ufloat(np.float32(0.5), 0.1), np.float32(2.0))
+    assert found.std_dev == pytest.approx(4 * np.cos(0.5) * 0.1, rel=1e-6)

@@ -281,4 +281,4 @@ def test_joining_ops_are_called_by_name() -> None:
     x = lg.parameter([1.0, 2.0])
     same(ops.concatenate(x, [3.0]), np.array([1.0, 2.0, 3.0]))
     with pytest.raises(ValueError, match="at least one array"):
-        ops.joining.stacked([])
+        ops.joining.stack_arrays([])

@@ -75,7 +75,7 @@ def main():
 
     asked, values = potential.statistics, Counter(node.name for node in report.values.computed)
     adjoints = Counter(node.name for node in report.adjoints.computed)
-    print(f"\nquestions:               {sum(asked.evaluations.values()):6}, of them new points {asked.misses}")
+    print(f"\nquestions:               {sum(asked.calls.values()):6}, of them new points {asked.misses}")
     print(f"readings computed:       {values['reading']:6}, one for each new point")
     print(f"linear systems solved:   {values['temperature']:6} for temperatures")
     print(f"gradients of the blocks: {adjoints['conductivity']:6} by conductivity, {adjoints['sensors']} by sensors")

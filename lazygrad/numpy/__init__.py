@@ -27,7 +27,8 @@ import numpy as _numpy
 from .._graph.later import import_later as _import_later
 
 if TYPE_CHECKING:
-    # isort: off - NumPy's own stubs know no nodes. Of two meanings of a name mypy takes the first, pyright the last.
+    # NumPy's own stubs know no nodes. Of two meanings of a name mypy takes the first, pyright the last.
+    # isort: off
     from . import fft as fft
     from . import linalg as linalg
     from . import random as random
@@ -48,11 +49,10 @@ if TYPE_CHECKING:
     from ._typed.selection import *  # noqa: F403
     from ._typed.shapes import *  # noqa: F403
     from ._typed.statistics import *  # noqa: F403
-    from . import fft as fft
-    from . import linalg as linalg
-    from . import random as random
-    from ._creation import vectorize as vectorize
-    from ._supported import supported as supported
+    from . import fft as fft  # noqa: F811
+    from . import linalg as linalg  # noqa: F811
+    from . import random as random  # noqa: F811
+    from ._creation import vectorize as vectorize  # noqa: F811
     # isort: on
 
 __all__ = [*_numpy.__all__]

@@ -5,13 +5,15 @@ x[n, c, i * stride + k * dilation] w[o, c, k] y[n, o, i]. Given two of the three
 derivative of the form by the third; so their rules are the ops themselves, and derivatives of any order close.
 """
 
+# mypy: disable-error-code="overload-overlap"
+
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import DType, Lengths
+from .._graph.types import Array, ArrayLike, DType, Lengths
 from .._graph.types import both as np
 from ._declare import op, result_dtype
 from ._op import Op, Signature
@@ -222,6 +224,30 @@ def _with_bias(y: Any, bias: Any) -> Any:
     return y if bias is None else y + np.reshape(bias, (-1, 1, 1))
 
 
+@overload
+def conv2d(
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = ...,
+    stride: Lengths = ...,
+    padding: Lengths = ...,
+    dilation: Lengths = ...,
+    groups: int = ...,
+) -> Array: ...
+
+
+@overload
+def conv2d(
+    x: Operand,
+    w: Operand,
+    bias: Operand | None = ...,
+    stride: Lengths = ...,
+    padding: Lengths = ...,
+    dilation: Lengths = ...,
+    groups: int = ...,
+) -> Node: ...
+
+
 def conv2d(
     x: Operand,
     w: Operand,
@@ -230,7 +256,7 @@ def conv2d(
     padding: Lengths = 0,
     dilation: Lengths = 1,
     groups: int = 1,
-) -> Node:
+) -> NodeOrArray:
     """Return the two-dimensional convolution of a batch of images with filters (which are not flipped).
 
     Parameters
@@ -271,9 +297,35 @@ def conv2d(
     return _with_bias(y, bias)
 
 
+@overload
 def conv_transpose2d(
-    x: NodeOrArray,
-    w: NodeOrArray,
+    x: ArrayLike,
+    w: ArrayLike,
+    bias: ArrayLike | None = ...,
+    stride: Lengths = ...,
+    padding: Lengths = ...,
+    output_padding: Lengths = ...,
+    groups: int = ...,
+    dilation: Lengths = ...,
+) -> Array: ...
+
+
+@overload
+def conv_transpose2d(
+    x: Operand,
+    w: Operand,
+    bias: Operand | None = ...,
+    stride: Lengths = ...,
+    padding: Lengths = ...,
+    output_padding: Lengths = ...,
+    groups: int = ...,
+    dilation: Lengths = ...,
+) -> Node: ...
+
+
+def conv_transpose2d(
+    x: Any,
+    w: Any,
     bias: Operand | None = None,
     stride: Lengths = 1,
     padding: Lengths = 0,

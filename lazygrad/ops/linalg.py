@@ -1,12 +1,15 @@
 """Matrix products of all ranks NumPy allows."""
 
+# mypy: disable-error-code="overload-overlap"
+
 from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, overload
 
-from .._graph.node import INEXACT, Node, Operand
+from .._graph.node import INEXACT, Node, NodeOrArray, Operand
+from .._graph.types import Array, ArrayLike
 from .._graph.types import both as np
 from ._declare import bilinear, function, result_dtype
 from ._op import Signature
@@ -64,8 +67,16 @@ matmul = bilinear(
 )
 
 
+@overload
+def dot(x: ArrayLike, y: ArrayLike) -> Array: ...
+
+
+@overload
+def dot(x: Operand, y: Operand) -> Node: ...
+
+
 @function(np.dot)
-def dot(x: Operand, y: Operand) -> Node:
+def dot(x: Operand, y: Operand) -> NodeOrArray:
     """Return the product as `numpy.dot` means it: over the last axis of `x` and the last but one of `y`.
 
     Parameters

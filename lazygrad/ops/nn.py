@@ -1,11 +1,14 @@
 """The ops of classifiers: activations, softmax and losses on scores (logits)."""
 
+# mypy: disable-error-code="overload-overlap"
+
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 from .._errors import ShapeError
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Array, ArrayLike
 from .._graph.types import both as np
 from ._declare import elementwise, op
 from ._op import Op, Signature, as_nodes
@@ -137,6 +140,14 @@ _pick_op: Op = op(
 )
 
 
+@overload
+def pick(scores: ArrayLike, labels: ArrayLike) -> Array: ...
+
+
+@overload
+def pick(scores: Operand, labels: Operand) -> Node: ...
+
+
 def pick(scores: Operand, labels: Operand) -> NodeOrArray:
     """Return the score of the label for each row: ``scores[..., label]`` (Stratos, appendix H: pick).
 
@@ -195,7 +206,15 @@ _soft = op(
 )
 
 
-def cross_entropy(scores: Operand, labels: Operand) -> Node:
+@overload
+def cross_entropy(scores: ArrayLike, labels: ArrayLike) -> Array: ...
+
+
+@overload
+def cross_entropy(scores: Operand, labels: Operand) -> Node: ...
+
+
+def cross_entropy(scores: Operand, labels: Operand) -> NodeOrArray:
     """Return -log p(label) for each row of scores, p = softmax(scores); never overflows.
 
     Parameters
@@ -258,6 +277,14 @@ _svm_loss = op(
     inputs="x labels",
     doc="Return the SVM loss of each row: the sum over j != y of max(0, x_j - x_y + 1) (Sullivan, lecture 3).",
 )
+
+
+@overload
+def svm_loss(scores: ArrayLike, labels: ArrayLike) -> Array: ...
+
+
+@overload
+def svm_loss(scores: Operand, labels: Operand) -> Node: ...
 
 
 def svm_loss(scores: Operand, labels: Operand) -> NodeOrArray:

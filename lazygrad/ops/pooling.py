@@ -1,12 +1,14 @@
 """Pooling in the sense of neural networks: the maximum or mean of strided windows over the last axes."""
 
+# mypy: disable-error-code="overload-overlap"
+
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import Lengths
+from .._graph.types import Array, ArrayLike, Lengths
 from .._graph.types import both as np
 from ._declare import linear
 from ._op import Op, Signature
@@ -66,12 +68,20 @@ def _pooling_windows(x: Any, size: Any, stride: Any, padding: Any, fill: float) 
     return strided_windows(x, size=as_pair(size), stride=as_pair(size if stride is None else stride))
 
 
+@overload
+def max_pool2d(x: ArrayLike, kernel_size: Lengths, stride: Lengths | None = ..., padding: Lengths = ...) -> Array: ...
+
+
+@overload
+def max_pool2d(x: Operand, kernel_size: Lengths, stride: Lengths | None = ..., padding: Lengths = ...) -> Node: ...
+
+
 def max_pool2d(
     x: Operand,
     kernel_size: Lengths,
     stride: Lengths | None = None,
     padding: Lengths = 0,
-) -> Node:
+) -> NodeOrArray:
     """Return the largest element of each window over the last two axes; ties split the derivative evenly.
 
     Parameters
@@ -95,8 +105,28 @@ def max_pool2d(
     return np.max(_pooling_windows(x, kernel_size, stride, padding, -math.inf), axis=(0, 1))
 
 
+@overload
 def avg_pool2d(
-    x: NodeOrArray,
+    x: ArrayLike,
+    kernel_size: Lengths,
+    stride: Lengths | None = ...,
+    padding: Lengths = ...,
+    count_include_pad: bool = ...,
+) -> Array: ...
+
+
+@overload
+def avg_pool2d(
+    x: Operand,
+    kernel_size: Lengths,
+    stride: Lengths | None = ...,
+    padding: Lengths = ...,
+    count_include_pad: bool = ...,
+) -> Node: ...
+
+
+def avg_pool2d(
+    x: Any,
     kernel_size: Lengths,
     stride: Lengths | None = None,
     padding: Lengths = 0,

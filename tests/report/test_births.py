@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import lazygrad as lg
+from lazygrad._graph.traverse import ancestors
+from lazygrad._report import nonfinite
 from lazygrad._report.nonfinite import Operand
 from lazygrad.inspect import find_nonfinite
 from tests.helpers.planted_births import bad_rule, bad_value, catch_record, check_edge, identity_op
@@ -135,6 +139,28 @@ def test_after_a_leaf_was_set_only_what_is_stale_is_evaluated() -> None:
     with lg.record() as report:
         assert find_nonfinite(L).node is moved  # type: ignore[union-attr]
     assert report.values.computed == (moved,)
+
+
+def test_each_node_is_looked_at_once_and_what_is_fresh_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[lg.Node] = []
+
+    def find_birth(i: lg.Node) -> Any:
+        looked.append(i)
+        return nonfinite.find_birth(i)
+
+    monkeypatch.setattr("lazygrad.inspect._nonfinite.find_birth", find_birth)
+    x, y = lg.parameter(0.5), lg.parameter(2.0)
+    h = np.exp(x)
+    L = np.sin(h) * h + y * y
+    with lg.record() as report:
+        assert find_nonfinite(L, [x, y]) is None
+    assert report.values.misses > 0
+    computed = {i.serial for i in ancestors(L) if i.op is not None}
+    assert computed <= {i.serial for i in looked}
+    assert len(looked) == len({i.serial for i in looked})
+    with lg.record() as report:
+        assert find_nonfinite(L, [x, y]) is None
+    assert (report.values.requests, report.adjoints.requests) == (0, 0)
 
 
 def test_a_target_that_is_gone_leaves_its_adjoints_searchable() -> None:

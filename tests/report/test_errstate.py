@@ -30,6 +30,27 @@ def test_a_warning_names_the_place_once_and_the_numbers_go_on() -> None:
     assert {w.filename for w in caught} == {__file__}
 
 
+def test_what_only_follows_from_a_birth_is_not_warned_of() -> None:
+    x = lg.parameter(1000.0, name="x")
+    L = np.exp(x)
+    L.name = "L"
+    with lg.errstate(nonfinite="warn"), pytest.warns(lg.NonFiniteWarning) as caught:
+        assert lg.gradient(L, x) == np.inf  # its rule reads L through a stand-in
+    assert [str(w.message).splitlines()[0] for w in caught] == [
+        "the value of L (op exp) is inf, and its inputs are finite"
+    ]
+    x = lg.parameter(0.0, name="x")
+    h = x * 2.0
+    root = np.sqrt(h)
+    h.name, root.name = "h", "root"
+    L = root + x * 3.0  # one contribution to dL/dx is finite, the other follows from dL/dh
+    with lg.errstate(nonfinite="warn"), pytest.warns(lg.NonFiniteWarning) as caught:
+        assert lg.gradient(L, x) == np.inf
+    assert [str(w.message).splitlines()[0] for w in caught] == [
+        "the contribution of root (op sqrt) to dL/dh is inf, and what its rule reads is finite"
+    ]
+
+
 def test_numpy_warns_elsewhere_as_ever() -> None:
     _, L = logarithm()
     with (

@@ -30,6 +30,7 @@ class Bar:
 
     def update(self, n: int) -> None:
         self.done += n
+        assert self.done <= self.total
 
 
 def test_what_is_planned_at_the_start_of_a_question_is_done_at_its_end() -> None:
@@ -69,6 +70,19 @@ def test_engines_without_a_memo_are_counted_as_they_go(engine: str) -> None:
     with lg.record() as report, lg.progress(file=io.StringIO()) as bar:
         lg.gradient(y, x, engine=engine)
     assert bar.done == bar.planned == report.values.misses + report.adjoints.misses > 0
+
+
+@pytest.mark.parametrize("engine", ["sweep", "children", "forward"])
+def test_what_an_engine_without_a_memo_computes_is_not_planned(engine: str) -> None:
+    x = lg.parameter(0.3)
+    y = np.sin(np.exp(np.sin(x)))
+    assert y.value > 0
+    bar = Bar()
+    with lg.record() as report, attach_watcher(Progress(bar)):
+        lg.gradient(y, x, engine=engine)
+    visits = report.adjoints.misses
+    assert bar.totals == [(k, k + 1) for k in range(visits)]
+    assert y._memo is None or not y._memo.adjoints
 
 
 def test_an_exception_leaves_the_bar_right() -> None:

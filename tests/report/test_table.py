@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 import lazygrad as lg
@@ -48,6 +49,14 @@ def test_rows_are_sorted_filtered_and_topped() -> None:
         assert type(made) is Table
     with pytest.raises(ValueError, match="'size'"):
         table.sorted("size")
+
+
+def test_shapes_are_sorted_by_size_and_then_by_shape() -> None:
+    small, large = lg.parameter(np.ones(3)), lg.parameter(np.ones((1, 7)))
+    L = np.sum(np.exp(small)) + np.sum(np.exp(large.reshape(7)[:2])) + np.sum(np.exp(large))
+    assert L.value > 0
+    shapes = [r.shape for r in lg.differentiator(L).table().sorted("shape")]
+    assert shapes[-5:] == [(2,), (2,), (3,), (1, 7), (7,)]  # by size, then by shape
 
 
 def test_the_table_is_what_brute_force_finds() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import numpy as np
 import pytest
 
 import lazygrad as lg
@@ -34,6 +35,18 @@ def test_text_data_and_html_show_the_same_numbers() -> None:
     assert repr(report).startswith("<Report: ")
 
 
+def test_the_text_of_one_query_is_the_summary_alone() -> None:
+    n = two_layers()
+    _, report = lg.gradient(n["L"], n["W1"], report=True)
+    assert str(report).splitlines() == [
+        "          requests      hits    misses  hit rate",
+        "values          10         7         3       70%",
+        "adjoints         5         0         5        0%",
+        "5 rules run, 6 nodes touched by discovery",
+    ]
+    assert report.to_dict()["seconds"] is None
+
+
 def test_names_are_escaped_in_html() -> None:
     x = lg.parameter(1.0, name="<b>&x")
     with lg.record() as report:
@@ -57,6 +70,30 @@ def test_the_difference_of_two_reports() -> None:
     assert json.loads(json.dumps(change.to_dict()))["changes"]["rules run"] == {"before": 3, "after": 3}
     assert str(reports[2].diff(reports[2])) == "no counter differs"
     assert "<table>" in change._repr_html_()
+
+
+def test_a_difference_names_each_node_once_and_times_only_where_both_are_timed() -> None:
+    x = lg.parameter(0.5, name="x")
+    y = np.sin(x)
+    y.name = "y"
+    reports = []
+    for timing in (False, True, True):
+        x.set(x.value + 0.25)
+        with lg.record(timing=timing) as report:
+            y.value  # noqa: B018
+            x.set(x.value + 0.25)
+            y.value  # noqa: B018
+        reports.append(report)
+    assert reports[0].values.computed == (y, y)
+    with lg.record() as nothing:
+        pass
+    assert reports[0].diff(nothing).only_before["values"] == (y,)
+    assert nothing.diff(reports[0]).only_after["values"] == (y,)
+    assert str(nothing.diff(reports[0])).endswith("values computed only after: y")
+    plain, first, second = reports
+    for one, other, timed in ((plain, first, False), (first, plain, False), (first, second, True)):
+        assert ("seconds" in {c.counter for c in one.diff(other).changes}) == timed
+    assert first.to_dict()["seconds"] == first.seconds > 0
 
 
 def test_rich_shows_it_in_colours() -> None:

@@ -207,7 +207,8 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
     >>> lg.grad(lg.grad(lambda x: x**3))(2.0)
     array(12.)
     """
-    base, order = find_base(f, argnums)
+    pure = isinstance(argnums, int) and not has_aux and not holomorphic
+    base, order = find_base(f, argnums) if pure else (f, 0)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -219,7 +220,6 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
         gradients = _compute_gradients(call, L, holomorphic)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
-    pure = isinstance(argnums, int) and not has_aux and not holomorphic
     return mark_derivative(gradient, (argnums, base, order + 1) if pure else None)
 
 

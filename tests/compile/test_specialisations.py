@@ -93,7 +93,7 @@ def test_a_branch_on_a_leaf_outside() -> None:
         assert other(1.0)[1] == slope
 
 
-def traced_ways(step: Any, calls: list[Any]) -> list[bool]:
+def record_traces(step: Any, calls: list[Any]) -> list[bool]:
     """Call a compiled function, and return which calls made a new schedule."""
     found = []
     for x in calls:
@@ -112,22 +112,22 @@ def test_the_oldest_branch_is_given_up() -> None:
 
     step = lg.compile(f, wrt=0, specializations=3)
     first, second, third, fourth = -1.0, 0.5, 1.5, 2.5
-    assert traced_ways(step, [first, second, third, first]) == [True, True, True, False]
-    assert traced_ways(step, [fourth]) == [True]  # in place of the first, although that ran last
-    assert traced_ways(step, [second, third, fourth]) == [False, False, False]
-    assert traced_ways(step, [first]) == [True]  # in place of the second
-    assert traced_ways(step, [third, fourth, first, second]) == [False, False, False, True]
+    assert record_traces(step, [first, second, third, first]) == [True, True, True, False]
+    assert record_traces(step, [fourth]) == [True]  # in place of the first, although that ran last
+    assert record_traces(step, [second, third, fourth]) == [False, False, False]
+    assert record_traces(step, [first]) == [True]  # in place of the second
+    assert record_traces(step, [third, fourth, first, second]) == [False, False, False, True]
     assert step.statistics.evicted == 3
 
 
 def test_of_several_shapes_the_oldest_gives_up_its_oldest_branch() -> None:
     step = lg.compile(lambda x: (x * (2.0 if (x > 0).all() else 3.0)).sum(), wrt=0, specializations=4)
     a, b = np.ones(2), np.ones(3)
-    assert traced_ways(step, [a, b, -b, -a]) == [True] * 4
-    assert traced_ways(step, [np.ones(4)]) == [True]  # in place of `a`
-    assert traced_ways(step, [-a, b, -b]) == [False] * 3
-    assert traced_ways(step, [a]) == [True]  # in place of `-a`, as that shape came first
-    assert traced_ways(step, [b, -b, a, -a]) == [False, False, False, True]
+    assert record_traces(step, [a, b, -b, -a]) == [True] * 4
+    assert record_traces(step, [np.ones(4)]) == [True]  # in place of `a`
+    assert record_traces(step, [-a, b, -b]) == [False] * 3
+    assert record_traces(step, [a]) == [True]  # in place of `-a`, as that shape came first
+    assert record_traces(step, [b, -b, a, -a]) == [False, False, False, True]
 
 
 def test_the_branch_that_ran_last_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_the_branch_that_ran_last_is_tried_first(monkeypatch: pytest.MonkeyPatch
     run = Specialization.run
     monkeypatch.setattr(Specialization, "run", lambda self, *args: ran.append(self) or run(self, *args))
     step = lg.compile(lambda x: x * (2 if x > 0 else 3), wrt=0)
-    assert traced_ways(step, [1.0, -1.0]) == [True, True]
+    assert record_traces(step, [1.0, -1.0]) == [True, True]
     for value in (-1.0, -2.0, 1.0, 3.0, 1.0):
         ran.clear()
         last = step._last

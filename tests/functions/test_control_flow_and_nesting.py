@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,45 @@ def test_nested_gradients() -> None:
     close(f(0.3), -np.cos(0.3))
     close(lg.grad(lambda x: lg.grad(lambda y: lg.grad(np.sin)(y))(x))(0.3), -np.cos(0.3))
     close(lg.grad(lambda x: np.sum(lg.grad(square_sum)(x) ** 2))(X), 8 * X)
+
+
+def test_mixed_derivatives_of_numbers() -> None:
+    """The gradient of a gradient is the next derivative only by the same argument."""
+    f = lambda x, y: x**2 * y**3  # noqa: E731
+    assert lg.grad(lg.grad(f, 0), 1)(2.0, 3.0) == 2 * 2 * 3 * 9
+    assert lg.grad(lg.grad(f, 1), 0)(2.0, 3.0) == 2 * 2 * 3 * 9
+    assert lg.grad(lg.grad(f, 0), 0)(2.0, 3.0) == 2 * 27
+    assert lg.grad(lg.grad(lg.grad(f, 1), 1), 0)(2.0, 3.0) == 2 * 2 * 6 * 3
+
+
+def test_a_function_that_wraps_a_gradient_is_not_that_gradient() -> None:
+    slope = lg.grad(np.sin)
+
+    @functools.wraps(slope)
+    def doubled(x: Any) -> Any:
+        return 2 * slope(x)
+
+    close(lg.grad(doubled)(0.3), -2 * np.sin(0.3))
+
+
+def test_nested_gradients_with_something_beside_them() -> None:
+    def f(x: Any) -> Any:
+        return x**3, {"seen": x * 1.0}
+
+    inner = lg.grad(f, has_aux=True)
+    second, aux = lg.grad(inner, has_aux=True)(2.0)
+    assert (second, aux["seen"]) == (12, 2)
+    with pytest.raises(TypeError, match="returned tuple"):
+        lg.grad(inner)(2.0)
+    with pytest.raises(TypeError, match="must return a pair"):
+        lg.grad(lg.grad(lambda x: x**3), has_aux=True)(2.0)
+
+
+def test_the_gradient_of_a_gradient_of_a_complex_number_is_refused() -> None:
+    slope = lg.grad(lambda z: abs(z) ** 2)
+    close(slope(1.0 + 2.0j), 2.0 - 4.0j)
+    with pytest.raises(TypeError, match=r"gr.* returned complex128"):
+        lg.grad(slope)(1.0 + 2.0j)
 
 
 def test_perturbations_are_not_confused() -> None:

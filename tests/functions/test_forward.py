@@ -31,6 +31,15 @@ def test_jvp_is_the_jacobian_times_the_tangent() -> None:
     assert (type(value), type(tangent)) == (np.ndarray, np.ndarray)
 
 
+def test_a_tangent_that_is_a_node_gives_a_node() -> None:
+    t = lg.parameter(2.0)
+    value, tangent = lg.jvp(np.sin, (0.5,), (t,))
+    assert isinstance(value, lg.Node)
+    assert isinstance(tangent, lg.Node)
+    close(tangent.value, 2.0 * np.cos(0.5))
+    close(lg.gradient(tangent, t), np.cos(0.5))
+
+
 def test_jvp_of_structures() -> None:
     def g(p: Any, y: Any) -> Any:
         return {"a": p["w"] * y, "b": [np.sum(p["v"]), 3.0]}

@@ -52,6 +52,19 @@ def test_argnums_choose_positional_arguments() -> None:
     assert lg.grad(f)(2.0, 3, 1) == 9  # the others may be anything
 
 
+def test_negative_argnums_count_from_the_end() -> None:
+    assert lg.grad(lambda x: x**2, -1)(3.0) == 6
+    assert lg.grad(lambda x, y: x**2 * y, (-1, -2))(3.0, 5.0) == (9, 30)
+
+
+def test_a_truth_value_is_no_argnum() -> None:
+    with pytest.raises(TypeError, match="must be an int or a sequence of ints, not True"):
+        lg.grad(lambda x, y: x * y, True)(1.0, 1.0)
+    for argnums in ((True,), (0, True)):
+        with pytest.raises(TypeError, match="must name positional arguments"):
+            lg.grad(lambda x, y: x * y, argnums)(1.0, 1.0)
+
+
 @pytest.mark.parametrize("argnums", [3, -4, (0, 3), "x", 0.0, None, True, (0, 0), (0, -3)])
 def test_bad_argnums(argnums: Any) -> None:
     with pytest.raises(TypeError, match=r"argnums|iterable"):
@@ -113,7 +126,7 @@ TREES = {
 
 
 def numbers(tree: Any) -> list[Any]:
-    """The float leaves, found without the library's help."""
+    """Return the float leaves, found without the library's help."""
     if isinstance(tree, (float, np.ndarray, lg.Node)):
         return [tree]
     if isinstance(tree, dict):
@@ -219,6 +232,12 @@ def test_an_argument_that_is_not_used_costs_the_others_nothing() -> None:
     blocked = lg.primitive(lambda x, labels: x, vjp={"x": lambda g: g, "labels": None}, shape="x")
     with pytest.raises(lg.NotDifferentiableError, match="labels"):
         lg.grad(lambda x, y: np.sum(blocked(x, y)), (0, 1))(X, X)
+
+
+def test_a_constant_in_a_node_out() -> None:
+    found = lg.grad(np.sin)(lg.constant(0.5))
+    assert isinstance(found, lg.Node)
+    close(found.value, np.cos(0.5))
 
 
 def test_nodes_in_nodes_out() -> None:

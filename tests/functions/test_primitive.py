@@ -17,7 +17,7 @@ X = np.array([0.5, -1.0, 2.0])
 
 @lg.primitive(vjp=lambda g, out: g * (1 - out * out), shape="elementwise")
 def squash(x: Any) -> Any:
-    """A sigmoid shape between -1 and 1."""
+    """Return a sigmoid shape between -1 and 1."""
     return np.tanh(x)
 
 
@@ -217,3 +217,11 @@ def test_a_value_of_another_shape_than_promised_is_an_error() -> None:
     wrong = lg.primitive(lambda x: x[:1], vjp=lambda g: g, shape="x", name="wrong")
     with pytest.raises(lg.LazygradError, match=r"wrong returned shape \(1,\).*correct its `shape=`"):
         wrong(lg.parameter(X)).value  # noqa: B018
+
+
+def test_a_shape_function_without_a_dtype_promises_floats() -> None:
+    half = lg.primitive(lambda x: x / 2, vjp=lambda g: g / 2, shape=lambda x: x.shape, name="half")
+    for given, promised in ((np.int64([1, 2]), np.float64), (np.float32([1.0, 2.0]), np.float32)):
+        node = half(lg.constant(given))
+        assert node.dtype == promised
+        assert node.value.tolist() == [0.5, 1.0]

@@ -56,7 +56,7 @@ def test_the_graph_of_a_call_is_gone_after_it() -> None:
 
 
 def tangle(x: Any, seed: int) -> Any:
-    """A random program of shared, broadcast, indexed and repeated values."""
+    """Return the result of a random program of shared, broadcast, indexed and repeated values."""
     rng = np.random.default_rng(seed)
     values = [x, np.sin(x) * x, x[::-1] - 0.5]
     for _ in range(12):

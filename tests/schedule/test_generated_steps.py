@@ -148,8 +148,8 @@ def test_signed_zeros() -> None:
         assert same_bits(found, [root.value for root in singles])
 
 
-def loops(step: Any) -> int:
-    """The loops over blocks that a schedule has."""
+def count_loops(step: Any) -> int:
+    """Count the loops over blocks that a schedule has."""
     return step.schedule.source.count("for i, j in")
 
 
@@ -160,7 +160,7 @@ def test_what_reads_the_sum_of_a_chain_waits_for_all_of_its_blocks() -> None:
     z = np.tanh(np.sin(y - s) * y) + s
     t = z.sum()
     step = lg.compile([s, z, t, lg.adjoint(t, x)], inputs=x)
-    assert loops(step) >= 2
+    assert count_loops(step) >= 2
     for scale in (1.0, 0.5):
         value = scale * np.random.default_rng(1).normal(size=x.shape)
         found = step(value)
@@ -173,7 +173,7 @@ def test_a_chain_that_does_not_read_the_sum_of_another_shares_its_loop() -> None
     y = np.sin(np.cos(x * 0.3) + x) * x
     z = np.tanh(np.sin(x - 2.0) * x) + 1.0
     step = lg.compile([y.sum(), z.sum()], inputs=x)
-    assert loops(step) == 1
+    assert count_loops(step) == 1
     assert_near(step(x.value), [y.sum().value, z.sum().value], 1e-12)
 
 
@@ -204,3 +204,15 @@ def test_a_product_of_numbers_that_is_out_of_range_is_not_formed(
     found = lg.compile(y, inputs=x, backend="numpy")(x.value)
     assert same_bits([found], [y.value])
     assert (found == at * first * second).all()
+
+
+def test_many_contributions_to_parts_of_an_array_are_added_in_place() -> None:
+    """As the memo adds them: three or more are one step, two are a sum of two arrays."""
+    x = lg.parameter([1.0, 2.0, 3.0, 4.0])
+    for count in (2, 3, 4):
+        L = x[0] ** 2
+        for k in range(1, count):
+            L = L + x[k] ** 2
+        step = lg.compile(lg.adjoint(L, x), inputs=x, exact=True)
+        assert ("contributions(" in step.schedule.source) == (count > 2)
+        assert same_bits([step(x.value)], [lg.gradient(L, x)])

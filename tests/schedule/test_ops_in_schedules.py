@@ -135,7 +135,7 @@ def test_every_op_bit_for_bit(row: Any) -> None:
 
 
 def find_same_shape(case: Case) -> list[int]:
-    """The inputs with a derivative that have the shape of the first such."""
+    """Return the inputs with a derivative that have the shape of the first of them."""
     return [k for k in case.wrt if np.shape(case.inputs[k]) == np.shape(case.inputs[case.wrt[0]])]
 
 

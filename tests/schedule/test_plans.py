@@ -264,8 +264,8 @@ def test_a_larger_set_of_stale_nodes_has_a_plan_of_its_own_too() -> None:
         assert ran == [plan]
 
 
-def failing() -> tuple[lg.Node, lg.Node]:
-    """A loss whose plan needs its guard where x is 0."""
+def build_failing() -> tuple[lg.Node, lg.Node]:
+    """Return a leaf x and a loss whose plan needs its guard where x is 0."""
     x = lg.parameter([1.0, 2.0])
     loss = np.sum(np.where(x > 0, np.sqrt(x) * x, 0.0))
     for k in range(4):
@@ -275,7 +275,7 @@ def failing() -> tuple[lg.Node, lg.Node]:
 
 
 def test_a_plan_that_has_failed_three_times_does_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, loss = failing()
+    x, loss = build_failing()
     ran = []
     run = plans._Plan.run
     monkeypatch.setattr(plans._Plan, "run", lambda self: ran.append(self) or run(self))
@@ -293,7 +293,7 @@ def test_a_plan_that_has_failed_three_times_does_not_run_again(monkeypatch: pyte
 
 
 def test_a_plan_that_fails_now_and_then_still_runs() -> None:
-    x, loss = failing()
+    x, loss = build_failing()
     (plan,) = plans_of(loss)
     for k in range(2):
         x.set([0.0, 4.0 + k])

@@ -14,8 +14,6 @@ import gc
 import inspect
 from types import ModuleType
 
-import pytest
-
 
 def pytest_collection_finish() -> None:
     """Keep the collector from searching thousands of tests again and again while large graphs are built."""

@@ -29,7 +29,7 @@ def network(X, params):
 
 
 def trained(images, labels, rng):
-    """The loss of a mini-batch, and the parameters after a few epochs."""
+    """Return the loss of a mini-batch, and the parameters after a few epochs."""
     params = {"W0": lg.parameter(rng.normal(0, 0.2, size=(64, WIDTH)), name="W0")}
     for k in range(1, BLOCKS + 1):
         params[f"W{k}"] = lg.parameter(rng.normal(0, 0.15, size=(WIDTH, WIDTH)), name=f"W{k}")
@@ -57,7 +57,7 @@ def route(path):
 
 
 def layered(rng, layers, width=3):
-    """A scalar network of complete layers, as in Stratos F.2: the number of paths is width ** layers."""
+    """Return a scalar network of complete layers, as in Stratos F.2: the number of paths is width ** layers."""
     x = lg.parameter(0.5, name="x")
     layer = [x]
     for _ in range(layers):

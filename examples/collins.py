@@ -24,7 +24,7 @@ def local_jacobian(j, i):
 
 
 def examples_1_to_5():
-    """The graph of figure 1.2: u3 = u1 + u2 and u4 = u2 * u3, at u1 = 2 and u2 = 3."""
+    """Return the graph of figure 1.2: u3 = u1 + u2 and u4 = u2 * u3, at u1 = 2 and u2 = 3."""
     print("Example 1: a computational graph (figure 1.2)")
     u1 = lg.parameter(2.0, name="u1")
     u2 = lg.parameter(3.0, name="u2")
@@ -52,7 +52,7 @@ def examples_1_to_5():
 
 
 def central_difference(o, leaf, step=1e-6):
-    """d o / d leaf by changing one element of the leaf at a time: slow, but it knows no calculus."""
+    """D o / d leaf by changing one element of the leaf at a time: slow, but it knows no calculus."""
     start = leaf.value
     slopes = np.zeros(leaf.shape)
     for k in np.ndindex(leaf.shape):
@@ -68,7 +68,7 @@ def central_difference(o, leaf, step=1e-6):
 
 
 def figure_1_4():
-    """The network of section 1.2.5: o = -log p(y | x; W, b, V, gamma) with one hidden layer."""
+    """Return the network of section 1.2.5: o = -log p(y | x; W, b, V, gamma) with one hidden layer."""
     print("\nFigure 1.4: a network with a single hidden layer")
     rng = np.random.default_rng(0)
     d, m, K = 3, 4, 5  # inputs, neurons, labels

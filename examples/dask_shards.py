@@ -43,7 +43,7 @@ def loss(p, shard):
 
 
 def start(rng):
-    """The parameters before training."""
+    """Return the parameters before training."""
     sizes = [PIXELS, WIDTH, WIDTH, CLASSES]
     p = {}
     for k, (rows, columns) in enumerate(itertools.pairwise(sizes), 1):
@@ -52,7 +52,7 @@ def start(rng):
 
 
 def trained(total, p, steps, before=lambda step: None):
-    """The parameters after some steps, each on the blocks of one layer; the last layer three times as often."""
+    """Return the parameters after some steps, each on the blocks of one layer; the last layer three times as often."""
     for step in range(steps):
         before(step)
         layer = (3, 2, 3, 1, 3)[step % 5]
@@ -68,7 +68,7 @@ def same(one, other):
 
 
 def kibibytes(total, question):
-    """What a question moves, out and back."""
+    """Return what a question moves, out and back."""
     before = total.traffic.out, total.traffic.back
     question()
     out, back = (now - then for now, then in zip((total.traffic.out, total.traffic.back), before, strict=True))
@@ -76,14 +76,14 @@ def kibibytes(total, question):
 
 
 def cluster(workers):
-    """A cluster of processes on this machine."""
+    """Return a cluster of processes on this machine."""
     return LocalCluster(
         n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
     )
 
 
 def seconds(total, p, rng, rounds=5):
-    """The median time of a question for everything at a new point."""
+    """Return the median time of a question for everything at a new point."""
     times = []
     for _ in range(rounds):
         at = {name: x + 0.01 * rng.normal(size=x.shape) for name, x in p.items()}
@@ -94,7 +94,7 @@ def seconds(total, p, rng, rounds=5):
 
 
 def tasks(p, shard):
-    """The graph of one question on any of Dask's schedulers."""
+    """Return the graph of one question on any of Dask's schedulers."""
     leaves = {name: lg.parameter(x, name=name) for name, x in p.items()}
     L = loss(leaves, shard)
     first, last = gradient(L, leaves["W1"]), gradient(L, leaves["W3"])

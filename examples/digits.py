@@ -30,7 +30,7 @@ def named(name, node):
 
 
 def network(X, params):
-    """The scores (logits) of three layers: X -> s1 -> z1 -> h1 -> ... -> z3."""
+    """Return the scores (logits) of three layers: X -> s1 -> z1 -> h1 -> ... -> z3."""
     h = X
     for k in (1, 2, 3):
         s = named(f"s{k}", h @ params[f"W{k}"])

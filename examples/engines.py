@@ -15,7 +15,7 @@ import lazygrad as lg
 
 
 def digits_loss():
-    """The cost J of examples/digits.py on the first mini-batch, and its parameters."""
+    """Return the cost J of examples/digits.py on the first mini-batch, and its parameters."""
     rng = np.random.default_rng(0)
     images, labels = load_digits(return_X_y=True)
     params = {}

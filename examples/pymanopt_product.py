@@ -33,7 +33,7 @@ def scores(rng):
 
 
 def problem(observed, known):
-    """The mean square error of what is known, with a small penalty."""
+    """Return the mean square error of what is known, with a small penalty."""
     manifold = Product([Stiefel(USERS, RANK), Euclidean(RANK), Stiefel(FILMS, RANK), Euclidean(FILMS)])
 
     @function(manifold)

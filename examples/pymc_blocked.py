@@ -27,7 +27,7 @@ PLACES = np.linspace(5, NODES - 5, SENSORS).astype(int)
 
 
 def stiffness(elements):
-    """The matrix of a chain of springs, of which only some are there; both ends are held."""
+    """Return the matrix of a chain of springs, of which only some are there; both ends are held."""
     ends = np.eye(NODES + 1, NODES) - np.eye(NODES + 1, NODES, -1)
     return ends[elements].T @ ends[elements]
 
@@ -37,7 +37,7 @@ HEAT = np.full(NODES, 8 / NODES**2)
 
 
 def expected(conductivity, sensors):
-    """What the sensors should read."""
+    """Return what the sensors should read."""
     k = np.exp(conductivity)
     temperature = np.linalg.solve(k[0] * LEFT + k[1] * RIGHT, HEAT)
     reading = temperature[PLACES] + (sensors[0] + sensors[1] * POSITIONS[PLACES])

@@ -30,7 +30,7 @@ def rosenbrock(x):
 
 
 def error(p, X, y):
-    """The residuals of a network with one hidden layer."""
+    """Return the residuals of a network with one hidden layer."""
     return np.tanh(X @ p["W1"] + p["b"]) @ p["W2"] - y
 
 

@@ -21,7 +21,7 @@ BUMPS, STEPS = 12, 100
 
 
 def bumps(p, x):
-    """A sum of Gaussian bumps: x of shape (n, 1) -> (n, 1)."""
+    """Return a sum of Gaussian bumps: x of shape (n, 1) -> (n, 1)."""
     distance = (x - p["places"]) / p["widths"]
     return np.exp(-(distance**2)) @ p["heights"]
 
@@ -43,7 +43,7 @@ def main():
     print(net)
 
     def train():
-        """torch's usual loop; what its last step computed."""
+        """Torch's usual loop; what its last step computed."""
         optimiser = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=0.05)
         for _ in range(STEPS):
             optimiser.zero_grad()

@@ -36,7 +36,7 @@ class NonFiniteError(LazygradError, FloatingPointError):
 
     @property
     def found(self) -> object:
-        """The record of the place, as `lazygrad.inspect.find_nonfinite` gives it."""
+        """Return the record of the place, as `lazygrad.inspect.find_nonfinite` gives it."""
         return self.args[0]
 
 

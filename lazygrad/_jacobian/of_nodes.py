@@ -80,7 +80,7 @@ class _Forms:
 
 
 class _Matrices:
-    """The same arithmetic on matrices."""
+    """Arithmetic on structured matrices, in step with that on their forms."""
 
     def one(self, node: Node) -> Matrix:
         return identity(node.size, node.dtype)

@@ -1,4 +1,4 @@
-"""The same request by several engines, side by side."""
+"""Comparison of engines: one request put to several, side by side."""
 
 from __future__ import annotations
 

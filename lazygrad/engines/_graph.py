@@ -1,4 +1,4 @@
-"""What the engines share: the graph below a target, with the edges along which derivatives flow.
+"""Parts that the engines share: the graph below a target, with the edges along which derivatives flow.
 
 Nodes in topological order, edges (j, i) as in Collins' Definition 1. Which edges are open, blocked, zero or undefined
 is asked of the ops, as discovery does, and all derivatives are the ops' own rules. An adjoint among the nodes (when a

@@ -7,7 +7,7 @@
 
 The sum is built as in Stratos I.2: when i is reached its P^i is complete, and "for each parent p:
 g^p <- g^p + J g". So P^i is freed as soon as it has been passed on. All |A| edges below L cost one
-rule each, whatever was asked. Nothing is recursive.
+rule each, no matter what was asked. Nothing is recursive.
 """
 
 from __future__ import annotations

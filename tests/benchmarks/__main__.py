@@ -36,13 +36,13 @@ COLUMNS = {
 
 
 def best(table: Table, kinds: Sequence[str]) -> Row | None:
-    """The fastest of the rows of some kinds."""
+    """Return the fastest of the rows of some kinds."""
     found = [row for row in table.rows if row.kind in kinds and row.ratio is not None]
     return min(found, key=lambda row: row.ratio or 0, default=None)
 
 
 def cell(row: Row | None) -> str:
-    """A ratio, whether it reaches its target, and the times of set-up and first answer."""
+    """Return a ratio, whether it reaches its target, and the times of set-up and first answer."""
     if row is None or row.ratio is None:
         return "-"
     verdict = "" if row.target is None else f" {'✓' if row.met else '✗'} {row.target:.2f}"
@@ -50,7 +50,7 @@ def cell(row: Row | None) -> str:
 
 
 def markdown(measured: Sequence[Table]) -> str:
-    """The table of the README."""
+    """Return the table of the README."""
     lines = [
         f"| work | {' | '.join(COLUMNS)} | peers |",
         "|---" * (len(COLUMNS) + 2) + "|",
@@ -83,7 +83,7 @@ def ahead(measured: Sequence[Table]) -> list[str]:
 
 
 def missed(measured: Sequence[Table]) -> list[str]:
-    """The targets that are not reached, and by how much."""
+    """Return the targets that are not reached, and by how much."""
     return [
         f"{table.family} {table.title}: {row.name} {row.ratio:.2f}, {row.ratio / row.target:.2f} times the target"
         for table in measured
@@ -93,7 +93,7 @@ def missed(measured: Sequence[Table]) -> list[str]:
 
 
 def family(name: str, options: Namespace) -> list[Table] | None:
-    """The tables of one script, which runs in a process of its own: what it leaves in caches slows no other."""
+    """Return the tables of one script, which runs in a process of its own: what it leaves in caches slows no other."""
     if options.quick:  # nobody looks at the times
         return tables(import_module(name).questions(True), options)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ DEPTH = 20
 
 
 def questions(quick: bool) -> Iterator[Question]:
-    """The last, a middle and the first layer."""
+    """Return the last, a middle and the first layer."""
     width, batch = (8, 4) if quick else (256, 64)
     for name, layer, memo in (("last", DEPTH - 1, 1.25), ("middle", DEPTH // 2, 1.08), ("first", 0, 1.10)):
         arrays = regression_arrays(DEPTH, width, batch)

@@ -22,7 +22,7 @@ def ten(ops: Any, x: Any) -> Any:
 
 
 def ten_in(out: np.ndarray, x: np.ndarray) -> None:
-    """The ten ops, all in one array."""
+    """Return the ten ops, all in one array."""
     np.multiply(x, 0.5, out=out)
     out += 0.1
     np.tanh(out, out=out)

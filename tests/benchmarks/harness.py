@@ -121,11 +121,11 @@ class Question:
                 self.arrays[k] = a + a.dtype.type(amount)
 
     def expected(self) -> list[np.ndarray]:
-        """The hand-written answers for the present arrays."""
+        """Return the hand-written answers for the present arrays."""
         return [np.array(a) for a in self.by_hand(*self.arrays)]
 
     def allowed(self, dtype: np.dtype) -> float:
-        """The relative error that is mere rounding."""
+        """Return the relative error that is mere rounding."""
         return self.tolerance or (2e-4 if dtype == np.float32 else 1e-8)
 
 
@@ -173,7 +173,7 @@ class Table:
 
 
 def arguments(description: str | None, argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options every script takes; and one processor for all that runs from now on."""
+    """Return the options every script takes; and one processor for all that runs from now on."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=21, help="rounds to take medians of")
     parser.add_argument("--quick", action="store_true", help="small sizes and few rounds, to see that it runs")
@@ -212,7 +212,7 @@ def check(question: Question, name: str, run: Run) -> None:
 
 
 def difference(question: Question, got: Answer, expected: Sequence[np.ndarray]) -> str:
-    """What is wrong with an answer, or nothing."""
+    """Return what is wrong with an answer, or nothing."""
     if len(got) != len(expected):
         return f"{len(got)} answers instead of {len(expected)}"
     for k, (a, b) in enumerate(zip(map(np.asarray, got), expected, strict=True)):
@@ -226,7 +226,7 @@ def difference(question: Question, got: Answer, expected: Sequence[np.ndarray]) 
 
 
 def clock_cost() -> float:
-    """What reading the clock twice costs, which is taken off."""
+    """Return what reading the clock twice costs, which is taken off."""
     return statistics.median(-time.process_time() + time.process_time() for _ in range(1000))
 
 
@@ -312,7 +312,7 @@ def compare(question: Question, candidates: Sequence[Candidate], options: argpar
 
 
 def duration(seconds: float | None) -> str:
-    """A time as people read it."""
+    """Return a time as people read it."""
     if seconds is None:
         return ""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):

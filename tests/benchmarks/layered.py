@@ -27,7 +27,7 @@ def layers(depth: int, seed: int = 0) -> Layers:
 
 
 def loss(pairs: Layers, ops: Any, *values: Any) -> Any:
-    """The value of a layer is sin(a + b) of two of the layer before; at last they are added up."""
+    """Return the value of a layer is sin(a + b) of two of the layer before; at last they are added up."""
     sin = ops.sin
     for layer in pairs:
         values = tuple([sin(values[i] + values[j]) for i, j in layer])

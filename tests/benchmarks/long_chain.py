@@ -43,7 +43,7 @@ def by_hand(n: int) -> Callable[[Any], list[Any]]:
 
 
 def memory(n: int, question: Question) -> str:
-    """The bytes that a graph, its values and its adjoints take."""
+    """Return the bytes that a graph, its values and its adjoints take."""
     gc.collect()
     tracemalloc.start()
     graph = Graph(question, question.arrays)

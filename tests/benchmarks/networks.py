@@ -12,7 +12,7 @@ import numpy as np
 
 
 def classifier(ops: Any, x: Any, y: Any, *parameters: Any) -> Any:
-    """The mean loss of a batch; the parameters are W, b of each layer in turn."""
+    """Return the mean loss of a batch; the parameters are W, b of each layer in turn."""
     *hidden, W, b = parameters
     for V, c in zip(hidden[::2], hidden[1::2], strict=True):
         x = ops.relu(x @ V + c)
@@ -20,7 +20,7 @@ def classifier(ops: Any, x: Any, y: Any, *parameters: Any) -> Any:
 
 
 def classifier_arrays(sizes: Sequence[int], batch: int, dtype: Any) -> list[np.ndarray]:
-    """A batch, its labels, and parameters."""
+    """Return a batch, its labels, and parameters."""
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(batch, sizes[0])).astype(dtype), rng.integers(0, sizes[-1], batch)]
     for a, b in itertools.pairwise(sizes):
@@ -43,7 +43,7 @@ def classify(x: np.ndarray, parameters: Sequence[np.ndarray]) -> tuple[list[np.n
 
 
 def surplus(z: np.ndarray, y: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The gradient of the mean cross-entropy by the scores; the shifted scores, and the sums of their exponentials."""
+    """Return the gradient of the mean cross-entropy by the scores, and the shifted scores and their sums."""
     z -= z.max(axis=1, keepdims=True)
     d = np.exp(z)
     total = d.sum(axis=1, keepdims=True)
@@ -75,7 +75,7 @@ def classifier_step(batch: int) -> Callable[..., list[Any]]:
 
 
 def classifier_layer(batch: int, layer: int) -> Callable[..., list[Any]]:
-    """The gradient by one layer's weights alone, by hand: no loss, and nothing below that layer."""
+    """Return the gradient by one layer's weights alone, by hand: no loss, and nothing below that layer."""
     rows = np.arange(batch)
 
     def step(x: np.ndarray, y: np.ndarray, *parameters: np.ndarray) -> list[Any]:
@@ -93,14 +93,14 @@ def classifier_layer(batch: int, layer: int) -> Callable[..., list[Any]]:
 
 
 def regression(ops: Any, x: Any, y: Any, *weights: Any) -> Any:
-    """The summed squared error."""
+    """Return the summed squared error."""
     for W in weights:
         x = ops.tanh(x @ W)
     return ops.sum((x - y) ** 2)
 
 
 def regression_arrays(depth: int, width: int, batch: int) -> list[np.ndarray]:
-    """A batch, its targets, and weights."""
+    """Return a batch, its targets, and weights."""
     rng = np.random.default_rng(0)
     return [
         *[rng.normal(size=(batch, width)) for _ in range(2)],
@@ -126,7 +126,7 @@ def through_tanh(d: np.ndarray, h: np.ndarray) -> None:
 
 
 def residual(h: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The gradient of the squared error by the outputs."""
+    """Return the gradient of the squared error by the outputs."""
     d = h - y
     d *= 2
     return d
@@ -146,7 +146,7 @@ def regression_sweep(x: np.ndarray, y: np.ndarray, *weights: np.ndarray) -> list
 
 
 def regression_layer(layer: int, x: np.ndarray, weights: Sequence[np.ndarray]) -> Callable[..., list[np.ndarray]]:
-    """The gradient of one layer's weights, which alone change, by hand: what lies below is computed once."""
+    """Return the gradient of one layer's weights, which alone change, by hand: what lies below is computed once."""
     below = regress(x, weights[:layer])[-1]
 
     def step(x: np.ndarray, y: np.ndarray, *weights: np.ndarray) -> list[np.ndarray]:

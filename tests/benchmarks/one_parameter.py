@@ -14,7 +14,7 @@ PEERS = ("torch", "JAX", "autograd", "PyTensor")
 
 
 def questions(quick: bool) -> Iterator[Question]:
-    """The last layer, and one in the middle."""
+    """Return the last layer, and one in the middle."""
     sizes, batch = ((12, 8, 8, 6, 4), 5) if quick else ((784, 512, 512, 256, 10), 128)
     for dtype in ("float32", "float64"):
         for name, layer in (("last", len(sizes) - 2), ("middle", 1)):

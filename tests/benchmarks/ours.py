@@ -25,7 +25,7 @@ OPS = SimpleNamespace(
 
 
 def candidates(question: Question) -> list[Candidate]:
-    """The memo walk, the graph built anew each time, and compiled schedules."""
+    """Return the memo walk, the graph built anew each time, and compiled schedules."""
     single = len(question.queries) == 1
     everything = len(question.changing) == len(question.arrays)
     found = [
@@ -61,7 +61,7 @@ class Graph:
 
 
 def memo(question: Question) -> Run:
-    """The graph stays; leaves are set, and what depends on them is asked again."""
+    """Return the graph stays; leaves are set, and what depends on them is asked again."""
     graph = Graph(question, question.arrays)
     changing = [(k, graph.leaves[k]) for k in question.changing]
 
@@ -79,7 +79,7 @@ def rebuilt(question: Question) -> Run:
 
 
 def transform(question: Question) -> Run:
-    """A function transform, which builds a graph in each call."""
+    """Return a function transform, which builds a graph in each call."""
     f = lg.value_and_grad(partial(question.loss, OPS), tuple(question.queries[0]))
 
     def run(*arrays: Any) -> Answer:
@@ -96,7 +96,7 @@ def need_compile() -> None:
 
 
 def compiled(question: Question, backend: str) -> Run:
-    """A schedule for the question."""
+    """Return a schedule for the question."""
     need_compile()
     if backend == "numba" and find_spec("numba") is None:
         raise Skipped("numba is not installed")
@@ -120,7 +120,7 @@ def compiled(question: Question, backend: str) -> Run:
 
 
 def function(question: Question) -> Run:
-    """A function, compiled."""
+    """Return a function, compiled."""
     need_compile()
     f = lg.compile(partial(question.loss, OPS), wrt=tuple(question.queries[0]))
 
@@ -132,7 +132,7 @@ def function(question: Question) -> Run:
 
 
 def counts(question: Question) -> str:
-    """What the memo walk computes again after a change."""
+    """Count what the memo walk computes again after a change."""
     run = memo(question)
     run(*question.arrays)
     question.advance()

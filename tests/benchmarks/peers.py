@@ -19,12 +19,12 @@ Make = Callable[[Question], Run]
 
 
 def namespace(module: Any, **others: Any) -> SimpleNamespace:
-    """What programs are written with, from a module that has it under NumPy's names; and what it has not."""
+    """Return what programs are written with, from a module that has it under NumPy's names; and what it has not."""
     return SimpleNamespace(**{name: getattr(module, name) for name in ("tanh", "sin", "exp", "sqrt", "sum")}, **others)
 
 
 def candidates(question: Question) -> list[Candidate]:
-    """The peers of a question that are installed."""
+    """Return the peers of a question that are installed."""
     found = []
     for name in question.peers:
         try:
@@ -37,12 +37,12 @@ def candidates(question: Question) -> list[Candidate]:
 
 
 def hard_cross_entropy(xp: Any, log_softmax: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    """The mean of -log softmax(z)[y], of a library with NumPy's indexing."""
+    """Return the mean of -log softmax(z)[y], of a library with NumPy's indexing."""
     return lambda z, y: -xp.mean(log_softmax(z)[xp.arange(z.shape[0]), y])
 
 
 def kept(question: Question, convert: Callable[[Any], Any]) -> Callable[[tuple[Any, ...]], list[Any]]:
-    """What converts the arrays of a call: only those that change, the others once for all."""
+    """Return what converts the arrays of a call: only those that change, the others once for all."""
     changing = set(question.changing)
     once = {k: convert(a) for k, a in enumerate(question.arrays) if k not in changing}
     return lambda arrays: [convert(a) if k in changing else once[k] for k, a in enumerate(arrays)]

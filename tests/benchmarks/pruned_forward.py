@@ -17,7 +17,7 @@ PEERS = ("torch", "JAX", "autograd", "PyTensor", "tinygrad")
 
 
 def loss(depth: int, ops: Any, x: Any, W: Any, M: Any) -> Any:
-    """A cheap term in W, and an expensive one in M: a tower of products."""
+    """Return a cheap term in W, and an expensive one in M: a tower of products."""
     tower = M
     for _ in range(depth):
         tower = ops.tanh(tower @ M)
@@ -25,7 +25,7 @@ def loss(depth: int, ops: Any, x: Any, W: Any, M: Any) -> Any:
 
 
 def by_hand(x: np.ndarray, W: np.ndarray, M: np.ndarray) -> list[np.ndarray]:
-    """The gradient by W, which needs neither the tower nor the loss."""
+    """Return the gradient by W, which needs neither the tower nor the loss."""
     h = x @ W
     np.tanh(h, out=h)
     d = np.ones_like(h)
@@ -34,7 +34,7 @@ def by_hand(x: np.ndarray, W: np.ndarray, M: np.ndarray) -> list[np.ndarray]:
 
 
 def questions(quick: bool) -> Iterator[Question]:
-    """A fresh batch each time; of both terms, so that nothing of the expensive one could be kept."""
+    """Return a fresh batch each time; of both terms, so that nothing of the expensive one could be kept."""
     batch, width, tower, depth = (4, 6, 8, 2) if quick else (64, 256, 640, 10)
     rng = np.random.default_rng(0)
     yield Question(

@@ -65,7 +65,7 @@ def run(steps: Program, ops: Any, *leaves: Any) -> Any:
 
 
 def tape(steps: Program) -> Callable[..., list[float]]:
-    """The value and the gradient by the leaves, by hand."""
+    """Return the value and the gradient by the leaves, by hand."""
     sin, cos, tanh = math.sin, math.cos, math.tanh
 
     def forward_and_back(*leaves: float) -> list[float]:

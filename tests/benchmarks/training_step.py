@@ -16,7 +16,7 @@ SMALL = {"memo": 1.45, "rebuilt": 2.0, "transform": 2.0, "compiled": 0.85, "func
 
 
 def questions(quick: bool) -> Iterator[Question]:
-    """A large and a small network, in both precisions."""
+    """Return a large and a small network, in both precisions."""
     large = ((12, 8, 6, 4), 5, LARGE) if quick else ((784, 512, 256, 10), 128, LARGE)
     for sizes, batch, targets in (large, ((64, 32, 10), 32, SMALL)):
         for dtype in ("float32", "float64"):

@@ -28,7 +28,7 @@ LEAVES = """
 
 
 def verdicts(shown):
-    """The last word of each leaf's row."""
+    """Return the last word of each leaf's row."""
     lines = shown.split("\n\n")[0].splitlines()
     return {line.split()[0]: line.split()[-1] for line in lines[2:]}
 

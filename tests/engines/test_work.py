@@ -19,7 +19,7 @@ BATCHES = [range(first, first + 50) for first in range(0, 400, 50)]
 
 
 def request(dag: RandomDag, nodes: Sequence[lg.Node], seed: int) -> tuple[int, list[int]]:
-    """A loss, all parameters, and any float step."""
+    """Return a loss, all parameters, and any float step."""
     rng = np.random.default_rng(seed)
     anything = int(rng.choice([k for k, v in enumerate(dag.values) if v.dtype.kind == "f"]))
     return int(rng.choice(dag.losses)), list(dict.fromkeys([*dag.parameters, anything]))

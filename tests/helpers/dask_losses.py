@@ -45,7 +45,7 @@ def data(count: int = 5) -> list[Any]:
 
 
 def by_hand(p: Any, shards: Any) -> dict[str, Any]:
-    """The gradients of all shards, each on a graph of its own, added up from the first to the last."""
+    """Return the gradients of all shards, each on a graph of its own, added up from the first to the last."""
     gradients = [lg.grad(loss)(p, shard) for shard in shards]
     return {name: reduce(np.add, [g[name] for g in gradients]) for name in p}
 

@@ -20,12 +20,12 @@ every_exact = pytest.mark.parametrize("engine", EXACT)
 
 @pytest.fixture(autouse=True)
 def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test registers is gone after it."""
+    """Forget what a test registers."""
     monkeypatch.setattr(_engine, "_ENGINES", {name: _engine.named_engine(name) for name in BUILT_IN})
 
 
 def agree(L: lg.Node, wrt: Sequence[lg.Node], engine: str, cotangent: Any = None, tolerance: float = 1e-10) -> None:
-    """The engine's answers are those of the lazy one: which are there, shape, dtype, and numbers."""
+    """Return the engine's answers are those of the lazy one: which are there, shape, dtype, and numbers."""
     truth = lg.gradient(L, list(wrt), unconnected="none", cotangent=cotangent)
     found = lg.gradient(L, list(wrt), unconnected="none", cotangent=cotangent, engine=engine)
     scale = max([np.abs(t).max(initial=1.0) for t in truth if t is not None], default=1.0)

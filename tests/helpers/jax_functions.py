@@ -13,7 +13,7 @@ import lazygrad as lg  # noqa: E402
 
 
 def counted():
-    """A product that counts which of its parts run."""
+    """Return a product that counts which of its parts run."""
     ran = Counter()
 
     def count(what, answer):

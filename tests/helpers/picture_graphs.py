@@ -22,7 +22,7 @@ def find_box(found: Picture, node: lg.Node) -> Box:
 
 
 def build_layers(count: int) -> tuple[lg.Node, dict[str, lg.Node]]:
-    """A network whose parameters are named by layer."""
+    """Return a network whose parameters are named by layer."""
     h = lg.constant(np.ones((3, 2)), name="data")
     parameters = {}
     for k in range(count):
@@ -35,7 +35,7 @@ def build_layers(count: int) -> tuple[lg.Node, dict[str, lg.Node]]:
 
 
 def build_hostile() -> tuple[lg.Node, list[lg.Node], lg.Report]:
-    """A graph whose leaves are called what names should not be."""
+    """Return a graph whose leaves are called what names should not be."""
     leaves = [lg.parameter(1.0 + k, name=name) for k, name in enumerate(HOSTILE)]
     L = leaves[0]
     for leaf in leaves[1:]:

@@ -37,7 +37,7 @@ def total(x):
 
 
 def halved(x):
-    """A way that depends on values."""
+    """Return a way that depends on values."""
     while np.sum(x * x) > 1:
         x = x / 2 + 0.1 * np.sin(x)
     return x

@@ -41,7 +41,7 @@ CASES = {
 
 
 def forwards(report):
-    """The ops whose values were computed."""
+    """Return the ops whose values were computed."""
     return [i.op.name for i in report.values.computed if i.op.name != "conjugate"]
 
 

@@ -12,7 +12,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.traverse import ancestors
 from lazygrad.inspect._fold import WAYS, fold
-from lazygrad.inspect._model import COMPUTED, Picture, build_picture
+from lazygrad.inspect._model import COMPUTED, HIT, STALE, UNTOUCHED, Picture, build_picture, merge_boxes
 from tests.helpers.picture_graphs import build_layers, build_long_chain, build_tangled, build_wide, find_box
 from tests.helpers.random_graphs import build, random_dag
 
@@ -63,6 +63,63 @@ def test_names_fold_by_the_longest_prefix_that_is_short_enough() -> None:
     assert titles == {f"net/layer{k}": 4 if k == 2 else 6 if k == 5 else 5 for k in range(6)}
     assert find_box(small, wrt).nodes == [wrt]
     assert {box.title for box in fold(whole, "prefix", 4).boxes} == {"data", "net", "net/layer2/W", "L"}
+
+
+@pytest.mark.parametrize("room", [20, 25, 26])
+def test_nodes_asked_for_keep_boxes_of_their_own_where_half_the_room_holds_them(room: int) -> None:
+    L, parameters = build_layers(6)
+    asked = list(parameters.values())
+    small = fold(build_picture(L, asked), "prefix", room)
+    assert len(asked) + 1 == 13  # and the target
+    alone = {i.name for i in asked if find_box(small, i).nodes == [i]}
+    assert alone == (set(parameters) if room == 26 else set())
+    assert find_box(small, L).nodes == [L]
+
+
+def test_a_folded_box_shows_the_most_urgent_state_and_all_bytes() -> None:
+    x = lg.parameter(np.ones(3), name="x")
+    stale, fresh, untouched, asked = (
+        lg.parameter(np.ones(3), name=f"part/{name}") for name in ("stale", "fresh", "untouched", "asked")
+    )
+    parts = [np.exp(stale), np.sin(fresh), np.cos(untouched) > 2.0, np.tanh(asked)]
+    for k, part in enumerate(parts):
+        part.name = f"ops/{k}"
+    L = np.sum(parts[0] * parts[1] * x + np.where(parts[2], parts[3], x))
+    for part in parts[:2]:
+        assert part.value.size == 3
+    stale.set(np.zeros(3))
+    with lg.record() as report:
+        assert parts[1].value.size == 3
+    states = {(2,): UNTOUCHED, (1,): HIT, (1, 2): HIT, (0, 1, 2): STALE}
+    whole = build_picture(L, None, report)
+    for members, state in states.items():
+        places = sorted(whole.place[parts[k].serial] for k in members)
+        box = find_box(merge_boxes(whole, [places], ["several"]), parts[members[0]])
+        assert (box.value, box.nbytes) == (state, 24 * (1 in members))
+        assert (box.target, box.asked, box.on_path) == (False, False, False)
+
+
+@pytest.mark.parametrize(("times", "sizes"), [(2, [1, 1, 1, 1, 1]), (3, [1, 1, 3, 1])])
+def test_three_in_a_row_are_a_repetition(times: int, sizes: list[int]) -> None:
+    x = lg.parameter([0.5, 0.6], name="x")
+    h = np.exp(x)
+    for _ in range(times):
+        h = np.tanh(h)
+    small = fold(build_picture(h.sum(), x), "repeat", 100)
+    assert [len(box.nodes) for box in small.boxes] == sizes
+
+
+def test_a_leaf_that_others_read_too_stays_outside_of_a_repetition() -> None:
+    x = lg.parameter([0.5, 0.6], name="x")
+    h = np.exp(x)
+    shared, own = lg.parameter([1.0, 1.0], name="shared"), lg.parameter([1.0, 1.0], name="own")
+    for _ in range(4):
+        h = h * own
+    for _ in range(4):
+        h = np.tanh(h + shared)
+    small = fold(build_picture((h - shared * 3.0).sum(), x), "repeat", 100)
+    assert find_box(small, own).kind == "fold"
+    assert find_box(small, shared).nodes == [shared]
 
 
 def test_names_as_containers_and_modules_have_them() -> None:

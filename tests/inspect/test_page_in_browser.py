@@ -21,7 +21,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A headless Chromium, of playwright or of the system; tests are skipped where there is none."""
+    """Return a headless Chromium, of playwright or of the system; tests are skipped where there is none."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` (playwright) is not installed")
     own = [found for name in BROWSERS if (found := shutil.which(name))]
     with sync_api.sync_playwright() as play:

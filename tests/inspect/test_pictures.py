@@ -124,6 +124,32 @@ def test_states_and_paths_are_those_of_brute_force(seed: int) -> None:
     assert {twin[box.node.serial] for box in found.boxes if box.on_path} == expected
 
 
+def test_a_path_that_ends_at_a_blocked_edge_is_no_path_to_the_target() -> None:
+    x = lg.parameter([0.5, -0.5], name="x")
+    s = np.sin(x)  # leads to the condition alone
+    condition = s > 0.0
+    choice = np.where(condition, x, 1.0)
+    L = choice.sum()
+    found = build_picture(L, x)
+    on_path = {
+        (found.boxes[a].node.serial, found.boxes[b].node.serial) for (a, b), is_on in found.edges.items() if is_on
+    }
+    assert on_path == {(x.serial, choice.serial), (choice.serial, L.serial)}
+    assert {box.node.serial for box in found.boxes if box.on_path} == {x.serial, choice.serial, L.serial}
+
+
+def test_a_box_has_the_bytes_of_its_value_and_its_adjoint() -> None:
+    W = lg.parameter(np.ones(5), name="W")
+    h = np.exp(W)
+    L = h.sum()
+    assert find_box(build_picture(L), h).nbytes == 0
+    assert h.value.size == 5
+    assert find_box(build_picture(L), h).nbytes == 40
+    lg.gradient(L, W)
+    found = build_picture(L, W)
+    assert [find_box(found, i).nbytes for i in (W, h, L)] == [80, 80, 0]
+
+
 def test_looking_changes_nothing() -> None:
     n = two_layers()
     lg.gradient(n["L"], n["W2"])

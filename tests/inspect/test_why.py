@@ -14,7 +14,7 @@ from tests.helpers.small_network import two_layers
 
 
 def inputs(i: lg.Node) -> list[int]:
-    """The serials of a node's inputs; a target in place of its stand-in."""
+    """Return the serials of a node's inputs; a target in place of its stand-in."""
     return [unmirrored(j).serial for j in i.inputs]
 
 

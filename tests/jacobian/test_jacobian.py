@@ -242,7 +242,7 @@ def test_sullivans_flop_counts():
 
 
 def exhaustive(forms):
-    """The least cost over all bracketings, by trying all."""
+    """Return the least cost over all bracketings, by trying all."""
     if len(forms) == 1:
         return {forms[0]: 0}
     best = {}

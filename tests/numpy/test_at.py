@@ -35,7 +35,7 @@ KEYS: dict[str, Any] = {
 
 
 def changed(name: str, x: Any, key: Any, y: Any) -> Any:
-    """The update, place by place."""
+    """Return the update, place by place."""
     out = np.array(x, order="C")
     places = np.arange(out.size).reshape(out.shape)[key]
     flat = out.reshape(-1)

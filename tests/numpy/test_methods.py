@@ -10,7 +10,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad._graph.guards import enter_transform
-from lazygrad.numpy._calls import _reading
+from lazygrad.numpy._calls import _read_signatures
 from lazygrad.numpy._protocols import METHODS, REFUSED_METHODS
 from lazygrad.ops._declare import MEANINGS
 from lazygrad.ops._op import Op
@@ -216,7 +216,7 @@ def test_every_meaning_takes_its_arguments_by_numpys_names() -> None:
     for function, meaning in MEANINGS.items():
         if isinstance(function, np.ufunc) or isinstance(meaning, Op) or not is_numpys(function):
             continue
-        reading = _reading(function, meaning)
+        reading = _read_signatures(function, meaning)
         unknown = reading.known - {*reading.names, *reading.defaults, *reading.renamed.values(), "newshape"}
         if unknown and reading.names:
             wrong[function.__name__] = unknown

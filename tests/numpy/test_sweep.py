@@ -136,7 +136,7 @@ CALLABLES = {name: (f, reference) for name, f, reference in callables() if name 
 
 
 def attempt(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """The result or the error."""
+    """Return the result or the error."""
     with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
@@ -158,7 +158,7 @@ def check(good: Any, why: str) -> None:
 
 
 def each(found: Any, expected: Any, changed: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """The parts of a result, beside those of NumPy's."""
+    """Return the parts of a result, beside those of NumPy's."""
     if isinstance(found, np.poly1d):
         found, expected, changed = [p.coeffs if isinstance(p, np.poly1d) else p for p in (found, expected, changed)]
     if isinstance(found, (tuple, list)):
@@ -170,7 +170,7 @@ def each(found: Any, expected: Any, changed: Any) -> Iterator[tuple[Any, Any, An
 
 
 def check_result(name: str, found: Any, expected: Any, changed: Any) -> None:
-    """A node of NumPy's value, shape and dtype; or what is the same for other values of the inputs, or is no float."""
+    """Check for a node of NumPy's value, shape and dtype, or what is the same for other values or is no float."""
     if isinstance(found, lg.Node):
         array = np.asarray(expected)
         if name in REAL_IF_POSSIBLE and found.dtype.kind == "c":
@@ -192,7 +192,7 @@ def check_result(name: str, found: Any, expected: Any, changed: Any) -> None:
 
 
 def check_error(name: str, f: Any, form: str, error: Exception, numpys: Exception | None) -> None:
-    """A TypeError that names the function, or the error that NumPy has for arrays, too.
+    """Return a TypeError that names the function, or the error that NumPy has for arrays, too.
 
     Where NumPy has a function of C make an array of a node, it asks the node without saying for what.
     """
@@ -209,7 +209,7 @@ def check_error(name: str, f: Any, form: str, error: Exception, numpys: Exceptio
 
 
 def check_gradient(name: str, call: Call, arrays: Sequence[Any], nodes: Sequence[lg.Node], k: int, node: Any) -> None:
-    """The gradient is the one that differences see, along symmetric directions (as some read half of a matrix)."""
+    """Check that the gradient is what differences see, along symmetric directions (as some read half of a matrix)."""
     rng = np.random.default_rng(5)
     w = draw_direction(rng, node)
 

@@ -38,7 +38,7 @@ def stratos_layers(width, layers):
 
 
 def random_graph(seed):
-    """A random DAG on 0..n, n the only node without children, with parallel arcs; and weights 1..3."""
+    """Return a random DAG on 0..n, n the only node without children, with parallel arcs; and weights 1..3."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 8))
     graph = {}
@@ -256,7 +256,9 @@ def test_contributions_are_those_of_the_memo():
 # -- depth ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("start", "depth"), [(1.0, 5_000), ([1.0, 2.0], 2_000), pytest.param(1.0, 100_000, marks=pytest.mark.deep)])
+@pytest.mark.parametrize(
+    ("start", "depth"), [(1.0, 5_000), ([1.0, 2.0], 2_000), pytest.param(1.0, 100_000, marks=pytest.mark.deep)]
+)
 def test_deep_chains(start, depth):
     x = lg.parameter(start, name="x")
     y = x

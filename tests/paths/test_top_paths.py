@@ -23,7 +23,7 @@ undefined = op("undefined", np.negative, shape=lambda x: (x.shape, x.dtype), vjp
 
 
 def layered(rng, width, layers, one=np.tanh):
-    """The same on nodes: each is a weighted sum of all in the layer before."""
+    """Return the same on nodes: each is a weighted sum of all in the layer before."""
     x = lg.parameter(0.7, name="x")
     layer = [x]
     for _ in range(layers):
@@ -95,7 +95,7 @@ def test_top_is_what_brute_force_finds(arrays):
 
 
 def k_best_weights(x, L, k):
-    """The k largest products of |local derivatives|, by merging the lists of all consumers."""
+    """Return the k largest products of |local derivatives|, by merging the lists of all consumers."""
     lists = {L.serial: [1.0]}
     edges = find_edges_between(x, L)
     for s in sorted(edges, reverse=True):

@@ -23,7 +23,7 @@ def run(*command):
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory):
-    """What the runner prints, and the tables it writes."""
+    """Return what the runner prints, and the tables it writes."""
     path = tmp_path_factory.mktemp("benchmarks") / "tables.json"
     done = run(BENCHMARKS, "--quick", "--rounds", 1, "--json", path)
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def harness():
 
 @pytest.fixture
 def cubes(harness):
-    """The sum of the cubes of changing numbers, and its gradient."""
+    """Return the sum of the cubes of changing numbers, and its gradient."""
     return harness.Question(
         "W0",
         "cubes",

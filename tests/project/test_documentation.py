@@ -48,7 +48,7 @@ def _names(module: ModuleType) -> list[str]:
 
 
 def _ours(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """The functions, classes and ops of ours that a module offers; exceptions need no example."""
+    """Return the functions, classes and ops of ours that a module offers; exceptions need no example."""
     for name in _names(module):
         with contextlib.suppress(AttributeError):  # names of NumPy's that this version of it has no more
             found = getattr(module, name)
@@ -59,7 +59,7 @@ def _ours(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 
 def _modules() -> Iterator[ModuleType]:
-    """The public modules, those of distributions among them."""
+    """Return the public modules, those of distributions among them."""
     for module_name in MODULES:
         with contextlib.suppress(ModuleNotFoundError):  # SciPy is an extra
             module = importlib.import_module(module_name)
@@ -179,7 +179,7 @@ def test_ops_offer_their_names_and_nothing_else() -> None:
 
 
 def _stub() -> dict[str, ast.AST]:
-    """The members that the stub declares."""
+    """Return the members that the stub declares."""
     path = Path(lg.__file__).with_name("_graph") / "node_methods.pyi"
     classes = [item for item in ast.parse(path.read_text()).body if isinstance(item, ast.ClassDef)]
     (declared,) = [item for item in classes if item.name == "NodeMethods"]
@@ -193,7 +193,7 @@ def _stub() -> dict[str, ast.AST]:
 
 
 def _installed() -> dict[str, Any]:
-    """The members of `Node` that are not written in its class, nor made by attrs."""
+    """Return the members of `Node` that are not written in its class, nor made by attrs."""
 
     @attrs.define(eq=False, repr=False)
     class Bare:
@@ -222,7 +222,7 @@ def test_the_stub_lists_what_is_installed_on_node() -> None:
 
 
 def _parameters(stub: ast.FunctionDef) -> set[str]:
-    """The names that arguments can be given by."""
+    """Return the names that arguments can be given by."""
     return {a.arg for a in (*stub.args.args, *stub.args.kwonlyargs)} - {"self"}
 
 

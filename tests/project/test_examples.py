@@ -45,7 +45,7 @@ dL/dW3 -> table[W3]
 
 
 def collins(out):
-    """The numbers of examples 1 to 5, and the network of figure 1.4."""
+    """Return the numbers of examples 1 to 5, and the network of figure 1.4."""
     assert "\nE = (u1, u3), (u2, u3), (u2, u4), (u3, u4)\n" in out
     assert "\nu4 = 15, on the way u3 = 5\n" in out
     assert re.findall(r"^J (u\d->u\d) = (\d+)$", out, re.M) == [
@@ -87,7 +87,7 @@ def digits(out):
 
 
 def cli(out):
-    """It only builds a graph; the README's command asks for gradients."""
+    """Check that it only builds a graph; the README's command asks for gradients."""
     assert out == ""
 
 

@@ -31,7 +31,7 @@ def _off_before_and_after() -> Iterator[None]:
 
 
 def here(plus: int = 0) -> str:
-    """The caller's line."""
+    """Return the caller's line."""
     frame = sys._getframe(1)
     return f"{os.path.relpath(frame.f_code.co_filename)}:{frame.f_lineno + plus}"
 

@@ -63,7 +63,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def spends(clock: Clock, seconds: float, name: str, inside: lg.Node | None = None, fails: bool = False) -> Any:
-    """An op that takes some seconds, and evaluates a node in the middle of them."""
+    """Return an op that takes some seconds, and evaluates a node in the middle of them."""
 
     def before(what: str) -> None:
         clock.now += seconds / 4

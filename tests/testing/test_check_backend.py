@@ -32,7 +32,7 @@ def test_one_operation_suffices() -> None:
 
 
 def pulling(change: Any) -> type[Backend]:
-    """A backend whose cotangents are changed: `change(found, cotangents, arrays, wanted)`."""
+    """Return a backend whose cotangents are changed: `change(found, cotangents, arrays, wanted)`."""
 
     class Wrong(Right):
         def vjp(self, f: Any, arrays: Sequence[Any]) -> Any:

@@ -48,6 +48,13 @@ def tests(session: nox.Session, numpy: str) -> None:
 
 
 @nox.session
+def deep(session: nox.Session) -> None:
+    """Run the tests that the default run leaves out: deep graphs, and long runs."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "pytest", "-m", "deep or soak", *session.posargs)
+
+
+@nox.session
 def nightly(session: nox.Session) -> None:
     """Run the tests with what will be the next NumPy."""
     session.install("-e", ".[test]")

@@ -117,9 +117,11 @@ def test_a_leaf_that_others_read_too_stays_outside_of_a_repetition() -> None:
         h = h * own
     for _ in range(4):
         h = np.tanh(h + shared)
-    small = fold(build_picture((h - shared * 3.0).sum(), x), "repeat", 100)
+    L = (h - shared * 3.0).sum()
+    small = fold(build_picture(L, x), "repeat", 100)
     assert find_box(small, own).kind == "fold"
     assert find_box(small, shared).nodes == [shared]
+    assert find_box(fold(build_picture(L, own), "repeat", 100), own).nodes == [own]
 
 
 def test_names_as_containers_and_modules_have_them() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import importlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 __all__ = ["Displayable", "Grid", "format_bytes", "import_optional", "truncate"]
+
+T = TypeVar("T")
 
 SHOWN = 200  # rows of a table in a notebook or a terminal with colours
 UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -39,7 +41,7 @@ def import_optional(module: str, extra: str, what: str) -> Any:
         raise ImportError(f'{what} needs {package}: pip install "lazygrad[{extra}]"') from error
 
 
-def truncate(items: Sequence[object], most: int) -> tuple[Sequence[Any], str]:
+def truncate(items: Sequence[T], most: int) -> tuple[Sequence[T], str]:
     """Return the first items, and a text that says how many more there are."""
     more = len(items) - most
     return items[:most], f"... and {more} more" if more > 0 else ""

@@ -85,6 +85,25 @@ def test_each_query_begins_where_its_steps_do(tmp_path: Path) -> None:
         assert count_steps(data["steps"], stop) == total.tolist()
 
 
+def test_steps_in_a_folded_box_are_joined_within_a_query_and_up_to_a_thousandth(tmp_path: Path) -> None:
+    nodes = [lg.parameter(0.5, name="x")]
+    for _ in range(2000):
+        nodes.append(np.sin(nodes[-1]))
+    with lg.record() as report:
+        for k in (1500, 1000, 500):
+            lg.gradient(nodes[-1], nodes[k])
+    data = read_data(lg.inspect.page(nodes[-1], None, tmp_path / "p.html", report, max_nodes=3))
+    total = np.zeros(6, dtype=int)
+    stops = [*[step for step, _ in data["queries"][1:]], None]
+    for query, stop in zip(report.queries, stops, strict=True):
+        total += count_requests(query)
+        assert count_steps(data["steps"], stop) == total.tolist()
+    many = data["steps"][1::3]
+    touches = sum(total[[1, 2, 4, 5]])
+    assert sum(many) == touches
+    assert max(many) == touches // 1000 + 1
+
+
 def test_nothing_is_evaluated_or_asked(tmp_path: Path) -> None:
     n = two_layers()
     with lg.record() as report:

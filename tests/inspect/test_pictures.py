@@ -69,8 +69,10 @@ def test_the_replay_of_a_question_that_raises_has_what_was_computed() -> None:
     L = make_watched_op(before=fails)(np.sin(x) * np.cos(x))
     with lg.record() as report, pytest.raises(ZeroDivisionError):
         L.value  # noqa: B018
-    done = [touch.entry for touch in Replay.of(report).touches if touch.what == COMPUTED]
+    touches = Replay.of(report).touches
+    done = [touch.entry for touch in touches if touch.what == COMPUTED]
     assert done == list(report.values.computed)
+    assert L not in {touch.entry for touch in touches}  # it is neither computed nor a hit
     assert {i.op.name for i in done} == {"sin", "cos", "multiply"}
 
 

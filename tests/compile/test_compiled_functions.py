@@ -84,3 +84,23 @@ def test_a_function_that_raises() -> None:
         step(np.ones(3))
     np.testing.assert_array_equal(step(np.ones(2))[1], [2.0, 2.0])
     assert step.statistics.specialisations == 1
+
+
+def test_a_real_and_a_complex_number_are_traced_apart() -> None:
+    step = lg.compile(lambda z: abs(z) ** 2, wrt=0)
+    for value, slope in ((2.0, 4.0), (1.0 + 2.0j, 2.0 - 4.0j), (3.0, 6.0)):
+        found = step(value)[1]
+        assert found == slope
+        assert found.dtype == type(value)
+    assert step.statistics.specialisations == 2
+
+
+def test_what_is_no_number_in_an_argument_to_differentiate_by_is_static() -> None:
+    step = lg.compile(lambda p: (p["w"] ** (2 if p["n"] is None else p["n"])).sum() * len(p["name"]), wrt=0)
+    for n, slope in ((None, 4.0), (np.array(3.0), 12.0)):
+        _, found = step({"w": np.array([2.0]), "n": n, "name": "x"})
+        assert found["w"] == [slope]
+        assert found["name"] == "x"
+        assert (found["n"] is None) == (n is None)
+    assert step({"w": np.array([2.0]), "n": None, "name": "xy"})[1]["w"] == [8.0]
+    assert step.statistics.specialisations == 3

@@ -82,3 +82,26 @@ def test_a_nan_is_looked_for_where_there_are_the_fewest_numbers() -> None:
     assert "dot(" not in total
     assert "raise NotANumber" in whole
     assert "raise NotANumber" in total
+
+
+@ON_BOTH
+def test_a_guard_that_is_needed_three_times_in_a_row_stays(exact: bool) -> None:
+    x = lg.parameter([1.0, 4.0])
+    step = lg.compile(np.where(x > 0, np.sqrt(x), 0.0).sum(), x, x, exact=exact)
+    good, bad = [1.0, 4.0], [0.0, 4.0]
+    with np.errstate(divide="ignore"):
+        for k in range(1, 6):  # never in a row
+            step(bad)
+            step(good)
+            assert step.statistics.guarded == k
+        plain = step.schedule
+        step(bad)
+        step(bad)
+        step(good)
+        assert (step.statistics.guarded, step.schedule is plain) == (7, True)
+        for _ in range(3):
+            step(bad)
+        assert step.statistics.guarded == 10
+        for k in range(2):
+            np.testing.assert_array_equal(step(good)[1], [0.5, 0.25])
+            assert (step.statistics.guarded, step.schedule is plain) == (11 + k, False)

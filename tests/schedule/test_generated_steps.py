@@ -216,3 +216,10 @@ def test_many_contributions_to_parts_of_an_array_are_added_in_place() -> None:
         step = lg.compile(lg.adjoint(L, x), inputs=x, exact=True)
         assert ("contributions(" in step.schedule.source) == (count > 2)
         assert same_bits([step(x.value)], [lg.gradient(L, x)])
+
+
+def test_equal_numbers_are_one_literal() -> None:
+    x = lg.parameter([1.0, 2.0])
+    both = np.sin(x * 0.7) + np.cos(x * 0.7) + np.tan(x * 0.8)
+    source = lg.compile(both, inputs=x, exact=True).schedule.source
+    assert source.count("multiply(") == 2

@@ -161,6 +161,21 @@ def test_an_adjoint_that_somebody_holds_follows_its_node() -> None:
     assert doubled.value.tolist() == [12.0]
 
 
+def test_an_adjoint_that_depends_on_the_shape_of_its_node_alone_stays_fresh() -> None:
+    """It is told of the leaf's shape as a consumer is, but no value of the leaf is read by it."""
+    W, a = lg.parameter([1.0, 1.0, 1.0]), lg.parameter([1.0, 2.0, 3.0])
+    L = (W * a).sum()
+    g = lg.adjoint(L, W)
+    doubled = g * 2
+    doubled.value  # noqa: B018
+    W.set([4.0, 5.0, 6.0])
+    assert "stale" not in repr(g)
+    assert "stale" not in repr(doubled)
+    a.set([3.0, 2.0, 1.0])
+    assert "stale" in repr(g)
+    assert doubled.value.tolist() == [6.0, 4.0, 2.0]
+
+
 @pytest.mark.parametrize("value", [[[1.5]], np.float32([1.5]), 1.5])
 def test_a_target_of_one_element_may_change_its_shape(value: Any) -> None:
     x = lg.parameter([1.0])
@@ -179,6 +194,19 @@ def test_a_number_in_an_expression_takes_the_dtype_that_a_leaf_is_set_to() -> No
     x.set(np.float32(0.1))
     assert L.value.dtype == np.float32
     assert L.value == np.float32(2) * np.float32(0.1) + np.float32(1)
+
+
+def test_a_number_of_an_expression_that_is_set_is_a_leaf_from_then_on() -> None:
+    """It keeps its own value and dtype where the other operand changes its dtype."""
+    x = lg.parameter(1.5)
+    L = x * 2.0
+    two = L.inputs[1]
+    two.set(3.0)
+    assert L.value == 4.5
+    x.set(np.float32(0.5))
+    assert two.value == 3.0
+    assert L.dtype == two.dtype == np.float64
+    assert L.value == 1.5
 
 
 def test_a_failing_set_changes_nothing() -> None:

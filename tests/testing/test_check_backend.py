@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lazygrad as lg
 from lazygrad._graph.trees import leaves
 from lazygrad.backend import Backend, Point, available, prepare
 from lazygrad.backend._lazy import Graph, LazyBackend, PreparedFunction
@@ -151,6 +152,24 @@ class Trusting(PreparedFunction):
         return Arguments([np.resize(np.asarray(a, slot.dtype), slot.shape) for a, _, slot in found], ())
 
 
+class Terse(PreparedFunction):
+    """Raises what is expected, and does not say why."""
+
+    def _check_arguments(self, args: tuple[Any, ...]) -> Arguments | None:
+        try:
+            return super()._check_arguments(args)
+        except (TypeError, lg.ShapeError) as error:
+            raise type(error)("no") from None
+
+
+class Miscounting(PreparedFunction):
+    """Counts each point twice."""
+
+    def _remember(self, arguments: Arguments, answers: Any) -> Any:
+        self.statistics.points.misses += 1
+        return super()._remember(arguments, answers)
+
+
 class Preparing(LazyBackend):
     """A backend with prepared functions of another class."""
 
@@ -184,6 +203,8 @@ WRONG: list[tuple[str, Any]] = [
     ("value", lambda: LazyBackend(Blind)),
     ("threads", lambda: Preparing(Unlocked, Slow)),
     ("refusals", lambda: Preparing(Trusting)),
+    ("refusals", lambda: Preparing(Terse)),
+    ("points", lambda: Preparing(Miscounting)),
     ("gradient", lambda: LazyBackend(Writeable)),
 ]
 

@@ -59,3 +59,20 @@ def test_check_grads_refuses_coarse_numbers_unless_told() -> None:
         check_grads(np.sin, (3,))
     with pytest.raises(TypeError, match="'forward'"):
         check_grads(np.sin, (X,), modes=["forward"])
+    with pytest.raises(TypeError, match=r"args\[0\] has dtype complex64"):
+        check_grads(np.sin, (X.astype(np.complex64),))
+
+
+def test_check_grads_moves_complex_numbers_in_both_directions() -> None:
+    z = np.array([0.3 + 0.2j, -0.1j])
+    half = lg.primitive(lambda z: z * 2, vjp=lambda g: np.real(2 * g) + 0j, jvp=lambda t: t * 2, shape="z")
+    check_grads(half, (z,), modes=["fwd"])
+    with pytest.raises(AssertionError, match=r"order 1 \(rev\)"):
+        check_grads(half, (z,), modes=["rev"])
+
+
+def test_check_grads_follows_the_size_of_numbers() -> None:
+    check_grads(lambda x: np.sin(x) * 1e8, (X,))  # an absolute distance of more than the tolerance
+    check_grads(lambda x: np.sum(x * x), (np.array([1e9]),), order=1)  # a step that numbers of that size can show
+    with pytest.raises(AssertionError, match="error"):
+        check_grads(lambda x: np.sin(x) * 1e8, (X,), rtol=1e-15, atol=1e-15)

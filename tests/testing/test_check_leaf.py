@@ -58,6 +58,14 @@ def test_single_precision_is_given_its_due() -> None:
     assert not check_leaf(L, x, lg.gradient(L, x), eps=1e-4, tolerance=1e-9).excess < 1e-3  # rounding shows
 
 
+def test_one_coarse_dtype_makes_the_check_coarse() -> None:
+    x = lg.parameter(np.array([1.0, 2.0], np.float32))
+    L = (x.astype(np.float64) ** 3).sum() - 9.0  # of the value 0, so that no rounding of it is tolerated
+    assert (L.dtype, L.value) == (np.float64, 0.0)
+    assert check_leaf(L, x, lg.gradient(L, x) * 1.0005).agrees
+    assert not check_leaf(L, x, lg.gradient(L, x) * 1.01).agrees
+
+
 def test_rounding_of_a_large_value_is_no_error() -> None:
     x = lg.parameter(1.0)
     L = x + 1e12

@@ -10,17 +10,19 @@ Stratos, appendix G::
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from .demand import demand
 from .guards import guards
 from .node import Node, install, lock
-from .types import Array
+from .types import Array, Function
 from .watch import Watcher, watchers
 
 __all__ = ["find_pending", "forward_rec", "read_guarded", "readonly_view", "zeros"]
+
+T = TypeVar("T")
 
 
 def _list_missing(i: Node) -> Sequence[Node] | None:
@@ -69,7 +71,15 @@ def _pass_on(value: Any) -> Any:
     return value
 
 
-def read_guarded(i: Node, interpret: Callable[[Any], Any] = _pass_on) -> Any:
+@overload
+def read_guarded(i: Node) -> Array: ...
+
+
+@overload
+def read_guarded(i: Node, interpret: Callable[[Any], T]) -> T: ...
+
+
+def read_guarded(i: Node, interpret: Function = _pass_on) -> object:
     """Return what the user's program learns from the value of `i`, and note it where the graph serves other values.
 
     `interpret` turns the value into what the program sees of it, such as `bool`.

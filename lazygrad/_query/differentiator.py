@@ -165,7 +165,7 @@ class Differentiator:
     ) -> Any: ...
 
     @as_question
-    def gradient(self, wrt: Structure, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> Any:
+    def gradient(self, wrt: Structure, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> object:
         """Return dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
         with lock:
             self._check_seed()

@@ -215,7 +215,7 @@ def gradient(
     cotangent: Operand | None = None,
     engine: str = LAZY,
     report: bool = False,
-) -> Any:
+) -> object:
     """Return dL/d`wrt`, computing only what no earlier question has.
 
     Parameters

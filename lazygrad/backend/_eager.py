@@ -11,7 +11,7 @@ from .._errors import ShapeError
 from .._functions.call import Argnums
 from .._graph.leaf import copy_frozen
 from .._graph.trees import Tree, flatten, list_places
-from .._graph.types import ArrayLike
+from .._graph.types import Array, ArrayLike
 from .._graph.value import readonly_view
 from ._point import Flat, Linearizer, Point
 from ._prepared import Answers, PreparedByExample
@@ -70,7 +70,7 @@ class EagerAnswers:
         names = [f"output{place}" for place in list_places(self.out.like(outs))]
         return [Slot(name, out.shape, out.dtype) for name, out in zip(names, outs, strict=True)]
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Array]:
         """Return the outputs, evaluated once."""
         if self._values is None:
             if not self._point.linear:
@@ -78,7 +78,7 @@ class EagerAnswers:
             self._values = [_copy_readonly(out) for out in self._point.outs]
         return self._values
 
-    def gradients(self, wanted: Sequence[int]) -> list[Any]:
+    def gradients(self, wanted: Sequence[int]) -> list[Array]:
         """Return the gradients, asking the backend for those that are not known yet."""
 
         def compute(missing: list[int]) -> list[Any]:
@@ -86,25 +86,25 @@ class EagerAnswers:
 
         return self._find_or_compute("gradient", wanted, compute)
 
-    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Any]:
+    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Array]:
         """Return the vector-Jacobian products, which are not kept."""
         self._statistics.count_evaluation("vjp")
         return self._check_answers(self._point.pull(cotangents, wanted), self._arrays_at(wanted))
 
-    def push(self, tangents: Sequence[object]) -> list[Any]:
+    def push(self, tangents: Sequence[object]) -> list[Array]:
         """Return the Jacobian-vector products, which are not kept."""
         self._statistics.count_evaluation("jvp")
         return self._check_answers(self._backend.jvp(self._point, tangents), self.values())
 
     def hessian_times(
         self, vectors: Sequence[ArrayLike], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
-    ) -> list[Any]:
+    ) -> list[Array]:
         """Return the products of the Hessian with vectors, which are not kept."""
         self._statistics.count_evaluation("hvp")
         point = self._point if cotangents is None else self._weigh_outputs(cotangents)
         return self._check_answers(self._backend.hvp(point, vectors, wanted), self._arrays_at(wanted))
 
-    def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
+    def jacobian(self, wanted: Sequence[int]) -> list[list[Array]]:
         """Return the Jacobians of each output, asking the backend for the columns that are not known yet."""
 
         def compute(missing: list[int]) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from .._functions.call import Argnums
 from .._graph.node import INEXACT
 from .._graph.trees import Tree
-from .._graph.types import ArrayLike
+from .._graph.types import Array, ArrayLike
 from ._recent import Recent
 from ._selection import Selection
 from ._signature import Arguments, Signature, Slot, align_with_example
@@ -36,24 +36,24 @@ class Answers(Protocol):
     def slots(self) -> list[Slot]:
         """Return shape and dtype of each output; a slot without dtype is no number."""
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[Array]:
         """Return the outputs."""
 
-    def gradients(self, wanted: Sequence[int]) -> list[Any]:
+    def gradients(self, wanted: Sequence[int]) -> list[Array]:
         """Return the gradients of the only output, a real number."""
 
-    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Any]:
+    def pull(self, cotangents: Sequence[object], wanted: Sequence[int]) -> list[Array]:
         """Return the vector-Jacobian products."""
 
-    def push(self, tangents: Sequence[object]) -> list[Any]:
+    def push(self, tangents: Sequence[object]) -> list[Array]:
         """Return the Jacobian-vector products of the outputs, with a tangent for each leaf."""
 
     def hessian_times(
         self, vectors: Sequence[ArrayLike], wanted: Sequence[int], cotangents: Sequence[Any] | None = None
-    ) -> list[Any]:
+    ) -> list[Array]:
         """Return the Hessian's product with vectors, one a leaf: of the only output, or of all, weighed and summed."""
 
-    def jacobian(self, wanted: Sequence[int]) -> list[list[Any]]:
+    def jacobian(self, wanted: Sequence[int]) -> list[list[Array]]:
         """Return for each output the Jacobian by each wanted leaf, of the shapes of both."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -35,7 +35,7 @@ class Selection:
         tree = flatten(picked)
         return cls(tree, list(dict.fromkeys(leaf.index for leaf in tree.leaves if isinstance(leaf, Place))))
 
-    def fill(self, answers: list[object]) -> Any:
+    def fill(self, answers: Sequence[Any]) -> Any:
         """Return the answers, which come in the order of `wanted`, in the structure asked for."""
         found = dict(zip(self.wanted, answers, strict=True))
         return self.tree.like([found[leaf.index] if isinstance(leaf, Place) else leaf for leaf in self.tree.leaves])

@@ -208,7 +208,9 @@ _svdvals = op(
 
 
 @function(np.linalg.svd)
-def svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+def svd(
+    a: Operand, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> NodeOrArray | tuple[NodeOrArray, ...]:
     """Return singular vectors and values, or with compute_uv=False the values alone."""
     a = as_node(a)
     if hermitian:
@@ -298,7 +300,7 @@ _qr = op(
 
 
 @function(np.linalg.qr)
-def qr(a: Operand, mode: str = "reduced") -> Any:
+def qr(a: Operand, mode: str = "reduced") -> NodeOrArray | tuple[NodeOrArray, ...]:
     """Return orthonormal Q and upper triangular R with a = Q R; with mode "r" R alone."""
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"np.linalg.qr on nodes takes mode 'reduced', 'complete' or 'r', not {mode!r}")

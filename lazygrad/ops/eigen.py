@@ -120,7 +120,7 @@ def _triangle(UPLO: str) -> str:
 
 
 @function(np.linalg.eigh)
-def eigh(a: Operand, UPLO: str = "L") -> Any:
+def eigh(a: Operand, UPLO: str = "L") -> tuple[NodeOrArray, ...]:
     """Return eigenvalues and eigenvectors of Hermitian matrices; their gradient is Hermitian."""
     a = as_node(a)
     w, V = _spectrum(_eigh(a, UPLO=_triangle(UPLO)), a.shape[-1])
@@ -219,7 +219,7 @@ def _drop_zero_imaginary(result: Any, a: Any, eigenvalues: int) -> Any:
 
 
 @function(np.linalg.eig)
-def eig(a: Operand) -> Any:
+def eig(a: Operand) -> tuple[NodeOrArray, ...]:
     """Return eigenvalues and eigenvectors of square matrices.
 
     They are complex; inside a function transform they are real where NumPy's are.

@@ -312,7 +312,7 @@ add_at: Op = op(
 # -- keys ------------------------------------------------------------------------------------------
 
 
-def evaluate_for_shape(what: str, node: object) -> Any:
+def evaluate_for_shape(what: str, node: object) -> Array:
     """Return the array behind a node that the shape of a result depends on: known inside a function transform alone."""
     if not isinstance(node, Node):
         return np.asarray(node)
@@ -346,7 +346,7 @@ def _read_flags(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
     return getitem.on_nodes((x,), {"key": tuple(axes)}), tuple(items)
 
 
-def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Any]]:
+def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Array]]:
     """Return the node a key applies to, the key as the static of `getitem`, and the index arrays for its slots."""
     items: list[Any] = []
     arrays: list[Any] = []

@@ -201,7 +201,7 @@ _slogdet = op(
 
 
 @function(np.linalg.slogdet)
-def slogdet(a: Operand) -> Any:
+def slogdet(a: Operand) -> tuple[NodeOrArray, ...]:
     """Return the sign (or phase) of the determinant, and the logarithm of its modulus.
 
     The sign of a real determinant has no derivative; the phase of a complex one has.

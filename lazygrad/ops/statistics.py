@@ -110,7 +110,7 @@ def _variance(
     return total / np.maximum(count - ddof, 0)
 
 
-def declare_spread(name: str, variance: Function, what: str, *, squared: bool) -> Any:
+def declare_spread(name: str, variance: Function, what: str, *, squared: bool) -> Function:
     """Declare a variance, or its square root, on nodes; `variance` takes the name and the arguments."""
 
     def call(
@@ -237,7 +237,7 @@ quantile = op(
 )
 
 
-def declare_quantile(name: str, hundred: float, *, skipna: bool) -> Any:
+def declare_quantile(name: str, hundred: float, *, skipna: bool) -> Function:
     """Declare `np.quantile`, or with hundred = 100 `np.percentile`, on nodes."""
 
     def call(
@@ -265,7 +265,7 @@ def declare_quantile(name: str, hundred: float, *, skipna: bool) -> Any:
     return call
 
 
-def declare_median(name: str, *, skipna: bool) -> Any:
+def declare_median(name: str, *, skipna: bool) -> Function:
     """Declare `np.median`, or without nan `np.nanmedian`, on nodes."""
 
     def call(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:

@@ -172,7 +172,7 @@ class LazyOp(Op):  # type: ignore[misc]
                 f"and dtypes must not depend on values"
             )
 
-    def infer_shape(self, *given: Any) -> list[Any]:
+    def infer_shape(self, *given: Any) -> list[object]:
         """Return the shapes of the results, if they are known: gradients have those of their inputs."""
         node, input_shapes = given[-2:]  # until PyTensor 3.2 its graph came first
         if self.steps and self.steps[-1][0] == "vjp":

@@ -47,7 +47,7 @@ def minimize(
     bounds: object = None,
     constraints: object = (),
     **options: object,
-) -> Any:
+) -> scipy.optimize.OptimizeResult:
     """Call `scipy.optimize.minimize` with gradients and, where the method uses them, Hessians or their products.
 
     Parameters
@@ -117,7 +117,7 @@ def least_squares(
     wrt: object = None,
     points: int = POINTS,
     **options: object,
-) -> Any:
+) -> scipy.optimize.OptimizeResult:
     """Call `scipy.optimize.least_squares` with the Jacobian: as products if ``tr_solver="lsmr"``, else as a matrix.
 
     Parameters
@@ -163,7 +163,7 @@ def root(
     wrt: object = None,
     points: int = POINTS,
     **options: object,
-) -> Any:
+) -> scipy.optimize.OptimizeResult:
     """Call `scipy.optimize.root` with the Jacobian for the methods that take one: "hybr" and "lm".
 
     Parameters
@@ -197,7 +197,7 @@ def root_scalar(
     x0: Any = None,
     wrt: Any = None,
     **options: Any,
-) -> Any:
+) -> scipy.optimize.RootResults:
     """Call `scipy.optimize.root_scalar` with the first derivative, and for Halley's method the second.
 
     Parameters
@@ -253,7 +253,7 @@ def nonlinear_constraint(
     wrt: Node | None = None,
     points: int = POINTS,
     **options: object,
-) -> Any:
+) -> scipy.optimize.NonlinearConstraint:
     """Return a `scipy.optimize.NonlinearConstraint` with its Jacobian, and the Hessians of combinations as operators.
 
     Parameters

@@ -160,7 +160,7 @@ class DataParallel(Prepared):
 
     # -- how the workers are asked -----------------------------------------------------------------
 
-    def ask_shards(self, leaves: list[Any], questions: Questions) -> list[Any]:
+    def ask_shards(self, leaves: list[Any], questions: Questions) -> list[object]:
         """Return the answers of the shards, in their order, even if workers are lost meanwhile."""
         with self._lock:
             if self._place is None:

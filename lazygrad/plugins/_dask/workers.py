@@ -103,7 +103,7 @@ class Replica:
         self._leaves: list[Any] = []
         self._losses: dict[int, Prepared] = {}
 
-    def ask(self, base: int | None, state: int, changed: Mapping[int, Any], questions: Questions, build: Any) -> Any:
+    def ask(self, base: int | None, state: int, changed: Mapping[int, Any], questions: Questions, build: Any) -> object:
         """Take the leaves that have changed since the message `base`, and answer for each shard.
 
         Returns

@@ -27,7 +27,7 @@ def _mirror_triangle(a: Any, UPLO: str) -> Any:
     return strict + diagonal + _numpy.conj(_numpy.swapaxes(strict, -1, -2))
 
 
-def eigh(a: Any, UPLO: Any = "L") -> Any:
+def eigh(a: Any, UPLO: Any = "L") -> tuple[NodeOrArray, NodeOrArray]:
     """Return the eigenvalues and eigenvectors of a Hermitian matrix, as `numpy.linalg.eigh` does.
 
     Examples

@@ -28,7 +28,7 @@ from tests.helpers.random_graphs import build, random_dag, same_bits  # noqa: E4
 
 
 def ran(*queries: lazy.Query) -> tuple[Any, list[str]]:
-    """The answers, and the keys of the tasks that Dask ran for them, but for those that put together answers."""
+    """Return the answers, and the keys of the tasks that Dask ran for them, but for those that put together answers."""
     keys: list[str] = []
     with Callback(pretask=lambda key, graph, state: keys.append(key)):
         answers = dask.compute(*queries, scheduler="synchronous")
@@ -132,6 +132,20 @@ def test_keys_are_made_of_ops_and_bytes() -> None:
     assert key(1.0, twins[0]) == key(1.0, twins[0]) != key(1.0, twins[1])
 
 
+def test_ops_that_share_a_name_share_no_task() -> None:
+    x = lg.parameter([1.0, 2.0])
+
+    def times(n: int) -> Any:
+        return lg.primitive(lambda x: n * x, vjp=lambda g: n * g, shape="elementwise", name="times")
+
+    twice, thrice = times(2), times(3)
+    queries = lazy.value(twice(x)), lazy.value(thrice(x))
+    assert queries[0].tasks.keys().isdisjoint(queries[1].tasks)
+    assert lazy.value(twice(x)).tasks.keys() == queries[0].tasks.keys()
+    first, second = dask.compute(*queries)
+    assert (first.tolist(), second.tolist()) == ([2.0, 4.0], [3.0, 6.0])
+
+
 def test_a_query_keeps_its_point() -> None:
     x = lg.parameter([1.0, 2.0])
     L = (x * x).sum()
@@ -171,6 +185,16 @@ def test_cotangents_adjoints_of_adjoints_and_values() -> None:
         list(dask.compute(curvature, lazy.gradient(again, x), lazy.value([y, slope]))),
         [lg.gradient(slope, x), lg.gradient(again, x), [y.value, slope.value]],
     )
+
+
+def test_a_gradient_that_reads_its_own_target_takes_it_from_the_memo() -> None:
+    x = lg.parameter(0.5)
+    L = np.exp(x)
+    assert len(lazy.gradient(L, x).tasks) == 2
+    value = L.value
+    query = lazy.gradient(L, x)
+    assert len(query.tasks) == 1
+    assert same_bits(query.compute(), value)
 
 
 def test_a_target_that_is_gone_is_computed_by_who_stood_for_it() -> None:

@@ -28,7 +28,7 @@ def quadratics(x):
 
 
 def quartic(x):
-    """A negative logarithm of a density."""
+    """Return a negative logarithm of a density."""
     return np.sum(x**4) / 4 + np.sum(np.sin(x[1:] * x[:-1]))
 
 

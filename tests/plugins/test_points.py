@@ -22,7 +22,7 @@ def cube(x):
 
 
 def ask(memo, x, steps=(), seeds=()):
-    """The arrays of an answer by the only argument."""
+    """Return the arrays of an answer by the only argument."""
     return memo.answer((x,), {}, [0], steps, seeds)[0]
 
 

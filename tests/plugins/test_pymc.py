@@ -36,7 +36,7 @@ def linker():
 
 
 def log_likelihood(a, b):
-    """That of a regression."""
+    """Return the log density of a regression."""
     of_a, of_b = X @ a, np.tanh(b) + b
     of_a.name, of_b.name = "of a", "of b"
     z = of_a + of_b
@@ -44,7 +44,7 @@ def log_likelihood(a, b):
 
 
 def model(potential=None):
-    """The regression, native or with our potential."""
+    """Return the regression, native or with our potential."""
     with pm.Model() as made:
         a = pm.Normal("a", 0, 2, shape=2)
         b = pm.Normal("b", 0, 2)
@@ -97,7 +97,7 @@ def test_the_posterior_is_that_of_the_native_model(blocked):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What PyTensor asks: of which point, and by which input (None: for the value)."""
+    """Return what PyTensor asks: of which point, and by which input (None: for the value)."""
     found = []
     perform = LazyOp.perform
 

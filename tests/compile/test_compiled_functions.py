@@ -104,3 +104,12 @@ def test_what_is_no_number_in_an_argument_to_differentiate_by_is_static() -> Non
         assert (found["n"] is None) == (n is None)
     assert step({"w": np.array([2.0]), "n": None, "name": "xy"})[1]["w"] == [8.0]
     assert step.statistics.specialisations == 3
+
+
+@pytest.mark.parametrize("value", [2, True, np.int64(2)])
+def test_an_integer_is_refused_after_a_float_as_well_as_before(value: Any) -> None:
+    step = lg.compile(lambda x: x * x, wrt=0)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="must be floating point to have a gradient"):
+            step(value)
+        assert step(2.0)[1] == 4.0

@@ -167,3 +167,15 @@ def test_the_error_names_the_input() -> None:
         step(np.ones((3, 3)), np.ones(2))
     with pytest.raises(TypeError, match="names positional arguments, an int or several, not 'x'"):
         lg.compile(lambda x: x, wrt="x")
+
+
+@pytest.mark.parametrize("size", [3, 40_000])
+def test_a_result_that_is_dropped_is_gone_although_its_memory_is_used_again(size: int) -> None:
+    x = lg.parameter(np.ones(size))
+    step = lg.compile(np.sin(x), inputs=x)
+    with no_collector():
+        for k in range(3):
+            found = step(np.full(size, 1.0 + k))
+            gone = weakref.ref(found)
+            del found
+            assert gone() is None

@@ -129,9 +129,9 @@ class ContributionSum:
     inputs: ClassVar[tuple[str, ...]] = ("*contributions",)
 
     def __repr__(self) -> str:
-        return f"<op adjoint of {self.target()}>"
+        return f"<op adjoint of {self.name_target()}>"
 
-    def target(self) -> str:
+    def name_target(self) -> str:
         """Return the name that reports give the target."""
         target = self.counts.target()
         return "L" if target is None or target.name is None else target.name

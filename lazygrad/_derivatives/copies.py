@@ -84,9 +84,9 @@ class _NodeBundle(list[Node]):
     """A node after everything it needs; the pickler takes them one by one."""
 
     def __reduce__(self) -> Any:
-        return _NodeBundle, (), None, self._each()
+        return _NodeBundle, (), None, self._yield_nodes()
 
-    def _each(self) -> Iterator[Node]:
+    def _yield_nodes(self) -> Iterator[Node]:
         # The root, saved last, takes itself off again. (Not the end of this iterator: a pickler takes up to a
         # thousand items ahead before it saves them.)
         root, roots = self[-1], _saving.roots
@@ -121,10 +121,10 @@ def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
 
 
 def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
-    return AdjointOp(Counts(_nobody), mirror, seed, summation_key(mirror))
+    return AdjointOp(Counts(_find_no_target), mirror, seed, summation_key(mirror))
 
 
-def _nobody() -> None:
+def _find_no_target() -> None:
     """Return no node as the target of a copied adjoint, whose memo was not copied with it."""
 
 

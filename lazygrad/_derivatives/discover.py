@@ -89,13 +89,13 @@ class Discovery:
             return known
         touched = 0
         if i.serial < self._floor:
-            for _ in zip(self._from_below(i), self._from_target(i.serial), strict=False):
+            for _ in zip(self._search_from_below(i), self._search_from_target(i.serial), strict=False):
                 touched += 2
         for report in watchers():
             report.nodes_touched += touched
         return self.leading.setdefault(i.serial, ())
 
-    def _from_below(self, start: Node) -> Iterator[None]:
+    def _search_from_below(self, start: Node) -> Iterator[None]:
         """Climb the consumers of `start`, step by step, and settle the whole cone at the end."""
         leading, edge, target, mirror = self.leading, self.edge, self.serial, self.mirror
         plain = edge is flows
@@ -129,7 +129,7 @@ class Discovery:
                 consumers = sorted({c.serial: c for c in consumers}.values(), key=summation_key)
             leading[serial] = tuple([c for c in consumers if c is mirror or leading[c.serial]])
 
-    def _from_target(self, serial: int) -> Iterator[None]:
+    def _search_from_target(self, serial: int) -> Iterator[None]:
         """Descend the target's ancestors, youngest first, down to `serial`; what is expanded is settled."""
         heap, met = self._heap, self._met
         while heap and (youngest := -heap[0]) >= serial:

@@ -24,10 +24,10 @@ __all__ = [
     "apply_jvp",
     "apply_rule",
     "apply_vjp",
-    "arc_finder",
     "find_edges_between",
     "find_jvp_rule",
     "find_vjp_rule",
+    "make_arc_finder",
 ]
 
 
@@ -103,7 +103,7 @@ class Edge:
 # -- all edges between two nodes ---------------------------------------------------------------------
 
 
-def arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[Node, int]]]:
+def make_arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[tuple[Node, int]]]:
     """Return a look-up: node -> (consumer, argnum) of each edge from it that leads to `L`, oldest consumer first.
 
     A derivative flows along these edges; with `everything`, blocked edges, structural zeros and integers
@@ -124,7 +124,7 @@ def arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[tuple
 
 def find_edges_between(W: Node, L: Node) -> dict[int, list[Edge]]:
     """Return serial -> the edges to consumers, for each node that a path from `W` to `L` leaves; `L` has none."""
-    find_arcs = arc_finder(L)
+    find_arcs = make_arc_finder(L)
     found: dict[int, list[Edge]] = {L.serial: []}
     todo = [W] if W is not L else []
     while todo:

@@ -44,7 +44,7 @@ class Derivation(Tangents):
         """Apply D n times; return None if the result is structurally zero."""
         for i in ancestors(y):
             if i.serial >= self._oldest:
-                self._known.setdefault(_key(i), i)
+                self._known.setdefault(key_of(i), i)
         found: Node | None = y
         for _ in range(n):
             found = None if found is None else self.of(found)
@@ -52,11 +52,11 @@ class Derivation(Tangents):
 
     def _build(self, i: Node) -> None:
         if i.op is divide or i.op is guarded_divide:
-            self._found[i.serial] = self._quotient(i)
+            self._found[i.serial] = self._differentiate_quotient(i)
         else:
             super()._build(i)
 
-    def _quotient(self, q: Node) -> Node | None:
+    def _differentiate_quotient(self, q: Node) -> Node | None:
         """Return D(x / y) = (Dx - q Dy) / y with q = x / y: one division, of derivatives of q that are there anyway.
 
         As two terms, each a division of its own, the n-th derivative would take all 2^n orders of dividing.
@@ -69,14 +69,14 @@ class Derivation(Tangents):
         numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y
         return None if numerator is None else self._share(unbroadcast_node(guarded_divide(numerator, y), q), before)
 
-    def _term(self, i: Node, argnum: int, tangent: Any) -> Node:
+    def _make_term(self, i: Node, argnum: int, tangent: Any) -> Node:
         """Return the term of one input, in which nodes that are there already take the place of equal new ones."""
         before = _next_serial()
-        term = super()._term(i, argnum, tangent)
+        term = super()._make_term(i, argnum, tangent)
         return self._share(term, before)
 
-    def _sum(self, first: Any, second: Any) -> Node:
-        return self._share(super()._sum(first, second), 0)
+    def _add(self, first: Any, second: Any) -> Node:
+        return self._share(super()._add(first, second), 0)
 
     def _share(self, term: Node, before: int) -> Node:
         """Return a term whose nodes younger than `before` are replaced by equal ones that are known."""
@@ -91,11 +91,11 @@ class Derivation(Tangents):
             inputs = tuple([place.get(j.serial, j) for j in old.inputs])
             same = all(j is k for j, k in zip(inputs, old.inputs, strict=True))
             i = old if same else build(old.op, inputs, old.static, old.shape, old.dtype)
-            place[old.serial] = self._known.setdefault(_key(i), i)
+            place[old.serial] = self._known.setdefault(key_of(i), i)
         return place[term.serial]
 
 
-def _key(i: Node) -> Hashable:
+def key_of(i: Node) -> Hashable:
     """Return the key that equal nodes share: op, inputs and statics; of constant numbers dtype and bytes."""
     if i.op is None:
         return (i.dtype, i._value.tobytes()) if "number" in i.static else i.serial

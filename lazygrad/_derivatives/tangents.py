@@ -40,39 +40,39 @@ class Tangents:
     def of(self, i: Node) -> Node | None:
         """Return the tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
         with pause_collector():
-            demand(i, self._missing, self._build)
+            demand(i, self._list_missing, self._build)
         return self._found.get(i.serial)
 
-    def _needs(self, i: Node) -> Sequence[Node]:
+    def _list_needs(self, i: Node) -> Sequence[Node]:
         if isinstance(i, AdjointNode):
             root = i.op.unfold(i)[0]
             return () if root is None else (root,)  # without contributions it is a constant zero
         return i.inputs
 
-    def _missing(self, i: Node) -> Sequence[Node] | None:
+    def _list_missing(self, i: Node) -> Sequence[Node] | None:
         if i.serial in self._found or i.serial < self._oldest or i.dtype.kind not in INEXACT:
             return None
-        return [j for j in self._needs(i) if j.serial not in self._found]
+        return [j for j in self._list_needs(i) if j.serial not in self._found]
 
     def _build(self, i: Node) -> None:
         if isinstance(i, AdjointNode):  # it is what it unfolds into
-            self._found[i.serial] = next((self._found.get(j.serial) for j in self._needs(i)), None)
+            self._found[i.serial] = next((self._found.get(j.serial) for j in self._list_needs(i)), None)
             return
         total: Any = None
         for k, j in enumerate(i.inputs):
             t = self._found.get(j.serial)
             if t is None or i.op.jvp_rule(k) in (BLOCKED, ZERO):
                 continue
-            term = self._term(i, k, t)
-            total = term if total is None else self._sum(total, term)
+            term = self._make_term(i, k, t)
+            total = term if total is None else self._add(total, term)
         self._found[i.serial] = total
 
-    def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
+    def _make_term(self, i: Node, argnum: int, tangent: Any) -> Any:
         """Return what one input's tangent adds to that of `i`."""
         rule, reads = find_jvp_rule(i, argnum)
         return unbroadcast_node(apply_rule(rule, i, argnum, tangent, reads), i)
 
-    def _sum(self, first: Any, second: Any) -> Any:
+    def _add(self, first: Any, second: Any) -> Any:
         return first + second
 
 
@@ -89,7 +89,7 @@ class TangentValues(Tangents):
         super().__init__(seeds)
         self._found = {serial: forward_rec(t) for serial, t in self._found.items()}
 
-    def _term(self, i: Node, argnum: int, tangent: Any) -> Any:
+    def _make_term(self, i: Node, argnum: int, tangent: Any) -> Any:
         rule, reads = find_jvp_rule(i, argnum)
         values = [forward_rec(j, was_requested=False) if j._value is None else j._value for j in reads]
         return apply_jvp(rule, i, argnum, tangent, values)

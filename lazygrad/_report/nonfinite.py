@@ -209,7 +209,7 @@ def _find_birth_in_adjoint(a: AdjointNode) -> NonFinite | None:
     """Run the rules of one adjoint again to find the contribution, or the sum, in which nan or inf is born."""
     values = [j._value for j in a.inputs]
     terms = a.contributions(values)
-    target = a.op.target()
+    target = a.op.name_target()
     parts: list[Operand] = []
     for rule, consumer, argnum, start, stop in a.each_edge():
         term = unbroadcast_to(next(terms)[2], a.shape, a.dtype, rule)

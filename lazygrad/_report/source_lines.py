@@ -32,7 +32,7 @@ OURS = (*[folder + os.sep for folder in _PACKAGES], "<attrs generated")
 # builds belongs to the node whose rule it is.
 _BEHALF: dict[CodeType, str] = {
     AdjointNode.contributions.__code__: "consumer",
-    Tangents._term.__code__: "i",
+    Tangents._make_term.__code__: "i",
     copy_bare.__code__: "node",
 }
 _plain_init = Node.__init__

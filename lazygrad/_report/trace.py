@@ -13,7 +13,7 @@ DEEPEST = 30  # deeper lines stay at this indent, so that a chain of 100 000 nod
 
 def name_adjoint(adjoint: Node) -> str:
     """Return the name of an adjoint: dL/di."""
-    return f"d{adjoint.op.target()}/d{label(adjoint.of)}"  # type: ignore[attr-defined]
+    return f"d{adjoint.op.name_target()}/d{label(adjoint.of)}"  # type: ignore[attr-defined]
 
 
 def write_trace(events: Iterable[tuple[Node, bool]]) -> str:

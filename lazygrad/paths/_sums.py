@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Literal
 
 from .._derivatives.defined import find_defined_leaves
-from .._derivatives.edges import arc_finder
+from .._derivatives.edges import make_arc_finder
 from .._graph.node import Node, Operand, lock
 from .._graph.types import Array
 from .._jacobian.local import factors
@@ -106,7 +106,7 @@ def sum_product(
             raise ValueError(f"edges must be 'open' or 'all', not {edges!r}")
         memo.belong(graph, semiring, arc, edges)
         with lock:
-            return sum_over_paths(W, graph, arc_finder(graph, edges == "all"), semiring, arc, memo, _serial)
+            return sum_over_paths(W, graph, make_arc_finder(graph, edges == "all"), semiring, arc, memo, _serial)
     if not isinstance(graph, Mapping):
         raise TypeError(f"expected a node or a mapping from nodes to their children, not {type(graph).__name__}")
     target = _only_sink(graph) if to is None else to

@@ -10,7 +10,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._derivatives.defined import find_defined_leaves, find_first_blocked
 from lazygrad._derivatives.discover import Discovery, flows, flows_or_blocked
-from lazygrad._derivatives.edges import arc_finder, find_edges_between
+from lazygrad._derivatives.edges import find_edges_between, make_arc_finder
 from lazygrad._graph.node import Node, consumer_refs
 from tests.helpers.invariants import check_invariants
 from tests.helpers.random_graphs import same_bits
@@ -34,7 +34,7 @@ def branches(x: Node, drop: bool) -> Node:
 def from_below(L: Node, x: Node) -> tuple[Node, ...]:
     """Find the consumers of `x` by the climb alone."""
     search = Discovery(L.serial, L)
-    for _ in search._from_below(x):
+    for _ in search._search_from_below(x):
         pass
     return search.leading[x.serial]
 
@@ -42,7 +42,7 @@ def from_below(L: Node, x: Node) -> tuple[Node, ...]:
 def from_target(L: Node, x: Node) -> tuple[Node, ...]:
     """Find the consumers of `x` by the descent alone."""
     search = Discovery(L.serial, L)
-    for _ in search._from_target(x.serial):
+    for _ in search._search_from_target(x.serial):
         pass
     return search.leading[x.serial]
 
@@ -121,7 +121,7 @@ def test_blocked_edges_and_structural_zeros_are_told_apart() -> None:
 def test_arcs_with_everything_hold_integers_and_zeros_too() -> None:
     x = lg.parameter([0.2, 1.7])
     L = (np.floor(x) * x).sum()
-    plain, everything = arc_finder(L), arc_finder(L, everything=True)
+    plain, everything = make_arc_finder(L), make_arc_finder(L, everything=True)
     floor = L.inputs[0].inputs[0]
     assert [(c.serial, k) for c, k in plain(x)] == [(L.inputs[0].serial, 1)]
     assert [(c.serial, k) for c, k in everything(x)] == [(floor.serial, 0), (L.inputs[0].serial, 1)]

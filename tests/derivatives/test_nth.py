@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
-from lazygrad._derivatives.nth import Derivation, _key
+from lazygrad._derivatives.nth import Derivation, key_of
 from lazygrad._graph.node import Node
 from lazygrad._graph.traverse import ancestors
 from tests.helpers.random_graphs import same_bits
@@ -75,7 +75,7 @@ def test_no_two_nodes_of_a_derivative_are_equal(name: str) -> None:
     f, _ = CASES[name]
     for order in ORDERS:
         L, found = nth(Derivation, f, order)
-        keys = Counter(_key(i) for i in ancestors(found) if i.serial > L.serial)
+        keys = Counter(key_of(i) for i in ancestors(found) if i.serial > L.serial)
         assert max(keys.values()) == 1, f"order {order}"
 
 
@@ -101,14 +101,14 @@ def test_equal_numbers_of_another_sign_or_dtype_are_not_shared() -> None:
     """0.0 and -0.0 are equal as numbers, and would give other bits."""
     x = lg.parameter(0.5)
     zero, minus = (x * number for number in (0.0, -0.0))
-    assert _key(zero.inputs[1]) != _key(minus.inputs[1])
+    assert key_of(zero.inputs[1]) != key_of(minus.inputs[1])
     one, single = lg.parameter(np.float64(1)) * 2.0, lg.parameter(np.float32(1)) * 2.0
-    assert _key(one.inputs[1]) != _key(single.inputs[1])
-    assert _key(lg.constant(2.0)) != _key(lg.constant(2.0)), "leaves of the user are not numbers of an expression"
+    assert key_of(one.inputs[1]) != key_of(single.inputs[1])
+    assert key_of(lg.constant(2.0)) != key_of(lg.constant(2.0)), "leaves of the user are not numbers of an expression"
 
 
 def test_statics_tell_nodes_apart() -> None:
     x = lg.parameter(np.ones((2, 2)))
-    assert _key(x.sum(axis=0)) != _key(x.sum(axis=1))
-    assert _key(x.sum(axis=0)) == _key(x.sum(axis=0))
-    assert _key(x.astype(np.float32)) != _key(x.astype(np.float16))
+    assert key_of(x.sum(axis=0)) != key_of(x.sum(axis=1))
+    assert key_of(x.sum(axis=0)) == key_of(x.sum(axis=0))
+    assert key_of(x.astype(np.float32)) != key_of(x.astype(np.float16))

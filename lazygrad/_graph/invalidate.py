@@ -21,7 +21,7 @@ from .leaf import as_leaf_array, copy_frozen, note_reform, turn_number_into_leaf
 from .log import logger
 from .node import Node, by_serial, consumer_refs, install, lock
 from .traverse import dependents
-from .types import Array, DType
+from .types import Array, ArrayLike, DType
 from .watch import watchers
 
 __all__ = ["invalidate", "update"]
@@ -101,7 +101,7 @@ def _set(self: Node, value: Any) -> None:
             _change([(self, new)])
 
 
-def update(values: Mapping[Node, Any]) -> None:
+def update(values: Mapping[Node, ArrayLike]) -> None:
     """Set several leaves at once: for shapes that only fit together, such as those of data and labels.
 
     Parameters

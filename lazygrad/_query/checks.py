@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ __all__ = ["as_cotangent", "check_node", "check_seed", "check_target", "check_wr
 W = TypeVar("W", bound=Node | str)
 K = TypeVar("K")
 R = TypeVar("R", bound=Record)
+Nested: TypeAlias = "Sequence[Node | str | Record | Nested] | Mapping[Any, Node | str | Record | Nested]"
 
 
 def check_node(node: object) -> Node:

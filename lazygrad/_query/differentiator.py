@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, overload
 
 from .. import _report
@@ -24,7 +24,19 @@ from .._report.source_lines import find_user_frame
 from .._schedule.plans import Plans
 from ..ops._rule import input_name
 from .announce import announce, as_question
-from .checks import K, R, W, as_cotangent, check_node, check_seed, check_target, check_wrt, map_nodes, resolve_names
+from .checks import (
+    K,
+    Nested,
+    R,
+    W,
+    as_cotangent,
+    check_node,
+    check_seed,
+    check_target,
+    check_wrt,
+    map_nodes,
+    resolve_names,
+)
 from .engine import LAZY, answer_with
 
 __all__ = ["CacheInfo", "Contribution", "Differentiator", "Unconnected", "differentiator"]
@@ -160,9 +172,7 @@ class Differentiator:
     def gradient(self, wrt: Mapping[K, W], *, unconnected: Unconnected, engine: str = ...) -> dict[K, Array | None]: ...
 
     @overload  # nested containers
-    def gradient(
-        self, wrt: Sequence[object] | Mapping[K, object], *, unconnected: Unconnected = ..., engine: str = ...
-    ) -> Any: ...
+    def gradient(self, wrt: Nested, *, unconnected: Unconnected = ..., engine: str = ...) -> Any: ...
 
     @as_question
     def gradient(self, wrt: Structure, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> object:

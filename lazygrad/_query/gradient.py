@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, overload
 
 from .. import _report
 from .._graph.node import Node, Operand
 from .._graph.types import Array, Function, Structure
-from .checks import K, R, W
+from .checks import K, Nested, R, W
 from .differentiator import Differentiator, Unconnected, differentiator
 from .engine import LAZY
 
@@ -126,7 +126,7 @@ def gradient(
 @overload  # nested containers
 def gradient(
     L: Node,
-    wrt: Sequence[object] | Mapping[K, object],
+    wrt: Nested,
     *,
     unconnected: Unconnected = ...,
     cotangent: Operand | None = ...,

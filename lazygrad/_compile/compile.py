@@ -15,7 +15,6 @@ from typing import Any, TypedDict, Unpack, overload
 import attrs
 import numpy as np
 
-from .._derivatives.adjoint_node import follow
 from .._errors import ShapeError
 from .._functions.call import name_of
 from .._graph.invalidate import update
@@ -149,8 +148,6 @@ class CompiledNodes(Compiled[Any]):
         memo: dict[int, Any] = {}
         originals = self.targets.leaves
         targets, wrt, inputs = copy.deepcopy((originals, self.wrt, self.inputs), memo)
-        for node in targets:
-            follow(node)
         try:
             update(dict(zip(inputs, values, strict=True)))
         except ShapeError as error:

@@ -18,7 +18,7 @@ from .._graph.leaf import make_leaf
 from .._graph.node import NO_STATIC, Node, build, by_serial, enlist, install, summation_key
 from .._graph.traverse import collect_inputs_first
 from ..ops._rule import Rule, pass_on
-from .adjoint_node import AdjointNode, Counts
+from .adjoint_node import AdjointNode, Counts, follow
 from .target_memo import AdjointOp, MirrorOp
 
 __all__: list[str] = []
@@ -73,7 +73,7 @@ def _restore_node(*state: Any) -> Node:
             flat += (Rule(pass_on, passes=consumer) if passes else consumer.op.rule(argnum), argnum)
         node: Node = AdjointNode(op, inputs, NO_STATIC, of.shape, of.dtype, name, of=of, edges=tuple(flat))
         enlist(node)
-        return node
+        return follow(node)  # as it belongs to no memo
     op, inputs, static, shape, dtype, name = state
     node = build(op, inputs, static or NO_STATIC, shape, dtype)
     node.name = name

@@ -84,3 +84,14 @@ def test_a_guard_is_made_for_what_the_graph_is_now() -> None:
     with np.errstate(divide="ignore"):
         np.testing.assert_array_equal(step([0.0, 4.0])[1], [0.0, 0.25])
         np.testing.assert_array_equal(step([0.0, 4.0, 1.0])[1], [0.0, 0.25, 0.5])
+
+
+@ON_BOTH
+def test_nodes_built_on_adjoints_take_inputs_of_other_shapes(exact: bool) -> None:
+    """On a copy of the graph, where these adjoints belong to no memo."""
+    W, b = lg.parameter(np.ones((3, 2))), lg.parameter(np.ones(2))
+    adjoint = lg.adjoint((W + b).sum(), b)
+    for target, wanted in ((adjoint, 5.0), (adjoint * 2, 10.0), (adjoint + b, 6.0), (np.exp(adjoint - 5), 1.0)):
+        step = lg.compile(target, inputs=[W, b], exact=exact)
+        assert step(np.ones((5, 4)), np.ones(4)).tolist() == [wanted] * 4
+        assert step(np.ones((5, 2)), np.ones(2)).tolist() == [wanted] * 2

@@ -71,6 +71,13 @@ def test_blocks(size):
     assert found.nbytes < 1 << 16 or size > 2048
 
 
+@pytest.mark.parametrize("size", [5, 20_000])
+def test_a_sum_is_complete_before_it_is_read(size):
+    x = lg.parameter(np.random.default_rng(0).normal(size=size))
+    scaled = np.exp(x) / np.sum(np.exp(x)) - np.max(x)
+    agree(np.sum(scaled * scaled), [x], [x], [[x.value], [x.value[::-1].copy()]], kind=plugin.Arrays)
+
+
 def test_a_network_with_labels():
     rng = np.random.default_rng(0)
     X, labels = lg.constant(rng.normal(size=(9, 6))), lg.constant(rng.integers(0, 4, size=9))
@@ -134,6 +141,16 @@ def test_answers_of_all_kinds():
         np.testing.assert_allclose(found[name], node.value, rtol=1e-14)
         assert not found[name].flags.writeable
     assert isinstance(form(step), plugin.Arrays)
+
+
+def test_a_leaf_as_an_answer_is_a_copy():
+    x = lg.parameter(np.zeros(6))
+    step = lg.compile([x, x.reshape(2, 3), 2 * x], inputs=[x], backend="numba")
+    given = np.arange(6.0)
+    found = step(given)
+    assert isinstance(form(step), plugin.Arrays)
+    given[:] = 7.0
+    assert [answer.tolist() for answer in found] == [[0, 1, 2, 3, 4, 5], [[0, 1, 2], [3, 4, 5]], [0, 2, 4, 6, 8, 10]]
 
 
 def test_answers_are_the_callers():

@@ -69,6 +69,22 @@ def test_vmap_is_a_loop(size, in_dims):
     torch.testing.assert_close(ours, torch.func.vmap(dense_torch, in_dims=in_dims)(*given))
 
 
+def test_cotangents_of_all_results_count():
+    f, arguments = CASES["two results"]
+    x, y = arguments()
+    product, total = function(f)(x, y)
+    found = torch.autograd.grad((product * 3).sum() + total, [x, y])
+    expected = torch.autograd.grad((x * y.exp() * 3).sum() + (x * x).sum(), [x, y])
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.float32])
+def test_an_empty_batch_keeps_its_dtype(dtype):
+    out = torch.func.vmap(function(lambda x: 2 * x))(torch.zeros(0, 3, dtype=dtype))
+    assert (out.shape, out.dtype) == ((0, 3), dtype)
+
+
 def test_gradients_of_each_sample():
     _, W, b = (t.detach() for t in CASES["layer"][1]())
     xs = randn(5, 3, requires_grad=False)

@@ -134,7 +134,7 @@ def test_without_a_rule_the_gradient_is_an_error_that_names_the_op() -> None:
 def test_on_arrays_it_is_the_function_itself() -> None:
     assert type(squash(X)) is np.ndarray
     close(squash(X), np.tanh(X))
-    assert squash.doc == "A sigmoid shape between -1 and 1."
+    assert squash.doc == "Return a sigmoid shape between -1 and 1."
     assert repr(squash) == "<op squash>"
 
 

@@ -159,6 +159,7 @@ class Schedule:
 
 
 WORTH_NUMBA = 2000  # rows, from which on its import and the reading of what it has compiled pay by themselves
+LONGEST_SOURCE = 500_000  # rows of numbers; beyond that a tape takes a third of the memory and of the time to make
 NUMBER_COST = 3.5e-8  # seconds, roughly, that a row takes on Python floats
 STEP_COST = 6e-7  # and on NumPy's
 
@@ -211,7 +212,7 @@ def choose_form(program: Program, params: Sequence[tuple[int, str]], exact: bool
         levels = write_batches(program, live, params)
         if levels is not None and levels.cost < rows * (NUMBER_COST if floats else STEP_COST):
             return levels
-    if floats and rows > 500_000 and (tape := write_tape(program, live, params)) is not None:
+    if floats and rows > LONGEST_SOURCE and (tape := write_tape(program, live, params)) is not None:
         return tape
     if rows > 3_000 and not floats and not program.guards:
         return write_loop(program, live, params)

@@ -158,6 +158,20 @@ def test_a_graph_of_numbers_runs_on_floats_unless_it_must_be_exact() -> None:
     assert isinstance(lg.compile(L, x, x, exact=True, backend="numpy").schedule._form, Straight)
 
 
+def test_very_many_numbers_are_a_tape(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = lg.parameter(0.3)
+    L = x
+    for _ in range(20):
+        L = np.sin(L) * x + L
+    for limit, form in ((10_000, Numbers), (20, Tape)):
+        monkeypatch.setattr(_schedule, "LONGEST_SOURCE", limit)
+        step = lg.compile(L, x, x, backend="numpy")
+        assert isinstance(step.schedule._form, form)
+        for value in (0.3, -0.7):
+            x.set(value)
+            assert_near(step(value), (L.value, lg.gradient(L, x)), 1e-14)
+
+
 def test_setup_is_linear() -> None:
     """Rows and statements grow with the nodes, whatever they share."""
     steps = []

@@ -32,6 +32,18 @@ def test_the_same_function_with_and_without_64_bits(mode):
     assert f(x).dtype == np.float32
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_results_of_the_same_arguments_have_32_bits_without_64(wide, jit):
+    f = function(lambda k: k * np.pi)
+    k = np.int32(2)
+    call = jax.jit(lambda k: f(k)) if jit else f
+    assert call(k).dtype == np.float64
+    wide.update("jax_enable_x64", False)
+    call = jax.jit(lambda k: f(k)) if jit else f
+    assert call(k).dtype == np.float32
+    np.testing.assert_allclose(call(k), 2 * np.pi, rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex64, np.complex128])
 def test_gradients_have_the_dtype_of_the_leaf(mode, dtype):
     f = function(lambda x: np.sum(np.abs(x * x)), mode=mode)

@@ -27,7 +27,7 @@ TESTS = [
 
 
 class Seeds:
-    """What the suite's conftest.py does, without the frameworks that it imports."""
+    """The seeds that the suite's conftest.py sets, without the frameworks that it imports."""
 
     @pytest.fixture(autouse=True)
     def initialize_test_state(self):
@@ -35,7 +35,8 @@ class Seeds:
         np.random.seed(42)  # noqa: NPY002 - the tests draw from it
 
 
-def module(name: str, **members) -> types.ModuleType:
+def put_module(name: str, **members) -> types.ModuleType:
+    """Make a module of these members that can be imported by that name."""
     made = types.ModuleType(name)
     vars(made).update(members)
     sys.modules[name] = made
@@ -54,11 +55,11 @@ def point_at_lazygrad(answered: suites.Answered) -> None:
     answered.count(PreparedByShape, "at")
     for framework in ("autograd", "jax", "pytorch", "tensorflow"):
         setattr(pymanopt.function, framework, function)
-    module("jax", numpy=lnp)
+    put_module("jax", numpy=lnp)
     sys.modules["jax.numpy"] = lnp
-    module("torch", sum=lnp.sum, exp=lnp.exp, real=lnp.real, dot=lnp.dot)
-    math = module("tensorflow.math", real=lnp.real)
-    module("tensorflow", reduce_sum=lnp.sum, exp=lnp.exp, tensordot=lnp.tensordot, math=math)
+    put_module("torch", sum=lnp.sum, exp=lnp.exp, real=lnp.real, dot=lnp.dot)
+    math = put_module("tensorflow.math", real=lnp.real)
+    put_module("tensorflow", reduce_sum=lnp.sum, exp=lnp.exp, tensordot=lnp.tensordot, math=math)
 
 
 if __name__ == "__main__":

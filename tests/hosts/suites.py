@@ -1,4 +1,4 @@
-"""What the runners of hosts' own test-suites share: where the tests come from, and how they are run.
+"""The ground of the runners of hosts' own test-suites: where the tests come from, and how they are run.
 
 A runner is one file: a pytest plug-in that points the host at lazygrad, and the tests that are expected to fail, each
 with the reason. The tests themselves are the host's, as it distributes them; none is copied here. A test that is
@@ -32,8 +32,8 @@ def alias(name: str, real: str) -> None:
         sys.modules[name + found.name[len(real) :]] = importlib.import_module(found.name)
 
 
-def unpacked(requirement: str, directory: Path) -> Path:
-    """Download the source distribution of a release, and unpack it."""
+def download(requirement: str, directory: Path) -> Path:
+    """Download the source distribution of a release, unpack it, and return its directory."""
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps"]
     subprocess.run([*pip, "-d", str(directory), requirement], check=True)
     (archive,) = directory.glob("*.tar.gz")
@@ -81,15 +81,15 @@ class Answered:
     def count(self, owner: Any, *names: str) -> None:
         """Count the calls of functions of a module, or methods of a class."""
         for name in names:
-            setattr(owner, name, self._counted(getattr(owner, name)))
+            setattr(owner, name, self._count_calls(getattr(owner, name)))
 
-    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _count_calls(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def counted(*args: Any, **kwargs: Any) -> Any:
+        def count_and_call(*args: Any, **kwargs: Any) -> Any:
             self.questions += 1
             return function(*args, **kwargs)
 
-        return counted
+        return count_and_call
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{self.questions} questions answered by lazygrad")
@@ -138,7 +138,7 @@ def main(
         elif installed:
             source = Path(importlib.import_module(installed).__path__[0])
         else:
-            source = unpacked(requirement, Path(directory))
+            source = download(requirement, Path(directory))
         answered = Answered()
         point_at_lazygrad(answered)
         sys.path.insert(0, str(source))

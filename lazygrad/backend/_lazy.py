@@ -20,7 +20,7 @@ from .._functions.trace import Trace, trace_function
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
 from .._graph.trees import Tree, flatten, list_places
-from .._graph.types import Array, ArrayLike
+from .._graph.types import Array, ArrayLike, Structure
 from .._graph.value import forward_rec, readonly_view, zeros
 from .._jacobian.of_functions import Passes, choose_mode
 from .._query.differentiator import Differentiator, differentiator
@@ -315,7 +315,7 @@ class LazyBackend(Backend):
         outs, pull = vjp(lambda *moved: list(f(*moved)), *arrays)
         return outs, lambda cotangents, wanted: [pull(list(cotangents))[k] for k in wanted]
 
-    def prepare(self, f: Any, *example: object, wrt: Any = 0, points: int = 2, **kwargs: object) -> Prepared:
+    def prepare(self, f: Any, *example: Structure, wrt: Any = 0, points: int = 2, **kwargs: object) -> Prepared:
         """Prepare a function or a node: see `lazygrad.backend.prepare`."""
         if not isinstance(f, Node):
             return PreparedFunction(self.make_graph, f, example, kwargs, wrt, points)

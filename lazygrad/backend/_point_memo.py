@@ -47,10 +47,10 @@ class PointMemo:
 
     leaves: Sequence[Node]
     points: int
-    _kept: Recent[_Point] = attrs.field(init=False)
+    _recent: Recent[_Point] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._kept = Recent(self.points - 1)
+        self._recent = Recent(self.points - 1)
 
     def load(self, values: Sequence[Array]) -> None:
         """Give the leaves these values; nothing is computed."""
@@ -62,7 +62,7 @@ class PointMemo:
                 return
             back = self._return_to(values)
             if self.points > 1:
-                self._kept.use(self._present())
+                self._recent.use(self._capture())
             update(changes)
             again = [leaf for leaf in changes if self._take_again(leaf, back)]
             if again:
@@ -71,18 +71,18 @@ class PointMemo:
 
     def forget(self) -> None:
         """Keep nothing but the present point."""
-        self._kept.clear()
+        self._recent.clear()
 
     def _return_to(self, values: Sequence[Array]) -> list[_Point]:
         """Return the points that are kept, latest first, and forget the one that the graph returns to."""
-        known = list(self._kept)
-        back = self._kept.find(
+        known = list(self._recent)
+        back = self._recent.find(
             lambda point: all(
                 same_bits(point.values[i.serial], new) for i, new in zip(self.leaves, values, strict=True)
             )
         )
         if back is not None:
-            self._kept.remove(back)
+            self._recent.remove(back)
         return known
 
     def _take_again(self, leaf: Node, points: list[_Point]) -> bool:
@@ -94,7 +94,7 @@ class PointMemo:
                 return True
         return False
 
-    def _present(self) -> _Point:
+    def _capture(self) -> _Point:
         """Return the fresh values that depend on the leaves, and those that they were computed from."""
         values = {leaf.serial: leaf._value for leaf in self.leaves}
         nodes = []

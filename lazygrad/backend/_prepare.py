@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .._functions.call import name_of
 from .._graph.node import Node
+from .._graph.types import Function, Structure
 from ._backend import Backend
 from ._prepared import Prepared
 from ._registry import get
@@ -12,7 +13,12 @@ __all__ = ["prepare"]
 
 
 def prepare(
-    f: object, *example: object, wrt: object = 0, backend: str | Backend = "lazy", points: int = 2, **kwargs: object
+    f: Node | Function,
+    *example: Structure,
+    wrt: Structure = 0,
+    backend: str | Backend = "lazy",
+    points: int = 2,
+    **kwargs: object,
 ) -> Prepared:
     """Prepare a function, or a node, to be asked for its value and derivatives again and again.
 

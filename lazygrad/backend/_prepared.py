@@ -12,7 +12,7 @@ import numpy as np
 from .._functions.call import Argnums
 from .._graph.node import INEXACT
 from .._graph.trees import Tree
-from .._graph.types import Array, ArrayLike
+from .._graph.types import Array, ArrayLike, Structure
 from ._recent import Recent
 from ._selection import Selection
 from ._signature import Arguments, Signature, Slot, align_with_example
@@ -147,7 +147,7 @@ class Prepared(ABC):
             at = self._begin(args, "value")
             return at.out.like(at.values())
 
-    def gradient(self, *args: object, select: object = None) -> Any:
+    def gradient(self, *args: object, select: Structure = None) -> Any:
         """Return the gradient of a function that returns one real number.
 
         Parameters
@@ -174,7 +174,7 @@ class Prepared(ABC):
             self._check_number(at)
             return selection.fill(at.gradients(selection.wanted))
 
-    def value_and_gradient(self, *args: object, select: object = None) -> tuple[Any, Any]:
+    def value_and_gradient(self, *args: object, select: Structure = None) -> tuple[Any, Any]:
         """Return the value and the gradient; see `value` and `gradient`."""
         with self._lock:
             selection = self._select(select)
@@ -190,7 +190,7 @@ class Prepared(ABC):
             at = self._begin(args, "vjp")
             return selection.fill(at.pull(self._check_cotangents(at, cotangent), selection.wanted))
 
-    def jvp(self, *args: object, tangents: object) -> tuple[Any, Any]:
+    def jvp(self, *args: object, tangents: Structure) -> tuple[Any, Any]:
         """Return the value, and its derivative along `tangents`, which have the structure of a gradient."""
         with self._lock:
             found = self.signature.check_vectors(tangents, "tangent")
@@ -199,7 +199,7 @@ class Prepared(ABC):
             pushed = at.push(found)
             return at.out.like(at.values()), at.out.like(pushed)
 
-    def hvp(self, *args: Any, vectors: object, cotangent: object = None, select: Any = None) -> Any:
+    def hvp(self, *args: Any, vectors: Structure, cotangent: object = None, select: Any = None) -> Any:
         """Return the Hessian's product with vectors in the structure of a gradient; `select` chooses among its blocks.
 
         If the function does not return one number, the Hessian is that of the value's product with `cotangent`.
@@ -213,7 +213,7 @@ class Prepared(ABC):
                 return selection.fill(at.hessian_times(found, selection.wanted))
             return selection.fill(at.hessian_times(found, selection.wanted, self._check_cotangents(at, cotangent)))
 
-    def jacobian(self, *args: object, select: object = None) -> Any:
+    def jacobian(self, *args: object, select: Structure = None) -> Any:
         """Return the Jacobian: for each output a gradient's structure, with arrays of the shapes of output and leaf.
 
         Raises

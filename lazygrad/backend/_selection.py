@@ -10,6 +10,7 @@ import numpy as np
 
 from .._graph.node import Node
 from .._graph.trees import Tree, flatten, leaves, list_places, map_tree
+from .._graph.types import Structure
 from ._signature import Place, Signature
 
 __all__ = ["Selection"]
@@ -23,7 +24,7 @@ class Selection:
     wanted: list[int]  # by index of their places, each once
 
     @classmethod
-    def of(cls, signature: Signature, select: object) -> Selection:
+    def of(cls, signature: Signature, select: Structure) -> Selection:
         """Make the selection of everything for None, else of what `select` picks.
 
         Raises

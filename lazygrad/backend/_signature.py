@@ -15,7 +15,7 @@ from .._graph.bits import same_bits
 from .._graph.leaf import as_leaf_array, copy_frozen
 from .._graph.node import Node, label
 from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
-from .._graph.types import DType, Function
+from .._graph.types import DType, Function, Structure
 from .._query.checks import check_wrt, map_nodes, resolve_names
 
 __all__ = ["Arguments", "Place", "Signature", "Slot", "align_with_example"]
@@ -103,7 +103,7 @@ def _static_key(leaf: Any) -> Hashable:
     return (type(leaf), np.asarray(leaf).tobytes()) if isinstance(leaf, (float, complex)) else as_key(leaf)
 
 
-def align_with_example(given: object, example: object, what: str) -> list[Any]:
+def align_with_example(given: object, example: Structure, what: str) -> list[Any]:
     """Return the leaves of a tree in the order of another's; for a single leaf `given` itself, a list say."""
     return [given] if structure_key(example) is None else align_leaves(given, example, what)
 
@@ -185,7 +185,7 @@ class Signature:
         return cls(function, tuple(example), [structure_key(a) for a in example], slots, wrt, wanted)
 
     @classmethod
-    def of_nodes(cls, L: Node, wrt: object) -> Signature:
+    def of_nodes(cls, L: Node, wrt: Structure) -> Signature:
         """Make the signature of a node as a function of leaves: one argument in the structure of `wrt`."""
         nodes: list[Node] = []
 

@@ -11,6 +11,7 @@ from .._derivatives.discover import flows
 from .._derivatives.target_memo import pause_collector
 from .._graph.node import Node, by_serial, label, lock
 from .._graph.traverse import collect_inputs_first
+from .._graph.types import Structure
 from .._query.checks import check_node, check_target, map_nodes, resolve_names
 from .._report.grid import format_bytes
 from .._report.report import Report
@@ -132,7 +133,7 @@ def find_kind(node: Node) -> str:
 # -- the picture of a graph ----------------------------------------------------------------------------
 
 
-def build_picture(L: Node, wrt: object = None, report: Report | None = None) -> Picture:
+def build_picture(L: Node, wrt: Structure = None, report: Report | None = None) -> Picture:
     """Build the picture of all nodes below a target, one box each; nothing is computed, the memo stays as it is."""
     check_target(L)
     with lock, pause_collector():

@@ -66,29 +66,34 @@ class Replay:
                 )
 
         starts = [k for k, (_, was_requested) in enumerate(events) if was_requested]
+        starts = sorted({*starts, *[span.start[0] for span in spans]})
+        unpaid: set[int] = set()
         for first, last in zip([0, *starts], [*starts, len(events)], strict=True):
             if first < last:
                 catch_up(first)
-                _add_request(events[first:last], touches)
+                _add_request(events[first:last], touches, unpaid)
         catch_up(len(events))
         touches.extend([Touch(COMPUTED, None, i) for i, _ in visits])
         return made
 
 
-def _add_request(events: list[tuple[Node, bool]], touches: list[Touch]) -> None:
-    """Add the steps of one request; the first need of a node that it computed is no hit."""
+def _add_request(events: list[tuple[Node, bool]], touches: list[Touch], unpaid: set[int]) -> None:
+    """Add the steps of one request; the first need of a node that it computed is no hit.
+
+    `unpaid` are the nodes computed whose first need is still to come. An engine that computes in an order of its own
+    computes some before it requests any: their needs come with a later request.
+    """
     computed = {node.serial for node, was_requested in events if not was_requested}
-    unpaid = set(computed)
+    unpaid |= computed
     root, was_requested = events[0]
-    start = len(touches)
     for node, _ in events[was_requested:]:
         for j in {id(j): j for j in node.inputs}.values():  # x * x needs x once
             _add_need(j, unpaid, touches)
         touches.append(make_touch(COMPUTED, node))
     if was_requested and not unpaid and root.serial not in computed:
-        hits: list[Touch] = []
-        _add_need(root, unpaid, hits)
-        touches[start:start] = hits
+        _add_need(root, unpaid, touches)
+    if was_requested:
+        unpaid.clear()
 
 
 def _add_need(j: Node, unpaid: set[int], touches: list[Touch]) -> None:

@@ -85,6 +85,23 @@ def test_each_query_begins_where_its_steps_do(tmp_path: Path) -> None:
         assert count_steps(data["steps"], stop) == total.tolist()
 
 
+@pytest.mark.parametrize("engine", lg.engines.names())
+def test_the_steps_of_every_engine_add_up_query_by_query(engine: str, tmp_path: Path) -> None:
+    x = lg.parameter([1.0, 2.0], name="x")
+    h = np.exp(x)
+    L = np.sum(np.sin(h) * h)
+    with lg.record() as report:
+        for first in (1.0, 1.0, 3.0, 4.0):
+            x.set([first, 2.0])
+            lg.gradient(L, x, engine=engine)
+    data = read_data(lg.inspect.page(L, x, tmp_path / "p.html", report))
+    total = np.zeros(6, dtype=int)
+    stops = [*[step for step, _ in data["queries"][1:]], None]
+    for query, stop in zip(report.queries, stops, strict=True):
+        total += count_requests(query)
+        assert count_steps(data["steps"], stop) == total.tolist()
+
+
 def test_steps_in_a_folded_box_are_joined_within_a_query_and_up_to_a_thousandth(tmp_path: Path) -> None:
     nodes = [lg.parameter(0.5, name="x")]
     for _ in range(2000):

@@ -259,6 +259,17 @@ def test_cache_info_counts_an_adjoint_read_by_a_computation() -> None:
     assert lg.differentiator(L).cache_info()[:2] == (1, 1)
 
 
+def test_cache_info_counts_no_request_for_what_an_engine_computes_on_its_way() -> None:
+    """Each adjoint below the target is needed by what was built on it, and by the ops that others unfold into."""
+    x = lg.parameter(2.0)
+    L = np.exp(x) * x
+    g = lg.adjoint(L, x)
+    M = g * 3.0 + np.sin(g)
+    lg.gradient(M, x, engine="sweep")
+    info = lg.differentiator(L).cache_info()
+    assert (info.hits, info.misses) == (4, 2)
+
+
 def test_two_losses_share_their_forward_values() -> None:
     x = lg.parameter(0.5)
     h = np.exp(np.sin(x))

@@ -38,6 +38,24 @@ def test_a_target_of_second_order_forgets_all_when_a_leaf_below_its_adjoint_chan
     check_invariants(n.values())
 
 
+def test_an_adjoint_held_outside_unfolds_again_where_a_contribution_is_summed_to_another_shape() -> None:
+    """The op that un-broadcasts holds the shape it sums to."""
+
+    def biased(W: Any, b: Any) -> tuple[lg.Node, lg.Node, lg.Node]:
+        W, b = lg.parameter(W), lg.parameter(b)
+        g = lg.adjoint((np.tanh(W + b) * W).sum(), b)
+        return (g * g).sum(), W, b
+
+    rng = np.random.default_rng(0)
+    M, W, b = biased(rng.normal(size=(2, 3)), rng.normal(size=3))
+    lg.gradient(M, [W, b])
+    for shape in ((4, 5), (1, 1), (2, 3)):
+        values = rng.normal(size=shape), rng.normal(size=shape[1])
+        lg.update({W: values[0], b: values[1]})
+        fresh, *leaves = biased(*values)
+        assert same_bits(lg.gradient(M, [W, b]), lg.gradient(fresh, leaves))
+
+
 def test_a_leaf_that_is_only_set_leaves_the_memo_of_second_order_whole() -> None:
     n = cubes([0.2, 0.4, 0.6])
     lg.gradient(n["M"], n["x"])

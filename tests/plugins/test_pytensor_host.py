@@ -28,6 +28,19 @@ def test_other_shapes_may_come():
     slope = pytensor.function([x], pytensor.grad(op(x), x))
     for n in (2, 5, 0, 2):
         np.testing.assert_allclose(slope(normal(n)), lg.grad(total)(normal(n)))
+    y = function(np.exp, normal(3))(x)
+    assert y.type.shape == (None,)
+    value = pytensor.function([x], y)
+    for n in (2, 5, 0):
+        np.testing.assert_allclose(value(normal(n)), np.exp(normal(n)))
+
+
+def test_arguments_of_another_structure_are_another_question():
+    (x,) = symbols(normal(2))
+    op = function(lambda tree: tree["a"] * 3 if isinstance(tree, dict) else tree[0] * 2)
+    both = pytensor.function([x], [op([x]), op({"a": x})])
+    for found, factor in zip(both(normal(2)), (2, 3), strict=True):
+        np.testing.assert_allclose(found, factor * normal(2))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -82,6 +95,10 @@ def test_complex_gradients_are_refused():
     np.testing.assert_allclose(y.eval({z: [3 + 4j, 1j]}), [5.0, 1.0])
     with pytest.raises(NullTypeGradError, match="real and imaginary parts"):
         pytensor.grad(pt.sum(y), z)
+    x = pt.vector("x", shape=(2,))
+    turned = function(lambda x: np.exp(1j * x))(x)
+    (slope,) = turned.owner.op.pullback([x], [turned], [pt.zvector("w")])
+    assert "real and imaginary parts" in slope.type.why_null
 
 
 def test_batches_are_a_loop():

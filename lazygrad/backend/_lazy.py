@@ -235,7 +235,7 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
         points: int,
     ) -> None:
         super().__init__(make_graph, f, example, kwargs, wrt, points, lock)
-        self._graphs: list[tuple[Trace, tuple[Any, ...], Graph]] = []  # the one used last comes first
+        self._graphs: Recent[tuple[Trace, tuple[Any, ...], Graph]] = Recent(TRACES)
         self._load_graph(self._present)
 
     def _go_to(self, arguments: Arguments | None) -> Answers:
@@ -253,13 +253,20 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
         """Return the graph of the way that the function takes at a point, moved to that point."""
         slots = self.signature.slots
         values = [leaf for leaf, slot in zip(arguments.leaves, slots, strict=True) if slot.dtype is not None]
-        self._graphs = [one for one in self._graphs if not one[2].reshaped]
-        for k, (trace, statics, graph) in enumerate(self._graphs):
-            if statics == arguments.statics:
-                graph.load(values)
-                if trace.holds():
-                    self._graphs.insert(0, self._graphs.pop(k))
-                    return graph
+        for one in self._graphs:
+            if one[2].reshaped:
+                self._graphs.remove(one)
+
+        def serves(one: tuple[Trace, tuple[Any, ...], Graph]) -> bool:
+            trace, statics, graph = one
+            if statics != arguments.statics:
+                return False
+            graph.load(values)
+            return trace.holds()
+
+        if (known := self._graphs.find(serves)) is not None:
+            self._graphs.use(known)
+            return known[2]
         trace = trace_function(
             self._function, self._wrt, self.signature.build_arguments(arguments.leaves), self._kwargs
         )
@@ -267,7 +274,7 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
         moving = [i for i in trace.leaves[: len(arguments.leaves)] if i is not None]
         nodes = [i for i in trace.wrt.leaves if isinstance(i, Node)]
         graph = self._source(self._function, moving, nodes, trace.out, self._points, self.statistics)
-        self._graphs = [(trace, arguments.statics, graph), *self._graphs[: TRACES - 1]]
+        self._graphs.use((trace, arguments.statics, graph))
         return graph
 
 

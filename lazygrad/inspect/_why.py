@@ -276,9 +276,10 @@ def _answer_from_memo(node: Node) -> Why:
 
 def _find_reader(i: Node) -> Node | None:
     """Return the oldest consumer that was computed from `i` and is fresh."""
-    fresh = [
-        unmirrored(c)
-        for c in living_consumers(i)
-        if c._value is not None and not (isinstance(c, AdjointNode) and c.only_follows(i))
-    ]
-    return min([c for c in fresh if c is not i], key=by_serial, default=None)
+    fresh: list[Node] = []
+    for c in living_consumers(i):
+        if unmirrored(c) is i:  # the rule of a target reads its value through a mirror
+            fresh += [reader for reader in living_consumers(c) if reader._value is not None]
+        elif c._value is not None and not (isinstance(c, AdjointNode) and c.only_follows(i)):
+            fresh.append(c)
+    return min(fresh, key=by_serial, default=None)

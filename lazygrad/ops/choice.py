@@ -201,7 +201,9 @@ unravelled: Op = op(
 
 
 @function(np.ravel_multi_index)
-def ravel_multi_index(multi_index: NodeOrArray, dims: Lengths, mode: str = "raise", order: str = "C") -> Node:
+def ravel_multi_index(
+    multi_index: NodeOrArray, dims: Lengths, mode: str | Sequence[str] = "raise", order: str = "C"
+) -> Node:
     """Return the flat positions of positions along each axis."""
     return flat_index(*multi_index, dims=tuple(np.atleast_1d(dims).tolist()), mode=mode, order=order)
 

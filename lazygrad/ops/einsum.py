@@ -371,7 +371,7 @@ def einsum(*operands: object, optimize: Any = False) -> Node:
 
 
 @function(np.einsum_path)
-def einsum_path(*operands: object, optimize: str = "greedy") -> tuple[list[object], str]:
+def einsum_path(*operands: object, optimize: object = "greedy") -> tuple[list[object], str]:
     """Return the order in which einsum would join its operands; it looks at shapes alone."""
     values = [np.broadcast_to(x.dtype.type(0), x.shape) if isinstance(x, Node) else x for x in operands]
     return np.einsum_path(*values, optimize=optimize)

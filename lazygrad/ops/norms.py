@@ -153,7 +153,7 @@ def norm(x: NodeOrArray, ord: Operand | None = None, axis: Axis = None, keepdims
 
 
 @function(np.linalg.vector_norm)
-def vector_norm(x: Operand, /, *, axis: Axis = None, keepdims: bool = False, ord: int = 2) -> Node:
+def vector_norm(x: Operand, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Node:
     """Return the norm of vectors: all elements along `axis`, which may be several."""
     return _norm_of_vectors(_as_floating(as_node(x)), ord, axis, keepdims)
 

@@ -14,7 +14,7 @@ from typing import Any
 from .._errors import ShapeError
 from .._graph.guards import inside_transform
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import Array
+from .._graph.types import ArrayLike
 from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._bracketing import Tree, best_bracketing
@@ -251,7 +251,7 @@ _pinv = op(
 
 @function(np.linalg.pinv)
 def pinv(
-    a: Operand, rcond: Array | float | None = None, hermitian: bool = False, *, rtol: float = 1e-15
+    a: Operand, rcond: ArrayLike | None = None, hermitian: bool = False, *, rtol: ArrayLike = 1e-15
 ) -> NodeOrArray:
     """Return the pseudo-inverse: singular values below `rcond` (or `rtol`) times the largest count as 0."""
     return _pinv(a, rtol=rtol if rcond is None else rcond, hermitian=hermitian)

@@ -20,7 +20,6 @@ import attrs
 import numpy as np
 
 from .._graph.demand import demand
-from .._graph.node import Node
 
 __all__ = [
     "Memo",
@@ -155,7 +154,7 @@ NOWHERE = _NoPath()
 
 
 def sum_over_paths(
-    start: Node | int | str,
+    start: Hashable,
     target: Any,
     children: Callable[[Any], Sequence[tuple[Any, int]]],
     semiring: Semiring,

@@ -8,14 +8,14 @@ import numpy as np
 
 from .._functions.call import name_of
 from .._graph.node import Node
-from .._graph.types import Function
+from .._graph.types import Function, Structure
 from .flat import POINTS, Objective
 
 __all__ = ["as_float_leaves", "make_objective"]
 
 
 def make_objective(
-    fun: Node | Function, x0: object, args: tuple[object, ...] = (), wrt: object = None, points: int = POINTS
+    fun: Node | Function, x0: Structure, args: tuple[object, ...] = (), wrt: Structure = None, points: int = POINTS
 ) -> tuple[Objective, Any]:
     """Return what was given as an objective, and the vector to start from.
 

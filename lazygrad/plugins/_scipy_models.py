@@ -10,7 +10,7 @@ import numpy as np
 import scipy.integrate
 import scipy.optimize
 
-from .._graph.types import Array, Function
+from .._graph.types import Array, ArrayLike, Function, Structure
 from ..backend import prepare
 from ..numpy import asarray as as_array
 from .flat import Objective
@@ -18,7 +18,9 @@ from .flat import Objective
 __all__ = ["curve_fit", "solve_ivp"]
 
 
-def curve_fit(f: Function, xdata: Array, ydata: Array, p0: object = None, **options: object) -> tuple[Array, ...]:
+def curve_fit(
+    f: Function, xdata: Structure, ydata: ArrayLike, p0: object = None, **options: object
+) -> tuple[Array, ...]:
     """Call `scipy.optimize.curve_fit` with the Jacobian by the parameters.
 
     Parameters

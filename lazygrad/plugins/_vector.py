@@ -15,7 +15,7 @@ from .._graph.invalidate import update
 from .._graph.leaf import as_leaf_array
 from .._graph.node import Node
 from .._graph.trees import align_leaves, leaves, list_places, map_tree
-from .._graph.types import DType
+from .._graph.types import DType, Structure
 from ..backend import Prepared
 from ..backend._signature import Place
 
@@ -134,7 +134,7 @@ class Layout:
         """Return a vector as arrays that belong to the caller."""
         return self.fill([s.read(x).copy() for s in self.slices])
 
-    def flat(self, tree: object) -> Vector:
+    def flat(self, tree: Structure) -> Vector:
         """Return such arrays as a vector; checked."""
         found = align_leaves(
             tree,

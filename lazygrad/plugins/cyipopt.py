@@ -8,7 +8,7 @@ import cyipopt
 import numpy as np
 
 from .._graph.node import Node
-from .._graph.types import Function
+from .._graph.types import Function, Structure
 from ._objectives import make_objective
 from .flat import POINTS, Objective
 
@@ -17,11 +17,11 @@ __all__ = ["problem"]
 
 def problem(
     fun: Node | Function,
-    x0: object = None,
+    x0: Structure = None,
     args: tuple[object, ...] = (),
     *,
     constraints: Node | Function | None = None,
-    wrt: object = None,
+    wrt: Structure = None,
     points: int = POINTS,
     **bounds: object,
 ) -> cyipopt.Problem:

@@ -30,8 +30,9 @@ from dask.base import DaskMethodsMixin, dont_optimize, replace_name_in_key
 from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 
-from .._graph.node import Node, lock
+from .._graph.node import Node, Operand, lock
 from .._graph.trees import map_tree
+from .._graph.types import Structure
 from .._graph.value import readonly_view
 from .._query.checks import as_cotangent, check_node, check_target, map_nodes, resolve_names
 from .._query.differentiator import Differentiator, Unconnected, differentiator
@@ -152,7 +153,7 @@ def value(nodes: object) -> Query:
         return _make_query(graph, keys, map_tree(one, nodes))
 
 
-def gradient(L: Node, wrt: object, *, unconnected: Unconnected = "zero", cotangent: Node | None = None) -> Query:
+def gradient(L: Node, wrt: Structure, *, unconnected: Unconnected = "zero", cotangent: Operand | None = None) -> Query:
     """Return dL/d`wrt` as a Dask collection: the tasks of the requested gradients, and no other.
 
     Parameters

@@ -36,7 +36,7 @@ class LazygradBackend(NumpyBackend):  # type: ignore[misc]
 
     framework_name = "lazygrad"
 
-    def is_appropriate_type(self, tensor: Node) -> bool:
+    def is_appropriate_type(self, tensor: object) -> bool:
         """Return whether it is a node."""
         return isinstance(tensor, Node)
 

@@ -15,9 +15,9 @@ import numpy as np
 from .._errors import ShapeError
 from .._functions.call import Argnums, resolve_argnums
 from .._graph.leaf import as_leaf_array
-from .._graph.node import Node
+from .._graph.node import Node, Operand
 from .._graph.trees import flatten, leaves
-from .._graph.types import Array
+from .._graph.types import ArrayLike, Structure
 from .._query.checks import check_target
 from ..backend import Statistics, prepare
 from ._vector import Layout, Partial, Shared, Vector
@@ -80,7 +80,7 @@ class Objective:
     def of(
         cls,
         f: Callable[..., Any],
-        *example: object,
+        *example: Structure,
         wrt: Argnums = 0,
         points: int = POINTS,
         backend: str = "lazy",
@@ -163,10 +163,10 @@ class Objective:
         return self._layout.present()
 
     @x.setter
-    def x(self, x: object) -> None:
+    def x(self, x: ArrayLike) -> None:
         self._layout.move(self._layout.enter(x))
 
-    def flat(self, tree: object) -> Vector:
+    def flat(self, tree: Structure) -> Vector:
         """Return arrays in the structure of `wrt` as a vector; for a block a list of its leaves, or its only leaf.
 
         Raises
@@ -176,7 +176,7 @@ class Objective:
         """
         return self._layout.flat(tree)
 
-    def tree(self, x: Array | None = None) -> Any:
+    def tree(self, x: ArrayLike | None = None) -> Any:
         """Return a vector, or the present point, as arrays in the structure of `wrt`, in the leaves' dtypes."""
         return self._layout.tree(self.x if x is None else self._layout.enter(x))
 
@@ -218,7 +218,7 @@ class Objective:
 
     # -- one number --------------------------------------------------------------------------------
 
-    def fun(self, x: object) -> float:
+    def fun(self, x: ArrayLike) -> float:
         """Return the value.
 
         Parameters
@@ -239,16 +239,16 @@ class Objective:
 
     __call__ = fun
 
-    def jac(self, x: object) -> Vector:
+    def jac(self, x: ArrayLike) -> Vector:
         """Return the gradient, of shape (size,); errors as for `fun`."""
         return self._layout.slopes(self._prepared.gradient(*self._at(x), select=self._layout.select))
 
-    def fun_and_jac(self, x: Array) -> tuple[float, Vector]:
+    def fun_and_jac(self, x: ArrayLike) -> tuple[float, Vector]:
         """Return value and gradient at once, as ``jac=True`` has it."""
         value, gradient = self._prepared.value_and_gradient(*self._at(x), select=self._layout.select)
         return _number(value), self._layout.slopes(gradient)
 
-    def hessp(self, x: Array, p: object, cotangent: object = None) -> Vector:
+    def hessp(self, x: ArrayLike, p: ArrayLike, cotangent: Operand | None = None) -> Vector:
         """Return the product of the Hessian with a vector, without the Hessian.
 
         Parameters
@@ -266,7 +266,7 @@ class Objective:
         at = self._at(x)
         return self._hessian_times(at, self._weights(at, cotangent), p)
 
-    def hess(self, x: object, cotangent: Array | None = None) -> Vector:
+    def hess(self, x: ArrayLike, cotangent: Operand | None = None) -> Vector:
         """Return the Hessian, of shape (size, size): a product with each unit vector, on the same forward values."""
         at = self._at(x)
         weights = self._weights(at, cotangent)
@@ -275,7 +275,7 @@ class Objective:
             H[:, k] = self._hessian_times(at, weights, unit)
         return H
 
-    def hess_operator(self, x: Array, cotangent: Array | None = None) -> Any:
+    def hess_operator(self, x: ArrayLike, cotangent: Operand | None = None) -> Any:
         """Return the Hessian as a SciPy `LinearOperator`, for this point also after others have been asked."""
         at = self._at(x)
         weights = self._weights(at, cotangent)
@@ -294,11 +294,11 @@ class Objective:
 
     # -- many numbers ------------------------------------------------------------------------------
 
-    def residuals(self, x: object) -> Vector:
+    def residuals(self, x: ArrayLike) -> Vector:
         """Return the values of a target of any shape, in C order, of shape (m,); outputs one after the other."""
         return _as_vector(self._prepared.value(*self._at(x)))
 
-    def jacobian(self, x: object) -> Any:
+    def jacobian(self, x: ArrayLike) -> Any:
         """Return the Jacobian of `residuals` as a `scipy.sparse.linalg.LinearOperator`: products on one memo.
 
         Parameters
@@ -319,7 +319,7 @@ class Objective:
 
         return _operator(_as_vector(value).size, self.size, times, lambda w: self._pull(at, value, w))
 
-    def jacobian_matrix(self, x: object) -> Vector:
+    def jacobian_matrix(self, x: ArrayLike) -> Vector:
         """Return the Jacobian of `residuals` as a matrix of shape (m, size), for hosts that take nothing else."""
         at = self._at(x)
         value = self._prepared.value(*at)

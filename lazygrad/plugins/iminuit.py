@@ -9,7 +9,7 @@ import iminuit
 import numpy as np
 
 from .._graph.node import Node
-from .._graph.types import Function
+from .._graph.types import Function, Structure
 from ._objectives import make_objective
 from .flat import POINTS, Objective
 
@@ -18,10 +18,10 @@ __all__ = ["minuit"]
 
 def minuit(
     fun: Node | Function,
-    x0: object = None,
+    x0: Structure = None,
     args: tuple[object, ...] = (),
     *,
-    wrt: Node | None = None,
+    wrt: Structure = None,
     points: int = POINTS,
     hessian: bool = True,
     errordef: float | None = None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import nlopt
 
-from .._graph.types import Array
+from .._graph.types import Array, Structure
 from .flat import Objective
 
 __all__ = ["callback", "optimize", "vector_callback"]
@@ -39,7 +39,7 @@ def _keep_error(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def optimize(optimizer: nlopt.opt, x0: Array) -> Array:
+def optimize(optimizer: nlopt.opt, x0: Structure) -> Array:
     """Call ``optimizer.optimize(x0)``, out of which an exception of a callback comes as itself.
 
     Parameters

@@ -26,7 +26,7 @@ from pytensor.graph.basic import Variable
 from pytensor.tensor.type import DenseTensorType
 
 from .._graph.trees import flatten
-from .._graph.types import Function
+from .._graph.types import Function, Structure
 from ..backend import Statistics
 from ._points import is_number
 from ._pytensor import Arguments, LazyOp, Prototype
@@ -84,7 +84,7 @@ def _build(f: Callable[..., Any], example: tuple[Any, ...], points: int) -> Pyte
     return PytensorFunction(f, *example, points=points)
 
 
-def function(f: Function, *example: object, points: int = 2) -> PytensorFunction:
+def function(f: Function, *example: Structure, points: int = 2) -> PytensorFunction:
     """Return `f`, written with NumPy, as a function of PyTensor's variables that is differentiated to any order.
 
     Parameters

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.optimize
 
 from .._graph.node import Node
-from .._graph.types import Array, Function
+from .._graph.types import ArrayLike, Function, Structure
 from ._objectives import make_objective
 from ._scipy_models import curve_fit, solve_ivp
 from .flat import POINTS, Objective
@@ -38,11 +38,11 @@ _POINTS = {"powell": 16, "tnc": 16, "trust-constr": 4}  # how far methods come b
 
 def minimize(
     fun: Node | Function,
-    x0: object = None,
+    x0: Structure = None,
     args: tuple[object, ...] = (),
     method: str | None = None,
     *,
-    wrt: Node | None = None,
+    wrt: Structure = None,
     points: int | None = None,
     bounds: object = None,
     constraints: object = (),
@@ -111,10 +111,10 @@ def minimize(
 
 def least_squares(
     fun: Function,
-    x0: object = None,
+    x0: Structure = None,
     args: tuple[object, ...] = (),
     *,
-    wrt: object = None,
+    wrt: Structure = None,
     points: int = POINTS,
     **options: object,
 ) -> scipy.optimize.OptimizeResult:
@@ -156,11 +156,11 @@ def least_squares(
 
 def root(
     fun: Function,
-    x0: object = None,
+    x0: Structure = None,
     args: tuple[object, ...] = (),
     method: str = "hybr",
     *,
-    wrt: object = None,
+    wrt: Structure = None,
     points: int = POINTS,
     **options: object,
 ) -> scipy.optimize.OptimizeResult:
@@ -245,12 +245,12 @@ def root_scalar(
 
 def nonlinear_constraint(
     fun: Function | Node,
-    lb: object,
-    ub: object,
-    x0: Array | None = None,
+    lb: ArrayLike,
+    ub: ArrayLike,
+    x0: Structure = None,
     args: tuple[object, ...] = (),
     *,
-    wrt: Node | None = None,
+    wrt: Structure = None,
     points: int = POINTS,
     **options: object,
 ) -> scipy.optimize.NonlinearConstraint:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from statsmodels.base import model as base
 
-from .._graph.types import Array
+from .._graph.types import Array, ArrayLike
 from .flat import Objective
 
 __all__ = ["GenericLikelihoodModel"]
@@ -57,14 +57,14 @@ class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
     def _evaluate(self, params: Any) -> float:
         return self._find_objective(self._written, params).fun(params)
 
-    def score(self, params: Array) -> Array:
+    def score(self, params: ArrayLike) -> Array:
         """Return the gradient of the log-likelihood."""
         return self._find_objective(self._written, params).jac(params)
 
-    def score_obs(self, params: Array) -> Array:
+    def score_obs(self, params: ArrayLike) -> Array:
         """Return the gradient of each observation's log-likelihood, of shape (nobs, size)."""
         return self._find_objective(self.loglikeobs, params).jacobian_matrix(params)
 
-    def hessian(self, params: Array) -> Array:
+    def hessian(self, params: ArrayLike) -> Array:
         """Return the Hessian of the log-likelihood."""
         return self._find_objective(self._written, params).hess(params)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._graph.node import Node
 from ..._graph.trees import Tree, align_leaves, flatten
-from ..._graph.types import DType
+from ..._graph.types import DType, Structure
 
 __all__ = ["HOLE", "Packing", "find_nodes", "follow_path", "map_containers", "place_tangent", "replace_node"]
 
@@ -24,7 +24,7 @@ def replace_node(leaf: object) -> Any:
     return HOLE if isinstance(leaf, Node) else leaf
 
 
-def find_nodes(tree: object, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
+def find_nodes(tree: Structure, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
     """Yield the nodes, each with the keys that lead to it."""
     if isinstance(tree, Node):
         yield path, tree
@@ -36,7 +36,7 @@ def find_nodes(tree: object, path: tuple[object, ...] = ()) -> Iterator[tuple[tu
             yield from find_nodes(child, (*path, k))
 
 
-def map_containers(one: Callable[[Any], Any], tree: object) -> Any:
+def map_containers(one: Callable[[Any], Any], tree: Structure) -> Any:
     """Return the same lists, tuples and dicts, with `one` applied to everything else in them."""
     if isinstance(tree, dict):
         return {key: map_containers(one, child) for key, child in tree.items()}
@@ -95,7 +95,7 @@ class Packing:
         return self.tree.like(parts)
 
 
-def place_tangent(tree: object, path: tuple[object, ...], t: object) -> Any:
+def place_tangent(tree: Structure, path: tuple[object, ...], t: object) -> Any:
     """Return a tangent of a container that is `t` in one place and zero elsewhere."""
     if not path:
         return t

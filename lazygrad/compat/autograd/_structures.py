@@ -13,7 +13,7 @@ from ..._derivatives.adjoint_node import unbroadcast_node, unbroadcast_to
 from ..._functions.nested import find_derivative_mark, mark_derivative
 from ..._graph.node import Node
 from ..._graph.trees import align_leaves, leaves, map_tree
-from ..._graph.types import Function
+from ..._graph.types import Function, Structure
 
 __all__ = ["as_floats", "fit_to", "to_plain", "warn_if_independent"]
 
@@ -26,7 +26,7 @@ def _copy_array(leaf: Any) -> Any:
     return leaf
 
 
-def to_plain(tree: object) -> Any:
+def to_plain(tree: Structure) -> Any:
     """Return writable copies of arrays, scalars for 0-d; nodes stay, as an outer transform goes on with them."""
     return map_tree(_copy_array, tree)
 
@@ -47,7 +47,7 @@ def _fit_leaf(given: Any, example: Any) -> Any:
     return unbroadcast_to(given, np.shape(example), np.result_type(example), "a vector-Jacobian product")
 
 
-def fit_to(given: object, example: object) -> Any:
+def fit_to(given: object, example: Structure) -> Any:
     """Return a cotangent or tangent in the structure, shapes and dtypes of the value that it belongs to."""
     found = iter(align_leaves(given, example, "a cotangent or tangent must have the structure of what it belongs to"))
     return map_tree(lambda leaf: _fit_leaf(next(found), leaf), example)

@@ -95,7 +95,7 @@ class VSpace:
         """Return the sum of two vectors."""
         return self._map(lambda a, b: a + b, x, y)
 
-    def scalar_mul(self, x: object, a: float) -> Any:
+    def scalar_mul(self, x: object, a: complex) -> Any:
         """Return the multiple of a vector."""
         return self._map(lambda part: part * a, x)
 

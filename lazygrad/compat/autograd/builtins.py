@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as _np
 
-from ..._graph.node import Node
 from ..._graph.node import Node as _Node
 
 __all__ = ["dict", "isinstance", "list", "tuple", "type"]
@@ -35,7 +34,7 @@ def isinstance(x: object, types: Any) -> bool:
     return builtins.isinstance(x, types) or builtins.isinstance(_sample(x), types)
 
 
-def type(x: Node) -> object:
+def type(x: object) -> object:
     """Return what Python's own returns for one argument; for a node the type of its value.
 
     Examples

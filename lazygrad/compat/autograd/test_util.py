@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..._graph.types import Array, Function
+from ..._graph.types import Function
 from .core import make_jvp, make_vjp, vspace
 from .wrap_util import Argnum, get_name, unary_to_nary, wraps
 
@@ -17,7 +17,7 @@ RTOL = 1e-6
 EPS = 1e-6
 
 
-def scalar_close(a: Array, b: Array) -> bool:
+def scalar_close(a: Any, b: Any) -> bool:
     """Return whether two numbers agree within the tolerances of the checks."""
     return bool(abs(a - b) < TOL or abs(a - b) < RTOL * abs(a + b))
 

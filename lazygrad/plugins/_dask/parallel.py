@@ -21,7 +21,7 @@ from ..._errors import LazygradError
 from ..._graph.bits import same_bits
 from ..._graph.leaf import copy_frozen
 from ..._graph.trees import flatten
-from ..._graph.types import Function
+from ..._graph.types import Function, Structure
 from ..._graph.value import readonly_view
 from ...backend import Prepared
 from ...backend._signature import Arguments, Signature, Slot
@@ -224,7 +224,7 @@ class DataParallel(Prepared):
 def data_parallel(
     make_loss: Function,
     shards: Sequence[object],
-    wrt: object,
+    wrt: Structure,
     *,
     client: Client | Literal["local"] | None = None,
     workers: Sequence[str] | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...._graph.node import NodeOrArray
-from ...._graph.types import Array, Function
+from ...._graph.types import Function, Structure
 from .._user_ops import defvjp, primitive
 from ..core import make_vjp
 
@@ -15,7 +15,7 @@ __all__ = ["fixed_point"]
 
 
 @primitive
-def fixed_point(f: Function, a: object, x0: Array | float, distance: Function, tol: float) -> NodeOrArray | float:
+def fixed_point(f: Function, a: object, x0: Structure, distance: Function, tol: float) -> NodeOrArray | float:
     """Return x with ``f(a)(x) == x``, iterated from `x0` until ``distance(x, previous) <= tol``.
 
     Derivatives flow through `a` alone.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...._graph.node import Node, NodeOrArray
-from ...._graph.types import Function
+from ...._graph.types import Function, Structure
 from .._structures import to_plain
 
 __all__ = ["flatten", "flatten_func"]
@@ -73,7 +73,7 @@ def flatten(value: object) -> tuple[NodeOrArray, Unflatten]:
     return vector, unflatten
 
 
-def flatten_func(func: Function, example: object) -> tuple[Function, Unflatten, NodeOrArray]:
+def flatten_func(func: Function, example: Structure) -> tuple[Function, Unflatten, NodeOrArray]:
     """Return `func` as a function from vector to vector, the way back from vectors, and the vector of `example`.
 
     Examples

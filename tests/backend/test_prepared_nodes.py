@@ -188,7 +188,7 @@ def test_thousands_of_points_leave_nothing_behind() -> None:
                 ASKING[kind](p, X + k)
             q.value_and_gradient([X + k, 1.0]), q.jacobian()
             size = (
-                len(p._graphs[0][2]._point_memo._recent),
+                len(next(iter(p._graphs))[2]._point_memo._recent),
                 sum(len(i.consumers) for i in lg._graph.traverse.ancestors(leaves[0])),
             )
             assert held in (None, size)

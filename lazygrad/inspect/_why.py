@@ -276,10 +276,12 @@ def _answer_from_memo(node: Node) -> Why:
 
 def _find_reader(i: Node) -> Node | None:
     """Return the oldest consumer that was computed from `i` and is fresh."""
-    fresh: list[Node] = []
-    for c in living_consumers(i):
-        if unmirrored(c) is i:  # the rule of a target reads its value through a mirror
-            fresh += [reader for reader in living_consumers(c) if reader._value is not None]
-        elif c._value is not None and not (isinstance(c, AdjointNode) and c.only_follows(i)):
-            fresh.append(c)
+    consumers = living_consumers(i)
+    if i._memo is not None:  # the rule of a target reads its value through the mirror
+        consumers += living_consumers(i._memo.mirror)
+    fresh = [
+        unmirrored(c)
+        for c in consumers
+        if c._value is not None and not (isinstance(c, AdjointNode) and c.only_follows(i))
+    ]
     return min(fresh, key=by_serial, default=None)

@@ -268,6 +268,17 @@ def test_multiplications_are_counted_from_shapes(function: Any, forward: int, ru
         assert sum(s.multiplications for s in plan.steps if s.kind == "adjoint") == rules
 
 
+def test_multiplications_of_convolutions_are_those_of_the_filters() -> None:
+    x, w = lg.parameter(np.ones((1, 2, 5, 5))), lg.parameter(np.ones((3, 2, 2, 2)))
+    y = lg.ops.conv2d(x, w)
+    each = y.size * 2 * 2 * 2  # channels and window
+    plan = explain(y, [x, w], cotangent=np.ones(y.shape))
+    assert [(step.op, step.multiplications) for step in plan.steps] == [("vjp of convolution", each)] * 2
+    g = lg.adjoint(y.sum(), x)
+    second = explain(g.sum(), w)
+    assert {step.multiplications for step in second.steps if "convolution" in step.op} == {each}
+
+
 def test_text_table_and_data_agree() -> None:
     x = lg.parameter(np.ones(2), name="x")
     h = np.sin(x)

@@ -13,7 +13,8 @@ import pytest
 import lazygrad as lg
 from lazygrad._graph.node import label
 from lazygrad._graph.traverse import ancestors
-from lazygrad.inspect._model import build_picture
+from lazygrad.inspect._dot import measure_widths, shorten
+from lazygrad.inspect._model import build_picture, merge_boxes
 from lazygrad.inspect._replay import COMPUTED, HIT, STALE, Replay
 from tests.helpers.picture_graphs import build_hostile, build_layers, build_tangled, find_box
 from tests.helpers.query_sessions import run_session
@@ -272,6 +273,31 @@ def test_widths(widths: str | None) -> None:
     wide = {m[1]: float(m[2]) for m in re.finditer(r"  (n\d+) -> n\d+ \[penwidth=([\d.]+)", drawing.dot)}
     of = {box.title: wide[f"n{k}"] for k, box in enumerate(drawing._picture.boxes) if f"n{k}" in wide}
     assert (of["large"] > of["small"] > 1) if widths == "bytes" else (of["large"] == of["small"] == 1)
+    assert max(wide.values()) == (4 if widths == "bytes" else 1)
+
+
+def test_the_edge_from_a_folded_box_carries_its_last_value() -> None:
+    x = lg.parameter(np.ones(1000), name="part/x")
+    total = x.sum()
+    total.name = "part/total"
+    L = np.tanh(total) * lg.parameter(1.0, name="y")
+    assert L.value > 0
+    whole = build_picture(L)
+    folded = merge_boxes(whole, [[whole.place[x.serial], whole.place[total.serial]]], ["part"])
+    assert measure_widths(folded, "bytes") == [4.0] * len(folded.boxes)  # a number each
+
+
+def test_a_stale_adjoint_is_dashed_and_long_names_are_cut() -> None:
+    x, y = lg.parameter(0.5, name="x"), lg.parameter(2.0, name="y" * 41)
+    L = x * y
+    lg.gradient(L, x)
+    assert "dashed" not in lg.inspect.draw(L).dot
+    y.set(3.0)
+    lines = {line.split(" [")[0].strip(): line for line in lg.inspect.draw(L).dot.splitlines()}
+    assert "dashed" in lines["n0"]  # its adjoint read y
+    assert "dashed" not in lines["n1"]
+    assert f'label="{"y" * 39}…\\n' in lines["n1"]
+    assert shorten("y" * 40) == "y" * 40
 
 
 # -- the drawing ------------------------------------------------------------------------------------------

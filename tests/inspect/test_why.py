@@ -140,6 +140,28 @@ def test_of_two_fresh_consumers_the_oldest_is_followed() -> None:
         x.set(x.value + 0.5)
 
 
+def test_an_adjoint_that_only_follows_the_shape_of_a_node_has_not_read_it() -> None:
+    x = lg.parameter([1.0, 2.0], name="x")
+    h = x + 1.0
+    L = (h * lg.constant([3.0, 4.0])).sum()
+    g = lg.adjoint(L, h)
+    assert (h.value.tolist(), g.value.tolist()) == ([2.0, 3.0], [3.0, 4.0])
+    assert g.serial in [c.serial for c in h.consumers]
+    assert why(h).nodes == (h,)
+
+
+def test_from_the_memo_a_target_is_read_by_its_own_rule() -> None:
+    x = lg.parameter(0.5, name="x")
+    L = np.exp(x)
+    L.name = "L"
+    lg.gradient(L, x)
+    assert str(why(L)).splitlines() == [
+        "L.value: fresh",
+        "  L.value: read by the rule of L",
+        "  dL/dx: asked for, as nothing in the memo has read it",
+    ]
+
+
 def test_in_a_report_the_first_request_that_computed_a_node_is_told() -> None:
     x = lg.parameter(0.5)
     h = np.sin(x)

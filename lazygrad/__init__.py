@@ -78,7 +78,7 @@ _LATER: dict[str, tuple[str, ...]] = {
     "._functions.forward": ("hvp", "jvp"),
     "._jacobian.of_functions": ("hessian", "jacfwd", "jacobian", "jacrev"),
     ".backend": (),
-    "._functions.primitive": ("primitive", "_find_primitive"),  # (which pickles look for here)
+    "._functions.primitive": ("primitive",),
     ".testing": (),
     ".testing._checks": ("check_grads",),
     "._report.report": ("Report", "record"),

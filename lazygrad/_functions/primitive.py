@@ -6,8 +6,8 @@ transposition: the derivative of ``<vjp(g), t>`` by g is ``jvp(t)``, and the oth
 
 from __future__ import annotations
 
-import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from pickle import PicklingError
 from typing import Any, overload
@@ -44,15 +44,15 @@ class Primitive(Op):
 
     def __reduce__(self) -> Any:
         try:
-            found = _find_primitive(*self.home)
-        except (ImportError, AttributeError):
+            found = pkgutil.resolve_name(":".join(self.home))
+        except (ImportError, AttributeError, ValueError):
             found = None
         if found is not self:
             raise PicklingError(
                 f"{self!r} is not what {'.'.join(self.home)} names: decorate a function of a module, or bind the op "
                 f"to the name of the function it was made of"
             )
-        return _find_primitive, self.home
+        return pkgutil.resolve_name, (":".join(self.home),)
 
     def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Split the arguments of a call into inputs and statics; an array among these stays one."""
@@ -98,17 +98,6 @@ class Primitive(Op):
                 + ("it was built with another" if self.eager else "correct its `shape=`")
             )
         return value
-
-
-def _find_primitive(module: str, name: str) -> Any:
-    """Return what a module holds under a name, perhaps one with dots."""
-    found: Any = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
-
-
-_find_primitive.__module__ = "lazygrad"  # where pickles look for it, wherever this module moves
 
 
 def _split_parameters(function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:

@@ -48,6 +48,7 @@ def test_an_adjoint_held_outside_unfolds_again_where_a_contribution_is_summed_to
         return (g * g).sum(), W, b
 
     rng = np.random.default_rng(0)
+
     def push(M: lg.Node, b: lg.Node) -> Any:
         tangent = Tangents({b: lg.constant(np.ones(b.shape))}).of(M)
         assert tangent is not None

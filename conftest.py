@@ -12,13 +12,29 @@ import doctest
 import functools
 import gc
 import inspect
+from collections.abc import Iterator
 from types import ModuleType
+
+import pytest
+
+import lazygrad.engines  # noqa: F401 - its engines enter themselves
+from lazygrad._query import engine
 
 
 def pytest_collection_finish() -> None:
     """Keep the collector from searching thousands of tests again and again while large graphs are built."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def forget_registered_engines() -> Iterator[None]:
+    """Keep an engine that a test or an example registers from the tests that ask every engine."""
+    ours = engine._ENGINES.copy()
+    yield
+    if engine._ENGINES.keys() - ours:
+        engine._ENGINES.clear()
+        engine._ENGINES.update(ours)
 
 
 @functools.cache

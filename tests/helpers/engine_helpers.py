@@ -25,7 +25,7 @@ def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def agree(L: lg.Node, wrt: Sequence[lg.Node], engine: str, cotangent: Any = None, tolerance: float = 1e-10) -> None:
-    """Return the engine's answers are those of the lazy one: which are there, shape, dtype, and numbers."""
+    """Check that an engine's answers are the lazy one's: which are there, shape, dtype, and numbers."""
     truth = lg.gradient(L, list(wrt), unconnected="none", cotangent=cotangent)
     found = lg.gradient(L, list(wrt), unconnected="none", cotangent=cotangent, engine=engine)
     scale = max([np.abs(t).max(initial=1.0) for t in truth if t is not None], default=1.0)

@@ -11,7 +11,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad._derivatives import adjoint_node
-from lazygrad._derivatives.adjoint_node import AdjointNode, follow, unmirrored
+from lazygrad._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_node, unbroadcast_to, unmirrored
 from lazygrad._derivatives.edges import find_jvp_rule, find_vjp_rule
 from lazygrad._derivatives.target_memo import target_memo
 from lazygrad.ops._declare import op
@@ -160,3 +160,22 @@ def test_an_edge_without_a_jvp_rule_is_named_in_one_way() -> None:
     ):
         with pytest.raises(lg.NotDifferentiableError, match=wanted):
             question()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_complex_term_of_a_real_node_is_its_real_part_in_arrays_and_nodes(dtype: Any) -> None:
+    """<g, dx> = Re(sum of g dx), and dx is real; NumPy would warn of what a cast discards."""
+    term = np.array([[1 + 2j, 3 - 1j], [10 - 1j, 0.5j]])
+    for shape, expected in (((2, 2), term.real), ((2,), [11.0, 3.0]), ((), 14.0), ((1, 2, 2), term.real[None])):
+        like = lg.parameter(np.ones(shape, dtype))
+        array = unbroadcast_to(term, like.shape, like.dtype, "a rule")
+        node = unbroadcast_node(lg.constant(term), like)
+        assert (node.shape, node.dtype) == (like.shape, like.dtype)
+        assert array.dtype == like.dtype
+        np.testing.assert_array_equal(array, expected)
+        np.testing.assert_array_equal(node.value, expected)
+
+
+def test_a_term_of_a_shape_that_does_not_fit_names_its_source() -> None:
+    with pytest.raises(lg.LazygradError, match=r"'a rule' returned shape \(2,\) for an input of shape \(3,\)"):
+        unbroadcast_to(np.ones(2), (3,), np.dtype(float), "a rule")

@@ -29,7 +29,7 @@ from .._query.differentiator import Differentiator
 from ..backend import Statistics
 from ..backend._recent import Recent
 
-__all__ = ["GraphMemo", "PointGraph", "Statistics", "Step", "Steps", "add_step", "is_number"]
+__all__ = ["GraphMemo", "PointGraph", "Step", "Steps", "add_step", "is_number", "kind_of"]
 
 STRUCTURES = 8  # structures of arguments, times points: so many graphs are kept
 Step = tuple[str, tuple[int, ...], tuple[int, ...]]  # ("vjp", "jvp" or "value", of which outputs, by which inputs)
@@ -46,9 +46,10 @@ def add_step(steps: Steps, kind: str, outs: Sequence[int], ins: Sequence[int]) -
     return (*steps, (kind, tuple(outs), tuple(ins)))
 
 
-def kind_of(steps: Steps) -> str:
-    """Return the name under which a derivative is counted, such as "jvp of vjp"."""
-    return " of ".join([kind for kind, _, _ in reversed(steps)]) or "value"
+def kind_of(steps: Steps, function: str = "") -> str:
+    """Return the kind of a derivative, such as "jvp of vjp", perhaps with the name of the function."""
+    kinds = [kind for kind, _, _ in reversed(steps)]
+    return " of ".join([*kinds, function] if function else kinds) or "value"
 
 
 def is_number(out: object) -> bool:

@@ -24,7 +24,7 @@ from .._functions.trace import name_arguments
 from .._graph.node import INEXACT
 from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
 from .._graph.types import Array
-from ._points import GraphMemo, PointGraph, Steps, add_step
+from ._points import GraphMemo, PointGraph, Steps, add_step, kind_of
 
 __all__ = ["Arguments", "LazyOp", "Prototype"]
 
@@ -129,7 +129,7 @@ class LazyOp(Op):  # type: ignore[misc]
         self.steps = steps
 
     def __str__(self) -> str:
-        return " of ".join([*[kind for kind, _, _ in reversed(self.steps)], self.of.name])
+        return kind_of(self.steps, self.of.name)
 
     def derive(self, kind: str, outs: Sequence[int], ins: Sequence[int]) -> LazyOp:
         """Return the op of one more derivative."""

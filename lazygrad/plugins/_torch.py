@@ -17,7 +17,7 @@ from .._graph.node import Node
 from .._graph.trees import Tree, flatten
 from .._graph.types import Array, DType, Function
 from .._graph.types import both as np
-from ._points import GraphMemo, Steps, add_step
+from ._points import GraphMemo, Steps, add_step, kind_of
 
 __all__ = ["Ask", "Question", "answer_batch", "answer_cotangents", "conjugate"]
 
@@ -58,7 +58,7 @@ class Question:
             found, out = self.points.answer(args, kwargs, self.wanted, self.steps, seeds)
         except Exception as error:
             given = ", ".join(f"{t.dtype} of shape {tuple(t.shape)}" for t in tensors)
-            what = " of ".join([*[kind for kind, _, _ in reversed(self.steps)], self.name])
+            what = kind_of(self.steps, self.name)
             error.add_note(f"while torch asked for {what}, given {given}")
             raise
         self.out = flatten(out)

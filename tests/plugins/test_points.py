@@ -121,6 +121,7 @@ def test_what_is_no_array_passes_through():
 def test_kinds_are_told_from_the_outside_in():
     assert kind_of(()) == "value"
     assert kind_of(add_step(VJP, "jvp", (0,), (0,))) == "jvp of vjp"
+    assert (kind_of((), "f"), kind_of(VJP, "f")) == ("f", "vjp of f")
 
 
 # -- points ------------------------------------------------------------------------------------------

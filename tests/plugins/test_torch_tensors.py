@@ -1,8 +1,8 @@
 """Tensors in and out: dtypes, devices, refusals, exceptions, threads, and what is left behind."""
 
 import gc
-import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -169,11 +169,8 @@ def test_threads_share_a_function():
             if not torch.allclose(g, (x.detach().exp() * (1 + x.detach()))):
                 wrong.append(seed)
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
     assert wrong == []
 
 

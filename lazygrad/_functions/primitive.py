@@ -178,14 +178,14 @@ def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
     shape = ("_to_shape", lambda node, k: node.shape if to_output else node.inputs[k].shape)
     dtype = ("_to_dtype", lambda node, k: node.dtype if to_output else node.inputs[k].dtype)
 
-    def transposed(w: Any, *values: Any, _to_shape: Any, _to_dtype: Any, **meta: Any) -> Any:
+    def transpose(w: Any, *values: Any, _to_shape: Any, _to_dtype: Any, **meta: Any) -> Any:
         z = constant(np.zeros(_to_shape, _to_dtype))
         given = as_node(w)
         image = unbroadcast_node(as_node(rule.function(z, *[as_node(v) for v in values], **meta)), given)
         found = Differentiator(image, cotangent=given).adjoint(z)
         return found if any(isinstance(v, Node) for v in (w, *values)) else forward_rec(found)
 
-    return Rule(transposed, rule.reads, rule.rest, (*rule.metas, shape, dtype))
+    return Rule(transpose, rule.reads, rule.rest, (*rule.metas, shape, dtype))
 
 
 def complete_rules(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import pickle
+import pkgutil
 from typing import Any
 
 import attrs
 import cloudpickle
 
 from ..._functions import primitive
-from ..._functions.primitive import _find_primitive
 from ...ops import _rule
 from ...ops._op import OPS, Op
 
@@ -30,7 +30,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, obj: Any) -> Any:
         for module, name in MARKS:
             if obj is getattr(module, name):
-                return _find_primitive, (module.__name__, name)
+                return pkgutil.resolve_name, (f"{module.__name__}:{name}",)
         if isinstance(obj, Op) and OPS.get(obj.name) is not obj:
             return _build_op, (type(obj), {a.name: getattr(obj, a.name) for a in attrs.fields(type(obj))})
         return super().reducer_override(obj)

@@ -118,6 +118,12 @@ def test_blocked_edges_and_structural_zeros_are_told_apart() -> None:
         assert (x.serial in {i.serial for i in find_defined_leaves(L)}) != blocked
 
 
+def test_the_seed_of_a_target_is_no_leaf_that_derivatives_are_defined_by() -> None:
+    x, y = lg.parameter(2.0), lg.parameter(3.0)
+    g = lg.adjoint(x * x * y, x)
+    assert {i.serial for i in find_defined_leaves(g * y)} == {x.serial, y.serial}
+
+
 def test_arcs_with_everything_hold_integers_and_zeros_too() -> None:
     x = lg.parameter([0.2, 1.7])
     L = (np.floor(x) * x).sum()

@@ -35,6 +35,6 @@ assert_type(np.linalg.inv(a), Array)
 assert_type(np.linalg.eigh(x).eigenvalues, lg.Node)
 assert_type(np.fft.fft(x), lg.Node)
 assert_type(np.ndim(x), int)
-assert_type(np.pi, float)
+assert_type(np.zeros(3).ndim, int)  # the rest is NumPy's
 np.tanh("x")  # E: mypy[call-overload] pyright[reportCallIssue]
 np.nonsense(x)  # E: mypy[attr-defined] pyright[reportAttributeAccessIssue]

@@ -22,8 +22,8 @@ assert_type(floats * x, lg.Node)
 assert_type(unknown @ x, Any)
 assert_type(np.tanh(x), Any)
 assert_type(lg.gradient(np.exp(x).sum(), x), np.ndarray[Any, np.dtype[Any]])
-np.add(x, 1.0)  # E: mypy[call-overload] pyright[reportCallIssue]
-np.maximum(x, 0.0)  # E: mypy[call-overload] pyright[reportCallIssue]
-np.sum(x)  # E: mypy[call-overload] pyright[reportCallIssue]
-np.where(x > 0, x, 0.0)  # E: mypy[call-overload] pyright[reportCallIssue]
-np.linalg.norm(x)  # E: mypy[call-overload] pyright[reportArgumentType]
+np.add(x, 1.0)  # E: mypy[call-overload] pyright[reportCallIssue|reportArgumentType]
+np.maximum(x, 0.0)  # E: mypy[call-overload] pyright[reportCallIssue|reportArgumentType]
+np.sum(x)  # E: mypy[call-overload] pyright[reportCallIssue|reportArgumentType]
+np.where(x > 0, x, 0.0)  # E: mypy[call-overload] pyright[reportCallIssue|reportArgumentType]
+np.linalg.norm(x)  # E: mypy[call-overload] pyright[reportCallIssue|reportArgumentType]

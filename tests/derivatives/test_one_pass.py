@@ -11,6 +11,8 @@ from lazygrad._derivatives.one_pass import gradients_in_one_pass
 from lazygrad._graph.node import Node
 from tests.helpers.random_graphs import same_bits
 
+ONE: Any = np.float64(1)
+
 
 def network() -> tuple[Node, dict[str, Node]]:
     """Return a target and nodes below it, some of which read what others are asked for."""
@@ -24,7 +26,7 @@ def network() -> tuple[Node, dict[str, Node]]:
 
 
 def one_pass(L: Node, nodes: dict[str, Node], *names: str) -> dict[str, Any] | None:
-    found = gradients_in_one_pass(L, [nodes[name] for name in names], np.float64(1.0))
+    found = gradients_in_one_pass(L, [nodes[name] for name in names], ONE)
     return None if found is None else {name: found.get(nodes[name].serial) for name in names}
 
 
@@ -56,11 +58,11 @@ def test_only_values_that_rules_read_are_computed() -> None:
 
 def test_the_target_itself_and_its_seed() -> None:
     L, _ = network()
-    found = gradients_in_one_pass(L, [L], np.float64(3.0))
+    found: Any = gradients_in_one_pass(L, [L], ONE * 3)
     assert found == {L.serial: 3.0}
 
 
 def test_a_graph_with_an_adjoint_in_it_is_left_to_the_memo() -> None:
     x = lg.parameter(2.0)
     g = lg.adjoint(x**3, x)
-    assert gradients_in_one_pass(g * 2.0, [x], np.float64(1.0)) is None
+    assert gradients_in_one_pass(g * 2.0, [x], ONE) is None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
-from lazygrad._derivatives.defined import find_defined_leaves, find_first_blocked
+from lazygrad._derivatives.defined import find_defined_leaves, find_first_blocked, list_names
 from lazygrad._derivatives.discover import Discovery, flows, flows_or_blocked
 from lazygrad._derivatives.edges import find_edges_between, make_arc_finder
 from lazygrad._graph.node import Node, consumer_refs
@@ -122,6 +122,15 @@ def test_the_seed_of_a_target_is_no_leaf_that_derivatives_are_defined_by() -> No
     x, y = lg.parameter(2.0), lg.parameter(3.0)
     g = lg.adjoint(x * x * y, x)
     assert {i.serial for i in find_defined_leaves(g * y)} == {x.serial, y.serial}
+
+
+@pytest.mark.parametrize(
+    ("count", "end"), [(0, "none"), (1, "p0"), (8, "p6, p7"), (9, "p7, and 1 more"), (20, "p7, and 12 more")]
+)
+def test_a_sentence_names_the_first_few_nodes(count: int, end: str) -> None:
+    nodes = tuple([lg.parameter(1.0, name=f"p{k}") for k in range(count)])
+    assert list_names(nodes).endswith(end)
+    assert list_names(nodes).count(",") == max(min(count, 8) - 1, 0) + (count > 8)
 
 
 def test_arcs_with_everything_hold_integers_and_zeros_too() -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.py"))
@@ -73,6 +74,8 @@ def expected(checker, path):
 
 
 def compare(checker, path, errors):
+    if path.stem == "namespace" and np.lib.NumpyVersion(np.__version__) < "2.2.0":
+        pytest.skip("`from numpy import *` has few names in the stubs of NumPy 2.1")
     found = {(line, code) for name, line, code in errors if name == path.name}
     marks = expected(checker, path)
     assert {line for line, _ in found} == marks.keys(), sorted(found)

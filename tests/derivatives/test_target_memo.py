@@ -76,6 +76,19 @@ def test_a_leaf_that_is_only_set_leaves_the_memo_of_second_order_whole() -> None
     assert same_bits(lg.gradient(n["M"], n["x"]), lg.gradient((m := cubes([0.3, 0.5, 0.7]))["M"], m["x"]))
 
 
+def test_all_inputs_of_an_adjoint_share_one_memo_of_the_ops_it_unfolds_into() -> None:
+    """Else what lies between several of them and its root would be derived once for each."""
+    x, y = lg.parameter([0.5, 0.2]), lg.parameter([0.3, 0.4])
+    g = lg.adjoint((np.sin(x * y) * np.tanh(x)).sum(), x)
+    M = (g * g).sum()
+    _, report = ask(M, [x, y])
+    assert (report.adjoints.misses, report.rules_run) == (28, 35)
+    assert len(target_memo(M).inner) == 4  # the adjoints of x, x * y, its sine, and the product, each passed once
+    again = target_memo(M).inner[g.serial]
+    lg.gradient(M, [x, y])
+    assert target_memo(M).inner[g.serial] is again
+
+
 def test_memos_of_other_seeds_forget_with_the_targets_own() -> None:
     x = lg.parameter([1.0, 2.0])
     y = x * x

@@ -196,11 +196,11 @@ class PreparedCalls(PreparedByExample[EagerBackend]):
             for k, (leaf, slot) in enumerate(zip(arguments.leaves, signature.slots, strict=True))
         ]
 
-        def moved(*arrays: Any) -> Any:
+        def call_with(*arrays: Any) -> Any:
             leaves = list(constant)
             for k, array in zip(wanted, arrays, strict=True):
                 leaves[k] = array
             return function(*signature.build_arguments(leaves), **kwargs)
 
         arrays = [np.asarray(arguments.leaves[k]) for k in wanted]
-        return self._remember(arguments, EagerAnswers(self._source, moved, arrays, self.statistics))
+        return self._remember(arguments, EagerAnswers(self._source, call_with, arrays, self.statistics))

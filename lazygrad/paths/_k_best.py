@@ -9,7 +9,7 @@ its place. So the r-th of s needs the r-1 before it and one more of one child: a
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -17,7 +17,7 @@ from .._graph.demand import demand
 
 __all__ = ["k_best", "multiply_weights"]
 
-Arcs = Mapping[Any, Sequence[tuple[Any, float]]]  # node -> (child, weight) of each arc from it
+Arcs = Mapping[Any, Sequence[tuple[Any, Any]]]  # node -> (child, weight) of each arc from it
 Key = tuple[Hashable, int]  # (node, rank)
 Ranked = tuple[float, int, int]  # weight, arc, rank of the rest among the child's
 
@@ -28,13 +28,25 @@ def multiply_weights(rest: float, weight: float) -> float:
     return math.inf if math.isnan(product) else product
 
 
-def k_best(start: Hashable, target: Hashable, arcs: Arcs, k: int) -> list[list[int]]:
+def k_best(
+    start: Hashable,
+    target: Hashable,
+    arcs: Arcs,
+    k: int,
+    *,
+    multiply: Callable[[float, Any], float] = multiply_weights,
+    one: float = 1.0,
+) -> list[list[int]]:
     """Return the k heaviest paths, heaviest first, each as the numbers of its arcs.
 
     Parameters
     ----------
     arcs
         Node -> (child, weight) of each arc from it; every child leads to `target`.
+    multiply
+        The weight of a path from that of the rest of it and that of its first arc, rising with the former; never nan.
+    one
+        The weight of the path of no arc.
 
     Notes
     -----
@@ -46,7 +58,7 @@ def k_best(start: Hashable, target: Hashable, arcs: Arcs, k: int) -> list[list[i
     >>> k_best("a", "c", {"a": [("b", 2.0), ("b", 3.0), ("c", 5.0)], "b": [("c", 2.0)]}, 2)
     [[1, 0], [2]]
     """
-    ranked: dict[Hashable, list[Ranked]] = {target: [(1.0, -1, 0)]}
+    ranked: dict[Hashable, list[Ranked]] = {target: [(one, -1, 0)]}
     rivals: dict[Hashable, list[Ranked]] = {target: []}
     exhausted = {target}
 
@@ -63,7 +75,7 @@ def k_best(start: Hashable, target: Hashable, arcs: Arcs, k: int) -> list[list[i
 
     def rival(s: Hashable, arc: int, rank: int) -> Ranked:
         j, weight = arcs[s][arc]
-        return -multiply_weights(ranked[j][rank][0], weight), arc, rank
+        return -multiply(ranked[j][rank][0], weight), arc, rank
 
     def compute(key: Key) -> None:
         s, _ = key

@@ -53,7 +53,8 @@ def operator_norm(edge: Edge) -> float:
     """Return the operator norm of an edge's local Jacobian, or an upper bound; inf if that takes too much."""
     c, i = edge.consumer, edge.input
     if c.size == 1:
-        return edge.slope()
+        slope = edge.slope()
+        return slope if math.isfinite(slope) else math.inf
     if c.op.name in ISOMETRIES:
         return 1.0
     if c.op.name == "broadcast_to":
@@ -62,6 +63,24 @@ def operator_norm(edge: Edge) -> float:
     if any(form.entries > LARGEST or form.p > WIDEST for form, _ in parts):
         return math.inf
     return functools.reduce(multiply_weights, [_spectral_norm(entries()) for _, entries in parts])
+
+
+@attrs.frozen(eq=False)
+class _Slope:
+    """What an edge between numbers makes of the norm of what comes down to it."""
+
+    edge: Edge
+    factor: float
+    extremes: dict[float, float] = attrs.field(factory=dict)  # 0 and inf, as the rule itself has them: it may guard
+
+    def multiply(self, norm: float) -> float:
+        """Return the norm beyond the edge; inf for what is not a number."""
+        if 0 < norm < math.inf or (norm == 0 and math.isfinite(self.factor)):
+            return multiply_weights(norm, self.factor)
+        if norm not in self.extremes:
+            c = self.edge.consumer
+            self.extremes[norm] = _norm(self.edge.apply_vjp(c.dtype.type(norm).reshape(c.shape)[()]))
+        return self.extremes[norm]
 
 
 @attrs.define(eq=False)
@@ -94,10 +113,11 @@ class Search:
         sum_over_paths(self.W.serial, self.L.serial, lambda s: _end_edges(self.up[s], "consumer"), counting, None, memo)
         return memo
 
-    def enter_heaviest(self, weight: Callable[[Edge], float]) -> None:
-        """Enter the k paths of the largest product of weights, with what they really contribute."""
-        arcs = {s: [(e.consumer.serial, weight(e)) for e in edges] for s, edges in self.up.items()}
-        for numbers in k_best(self.W.serial, self.L.serial, arcs, self.k):
+    def enter_heaviest(self) -> None:
+        """Enter the k paths of the largest product of slopes, with what they really contribute."""
+        arcs = {s: [(e.consumer.serial, _Slope(e, e.slope())) for e in edges] for s, edges in self.up.items()}
+        ends, one = (self.W.serial, self.L.serial), _norm(self.seed)
+        for numbers in k_best(*ends, arcs, self.k, multiply=lambda norm, slope: slope.multiply(norm), one=one):
             path, s = [], self.W.serial
             for number in numbers:
                 path.append(self.up[s][number])
@@ -131,21 +151,35 @@ class Search:
             down.setdefault(edge.consumer.serial, []).append(edge)
         return down
 
-    def branch_and_bound(self, down: dict[int, list[Edge]], norm_of: Callable[[Edge], float], budget: float) -> float:
-        """Go down from L, the most promising edge first, leaving out what cannot be among the best.
-
-        Returns a bound on the norms of the paths that the budget did not reach, 0 if it reached all.
-        """
-        rest = Memo()  # from each node, the largest product of norms along a path to W
-        heaviest = Semiring(max, multiply_weights, 0.0, 1.0)
+    def heaviest_rests(self, down: dict[int, list[Edge]], norm_of: Callable[[Edge], float]) -> Memo:
+        """Find, from each node, the largest product of norms along a path to W."""
+        rest = Memo()
         sum_over_paths(
             self.L.serial,
             self.W.serial,
             lambda s: _end_edges(down[s], "input"),
-            heaviest,
+            Semiring(max, lambda below, weight: multiply_weights(weight, below), 0.0, 1.0),  # (0 absorbs from L down)
             lambda i, c, number: norm_of(down[c][number]),
             rest,
         )
+        return rest
+
+    def branch_and_bound(
+        self, down: dict[int, list[Edge]], norm_of: Callable[[Edge], float] | None, budget: float
+    ) -> float:
+        """Go down from L, the most promising edge first, leaving out what cannot be among the best.
+
+        Without `norm_of` nothing is known of what is below, and all paths are walked (a rule may make nan of 0).
+        Returns a bound on the norms of the paths that the budget did not reach, 0 if it reached all.
+        """
+        rest = None if norm_of is None else self.heaviest_rests(down, norm_of).sums
+
+        def bound_path(norm: float, edge: Edge) -> float:
+            """Return a bound on the norm of a path that comes down to an edge's consumer with that norm."""
+            if norm_of is None or rest is None:
+                return math.inf
+            return multiply_weights(norm, multiply_weights(norm_of(edge), rest[edge.input.serial]))
+
         known = {edges_of(link) for _, _, link, _ in self.best}
         stack: list[tuple[float, Edge | None, Any, Link]] = [(math.inf, None, self.seed, None)]
         while stack:
@@ -163,10 +197,7 @@ class Search:
                 if not known or edges_of(link) not in known:
                     self.enter(norm, link, g)
                 continue
-            below = [
-                (multiply_weights(norm, multiply_weights(rest.sums[e.input.serial], norm_of(e))), e, g, link)
-                for e in down[node.serial]
-            ]
+            below = [(bound_path(norm, e), e, g, link) for e in down[node.serial]]
             below.sort(key=lambda item: item[0])  # (stable: of equals the first input comes off the stack first)
             stack.extend(item for item in below if not self.hopeless(item[0]))
         return 0.0
@@ -178,11 +209,11 @@ class Search:
         """
         edges = [edge for edges in self.up.values() for edge in edges]
         if all(edge.consumer.size == 1 for edge in edges):  # products of numbers: the weights are the norms
-            self.enter_heaviest(Edge.slope)
+            self.enter_heaviest()
             return 0.0
         down = self.downwards()
         if prefixes <= max(budget, self.k * len(edges)):
-            return self.branch_and_bound(down, lambda edge: math.inf, math.inf)
+            return self.branch_and_bound(down, None, math.inf)
         self.enter_likely(down)
         norms = {edge: operator_norm(edge) for edge in edges}
         return self.branch_and_bound(down, norms.__getitem__, budget)

@@ -151,8 +151,8 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
 
     Returns
     -------
-    `TopPaths`, a list of `Path` by falling norm of the contribution, ties in a fixed order. Paths are those along
-    which a derivative flows: blocked edges and structural zeros are on none.
+    `TopPaths`, a list of `Path` by falling norm of the contribution, ties in a fixed order; what is nan or infinite
+    comes first. Paths are those along which a derivative flows: blocked edges and structural zeros are on none.
 
     Raises
     ------
@@ -214,7 +214,8 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
             for _, _, link, contribution in sorted(search.best, key=lambda item: (-item[0], -item[1])):
                 found.append(_path(W, edges_of(link), contribution, gradient))
     if found.number > len(found):
-        found.bound = max(found.bound, found[-1].norm)
+        last = found[-1].norm
+        found.bound = max(found.bound, math.inf if math.isnan(last) else last)
     return found
 
 

@@ -14,8 +14,9 @@ import lazygrad as lg
 from lazygrad import paths
 from lazygrad._derivatives.edges import Edge, find_edges_between
 from lazygrad.ops._declare import op
-from lazygrad.ops._rule import OUT, UNDEFINED
-from lazygrad.paths._search import Search, edges_of, operator_norm
+from lazygrad.ops._rule import UNDEFINED
+from lazygrad.paths._search import edges_of, operator_norm
+from tests.helpers.all_paths import search_paths, walk_paths
 from tests.helpers.random_graphs import build as built
 from tests.helpers.random_graphs import random_dag
 
@@ -33,31 +34,6 @@ def layered(rng, width, layers, one=np.tanh):
     return x, functools.reduce(operator.add, layer)
 
 
-def brute_force(L, W, seed=1.0):
-    """Every path as (nodes, argnums, contribution), down from L by the rules themselves."""
-    found = []
-
-    def down(i, nodes, argnums, g):
-        if i is W:
-            found.append((tuple(n.serial for n in (W, *nodes)), argnums, g))
-            return
-        for k, j in enumerate(i.inputs):
-            if i.dtype.kind == j.dtype.kind == "f" and i.op.passes_derivative(i, k) and paths.count(j, W):
-                rule = i.op.rule(k)
-                reads = [(i if r == OUT else i.inputs[r]).value[()] for r in rule.reads]
-                if rule.rest is not None:
-                    reads += [n.value for n in i.inputs[rule.rest :]]
-                term = np.asarray(rule.function(g, *reads, **rule.meta(i, k)))
-                while term.ndim > j.ndim:
-                    term = term.sum(0)
-                for axis in [a for a, n in enumerate(j.shape) if n == 1 != term.shape[a]]:
-                    term = term.sum(axis, keepdims=True)
-                down(j, (i, *nodes), (k, *argnums), np.broadcast_to(term, j.shape)[()])
-
-    down(L, (), (), np.float64(seed))
-    return found
-
-
 def small_graphs(arrays):
     """Random (L, W) between which there are some paths, but not many."""
     for seed in range(60):
@@ -72,7 +48,7 @@ def small_graphs(arrays):
 def test_top_is_what_brute_force_finds(arrays):
     some = 0
     for L, W in small_graphs(arrays):
-        every = {(nodes, argnums): g for nodes, argnums, g in brute_force(L, W)}
+        every = {(nodes, argnums): g for nodes, argnums, g in walk_paths(L, W)}
         norms = sorted([float(np.linalg.norm(g)) for g in every.values()], reverse=True)
         for k in (1, 3, len(norms) + 1):
             found = paths.top(L, W, k)
@@ -252,20 +228,11 @@ def residual(rng, blocks, width=4, scale=0.3):
     return x, (h * rng.normal(size=width)).sum()
 
 
-def searched(L, W, k, bounded, budget=math.inf):
-    search = Search(W, L, k, np.float64(1), find_edges_between(W, L))
-    down = search.downwards()
-    if bounded:
-        search.enter_likely(down)
-    left = search.branch_and_bound(down, operator_norm if bounded else lambda edge: math.inf, budget)
-    return search, sorted((norm for norm, *_ in search.best), reverse=True), left
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_branch_and_bound_finds_what_walking_everything_finds(seed):
     x, L = residual(np.random.default_rng(seed), 9)
-    everything, norms, _ = searched(L, x, 5, bounded=False)
-    bounded, found, left = searched(L, x, 5, bounded=True)
+    everything, norms, _ = search_paths(L, x, 5, bounded=False)
+    bounded, found, left = search_paths(L, x, 5, bounded=True)
     assert left == 0.0
     np.testing.assert_allclose(found, norms, rtol=1e-12)
     assert bounded.steps < everything.steps  # some of the 512 paths were left out
@@ -275,8 +242,8 @@ def test_branch_and_bound_finds_what_walking_everything_finds(seed):
 def test_branch_and_bound_on_random_graphs():
     some = 0
     for L, W in small_graphs(arrays=True):
-        _, norms, _ = searched(L, W, 3, bounded=False)
-        _, found, left = searched(L, W, 3, bounded=True)
+        _, norms, _ = search_paths(L, W, 3, bounded=False)
+        _, found, left = search_paths(L, W, 3, bounded=True)
         assert left == 0.0
         np.testing.assert_allclose(found, norms, rtol=1e-12)
         some += 1
@@ -302,5 +269,5 @@ def test_when_the_budget_runs_out_it_says_so():
     best = paths.top(L, x, 1)[0].norm
     assert paths.top(L, x, 512).exact
     for budget in (1, 10, 100):
-        _, found, left = searched(L, x, 1, bounded=True, budget=budget)
+        _, found, left = search_paths(L, x, 1, bounded=True, budget=budget)
         assert best <= max(left, found[0]) * (1 + 1e-12)

@@ -223,3 +223,25 @@ def test_equal_numbers_are_one_literal() -> None:
     both = np.sin(x * 0.7) + np.cos(x * 0.7) + np.tan(x * 0.8)
     source = lg.compile(both, inputs=x, exact=True).schedule.source
     assert source.count("multiply(") == 2
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 1, 1), (1, 2, 1), (2, 1, 2)])
+def test_signed_zeros_of_small_products_of_matrices(m: int, k: int, n: int) -> None:
+    A, B = lg.parameter(np.ones((m, k))), lg.parameter(np.ones((k, n)))
+    roots = [A @ B, np.tanh(A) @ B, (A @ B) * 2.0]
+    step = lg.compile(roots, inputs=[A, B], exact=True)
+    for a, b in ((-0.0, 1.0), (0.0, -1.0), (-0.0, -0.0), (1.0, -0.0)):
+        A.set(np.full((m, k), a))
+        B.set(np.full((k, n), b))
+        assert same_bits(step(A.value, B.value), [root.value for root in roots])
+
+
+def test_what_stands_twice_in_an_expression_of_numbers_is_computed_once() -> None:
+    x = lg.parameter(0.3)
+    y = np.maximum(np.sin(x) * x + 1.0, 0.5) + np.square(np.cos(x) + x * 2.0)
+    step = lg.compile(y, inputs=x, backend="numpy")
+    assert step.schedule.source.count("sin(") == 1
+    assert step.schedule.source.count("cos(") == 1
+    for value in (0.3, -0.7, np.nan):
+        x.set(value)
+        assert_near([step(value)], [y.value], 1e-15)

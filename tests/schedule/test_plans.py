@@ -330,3 +330,17 @@ def test_no_plan_is_made_for_more_nodes_than_a_walk_takes_as_quickly(monkeypatch
             lg.gradient(loss, weights)
         assert len(plans_of(loss)) == count
         assert len(made) == 1  # it is tried once
+
+
+def test_a_gradient_that_is_a_view_of_a_step_in_between_stays() -> None:
+    """The adjoint of `b` is summed over two axes, and reshaped: the sum is no node's, so its memory is used again."""
+    x, b = lg.parameter(np.ones((4, 2, 3))), lg.parameter(np.ones((2, 1)))
+    loss = np.sum((x * x + b) ** 2)
+    held = []
+    for k in range(8):
+        x.set(np.full((4, 2, 3), 1.0 + k))
+        found = lg.gradient(loss, [b, x])
+        held.append((found[0], found[0].tolist()))
+    assert len(plans_of(loss)) == 1
+    for k, (array, before) in enumerate(held):
+        assert array.tolist() == before == [[24 * ((1.0 + k) ** 2 + 1)]] * 2

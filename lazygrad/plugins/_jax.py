@@ -55,11 +55,11 @@ class Structure:
     def __repr__(self) -> str:
         return name_of(self.of.function)  # what a jaxpr shows
 
-    def specs(self, steps: Steps) -> tuple[list[Any], list[Any]]:
+    def find_specs(self, steps: Steps) -> tuple[list[Any], list[Any]]:
         """Return the shapes and dtypes of the inputs and outputs of a derivative."""
         if not steps:
             return self.inputs, self.outputs
-        inputs, outputs = self.specs(steps[:-1])
+        inputs, outputs = self.find_specs(steps[:-1])
         kind, outs, ins = steps[-1]
         chosen, by = [outputs[k] for k in outs], [inputs[k] for k in ins]
         return {"value": (inputs, chosen), "vjp": (inputs + chosen, by), "jvp": (inputs + by, chosen)}[kind]
@@ -86,7 +86,9 @@ class Structure:
 
         def backward(kept: Any, cotangents: Any) -> Any:
             arrays, perturbed = kept
-            ins = [k for k, (p, i) in enumerate(zip(perturbed, arrays, strict=True)) if p is not None and _inexact(i)]
+            ins = [
+                k for k, (p, i) in enumerate(zip(perturbed, arrays, strict=True)) if p is not None and _is_inexact(i)
+            ]
             outs = [k for k, w in enumerate(cotangents) if not isinstance(w, SymbolicZero)]
             return tuple(self.pull(steps, outs, ins, arrays, [cotangents[k] for k in outs]))
 
@@ -102,7 +104,7 @@ class Structure:
 
     def evaluate(self, steps: Steps, arrays: Arrays) -> list[Array]:
         """Ask the graph; in front of their shape arrays may have the axes of batches, equal ones for all."""
-        inputs, outputs = self.specs(steps)
+        inputs, outputs = self.find_specs(steps)
         given = [np.asarray(a, spec.dtype) for a, spec in zip(arrays, inputs, strict=True)]
         n = len(self.inputs)
         batch = given[0].shape[: given[0].ndim - len(inputs[0].shape)] if given else ()
@@ -144,7 +146,7 @@ class _Callback:
             raise
 
 
-def _inexact(array: Any) -> bool:
+def _is_inexact(array: Any) -> bool:
     return np.dtype(array.dtype).kind in INEXACT
 
 
@@ -163,13 +165,13 @@ def _evaluate_now(*arrays: Any, structure: Structure, steps: Steps) -> list[Any]
 
 def _call_back(*arrays: Any, structure: Structure, steps: Steps) -> Any:
     """Call back from a compiled program."""
-    outputs = _shapes(*arrays, structure=structure, steps=steps)
+    outputs = _infer_shapes(*arrays, structure=structure, steps=steps)
     return jax.pure_callback(_Callback(structure, steps), outputs, *arrays, vmap_method="sequential")
 
 
 @ask_p.def_abstract_eval  # type: ignore[untyped-decorator]
-def _shapes(*arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
-    inputs, outputs = structure.specs(steps)
+def _infer_shapes(*arrays: Any, structure: Structure, steps: Steps) -> list[Any]:
+    inputs, outputs = structure.find_specs(steps)
     batch = arrays[0].shape[: len(arrays[0].shape) - len(inputs[0].shape)] if arrays else ()
     return [jax.core.ShapedArray(batch + spec.shape, spec.dtype) for spec in outputs]
 
@@ -194,7 +196,7 @@ def _push(primals: Any, tangents: Any, *, structure: Structure, steps: Steps) ->
     """Return the values and their tangents, as JAX's forward mode asks for them."""
     values = structure.as_jax_function(steps)(*primals)
     ins = [k for k, t in enumerate(tangents) if type(t) is not ad.Zero]
-    outs = [k for k, value in enumerate(values) if _inexact(value)]
+    outs = [k for k, value in enumerate(values) if _is_inexact(value)]
     found = structure.as_jax_function(add_step(steps, "jvp", outs, ins))(*primals, *[tangents[k] for k in ins])
     at = dict(zip(outs, found, strict=True))
     none = [ad.Zero(jax.core.ShapedArray(value.shape, jax.dtypes.float0)) for value in values]  # integers have none

@@ -95,10 +95,10 @@ class PointGraph:
     def build(self, steps: Steps) -> tuple[list[Node], list[Node]]:
         """Return the inputs and outputs of a derivative, which is built once; nothing is computed."""
         if steps not in self._derivatives:
-            self._derivatives[steps] = self._derive(steps[:-1], *steps[-1]) if steps else self._function()
+            self._derivatives[steps] = self._derive(steps[:-1], *steps[-1]) if steps else self._read_function()
         return self._derivatives[steps]
 
-    def _function(self) -> tuple[list[Node], list[Node]]:
+    def _read_function(self) -> tuple[list[Node], list[Node]]:
         inputs = [i for k in self.wanted if (i := self.trace.leaves[k]) is not None]
         outputs = [out for out in flatten(self.trace.out).leaves if is_number(out)]
         return inputs, [out if isinstance(out, Node) else constant(out) for out in outputs]

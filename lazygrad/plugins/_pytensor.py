@@ -64,7 +64,7 @@ class Prototype:
         """Return the name of the function."""
         return name_of(self.points.function)
 
-    def names(self, args: tuple[object, ...], wanted: Sequence[int]) -> list[str]:
+    def name_leaves(self, args: tuple[object, ...], wanted: Sequence[int]) -> list[str]:
         """Return the names of some leaves of the arguments."""
         names = name_arguments(self.points.function, args, {})
         return [names[k] for k in wanted]
@@ -76,10 +76,12 @@ class Prototype:
             what = f"the arguments of {self.name} must have the structure of its example"
             given = align_leaves(self.example, arguments.args, what)
             examples = [np.asarray(given[k]) for k in arguments.wanted]
-        known = shapes_known(inputs)
+        known = are_shapes_known(inputs)
         arrays = [
-            self._stand_in(name, x, example, known)
-            for name, x, example in zip(self.names(arguments.args, arguments.wanted), inputs, examples, strict=True)
+            self._make_stand_in(name, x, example, known)
+            for name, x, example in zip(
+                self.name_leaves(arguments.args, arguments.wanted), inputs, examples, strict=True
+            )
         ]
         try:
             return self.points.example(arguments.fill(arrays), {}, arguments.wanted)
@@ -91,7 +93,7 @@ class Prototype:
                 )
             raise
 
-    def _stand_in(self, name: str, x: Variable, example: Any, known: bool) -> Array:
+    def _make_stand_in(self, name: str, x: Variable, example: Any, known: bool) -> Array:
         """Return an array for an input that has no value yet."""
         shape = x.type.shape
         if example is None and not known:
@@ -110,7 +112,7 @@ class Prototype:
         return np.zeros(shape, x.type.dtype)
 
 
-def shapes_known(inputs: Sequence[Variable]) -> bool:
+def are_shapes_known(inputs: Sequence[Variable]) -> bool:
     """Return whether all shapes are known before the program runs."""
     return all(n is not None for x in inputs for n in x.type.shape)
 
@@ -138,20 +140,20 @@ class LazyOp(Op):  # type: ignore[misc]
     def make_node(self, *inputs: object) -> Apply:
         """Apply the op to variables."""
         variables = [pt.as_tensor_variable(x) for x in inputs]
-        return Apply(self, variables, [kind() for kind in self._types(self.steps, variables)])
+        return Apply(self, variables, [kind() for kind in self._find_types(self.steps, variables)])
 
-    def _types(self, steps: Steps, inputs: Sequence[Variable]) -> list[Any]:
+    def _find_types(self, steps: Steps, inputs: Sequence[Variable]) -> list[Any]:
         if not steps:
             given = inputs[: len(self.arguments.wanted)]
             _, outputs = self.of.find_example(self.arguments, given).build(())
             if not outputs:
                 raise TypeError(f"{self} returns no array, so there is nothing for PyTensor to compute")
-            fixed = shapes_known(given)
+            fixed = are_shapes_known(given)
             return [pt.TensorType(y.dtype.name, shape=y.shape if fixed else (None,) * y.ndim) for y in outputs]
         kind, outs, ins = steps[-1]
         if kind == "vjp":
             return [inputs[k].type for k in ins]
-        types = self._types(steps[:-1], inputs)
+        types = self._find_types(steps[:-1], inputs)
         return [types[k] for k in outs]
 
     def perform(self, node: Apply, inputs: Sequence[object], output_storage: list[list[Any]]) -> None:
@@ -184,22 +186,22 @@ class LazyOp(Op):  # type: ignore[misc]
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         """Return which outputs depend on which inputs: all that are no integers."""
-        return [[_differentiable(x) and _differentiable(y) for y in node.outputs] for x in node.inputs]
+        return [[_is_differentiable(x) and _is_differentiable(y) for y in node.outputs] for x in node.inputs]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
         """Return the gradients, by an op for each input: those that nobody uses drop out of the program."""
         outs = [
             k
             for k, (y, w) in enumerate(zip(outputs, cotangents, strict=True))
-            if _differentiable(y) and not isinstance(w.type, DisconnectedType)
+            if _is_differentiable(y) and not isinstance(w.type, DisconnectedType)
         ]
         given = [*inputs, *[cotangents[k] for k in outs]]
-        complex_outputs = any(_complex(outputs[k]) for k in outs)
+        complex_outputs = any(_is_complex(outputs[k]) for k in outs)
 
         def by(k: int, x: Variable) -> Variable:
-            if not outs or not _differentiable(x):
+            if not outs or not _is_differentiable(x):
                 return DisconnectedType()()
-            if complex_outputs or _complex(x):
+            if complex_outputs or _is_complex(x):
                 hint = "PyTensor has no convention for gradients of complex numbers: pass real and imaginary parts"
                 return grad_not_implemented(self, k, x, hint)
             return self.derive("vjp", outs, (k,))(*given)
@@ -211,7 +213,7 @@ class LazyOp(Op):  # type: ignore[misc]
     def pushforward(self, inputs: Any, outputs: Any, tangents: Any) -> list[Variable]:
         """Return the derivatives of all outputs in one direction."""
         ins = [k for k, t in enumerate(tangents) if not isinstance(t.type, DisconnectedType)]
-        outs = [k for k, y in enumerate(outputs) if _differentiable(y)]
+        outs = [k for k, y in enumerate(outputs) if _is_differentiable(y)]
         found: list[Variable] = [DisconnectedType()() for _ in outputs]
         if ins and outs:
             given = [*inputs, *[tangents[k] for k in ins]]
@@ -226,11 +228,11 @@ class LazyOp(Op):  # type: ignore[misc]
         return [None if isinstance(t.type, DisconnectedType) else t for t in found]
 
 
-def _differentiable(x: Variable) -> bool:
+def _is_differentiable(x: Variable) -> bool:
     return x.type.numpy_dtype.kind in INEXACT
 
 
-def _complex(x: Variable) -> bool:
+def _is_complex(x: Variable) -> bool:
     return x.type.numpy_dtype.kind == "c"
 
 

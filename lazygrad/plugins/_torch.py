@@ -50,10 +50,10 @@ class Question:
                 f"with `.to(device)`"
             )
         if device.type == "meta":
-            return self.shapes(tensors)
-        arrays = [_array(t, self.name) for t in tensors]
+            return self.answer_shapes(tensors)
+        arrays = [_as_array(t, self.name) for t in tensors]
         try:
-            args, kwargs = self._arguments(arrays)
+            args, kwargs = self._fill_arguments(arrays)
             seeds = arrays[len(self.wanted) :]
             found, out = self.points.answer(args, kwargs, self.wanted, self.steps, seeds)
         except Exception as error:
@@ -64,10 +64,10 @@ class Question:
         self.out = flatten(out)
         return tuple([torch.from_numpy(array).to(device) for array in found])
 
-    def shapes(self, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    def answer_shapes(self, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Return tensors of the shapes and dtypes of the answer: a graph is built, and nothing in it computed."""
-        like = [np.zeros([int(n) for n in t.shape], _numpy_dtype(t, self.name)) for t in tensors]
-        args, kwargs = self._arguments(like)
+        like = [np.zeros([int(n) for n in t.shape], _find_dtype(t, self.name)) for t in tensors]
+        args, kwargs = self._fill_arguments(like)
         graph = self.points.example(args, kwargs, self.wanted)
         self.out = flatten(graph.trace.out)
         _, outputs = graph.build(self.steps)
@@ -78,14 +78,14 @@ class Question:
         """Return the name of the function."""
         return name_of(self.points.function)
 
-    def _arguments(self, arrays: Sequence[Any]) -> Any:
+    def _fill_arguments(self, arrays: Sequence[Any]) -> Any:
         leaves = list(self.tree.leaves)
         for k, array in zip(self.wanted, arrays, strict=False):
             leaves[k] = array
         return self.tree.like(leaves)
 
 
-def _numpy_dtype(t: torch.Tensor, name: str) -> DType:
+def _find_dtype(t: torch.Tensor, name: str) -> DType:
     try:
         dtype = np.dtype(str(t.dtype).removeprefix("torch."))
     except TypeError:
@@ -97,9 +97,9 @@ def _numpy_dtype(t: torch.Tensor, name: str) -> DType:
     return dtype
 
 
-def _array(t: torch.Tensor, name: str) -> Array:
+def _as_array(t: torch.Tensor, name: str) -> Array:
     """Return the array that a tensor holds; the leaves of the graph copy it."""
-    dtype = _numpy_dtype(t, name)
+    dtype = _find_dtype(t, name)
     if torch._C._functorch.is_legacy_batchedtensor(t):
         raise TypeError(
             f"{name} cannot be batched by torch's old vmap, which `is_grads_batched` and `vectorize` use: take "
@@ -190,5 +190,5 @@ def answer_batch(
         stacked = tuple([torch.stack(outs) for outs in zip(*batch, strict=True)])
     else:  # there is no element to ask for
         one = [t if d is None else t.sum(d, dtype=t.dtype) for t, d in zip(tensors, dims, strict=True)]
-        stacked = tuple([out.new_empty((0, *out.shape)) for out in question.shapes(one)])
+        stacked = tuple([out.new_empty((0, *out.shape)) for out in question.answer_shapes(one)])
     return stacked, (0,) * len(stacked)

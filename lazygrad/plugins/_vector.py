@@ -55,7 +55,7 @@ class _Slice:
         flat = flat.view(np.complex128) if self.dtype.kind == "c" else flat
         return flat.astype(self.dtype, copy=False).reshape(self.shape)
 
-    def slopes(self, g: Any, count: int) -> Any:
+    def as_rows(self, g: Any, count: int) -> Any:
         """Return derivatives of `count` outputs by this leaf, which is along the last axes, as rows for the vector.
 
         A gradient by x + iy is dL/dx - i dL/dy.
@@ -103,7 +103,7 @@ class Shared:
         following = iter(found)
         return map_tree(lambda leaf: next(following) if isinstance(leaf, Place) else leaf, self.prepared.signature.wrt)
 
-    def numbers(self, found: list[object]) -> list[object]:
+    def pick_numbers(self, found: list[object]) -> list[object]:
         """Return those of the leaves of such a structure that stand for numbers."""
         pairs = zip(found, leaves(self.prepared.signature.wrt), strict=True)
         return [leaf for leaf, place in pairs if isinstance(place, Place)]
@@ -142,7 +142,7 @@ class Layout:
             "what is made a vector must have the structure of `wrt`",
         )
         x = np.empty(self.size)
-        for s, leaf in zip(self.slices, self.answers(found), strict=True):
+        for s, leaf in zip(self.slices, self.pick_numbers(found), strict=True):
             array = as_leaf_array(leaf, "vector")
             if array.dtype.kind == "c" and s.dtype.kind != "c":
                 raise TypeError(f"the leaf {s.name} has dtype {s.dtype}, but was given {array.dtype}")
@@ -181,7 +181,7 @@ class Layout:
             )
         return np.array(array, np.float64).reshape(self.size)
 
-    def present(self) -> Vector:
+    def copy_present(self) -> Vector:
         """Return our part of the present point."""
         return np.concatenate([np.empty(0), *[self.shared.x[s.span] for s in self.whole]])
 
@@ -192,13 +192,13 @@ class Layout:
             update({node: s.read(moved) for node, s in zip(nodes, self.shared.slices, strict=True)})
         self.shared.x = moved
 
-    def arguments(self, x: Vector) -> Any:
+    def build_arguments(self, x: Vector) -> Any:
         """Return the positional arguments of the prepared function."""
         moved = self._insert(x, self.shared.x)
         tree = self.shared.fill([s.read(moved) for s in self.shared.slices])
         return (tree,) if self.shared.single else tree
 
-    def tangents(self, p: Vector) -> Any:
+    def build_tangents(self, p: Vector) -> Any:
         """Return a direction as the prepared function takes it, zero along leaves that are not ours."""
         whole = self._insert(p, np.zeros_like(self.shared.x))
         return self.shared.fill([s.read(whole) for s in self.shared.slices])
@@ -219,19 +219,19 @@ class Layout:
         """Return the leaves to ask for; None for all."""
         return None if self.all else [s.place for s in self.slices]
 
-    def answers(self, found: list[object]) -> list[Any]:
+    def pick_numbers(self, found: list[object]) -> list[Any]:
         """Return those of the leaves of an answer that are numbers."""
-        return self.shared.numbers(found) if self.all else found
+        return self.shared.pick_numbers(found) if self.all else found
 
-    def slopes(self, gradient: object) -> Vector:
+    def flatten_gradient(self, gradient: object) -> Vector:
         """Return a gradient as a vector."""
-        return self.rows(leaves(gradient), 1).reshape(-1)
+        return self.stack_rows(leaves(gradient), 1).reshape(-1)
 
-    def rows(self, found: list[object], count: int) -> Vector:
+    def stack_rows(self, found: list[object], count: int) -> Vector:
         """Return derivatives of several outputs, each by all leaves, as a matrix."""
         matrix = np.empty((count, self.size))
-        for s, g in zip(self.slices, self.answers(found), strict=True):
-            matrix[:, s.span] = s.slopes(g, count)
+        for s, g in zip(self.slices, self.pick_numbers(found), strict=True):
+            matrix[:, s.span] = s.as_rows(g, count)
         return matrix
 
 

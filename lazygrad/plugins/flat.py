@@ -160,7 +160,7 @@ class Objective:
 
         Set it to move there: with an objective of nodes the leaves take these values.
         """
-        return self._layout.present()
+        return self._layout.copy_present()
 
     @x.setter
     def x(self, x: ArrayLike) -> None:
@@ -235,18 +235,20 @@ class Objective:
         TypeError, ShapeError
             If `x` is no vector of real numbers of that shape, or the target has more than one element.
         """
-        return _number(self._prepared.value(*self._at(x)))
+        return _as_number(self._prepared.value(*self._build_arguments(x)))
 
     __call__ = fun
 
     def jac(self, x: ArrayLike) -> Vector:
         """Return the gradient, of shape (size,); errors as for `fun`."""
-        return self._layout.slopes(self._prepared.gradient(*self._at(x), select=self._layout.select))
+        return self._layout.flatten_gradient(
+            self._prepared.gradient(*self._build_arguments(x), select=self._layout.select)
+        )
 
     def fun_and_jac(self, x: ArrayLike) -> tuple[float, Vector]:
         """Return value and gradient at once, as ``jac=True`` has it."""
-        value, gradient = self._prepared.value_and_gradient(*self._at(x), select=self._layout.select)
-        return _number(value), self._layout.slopes(gradient)
+        value, gradient = self._prepared.value_and_gradient(*self._build_arguments(x), select=self._layout.select)
+        return _as_number(value), self._layout.flatten_gradient(gradient)
 
     def hessp(self, x: ArrayLike, p: ArrayLike, cotangent: Operand | None = None) -> Vector:
         """Return the product of the Hessian with a vector, without the Hessian.
@@ -263,40 +265,42 @@ class Objective:
         -------
         Array of shape (size,).
         """
-        at = self._at(x)
-        return self._hessian_times(at, self._weights(at, cotangent), p)
+        at = self._build_arguments(x)
+        return self._multiply_hessian(at, self._make_weights(at, cotangent), p)
 
     def hess(self, x: ArrayLike, cotangent: Operand | None = None) -> Vector:
         """Return the Hessian, of shape (size, size): a product with each unit vector, on the same forward values."""
-        at = self._at(x)
-        weights = self._weights(at, cotangent)
+        at = self._build_arguments(x)
+        weights = self._make_weights(at, cotangent)
         H = np.empty((self.size, self.size))
         for k, unit in enumerate(np.eye(self.size)):
-            H[:, k] = self._hessian_times(at, weights, unit)
+            H[:, k] = self._multiply_hessian(at, weights, unit)
         return H
 
     def hess_operator(self, x: ArrayLike, cotangent: Operand | None = None) -> Any:
         """Return the Hessian as a SciPy `LinearOperator`, for this point also after others have been asked."""
-        at = self._at(x)
-        weights = self._weights(at, cotangent)
+        at = self._build_arguments(x)
+        weights = self._make_weights(at, cotangent)
 
         def times(p: Any) -> Vector:
-            return self._hessian_times(at, weights, p)
+            return self._multiply_hessian(at, weights, p)
 
-        return _operator(self.size, self.size, times, times)
+        return _make_operator(self.size, self.size, times, times)
 
-    def _weights(self, at: tuple[Any, ...], cotangent: Any) -> dict[str, Any]:
-        return {} if cotangent is None else {"cotangent": _like(self._prepared.value(*at), cotangent)}
+    def _make_weights(self, at: tuple[Any, ...], cotangent: Any) -> dict[str, Any]:
+        return {} if cotangent is None else {"cotangent": _as_cotangent(self._prepared.value(*at), cotangent)}
 
-    def _hessian_times(self, at: tuple[Any, ...], weights: dict[str, Any], p: Any) -> Vector:
-        vectors = self._layout.tangents(self._layout.enter(p, "p"))
-        return self._layout.slopes(self._prepared.hvp(*at, vectors=vectors, select=self._layout.select, **weights))
+    def _multiply_hessian(self, at: tuple[Any, ...], weights: dict[str, Any], p: Any) -> Vector:
+        vectors = self._layout.build_tangents(self._layout.enter(p, "p"))
+        return self._layout.flatten_gradient(
+            self._prepared.hvp(*at, vectors=vectors, select=self._layout.select, **weights)
+        )
 
     # -- many numbers ------------------------------------------------------------------------------
 
     def residuals(self, x: ArrayLike) -> Vector:
         """Return the values of a target of any shape, in C order, of shape (m,); outputs one after the other."""
-        return _as_vector(self._prepared.value(*self._at(x)))
+        return _as_vector(self._prepared.value(*self._build_arguments(x)))
 
     def jacobian(self, x: ArrayLike) -> Any:
         """Return the Jacobian of `residuals` as a `scipy.sparse.linalg.LinearOperator`: products on one memo.
@@ -310,18 +314,18 @@ class Objective:
         -------
         LinearOperator of shape (m, size), for this point also after others have been asked.
         """
-        at = self._at(x)
+        at = self._build_arguments(x)
         value = self._prepared.value(*at)
 
         def times(p: Any) -> Vector:
-            tangents = self._layout.tangents(self._layout.enter(p, "p"))
+            tangents = self._layout.build_tangents(self._layout.enter(p, "p"))
             return _as_vector(self._prepared.jvp(*at, tangents=tangents)[1])
 
-        return _operator(_as_vector(value).size, self.size, times, lambda w: self._pull(at, value, w))
+        return _make_operator(_as_vector(value).size, self.size, times, lambda w: self._pull(at, value, w))
 
     def jacobian_matrix(self, x: ArrayLike) -> Vector:
         """Return the Jacobian of `residuals` as a matrix of shape (m, size), for hosts that take nothing else."""
-        at = self._at(x)
+        at = self._build_arguments(x)
         value = self._prepared.value(*at)
         if any(s.dtype.kind == "c" for s in self._layout.slices):  # by such a leaf there is no Jacobian of numbers
             rows = [self._pull(at, value, unit) for unit in np.eye(_as_vector(value).size)]
@@ -329,16 +333,16 @@ class Objective:
         found = leaves(self._prepared.jacobian(*at, select=self._layout.select))
         outs = leaves(value)
         width = len(found) // max(len(outs), 1)
-        blocks = [self._layout.rows(found[n * width : (n + 1) * width], out.size) for n, out in enumerate(outs)]
+        blocks = [self._layout.stack_rows(found[n * width : (n + 1) * width], out.size) for n, out in enumerate(outs)]
         return np.concatenate([np.empty((0, self.size)), *blocks])
 
     def _pull(self, at: tuple[Any, ...], value: Any, w: Any) -> Vector:
-        found = self._prepared.vjp(*at, cotangent=_like(value, w), select=self._layout.select)
-        return self._layout.slopes(found)
+        found = self._prepared.vjp(*at, cotangent=_as_cotangent(value, w), select=self._layout.select)
+        return self._layout.flatten_gradient(found)
 
-    def _at(self, x: Any) -> tuple[Any, ...]:
+    def _build_arguments(self, x: Any) -> tuple[Any, ...]:
         """Return the arguments at a point."""
-        return self._layout.arguments(self._layout.enter(x))
+        return self._layout.build_arguments(self._layout.enter(x))
 
 
 def _build(layout: Layout) -> Objective:
@@ -357,7 +361,7 @@ def _as_vector(value: Any) -> Vector:
     return np.concatenate([np.empty(0), *[out.reshape(-1) for out in outs]], dtype=np.float64)
 
 
-def _number(value: Any) -> float:
+def _as_number(value: Any) -> float:
     found = _as_vector(value)
     if found.size != 1:
         raise TypeError(
@@ -366,7 +370,7 @@ def _number(value: Any) -> float:
     return float(found[0])
 
 
-def _like(value: Any, cotangent: Any) -> Any:
+def _as_cotangent(value: Any, cotangent: Any) -> Any:
     """Return a vector as a cotangent in the structure of the outputs."""
     tree = flatten(value)
     sizes = [np.size(out) for out in tree.leaves]
@@ -377,7 +381,7 @@ def _like(value: Any, cotangent: Any) -> Any:
     return tree.like([part.reshape(np.shape(out)) for part, out in zip(parts, tree.leaves, strict=True)])
 
 
-def _operator(m: int, n: int, times: Callable[[Any], Vector], transposed_times: Callable[[Any], Vector]) -> Any:
+def _make_operator(m: int, n: int, times: Callable[[Any], Vector], transposed_times: Callable[[Any], Vector]) -> Any:
     """Return a SciPy operator, which may give its vectors as columns."""
     from scipy.sparse.linalg import LinearOperator  # noqa: PLC0415 - all else here needs no SciPy
 

@@ -49,7 +49,7 @@ class JaxFunction:
 
     def __attrs_post_init__(self) -> None:
         functools.update_wrapper(self, self.function)
-        self.asked = GraphMemo(self._flat, self.points)
+        self.asked = GraphMemo(self._call_flat, self.points)
 
     def __reduce__(self) -> Any:
         return JaxFunction, (self.function, self.mode, self.vmap_method, self.out, self.points)
@@ -62,8 +62,8 @@ class JaxFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Evaluate the function, now or as part of a JAX program."""
         paths, tree = tree_flatten_with_path((args, kwargs))
-        arrays = [self._array(*leaf) for leaf in paths]
-        structure = self._structure(tree, arrays)
+        arrays = [self._as_array(*leaf) for leaf in paths]
+        structure = self._find_structure(tree, arrays)
         try:
             found = structure.as_jax_function()(*arrays)
         except TypeError as error:
@@ -72,34 +72,38 @@ class JaxFunction:
             raise
         return tree_unflatten(structure.out_tree, found)
 
-    def _array(self, path: Any, leaf: Any) -> Any:
+    def _as_array(self, path: Any, leaf: Any) -> Any:
         if isinstance(leaf, Node):
-            raise TypeError(f"{self._name(path)} of {name_of(self.function)} is the node {leaf!r}: pass its `.value`")
+            raise TypeError(
+                f"{self._name_leaf(path)} of {name_of(self.function)} is the node {leaf!r}: pass its `.value`"
+            )
         try:
             # `jax.custom_vjp` takes no tracer of `jax.vmap` with a NumPy array inside; an array of JAX's own it takes.
             array = jnp.copy(leaf) if isinstance(leaf, jax.core.Tracer) else jnp.asarray(leaf)
         except TypeError as error:
-            error.add_note(f"{self._name(path)} of {name_of(self.function)} must be an array; close over what is none")
+            error.add_note(
+                f"{self._name_leaf(path)} of {name_of(self.function)} must be an array; close over what is none"
+            )
             raise
         if getattr(array.dtype, "kind", None) not in set("biufc"):
             raise TypeError(
-                f"{self._name(path)} of {name_of(self.function)} has dtype {array.dtype}, which NumPy has not: cast it "
-                f"with `.astype(jnp.float32)`"
+                f"{self._name_leaf(path)} of {name_of(self.function)} has dtype {array.dtype}, which NumPy has not: "
+                f"cast it with `.astype(jnp.float32)`"
             )
         return array
 
-    def _name(self, path: Any) -> str:
+    def _name_leaf(self, path: Any) -> str:
         """Return the name of a leaf of ``(args, kwargs)``."""
         keyword, first, *rest = path
         if keyword.idx:
             return str(first.key) + keystr(rest)
         return name_positional(self.function, first.idx + 1)[first.idx] + keystr(rest)
 
-    def _flat(self, tree: Any, *arrays: Any) -> tuple[list[Any], Any]:
+    def _call_flat(self, tree: Any, *arrays: Any) -> tuple[list[Any], Any]:
         """Call the function with leaves in the structure of its arguments; return leaves, and their structure."""
         args, kwargs = tree_unflatten(tree, arrays)
         for path, leaf in tree_flatten_with_path((args, kwargs))[0]:
-            leaf.name = self._name(path)
+            leaf.name = self._name_leaf(path)
         try:
             out = self.function(*args, **kwargs)
         except TypeError as error:
@@ -114,25 +118,25 @@ class JaxFunction:
         for path, leaf in paths:
             if not is_number(leaf):
                 raise TypeError(
-                    f"{name_of(self.function)} returned {type(leaf).__name__}{_at(path)}, where JAX takes arrays"
+                    f"{name_of(self.function)} returned {type(leaf).__name__}{_say_where(path)}, where JAX takes arrays"
                 )
         return [leaf for _, leaf in paths], out_tree
 
-    def _structure(self, tree: Any, arrays: list[Any]) -> Structure:
+    def _find_structure(self, tree: Any, arrays: list[Any]) -> Structure:
         wide = jax.dtypes.canonicalize_dtype(np.float64)  # results may depend on whether JAX has 64 bits
         key = tree, tuple([(a.shape, a.dtype) for a in arrays]), wide
         if key not in self._structures:
-            out_tree, outputs = self._outputs(tree, arrays) if self.out is None else tree_flatten(self.out)[::-1]
+            out_tree, outputs = self._find_outputs(tree, arrays) if self.out is None else tree_flatten(self.out)[::-1]
             self._structures[key] = Structure(
                 self,
                 tree,
                 [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in arrays],
                 out_tree,
-                [_spec(out) for out in outputs],
+                [_make_spec(out) for out in outputs],
             )
         return self._structures[key]
 
-    def _outputs(self, tree: Any, arrays: list[Any]) -> tuple[Any, list[Any]]:
+    def _find_outputs(self, tree: Any, arrays: list[Any]) -> tuple[Any, list[Any]]:
         """Return the structure of the result and its leaves as nodes; for ones, where JAX has no values yet."""
         wanted = range(1, len(arrays) + 1)
         if any(isinstance(a, jax.core.Tracer) for a in arrays):
@@ -143,11 +147,11 @@ class JaxFunction:
         return graph.trace.out[1], graph.build(())[1]
 
 
-def _spec(like: Any) -> Any:
+def _make_spec(like: Any) -> Any:
     return jax.ShapeDtypeStruct(like.shape, jax.dtypes.canonicalize_dtype(like.dtype))
 
 
-def _at(path: Any) -> str:
+def _say_where(path: Any) -> str:
     return f" at {keystr(path)}" if path else ""
 
 

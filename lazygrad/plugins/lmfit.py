@@ -88,13 +88,13 @@ class _Model:
         evaluator = params._asteval
         self._symbols = {name: evaluator.symtable[name] for name in evaluator.user_defined_symbols()}
         self._objective = Objective.of(
-            lambda moving, *rest: fun(self._values(moving), *rest), self._get_varying(params), *args
+            lambda moving, *rest: fun(self._evaluate_all(moving), *rest), self._get_varying(params), *args
         )
 
     def _get_varying(self, params: lmfit.Parameters) -> dict[str, float]:
         return {name: float(params[name].value) for name in self.names}
 
-    def _values(self, moving: Mapping[str, Any]) -> dict[str, Any]:
+    def _evaluate_all(self, moving: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters by name, nodes for those that depend on what varies."""
         known = {**self._fixed, **moving}
         interpreter = asteval.Interpreter(user_symbols=self._symbols)
@@ -109,20 +109,20 @@ class _Model:
 
         return {name: value(name) for name in self._order}
 
-    def _x(self, params: lmfit.Parameters) -> Any:
+    def _flatten(self, params: lmfit.Parameters) -> Any:
         return self._objective.flat(self._get_varying(params))
 
     def residuals(self, params: lmfit.Parameters) -> Any:
         """Return what lmfit minimises."""
-        return self._objective.residuals(self._x(params))
+        return self._objective.residuals(self._flatten(params))
 
     def jacobian(self, params: lmfit.Parameters) -> Any:
         """Return the Jacobian, one column for each parameter that varies."""
-        return self._objective.jacobian_matrix(self._x(params))
+        return self._objective.jacobian_matrix(self._flatten(params))
 
     def gradient(self, params: lmfit.Parameters) -> Any:
         """Return the gradient of the sum of squares; a single residual is minimised as it is."""
-        x = self._x(params)
+        x = self._flatten(params)
         residuals = self._objective.residuals(x)
         weights = 2 * residuals if residuals.size > 1 else np.ones(1)
         return self._objective.jacobian(x).rmatvec(weights)

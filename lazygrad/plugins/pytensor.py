@@ -54,7 +54,9 @@ class PytensorFunction(Prototype):
         wanted = [k for k, leaf in enumerate(tree.leaves) if isinstance(leaf, (Variable, np.ndarray, np.generic))]
         if not any(isinstance(leaf, Variable) for leaf in tree.leaves):
             raise TypeError(f"{self.name} got no variable of PyTensor: call it with arrays itself, not by this plug-in")
-        inputs = [_tensor(tree.leaves[k], name) for k, name in zip(wanted, self.names(args, wanted), strict=True)]
+        inputs = [
+            _as_tensor(tree.leaves[k], name) for k, name in zip(wanted, self.name_leaves(args, wanted), strict=True)
+        ]
         statics = [None if k in wanted else leaf for k, leaf in enumerate(tree.leaves)]
         arguments = Arguments(tree.like(statics), tuple(wanted))
         found = iter(LazyOp(self, arguments)(*inputs, return_list=True))
@@ -68,7 +70,7 @@ class PytensorFunction(Prototype):
         return f"<{self.name} for PyTensor: {self.statistics}>"
 
 
-def _tensor(leaf: Any, name: str) -> Variable:
+def _as_tensor(leaf: Any, name: str) -> Variable:
     what = f"{name} must be a dense tensor of PyTensor, or what it makes one of, not {leaf!r}"
     try:
         variable = pt.as_tensor_variable(leaf)

@@ -48,7 +48,7 @@ class TorchFunction:
             raise TypeError(f"{name_of(self.points.function)} got no tensor: make one with `torch.as_tensor`")
         wanted = [k for k, leaf in enumerate(tree.leaves) if isinstance(leaf, (torch.Tensor, np.ndarray, np.generic))]
         question = Question(self.points, tree, wanted)
-        found = iter(Ask.apply(question, *[_tensor(tree.leaves[k], device) for k in wanted]))
+        found = iter(Ask.apply(question, *[_as_tensor(tree.leaves[k], device) for k in wanted]))
         assert question.out is not None
         return question.out.like([next(found) if is_number(out) else out for out in question.out.leaves])
 
@@ -59,7 +59,7 @@ class TorchFunction:
         return f"<{name_of(self.points.function)} for torch: {self.statistics}>"
 
 
-def _tensor(leaf: Any, device: torch.device) -> torch.Tensor:
+def _as_tensor(leaf: Any, device: torch.device) -> torch.Tensor:
     return leaf if isinstance(leaf, torch.Tensor) else torch.tensor(leaf, device=device)
 
 
@@ -143,15 +143,15 @@ class Layer(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, *inputs: object, **kwargs: object) -> Any:
         """Call `f` with the parameters and the inputs."""
-        return self.call(self._values(), *inputs, **kwargs)
+        return self.call(self._get_values(), *inputs, **kwargs)
 
-    def _values(self) -> dict[str, Any]:
+    def _get_values(self) -> dict[str, Any]:
         """Return the parameters, or what torch has put in their place."""
         return {name: getattr(self, name) for name in self.names}
 
     def extra_repr(self) -> str:
         """Return what is shown of the module: the function, and the shapes of the parameters."""
-        shapes = [f"{name}: {tuple(value.shape)}" for name, value in self._values().items()]
+        shapes = [f"{name}: {tuple(value.shape)}" for name, value in self._get_values().items()]
         return ", ".join([name_of(self.call.points.function), *shapes])
 
 
@@ -212,7 +212,7 @@ def custom_op(name: str, f: Function, *, outputs: int = 1, points: int = 2) -> A
     op = torch.library.custom_op(
         name, lambda *given: result(base.answer(given)), mutates_args=(), schema=f"({tensors}) -> {results}"
     )
-    op.register_fake(lambda *given: result(base.shapes(given)))
+    op.register_fake(lambda *given: result(base.answer_shapes(given)))
 
     def read(steps: str) -> Question:  # an op can be given text, but no tuples
         return attrs.evolve(
@@ -225,7 +225,7 @@ def custom_op(name: str, f: Function, *, outputs: int = 1, points: int = 2) -> A
         mutates_args=(),
         schema="(str steps, Tensor[] given) -> Tensor[]",
     )
-    derivative.register_fake(lambda steps, given: list(read(steps).shapes(given)))
+    derivative.register_fake(lambda steps, given: list(read(steps).answer_shapes(given)))
 
     def ask(question: Question, *given: torch.Tensor) -> Any:
         return derivative(json.dumps(question.steps), list(given))

@@ -164,12 +164,12 @@ class Graph:
         i = unmirrored(j)
         if i.serial not in self._keys:
             value = j._value if i._value is None else i._value
-            key = self._keys[i.serial] = f"memo-{_fingerprint(value)}"
+            key = self._keys[i.serial] = f"memo-{_digest(value)}"
             self.tasks[key] = DataNode(key, value)
         return self._keys[i.serial]
 
 
-def _fingerprint(value: Any) -> str:
+def _digest(value: Any) -> str:
     """Return a digest of shape, dtype and bytes: -0.0 differs from 0.0, and nan equals itself."""
     digest = blake2b(f"{value.dtype.str}{value.shape}".encode(), digest_size=16)
     digest.update(value.tobytes())

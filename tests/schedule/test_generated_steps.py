@@ -245,3 +245,21 @@ def test_what_stands_twice_in_an_expression_of_numbers_is_computed_once() -> Non
     for value in (0.3, -0.7, np.nan):
         x.set(value)
         assert_near([step(value)], [y.value], 1e-15)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_expressions_of_numbers_within_each_other(seed: int) -> None:
+    """Maxima, minima and squares of expressions, which take a name of their own, within one line."""
+    rng = np.random.default_rng(seed)
+    x, y = lg.parameter(0.3), lg.parameter(-0.4)
+    parts = [x, y]
+    for _ in range(12):
+        a, b = (parts[k] for k in rng.integers(0, len(parts), 2))
+        f = (np.maximum, np.minimum, lambda a, b: np.square(a + b), lambda a, b: a * b + 0.3, np.subtract)
+        parts.append(f[rng.integers(len(f))](a * 0.7 + b, b - a * 0.2))
+    L = parts[-1] + parts[-2] * parts[-3]
+    step = lg.compile(L, [x, y], [x, y], backend="numpy")
+    for values in ((0.3, -0.4), (-0.1, 0.2)):
+        lg.update({x: values[0], y: values[1]})
+        found = step(*values)
+        assert_near([found[0], *found[1]], [L.value, *lg.gradient(L, [x, y])], 1e-12)

@@ -80,8 +80,8 @@ def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[
         if "{0}" in text and text.count("{0}") > 1:  # an argument that stands there twice must not be computed twice
             for k, name in enumerate(given):
                 if name[0] == "(" and name[1:-1].count(" ") > 0:
-                    lines.append(f"    t{k} = {name}")
-                    given[k] = f"t{k}"
+                    given[k] = f"t{len(lines)}"  # no name twice: its reader may stand in a later line
+                    lines.append(f"    {given[k]} = {name}")
         written = text.format(*given)
         if uses[row] == 1 and len(written) < LONG and row not in checked:  # its only reader takes it as it is
             names[row] = f"({written})"

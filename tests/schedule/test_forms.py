@@ -137,6 +137,29 @@ def test_many_small_alike_nodes_are_batched() -> None:
         assert same_bits(found, (L.value, lg.gradient(L, leaves)))
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_long_sums_in_batches(exact: bool) -> None:
+    """Terms that are added and subtracted in their order are one step, up to a partial sum that others read."""
+    rng = np.random.default_rng(0)
+    leaves = [lg.parameter(rng.normal(size=3)) for _ in range(300)]
+    terms = [np.tanh(x * 1.5) * np.sin(x) for x in leaves]
+    total = terms[0]
+    for k, term in enumerate(terms[1:]):
+        total = total - term if k % 3 == 0 else total + term
+        if k == 150:
+            middle = total
+    roots = [total, middle, middle * 2.0]
+    step = lg.compile(roots, inputs=leaves, exact=exact, backend="numpy")
+    form = step.schedule._form
+    assert isinstance(form, Batches)
+    assert [batch.kernel.kind for batch in form.batches].count("total") == 2
+    for scale in (1.0, 0.5):
+        values = [scale * i.value for i in leaves]
+        found = step(*values)
+        lg.update(dict(zip(leaves, values, strict=True)))
+        assert same_bits(found, [root.value for root in roots])
+
+
 def test_a_long_chain_of_arrays_is_a_loop_of_steps() -> None:
     x = lg.parameter([0.1, 0.2])
     y = x

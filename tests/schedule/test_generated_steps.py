@@ -252,12 +252,16 @@ def test_expressions_of_numbers_within_each_other(seed: int) -> None:
     """Maxima, minima and squares of expressions, which take a name of their own, within one line."""
     rng = np.random.default_rng(seed)
     x, y = lg.parameter(0.3), lg.parameter(-0.4)
-    parts = [x, y]
-    for _ in range(12):
-        a, b = (parts[k] for k in rng.integers(0, len(parts), 2))
-        f = (np.maximum, np.minimum, lambda a, b: np.square(a + b), lambda a, b: a * b + 0.3, np.subtract)
-        parts.append(f[rng.integers(len(f))](a * 0.7 + b, b - a * 0.2))
-    L = parts[-1] + parts[-2] * parts[-3]
+
+    def draw(depth: int) -> Any:
+        if depth == 0:
+            return (x, y)[rng.integers(2)] * rng.normal() + rng.normal()
+        a, b = draw(depth - 1), draw(depth - 1)
+        return (np.maximum(a, b), np.minimum(a, b), np.square(a) - b, a * b, a - b)[rng.integers(5)]
+
+    L = draw(5)
+    alone = lg.compile(L, inputs=[x, y], backend="numpy")
+    assert_near([alone(x.value, y.value)], [L.value], 1e-12)
     step = lg.compile(L, [x, y], [x, y], backend="numpy")
     for values in ((0.3, -0.4), (-0.1, 0.2)):
         lg.update({x: values[0], y: values[1]})

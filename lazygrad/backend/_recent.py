@@ -52,7 +52,10 @@ class Recent(Generic[T]):
 
     def remove(self, entry: T) -> None:
         """Forget an entry, if it is there."""
-        self._entries = [other for other in self._entries if other is not entry]
+        for k, other in enumerate(self._entries):
+            if other is entry:
+                del self._entries[k]
+                return
 
     def clear(self) -> None:
         """Forget all entries."""

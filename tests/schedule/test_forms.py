@@ -137,8 +137,9 @@ def test_many_small_alike_nodes_are_batched() -> None:
         assert same_bits(found, (L.value, lg.gradient(L, leaves)))
 
 
+@pytest.mark.parametrize("read", ["as a result", "by others"])
 @pytest.mark.parametrize("exact", [False, True])
-def test_long_sums_in_batches(exact: bool) -> None:
+def test_long_sums_in_batches(exact: bool, read: str) -> None:
     """Terms that are added and subtracted in their order are one step, up to a partial sum that others read."""
     rng = np.random.default_rng(0)
     leaves = [lg.parameter(rng.normal(size=3)) for _ in range(300)]
@@ -148,7 +149,7 @@ def test_long_sums_in_batches(exact: bool) -> None:
         total = total - term if k % 3 == 0 else total + term
         if k == 150:
             middle = total
-    roots = [total, middle, middle * 2.0]
+    roots = [total, *((middle,) if read == "as a result" else (np.tanh(middle), middle * 2.0))]
     step = lg.compile(roots, inputs=leaves, exact=exact, backend="numpy")
     form = step.schedule._form
     assert isinstance(form, Batches)
@@ -172,6 +173,32 @@ def test_a_long_chain_of_arrays_is_a_loop_of_steps() -> None:
         found = step(value)
         x.set(value)
         assert same_bits(found, (y.sum().value, lg.gradient(y.sum(), x)))
+
+
+def find_guarded(x: Any) -> Any:
+    """Return a value whose derivative is nan at 0, were it not for a guard."""
+    return np.where(x > 0, np.sqrt(x), 0.0)
+
+
+def test_batches_and_loops_see_a_nan_that_a_guard_keeps_out() -> None:
+    leaves = [lg.parameter(np.full(3, 1.0 + k)) for k in range(200)]
+    L = sum((find_guarded(x * 1.5).sum() for x in leaves[1:]), find_guarded(leaves[0] * 1.5).sum())
+    x = lg.parameter([1.0, 2.0])
+    y = find_guarded(x)
+    for _ in range(3100):
+        y = np.sin(y) + 1.0
+    for target, wrt, form in ((L, leaves, Batches), (y.sum(), [x], Loop)):
+        step = lg.compile(target, wrt, wrt, exact=True, backend="numpy")
+        assert isinstance(step.schedule._form, form)
+        values = [i.value for i in wrt]
+        assert same_bits(step(*values), (target.value, lg.gradient(target, wrt)))
+        assert step.statistics.guarded == 0
+        values[-1] = values[-1] * np.arange(values[-1].size)  # with a zero
+        lg.update(dict(zip(wrt, values, strict=True)))
+        with silence(form.__name__):
+            assert same_bits(step(*values), (target.value, lg.gradient(target, wrt)))
+        assert step.statistics.guarded == 1
+        assert np.isfinite(lg.gradient(target, wrt[-1])).all()
 
 
 def test_a_graph_of_numbers_runs_on_floats_unless_it_must_be_exact() -> None:

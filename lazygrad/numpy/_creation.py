@@ -11,7 +11,7 @@ from typing import Any
 import numpy
 
 from .._graph.guards import inside_transform
-from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.node import Node, NodeOrArray
 from .._graph.types import DTypeLike, Lengths, Structure, both
 from .._graph.value import read_guarded
 from ..ops import concatenate
@@ -162,7 +162,7 @@ def full(
 
 
 def full_like(
-    a: Operand, fill_value: Structure, dtype: DTypeLike | None = None, *args: object, **kwargs: Any
+    a: Structure, fill_value: Structure, dtype: DTypeLike | None = None, *args: object, **kwargs: Any
 ) -> NodeOrArray:
     """Fill a new array as `numpy.full_like`, or a new node with a node's value.
 

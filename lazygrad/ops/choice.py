@@ -85,7 +85,7 @@ def take_along_axis(arr: NodeOrArray, indices: NodeOrArray, axis: int | None = -
 
 
 @function(np.choose)
-def choose(a: Operand, choices: NodeOrArray, out: None = None, mode: str = "raise") -> Node:
+def choose(a: Operand, choices: NodeOrArray | Sequence[Operand], out: None = None, mode: str = "raise") -> Node:
     """Return for each position the element of the array that `a` numbers, of several that broadcast."""
     arrays = [as_node(c) for c in choices]
     a = a if isinstance(a, Node) else np.asarray(a)

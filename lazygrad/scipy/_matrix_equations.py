@@ -119,7 +119,7 @@ _triangular: Op = op(
 
 @declare_on_nodes(scipy.linalg.solve_triangular)
 def solve_triangular(
-    a: NodeOrArray, b: Operand, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
+    a: Any, b: Operand, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Node:
     """Return the solution x of a x = b for a triangular matrix, or stacks of them.
 
@@ -158,9 +158,7 @@ def _as_array(a: Any) -> Any:
 
 
 @declare_on_nodes(scipy.linalg.solve)
-def solve(
-    a: NodeOrArray, b: NodeOrArray, lower: bool = False, assume_a: str | None = None, transposed: bool = False
-) -> Node:
+def solve(a: Any, b: NodeOrArray, lower: bool = False, assume_a: str | None = None, transposed: bool = False) -> Node:
     """Return the solution x of a x = b; the whole matrix is read, also where `assume_a` names a structure.
 
     Examples

@@ -186,7 +186,7 @@ def draw(options: argparse.Namespace, names: Names) -> int:
         raise UsageError("say where to write the png: -o FILE")
     L, nodes, report = answer(options, names)
     with refuse_failures():
-        picture = inspect.draw(L, list(nodes.values()) or None, report)
+        picture = inspect.draw(L, list(nodes.values()), report)
         if options.output and not options.format:
             picture.save(options.output)  # whose suffix tells
         else:

@@ -167,3 +167,18 @@ def test_run_writes_a_page_beside_the_gradients(script, command, tmp_path):
     status, _, complaint = command(script(MODEL), "--wrt", "W2", "--html", tmp_path / "missing" / "page.html")
     assert status == 2
     assert "No such file or directory" in complaint
+
+
+def test_containers_that_hold_themselves_are_searched_and_long_lists_are_cut(script, command):
+    text = """
+        import lazygrad as lg
+        loop = []
+        loop.append(loop)
+        L = x = lg.parameter(0.5)
+        for _ in range(30):
+            L = L * 2.0
+    """
+    status, shown, _ = command("stats", script(text), "--wrt", "x")
+    assert status == 0
+    (adjoints,) = re.findall(r"^adjoints computed: (.*) and 10 more$", shown, re.MULTILINE)
+    assert len(adjoints.split(", ")) == 20

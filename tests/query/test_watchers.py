@@ -126,6 +126,18 @@ def test_another_engine_says_that_it_is_none_of_the_memo() -> None:
     assert heard[:2] == ["question", ("gradient of", "L", ("x",), False)]
 
 
+def test_a_question_that_has_a_plan_is_walked_while_somebody_listens() -> None:
+    x, _, L = named()
+    d = lg.differentiator(L)
+    for k in range(20):
+        x.set([0.5, k + 0.25])
+        d.gradient(x)
+    assert any(question.plans for question in d._memo.plans.questions.values()), "it has one by now"
+    x.set([0.5, 1.5])
+    heard = hear(lambda: d.gradient(x))
+    assert [what for what in heard if what[0] == "run"] == [("run", "y"), ("run", "dy"), ("run", "dx")]
+
+
 def test_watchers_of_a_block_hear_in_order_and_only_while_it_runs() -> None:
     x, y, _ = named()
     outer, inner = Hearing(), Hearing()

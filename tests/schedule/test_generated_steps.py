@@ -267,3 +267,15 @@ def test_expressions_of_numbers_within_each_other(seed: int) -> None:
         lg.update({x: values[0], y: values[1]})
         found = step(*values)
         assert_near([found[0], *found[1]], [L.value, *lg.gradient(L, [x, y])], 1e-12)
+
+
+def test_stacked_products_of_matrices_lie_as_numpy_lays_them() -> None:
+    """Sums over them are added up in the order of memory, which follows that of the arguments."""
+    rng = np.random.default_rng(0)
+    A, B = lg.parameter(rng.normal(size=(7, 9, 3, 4))), lg.parameter(rng.normal(size=(4, 2)))
+    products = np.tanh(A.transpose(1, 0, 2, 3)) @ B
+    roots = [products.sum(), np.exp(products).sum(axis=(0, 1)), lg.adjoint((products**2).sum(), A)]
+    step = lg.compile(roots, inputs=[A, B], exact=True)
+    for scale in (1.0, 0.3):
+        A.set(scale * A.value)
+        assert same_bits(step(A.value, B.value), [root.value for root in roots])

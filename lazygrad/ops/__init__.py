@@ -55,9 +55,10 @@ from .arithmetic import (
     where,
 )
 from .bounds import at_least, at_most, maximum, minimum
+from .exponentials import logsumexp
 from .linalg import dot, matmul
 from .linear import add, astype, broadcast_to, concatenate, negative, reshape, subtract, sum, transpose
-from .reduce import logsumexp, max, mean, min, prod
+from .reduce import max, mean, min, prod
 from .transcendental import (
     arccos,
     arccosh,

@@ -14,7 +14,7 @@ from ._declare import elementwise, op
 from ._op import Op, Signature, as_nodes
 from ._rule import BLOCKED
 from .arithmetic import chosen, guarded_multiply
-from .reduce import _logsumexp, as_floating, exponentials
+from .exponentials import as_floating, exponentials, log_total
 
 __all__ = ["checked_labels", "cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
 
@@ -62,9 +62,15 @@ softmax = op(
     ">>> softmax(np.array([0.0, 1.0, 2.0])).round(4)\narray([0.09  , 0.2447, 0.6652])",
 )
 
+
+def _log_softmax(x: Any, axis: Any) -> Any:
+    log, peak = log_total(x, axis)
+    return (x - peak) - log
+
+
 log_softmax = op(
     "log_softmax",
-    lambda x, axis: x - _logsumexp(x, axis, True),
+    _log_softmax,
     shape=_infer_like,
     vjp={"x": lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)},
     jvp={"x": lambda t, out, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)},
@@ -160,7 +166,8 @@ def pick(scores: Operand, labels: Operand) -> NodeOrArray:
 
 
 def _pnls(x: Any, labels: Any) -> Any:
-    return _logsumexp(x, -1, False) - _pick(x, labels)
+    log, peak = log_total(x, -1)
+    return log[..., 0] - (_pick(x, labels) - peak[..., 0])
 
 
 def _surplus(x: Any, labels: Any) -> Any:
@@ -190,7 +197,7 @@ def _infer_same_rows(x: Node, y: Node) -> Signature:
 
 _soft = op(
     "cross_entropy_one_hot",
-    lambda x, y: np.add.reduce(guarded_multiply(y, _logsumexp(x, -1, True) - x), axis=-1),
+    lambda x, y: np.add.reduce(guarded_multiply(y, -_log_softmax(x, -1)), axis=-1),
     shape=_infer_same_rows,
     vjp={
         "x": lambda g, x, y: g[..., None] * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y),

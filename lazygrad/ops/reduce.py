@@ -18,15 +18,12 @@ from .linear import infer_reduction, spread, sum
 
 __all__ = [
     "AXES",
-    "as_floating",
     "axes_of",
     "count_of",
     "count_where",
     "declare_extremum",
-    "exponentials",
     "gather_axes",
     "infer_average",
-    "logsumexp",
     "max",
     "mean",
     "min",
@@ -326,50 +323,3 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
     """Return the sum along a diagonal of two axes."""
     node = prepare("trace", a, dtype)
     return trace.on_nodes((node,), {"offset": offset, "axis1": axis1, "axis2": axis2})
-
-
-# -- logsumexp -------------------------------------------------------------------------------------
-
-
-def as_floating(x: NodeOrArray) -> NodeOrArray:
-    """Return the array itself, or integers as floats before a difference of them can wrap around."""
-    return x if x.dtype.kind == "f" else x.astype(float)
-
-
-def exponentials(x: NodeOrArray, axis: Axis) -> tuple[NodeOrArray, NodeOrArray]:
-    """Return exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
-    x = as_floating(x)
-    most = float(np.finfo(x.dtype).max)
-    peak = np.minimum(x.max(axis=axis, keepdims=True, initial=-most), most)
-    return np.exp(x - peak), peak
-
-
-def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
-    e, peak = exponentials(x, axis)
-    with np.errstate(divide="ignore"):  # log(0) is the right answer where all is -inf
-        total = np.log(np.add.reduce(e, axis=axis, keepdims=True)) + peak
-    return total if keepdims else np.squeeze(total, axis=axis)
-
-
-def _softness(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    return np.exp(x - spread(np.where(out == -np.inf, 0, out), x.shape, axis, keepdims))
-
-
-logsumexp = op(
-    "logsumexp",
-    _logsumexp,
-    shape=infer_reduction(np.mean),
-    vjp={
-        "x": lambda g, x, out, x_shape, axis, keepdims: (
-            spread(g, x_shape, axis, keepdims) * _softness(x, out, axis, keepdims)
-        )
-    },
-    jvp={
-        "x": lambda t, x, out, axis, keepdims: np.sum(
-            t * _softness(x, out, axis, keepdims), axis=axis, keepdims=keepdims
-        )
-    },
-    statics=AXES,
-    doc="Return log(sum(exp(x))) without overflow; its derivative is softmax.\n\n"
-    ">>> logsumexp(np.array([0.0, 1000.0]))\narray(1000.)",
-)

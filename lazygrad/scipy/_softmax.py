@@ -13,7 +13,6 @@ from .._graph.types import Axis
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ..ops._rule import ZERO
-from ..ops.arithmetic import guarded_multiply
 from ..ops.linear import infer_reduction, spread
 from ._calls import declare_on_nodes
 
@@ -44,12 +43,40 @@ _sign = op(
 )
 
 
-def _softness(a: Any, b: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    """Return exp(a) / sum(b exp(a)), the derivative by b; what weighs nothing takes no part."""
-    shape = np.broadcast_shapes(a.shape, b.shape)
-    sign = _sign(a, b, axis=axis, keepdims=keepdims)
-    shift = spread(np.where(out == -np.inf, 0, out), shape, axis, keepdims)
-    return spread(sign, shape, axis, keepdims) * np.exp(a - shift)
+def _shares(a: Any, b: Any, axis: Any) -> Any:
+    """Return exp(a) / sum(b exp(a)); of several infinities with a weight each has the same part."""
+    a, b = np.broadcast_arrays(a, b)
+    top = np.max(np.where(b == 0, -np.inf, a), axis=axis, keepdims=True, initial=-np.inf)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        e = np.exp(np.where(top == np.inf, np.log(a == top, dtype=top.dtype), a - np.where(np.isinf(top), 0, top)))
+        return np.where(e == 0, 0, e / np.sum(b * np.where(b == 0, 0, e), axis=axis, keepdims=True))
+
+
+def _shares_by_exponent(g: Any, out: Any, b: Any, axis: Any) -> Any:
+    h = g * out
+    return h - _weigh(b, out) * np.sum(h, axis=axis, keepdims=True)
+
+
+def _weigh(b: Any, shares: Any) -> Any:
+    return b * np.where(b == 0, 0, shares)  # what weighs nothing takes no part, whatever its size
+
+
+_weighted_shares: Op = op(
+    "scipy.special.logsumexp_shares",
+    _shares,
+    shape=lambda a, b, axis: (np.broadcast_shapes(a.shape, b.shape), np.result_type(a.dtype, b.dtype)),
+    vjp={
+        "a": _shares_by_exponent,
+        "b": lambda g, out, axis: -out * np.sum(g * out, axis=axis, keepdims=True),
+    },
+    jvp={
+        "a": lambda t, out, b, axis: out * (t - np.sum(_weigh(b, out) * t, axis=axis, keepdims=True)),
+        "b": lambda t, out, axis: -out * np.sum(t * out, axis=axis, keepdims=True),
+    },
+    inputs="a b",
+    statics={"axis": None},
+    doc="Return exp(a) / sum(b exp(a)), the derivative of log|sum(b exp(a))| by b.",
+)
 
 
 def _spread(g: Any, a: Any, b: Any, axis: Any, keepdims: bool) -> Any:
@@ -61,19 +88,17 @@ _logsumexp: Op = op(
     lambda a, b, axis, keepdims: _signed(a, b, axis, keepdims)[0],
     shape=_weighted_shape,
     vjp={
-        "a": lambda g, out, a, b, axis, keepdims: guarded_multiply(
-            _spread(g, a, b, axis, keepdims) * b, _softness(a, b, out, axis, keepdims)
+        "a": lambda g, a, b, axis, keepdims: (
+            _spread(g, a, b, axis, keepdims) * _weigh(b, _weighted_shares(a, b, axis=axis))
         ),
-        "b": lambda g, out, a, b, axis, keepdims: guarded_multiply(
-            _spread(g, a, b, axis, keepdims), _softness(a, b, out, axis, keepdims)
-        ),
+        "b": lambda g, a, b, axis, keepdims: _spread(g, a, b, axis, keepdims) * _weighted_shares(a, b, axis=axis),
     },
     jvp={
-        "a": lambda t, out, a, b, axis, keepdims: np.sum(
-            guarded_multiply(t * b, _softness(a, b, out, axis, keepdims)), axis=axis, keepdims=keepdims
+        "a": lambda t, a, b, axis, keepdims: np.sum(
+            t * _weigh(b, _weighted_shares(a, b, axis=axis)), axis=axis, keepdims=keepdims
         ),
-        "b": lambda t, out, a, b, axis, keepdims: np.sum(
-            guarded_multiply(t, _softness(a, b, out, axis, keepdims)), axis=axis, keepdims=keepdims
+        "b": lambda t, a, b, axis, keepdims: np.sum(
+            t * _weighted_shares(a, b, axis=axis), axis=axis, keepdims=keepdims
         ),
     },
     inputs="a b",

@@ -230,6 +230,14 @@ TABLE = (
     Row("softmax", softmax, (real,), (((),),), (LAST,)),
     Row("log_softmax", log_softmax, (real,), (*UNARY[1:], ((2, 3, 4),)), (LAST, {"axis": 0}, {"axis": None})),
     Row("log_softmax", log_softmax, (real,), (((),),), (LAST,)),
+    Row(
+        "exponential_shares",
+        lambda x, total, axis: softmax(x - total, axis),
+        (real,),
+        (((2, 3), (2, 3)), ((0,), (0,))),
+        (LAST, {"axis": None}),
+        FLOATS,
+    ),
     Row("pick", pick, (real, below(4)), LABELLED),
     Row(
         "checked_labels",

@@ -139,6 +139,14 @@ ROWS = (
         )
         for k, (op, order) in enumerate((("logsumexp", 2), ("logsumexp_sign", 0)))
     ],
+    Row(
+        "scipy.special.logsumexp_shares",
+        lambda a, b, axis: np.exp(a + 0 * b) / np.sum(b * np.exp(a), axis=axis, keepdims=True),
+        (real, positive),
+        (((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 1), (2, 3))),
+        ({"axis": None}, {"axis": -1}),
+        FLOATS,
+    ),
     ours(
         lambda a, b, **static: special.logsumexp(a, b=b, **static),
         lambda a, b, **static: sc.logsumexp(a, b=b, **static),

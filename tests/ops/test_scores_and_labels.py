@@ -48,6 +48,36 @@ def test_minus_infinity_means_impossible() -> None:
     assert ops.cross_entropy(x, 1).item() == np.inf
 
 
+@pytest.mark.parametrize(("size", "dtype"), [(1e16, np.float64), (1e300, np.float64), (1e7, np.float32)])
+def test_sums_of_exponentials_far_from_zero(size: float, dtype: Any) -> None:
+    """The logarithm of the number of terms is lost beside a large peak; the shares and the losses are not."""
+    x = lg.parameter(np.array([size, size], dtype))
+    log2 = np.log(dtype(2))
+    for y in (ops.logsumexp(x), np.logaddexp.reduce(x), np.logaddexp(x[0], x[1])):
+        np.testing.assert_array_equal(lg.gradient(y, x), [0.5, 0.5])
+        g = lg.adjoint(y, x)
+        close(lg.gradient(g[0], x), [0.25, -0.25])
+        np.testing.assert_array_equal(lg.compile(y, wrt=[x])()[1][0], [0.5, 0.5])
+    _, tangent = lg.jvp(ops.logsumexp, (x.value,), (np.array([1, 3], dtype),))
+    assert tangent == 2
+    close(ops.log_softmax(x).value, [-log2, -log2])
+    close(lg.gradient(ops.log_softmax(x)[0], x), [0.5, -0.5])
+    for labels in (0, np.array([1, 0], dtype)):
+        close(ops.cross_entropy(x, labels).value, log2)
+        close(lg.gradient(ops.cross_entropy(x, labels), x), [-0.5, 0.5])
+
+
+def test_logsumexp_of_infinities() -> None:
+    """The largest term has the whole share, also where it is infinite; of several infinite ones each has the same."""
+    for scores, shares in (([np.inf, 0], [1, 0]), ([np.inf, 3, np.inf, -np.inf], [0.5, 0, 0.5, 0])):
+        x = lg.parameter(np.array(scores, float))
+        assert ops.logsumexp(x).item() == np.inf
+        np.testing.assert_array_equal(lg.gradient(ops.logsumexp(x), x), shares)
+        np.testing.assert_array_equal(lg.hessian(ops.logsumexp)(x.value), np.diag(shares) - np.outer(shares, shares))
+    x = lg.parameter([[np.inf, 0], [-np.inf, -np.inf], [1, 1]])
+    np.testing.assert_array_equal(lg.gradient(ops.logsumexp(x, axis=1).sum(), x), [[1, 0], [0, 0], [0.5, 0.5]])
+
+
 def test_logsumexp_of_nothing() -> None:
     for x in (lg.parameter([-np.inf, -np.inf]), lg.parameter(np.zeros(0))):
         with np.errstate(divide="ignore"):

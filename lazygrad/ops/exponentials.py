@@ -1,0 +1,94 @@
+"""Sums of exponentials, and the shares that their terms have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._graph.node import NodeOrArray
+from .._graph.types import Axis
+from .._graph.types import both as np
+from ._declare import op
+from ._rule import ZERO
+from .linear import infer_reduction, spread
+from .reduce import AXES
+
+__all__ = ["as_floating", "exponential_shares", "exponentials", "log_total", "logsumexp"]
+
+
+def as_floating(x: NodeOrArray) -> NodeOrArray:
+    """Return the array itself, or integers as floats before a difference of them can wrap around."""
+    return x if x.dtype.kind == "f" else x.astype(float)
+
+
+def exponentials(x: NodeOrArray, axis: Axis) -> tuple[NodeOrArray, NodeOrArray]:
+    """Return exp(x - peak), which does not overflow, and the peak: the maximum, but finite."""
+    x = as_floating(x)
+    most = float(np.finfo(x.dtype).max)
+    peak = np.minimum(x.max(axis=axis, keepdims=True, initial=-most), most)
+    return np.exp(x - peak), peak
+
+
+def log_total(x: Any, axis: Any) -> tuple[Any, Any]:
+    """Return the logarithm of the sum of `exponentials`, and the peak; their sum would lose it beside a large peak."""
+    e, peak = exponentials(x, axis)
+    with np.errstate(divide="ignore"):  # log(0) is the right answer where all is -inf
+        return np.log(np.add.reduce(e, axis=axis, keepdims=True)), peak
+
+
+def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
+    log, peak = log_total(x, axis)
+    total = log + peak
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def _exponential_shares(x: Any, total: Any, axis: Any) -> Any:
+    if np.isfinite(total).all():
+        e = np.exp(x - total)
+    else:  # of several +inf each has the same share; where all is -inf nothing has any
+        infinite = np.isinf(total)
+        with np.errstate(divide="ignore"):
+            chosen = np.log((x == total) & (total > 0), dtype=total.dtype)
+        e = np.exp(np.where(infinite, chosen, x - np.where(infinite, 0, total)))
+    among = np.add.reduce(e, axis=axis, keepdims=True)
+    return e / np.where(among == 0, 1, among)
+
+
+def _shares_rule(g: Any, out: Any, axis: Any) -> Any:
+    h = g * out
+    return h - out * np.sum(h, axis=axis, keepdims=True)
+
+
+exponential_shares = op(
+    "exponential_shares",
+    _exponential_shares,
+    shape=lambda x, total, axis: (x.shape, total.dtype),
+    vjp={"x": _shares_rule, "total": ZERO},
+    jvp={"x": _shares_rule, "total": ZERO},
+    inputs="x total",
+    statics={"axis": None},
+    doc="Return exp(x - total) over its sum: shares that add up to 1, though the total is rounded.",
+)
+
+
+def _softness(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
+    return exponential_shares(x, spread(out, x.shape, axis, keepdims), axis=axis)
+
+
+logsumexp = op(
+    "logsumexp",
+    _logsumexp,
+    shape=infer_reduction(np.mean),
+    vjp={
+        "x": lambda g, x, out, x_shape, axis, keepdims: (
+            spread(g, x_shape, axis, keepdims) * _softness(x, out, axis, keepdims)
+        )
+    },
+    jvp={
+        "x": lambda t, x, out, axis, keepdims: np.sum(
+            t * _softness(x, out, axis, keepdims), axis=axis, keepdims=keepdims
+        )
+    },
+    statics=AXES,
+    doc="Return log(sum(exp(x))) without overflow; its derivative is softmax.\n\n"
+    ">>> logsumexp(np.array([0.0, 1000.0]))\narray(1000.)",
+)

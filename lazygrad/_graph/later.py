@@ -17,7 +17,8 @@ def import_later(package: str, homes: Mapping[str, Collection[str]]) -> Callable
     package
         The package's ``__name__``.
     homes
-        Module, relative to the package -> the names that it holds. A module without names is offered itself.
+        Module, relative to the package -> the names that it holds. A module that lies in the package is offered itself,
+        too, unless one of the names is its own.
 
     Examples
     --------
@@ -29,14 +30,14 @@ def import_later(package: str, homes: Mapping[str, Collection[str]]) -> Callable
         ...
     AttributeError: module 'lazygrad' has no attribute 'gard'
     """
-    places = {name: home for home, names in homes.items() for name in names or [home[1:]]}
+    places = {home[1:]: home for home in homes} | {name: home for home, names in homes.items() for name in names}
 
     def get(name: str) -> object:
         home = places.get(name)
         if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
         module = import_module(home, package)
-        found = getattr(module, name) if homes[home] else module
+        found = getattr(module, name) if name in homes[home] else module
         setattr(sys.modules[package], name, found)  # next time Python finds it by itself
         return found
 

@@ -50,7 +50,8 @@ def as_leaf_array(value: object, kind: str, like: DType | None = None) -> Array:
         return value  # as most are
     if isinstance(value, Node):
         raise TypeError(f"a {kind} holds an array, not the node {value!r}: pass `node.value`")
-    if (ma := sys.modules.get("numpy.ma")) is not None and isinstance(value, ma.MaskedArray):  # NumPy loads it late
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())  # NumPy loads it late, maybe in a thread just now
+    if isinstance(value, masked):
         raise TypeError(f"a {kind} cannot hold a masked array: pass `.filled(...)` or use `where`")
     if isinstance(value, np.matrix):
         raise TypeError(f"a {kind} cannot hold a np.matrix, whose `*` means another product: pass `np.asarray(...)`")

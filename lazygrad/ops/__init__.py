@@ -96,9 +96,16 @@ if TYPE_CHECKING:
     from .nn import cross_entropy, log_softmax, pick, relu, softmax, svm_loss
     from .pooling import avg_pool2d, max_pool2d
 else:  # declared when one of them is first used; `declare_all` declares all that NumPy may ask for
+    _REST = (
+        *("calculus", "choice", "complex_parts", "constructors", "counting", "decompositions", "diagonals", "eigen"),
+        *("einsum", "fourier", "indexing", "joining", "matrices", "nan", "norms", "padding", "polynomials", "products"),
+        *("ranges", "repeating", "rounding", "series", "shape", "solving", "sorting", "splitting", "statistics"),
+        "windows",
+    )
     __getattr__ = import_later(
         __name__,
         {
+            **{f".{module}": () for module in _REST},
             ".convolution": ("conv2d", "conv_transpose2d"),
             ".cumulative": ("cumprod", "cumsum"),
             ".nn": ("cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"),

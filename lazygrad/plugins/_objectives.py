@@ -8,6 +8,7 @@ import numpy as np
 
 from .._functions.call import name_of
 from .._graph.node import Node
+from .._graph.trees import map_tree
 from .._graph.types import Function, Structure
 from .flat import POINTS, Objective
 
@@ -51,9 +52,18 @@ def make_objective(
 
 
 def as_float_leaves(x0: Any) -> Any:
-    """Return what SciPy takes for a vector, such as a list of integers, as one, and a structure of arrays as it is."""
+    """Return what SciPy takes for a vector as one, and a structure with floats in place of integers."""
     if type(x0) in (list, tuple) and all(isinstance(leaf, (int, float, np.generic)) for leaf in x0):
         x0 = np.array(x0)
     if isinstance(x0, (int, float)):
         return np.array([x0], dtype=float)
-    return x0.astype(float) if isinstance(x0, (np.ndarray, np.generic)) and x0.dtype.kind in "biu" else x0
+    if isinstance(x0, (np.ndarray, np.generic)) and x0.dtype.kind == "b":
+        return x0.astype(float)
+    return map_tree(_as_float, x0)
+
+
+def _as_float(leaf: Any) -> Any:
+    """Return a leaf, of floats where integers were given, as who starts at 1 means a number."""
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf.astype(float) if leaf.dtype.kind in "iu" else leaf
+    return float(leaf) if isinstance(leaf, int) and not isinstance(leaf, bool) else leaf

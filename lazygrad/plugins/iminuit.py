@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import iminuit
 import numpy as np
@@ -23,7 +25,7 @@ def minuit(
     *,
     wrt: Structure = None,
     points: int = POINTS,
-    hessian: bool = True,
+    hessian: bool | None = None,
     errordef: float | None = None,
     **options: object,
 ) -> iminuit.Minuit:
@@ -42,8 +44,11 @@ def minuit(
     points
         How many points the memo remembers.
     hessian
-        Whether Minuit gets the Hessian, too. Without it, it looks for second derivatives by differences, from which it
-        comes back to points that two are too few to remember.
+        What Minuit gets of the second derivatives: by default their diagonal (iminuit's `g2`), from which Migrad
+        finds its way also where it starts on a hill, or ends at a limit. With True the whole Hessian, too, which saves
+        HESSE its differences; but at an active limit iminuit 2.33 makes ``valid=False`` and wrong errors of it: for
+        problems whose limits, if any, are far. With False nothing: Minuit looks for second derivatives by differences,
+        from which it comes back to points that two are too few to remember.
     errordef
         As Minuit has it: 1 for chi-square, 0.5 for a negative log-likelihood.
     options
@@ -62,12 +67,18 @@ def minuit(
     (('a', 'b[0]', 'b[1]'), [1.0, 2.0, 2.0])
     """
     objective, start = make_objective(fun, x0, args, wrt, points)
-    given = {
-        "grad": objective.jac,
-        "hessian": objective.hess if hessian else None,
-        "name": list(_name_parameters(objective)),
-    }
-    m = iminuit.Minuit(objective.fun, start, **{**given, **options})
+
+    def g2(x: Any) -> Any:
+        return objective.hess(x).diagonal().copy()
+
+    given: dict[str, Any] = {"grad": objective.jac, "name": list(_name_parameters(objective))}
+    if hessian is not False:
+        given["g2"] = g2  # Minuit asks for it where the diagonal is negative, and crashes if only the Hessian is there
+    if hessian:
+        given["hessian"] = objective.hess
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "hessian overrides g2", iminuit.util.IMinuitWarning)
+        m = iminuit.Minuit(objective.fun, start, **{**given, **options})
     if errordef is not None:
         m.errordef = errordef
     return m

@@ -26,7 +26,7 @@ def chi2(p):
 START = {"a": 1.0, "k": 1.0}
 
 
-@pytest.mark.parametrize("hessian", [False, True])
+@pytest.mark.parametrize("hessian", [None, False, True])
 def test_migrad_and_hesse_agree_with_iminuit_alone(hessian):
     expected = Minuit(lambda a, k: chi2({"a": a, "k": k}), **START)
     expected.migrad()
@@ -41,7 +41,8 @@ def test_migrad_and_hesse_agree_with_iminuit_alone(hessian):
     np.testing.assert_allclose(found.errors, expected.errors, rtol=1e-2)
     assert found.ngrad > 0
     assert found.nfcn < expected.nfcn
-    assert bool(objective.statistics.calls.get("hvp")) == hessian
+    assert bool(objective.statistics.calls.get("hvp")) == (hessian is not False)
+    assert (found.ng2 > 0, found.nhessian > 0) == (hessian is None, hessian is True)
     minos = found.minos()
     assert minos.valid
 
@@ -68,6 +69,56 @@ def test_each_forward_node_runs_once_a_point():
     runs = Counter(i.serial for i in report.values.computed if i.serial in nodes)
     assert set(runs.values()) == {len(seen)}
     assert len(calls) > 1.5 * len(seen)
+
+
+def hill(x):
+    return np.cos(x[0]) + x[1] ** 2 + 0.5 * x[0] * x[1]
+
+
+WELLS = {
+    "wells": (lambda x: np.sum((x**2 - 1) ** 2), [0.1, 0.2], [1, 1]),
+    "tops": (lambda x: np.sum(np.cos(x)), [0.3, -0.2], [np.pi, -np.pi]),
+    "saddle": (lambda x: np.sum(x**2) + 5 * x[0] * x[1] + np.sum(x**4), [0.3, 0.2], [0.75**0.5, -(0.75**0.5)]),
+    "hill": (hill, [0.3, 0.2], None),
+}
+
+
+@pytest.mark.parametrize("strategy", [0, 1, 2])
+@pytest.mark.parametrize("hessian", [None, True])
+@pytest.mark.parametrize("name", WELLS)
+def test_a_start_where_the_second_derivatives_are_negative(name, hessian, strategy):
+    f, start, end = WELLS[name]
+    m = minuit(f, np.array(start), hessian=hessian)
+    m.strategy = strategy
+    m.migrad().hesse()
+    assert m.valid
+    assert lg.grad(f)(np.array(m.values)) == pytest.approx(0, abs=0.02)
+    if end is not None:
+        np.testing.assert_allclose(m.values, end, atol=5e-3)
+
+
+@pytest.mark.parametrize("strategy", [0, 1, 2])
+def test_an_active_limit(strategy):
+    m = minuit(lambda p: np.sum((p["a"] - 2) ** 2 + (p["b"] - 1) ** 2 + p["a"] * p["b"]), {"a": 0, "b": 0})
+    m.limits["a"] = (0, 1.5)
+    m.strategy = strategy
+    m.migrad().hesse()
+    assert m.valid
+    np.testing.assert_allclose(m.values, [1.5, 0.25], atol=2e-3)
+    assert m.errors["b"] == pytest.approx(1, abs=1e-2)
+    assert m.nfcn < 100
+
+
+def test_second_derivatives_of_ones_own_count_instead_of_ours():
+    asked = []
+    objective = Objective.of(chi2, START)
+
+    def g2(x):
+        asked.append(x)
+        return objective.hess(x).diagonal()
+
+    assert minuit(objective, g2=g2).migrad().valid
+    assert asked
 
 
 def test_names_limits_and_fixed_parameters():

@@ -99,7 +99,8 @@ def test_structures_names_and_read_only_answers(engine: str) -> None:
 def test_float32_stays_float32(engine: str) -> None:
     L, leaves = network(np.float32)
     assert L.dtype == np.float32
-    agree(L, list(leaves.values()), engine, tolerance=2e-4 if engine == "numeric" else 1e-6)
+    # Differences of float32 numbers near 1.4 are multiples of 1.2e-7, over steps of some 1e-3.
+    agree(L, list(leaves.values()), engine, tolerance=5e-4 if engine == "numeric" else 1e-6)
 
 
 @every_engine

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..ops._declare import function
+from ..ops._declare import elementwise
+from ..ops._op import Op
 from ..ops.arithmetic import guarded_divide, guarded_multiply
-from ..ops.transcendental import sigmoid
 from ._calls import declare_ufunc
+from ._scaled_error import dawsn_derivative, inverse_mills, scaled_erfc_integral
 
 __all__ = [
     "boxcox",
@@ -53,8 +54,11 @@ ROOT_TWO_PI = math.sqrt(2 * math.pi)
 
 # -- logistic --------------------------------------------------------------------------------------
 
-expit = sigmoid
-function(sc.expit)(expit)
+expit: Op = declare_ufunc(
+    sc.expit,
+    x=lambda x, out: out * expit(-x),  # unlike 1 - out accurate in the tail
+    doc="Return 1 / (1 + exp(-x)).\n\n>>> expit(np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.7311])",
+)
 
 logit = declare_ufunc(
     sc.logit,
@@ -65,7 +69,7 @@ logit = declare_ufunc(
 
 log_expit = declare_ufunc(
     sc.log_expit,
-    x=lambda x: sigmoid(-x),
+    x=lambda x: expit(-x),
     doc="Return log(expit(x)) without underflow.\n\n"
     ">>> log_expit(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.3133])",
 )
@@ -86,7 +90,7 @@ erfc = declare_ufunc(
 
 erfcx = declare_ufunc(
     sc.erfcx,
-    x=lambda x, out: 2 * x * out - TWO_OVER_ROOT_PI,
+    x=lambda x: -2 * scaled_erfc_integral(x, n=1),
     doc="Return exp(x * x) * erfc(x).\n\n>>> erfcx(np.array([0.0, 1.0])).round(4)\narray([1.    , 0.4276])",
 )
 
@@ -98,7 +102,7 @@ erfi = declare_ufunc(
 
 dawsn = declare_ufunc(
     sc.dawsn,
-    x=lambda x, out: 1 - 2 * x * out,
+    x=lambda x: dawsn_derivative(x, n=1),
     doc="Return Dawson's integral.\n\n>>> dawsn(np.array([0.0, 1.0])).round(4)\narray([0.    , 0.5381])",
 )
 
@@ -131,7 +135,7 @@ ndtri = declare_ufunc(
 
 log_ndtr = declare_ufunc(
     sc.log_ndtr,
-    x=lambda x: math.sqrt(2 / math.pi) / sc.erfcx(x * -math.sqrt(0.5)),  # no underflow far in the tail
+    x=lambda x: inverse_mills(x),
     doc="Return log(ndtr(x)) without underflow.\n\n"
     ">>> log_ndtr(np.array([0.0, 1.0])).round(4)\narray([-0.6931, -0.1728])",
 )
@@ -263,10 +267,28 @@ entr = declare_ufunc(
     doc="Return -x * log(x), and 0 at x = 0.\n\n>>> entr(np.array([0.25, 0.5])).round(4)\narray([0.3466, 0.3466])",
 )
 
+
+def _log_ratio(x: Any, y: Any) -> Any:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+        apart, ratio = (x - y) / y, x / y
+        tiny = np.finfo(ratio.dtype).tiny
+        near = np.log1p(np.where(abs(apart) < 0.5, apart, 0))
+        far = np.where((ratio >= tiny) & (ratio <= 1 / tiny), np.log(ratio), np.log(x) - np.log(y))
+        return np.where(abs(apart) < 0.5, near, far)
+
+
+log_ratio = elementwise(
+    "scipy.special.log_ratio",
+    _log_ratio,
+    inputs="x y",
+    partial={"x": lambda x: 1 / x, "y": lambda y: -1 / y},
+    doc="Return log(x / y), accurate near x = y and where the ratio is no number any more.",
+)
+
 rel_entr = declare_ufunc(
     sc.rel_entr,
     "x y",
-    x=lambda x, y: 1 + np.log(x / y),
+    x=lambda x, y: 1 + log_ratio(x, y),
     y=lambda x, y: -x / y,
     doc="Return x * log(x / y), and 0 at x = 0.\n\n"
     ">>> rel_entr(np.array([0.0, 1.0]), 2.0).round(4)\narray([ 0.    , -0.6931])",
@@ -275,8 +297,8 @@ rel_entr = declare_ufunc(
 kl_div = declare_ufunc(
     sc.kl_div,
     "x y",
-    x=lambda x, y: np.log(x / y),
-    y=lambda x, y: 1 - x / y,
+    x=lambda x, y: log_ratio(x, y),
+    y=lambda x, y: (y - x) / y,
     doc="Return x * log(x / y) - x + y.\n\n>>> kl_div(np.array([0.0, 1.0]), 2.0).round(4)\narray([2.    , 0.3069])",
 )
 

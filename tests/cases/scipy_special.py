@@ -57,13 +57,45 @@ away = spaced(0.1, step=0.3)
 part = within(0.1, 0.9)
 probability = within(0.2, 0.8)
 
+ORDERS = ({"n": 1}, {"n": 2})
+
+
+def derivative(name: str, f: Any, *domains: Domain, **fields: Any) -> Row:
+    """Return a row of an op that rules use."""
+    fields = {"shapes": PAIRS if len(domains) == 2 else SHAPES, "dtypes": FLOATS, **fields}
+    return Row(f"scipy.special.{name}", f, domains or (real,), broadcasts=len(domains) == 2, **fields)
+
+
+def erfc_integral(x: Any, n: int) -> Any:
+    """Return exp(x^2) times the n-th integral of erfc by the recurrence upwards."""
+    before, last = 2 / np.sqrt(np.pi, dtype=x.dtype) + 0 * x, sc.erfcx(x)
+    for k in range(1, n + 1):
+        before, last = last, (before - 2 * x * last) / (2 * k)
+    return last
+
+
+def dawsn_derivative(x: Any, n: int) -> Any:
+    slope = 1 - 2 * x * sc.dawsn(x)
+    return slope if n == 1 else -2 * sc.dawsn(x) - 2 * x * slope
+
+
+def inverse_mills(x: Any) -> Any:
+    return np.exp(-x * x / 2) / np.sqrt(2 * np.pi, dtype=x.dtype) / sc.ndtr(x)
+
+
 ROWS = (
     # error functions, logistic, exponentials
+    one(sc.expit, real, Point([[-1000, 0, 1000]], ([0, 0.25, 0],))),
     one(sc.logit, probability, Point([[0, 0.5, 1]], ([INF, 4, INF],))),
     one(sc.log_expit, real, Point([[-1000, 0, 1000]], ([1, 0.5, 0],))),
     one(sc.erf),
     one(sc.erfc),
     one(sc.erfcx),
+    derivative("scaled_erfc_integral", erfc_integral, statics=ORDERS),
+    derivative("erfc_ratio", lambda x, n: erfc_integral(x, n) / erfc_integral(x, n - 1), statics=ORDERS),
+    derivative("dawsn_derivative", dawsn_derivative, statics=ORDERS),
+    derivative("inverse_mills", inverse_mills),
+    derivative("inverse_mills_gap", lambda x: x + inverse_mills(x)),
     one(sc.erfi),
     one(sc.dawsn),
     one(sc.erfinv, part, Point([[-1, 1]], ([INF, INF],))),
@@ -89,6 +121,7 @@ ROWS = (
     several(sc.boxcox1p, positive, nonzero),
     one(sc.entr, positive, Point([[0, 1]], ([INF, -1],))),
     several(sc.rel_entr, positive, positive),
+    derivative("log_ratio", lambda x, y: np.log(x / y), positive, positive),
     several(sc.kl_div, positive, positive),
     several(sc.huber, within(0.4, 0.6), spaced(0.15)),
     several(sc.pseudo_huber, positive, real),

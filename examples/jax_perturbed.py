@@ -79,9 +79,8 @@ def main():
     _, values = asked("30 steps", jax.lax.scan(step, p["W2"], None, length=30))
     print(f"loss: {values[0]:.4f} -> {values[-1]:.4f}")
 
-    both = function(loss, mode="both")
     v = jax.tree.map(jnp.ones_like, p)
-    product = jax.jvp(lambda p: jax.grad(both)(p, x, y), (p,), (v,))[1]
+    product = jax.jvp(lambda p: jax.grad(f)(p, x, y), (p,), (v,))[1]
     theirs = jax.jvp(jax.grad(lambda p: jnp.mean((jnp.tanh(jnp.tanh(x @ p["W1"]) @ p["W2"]) - y) ** 2)), (p,), (v,))[1]
     agree = all(np.allclose(product[k], theirs[k]) for k in p)
     print(f"\nThe Hessian's product with a vector is that of JAX itself: {agree}")

@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from .._graph.bits import same_static
-from .._graph.guards import Guard, record_guards
+from .._graph.guards import UNPREPARED, Guard, record_guards
 from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, _next_serial
@@ -97,7 +97,7 @@ def _make_leaf_key(leaf: Any, wanted: bool, name: str) -> Hashable:
     if isinstance(leaf, (np.ndarray, np.generic)):
         return leaf.shape, leaf.dtype
     if isinstance(leaf, Node):
-        raise TypeError(f"{name} is kept for arrays, and does not take the node {leaf!r}: pass its `.value`")
+        raise TypeError(f"{name} is kept for arrays, and does not take the node {leaf!r}: {UNPREPARED}")
     if wanted and isinstance(leaf, (int, float, complex)):
         return type(leaf).__name__
     return as_key(leaf)

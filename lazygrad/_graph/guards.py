@@ -12,7 +12,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Guard", "enter_transform", "guards", "inside_transform", "record_guards"]
+__all__ = [
+    "READABLE",
+    "UNPREPARED",
+    "Guard",
+    "enter_transform",
+    "guards",
+    "inside_transform",
+    "record_guards",
+    "suggest_looking",
+]
 
 _running: ContextVar[bool] = ContextVar("lazygrad_transform", default=False)
 inside_transform = _running.get  # whether a transform runs in this thread, so that Python may read values
@@ -20,6 +29,20 @@ inside_transform = _running.get  # whether a transform runs in this thread, so t
 Guard = tuple[Any, Callable[[Any], Any], Any]  # a node, how its value was interpreted, and the answer
 _guards: ContextVar[list[Guard] | None] = ContextVar("lazygrad_guards", default=None)
 guards = _guards.get  # the list that takes down reads of values, or None
+
+# Hints: where values may decide shapes and dtypes, and what to do with a node where arrays are needed.
+READABLE = "differentiate a function by `lazygrad.grad`, inside of which values may be read"
+UNPREPARED = (
+    "call the function itself, which keeps the graph, or, outside of differentiated functions, pass its `.value`"
+)
+
+
+def suggest_looking(node: Any) -> str:
+    """Return how to look at a node's value, as the end of a hint; nothing while a function is differentiated."""
+    if inside_transform():
+        return ""
+    what, how = ("numbers", ".value") if node.ndim else ("number", ".item()")
+    return f"; to look at the {what}, outside of the differentiated function, there is `{how}`"
 
 
 @contextmanager

@@ -49,7 +49,10 @@ def as_leaf_array(value: object, kind: str, like: DType | None = None) -> Array:
     if value.__class__ is np.ndarray and value.dtype.kind == "f" and value.dtype.isnative:
         return value  # as most are
     if isinstance(value, Node):
-        raise TypeError(f"a {kind} holds an array, not the node {value!r}: pass `node.value`")
+        raise TypeError(
+            f"a {kind} holds an array, not the node {value!r}: compute with that node itself, which keeps the graph, "
+            f"or, outside of the differentiated function, pass `node.value`"
+        )
     masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())  # NumPy loads it late, maybe in a thread just now
     if isinstance(value, masked):
         raise TypeError(f"a {kind} cannot hold a masked array: pass `.filled(...)` or use `where`")

@@ -12,6 +12,7 @@ from .._errors import ShapeError
 from .._functions.call import Argnums, name_of, resolve_argnums
 from .._functions.trace import name_arguments
 from .._graph.bits import same_bits
+from .._graph.guards import UNPREPARED
 from .._graph.leaf import as_leaf_array, copy_frozen
 from .._graph.node import Node, label
 from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
@@ -34,7 +35,7 @@ class Slot:
     def of(cls, leaf: object, name: str, wanted: bool, function: str) -> Slot:
         """Make the slot for one leaf of the example."""
         if isinstance(leaf, Node):
-            raise TypeError(f"{function} is prepared for arrays, but {name} is the node {leaf!r}: pass its `.value`")
+            raise TypeError(f"{function} is prepared for arrays, but {name} is the node {leaf!r}: {UNPREPARED}")
         number = wanted and not (leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf))
         if not number and not isinstance(leaf, (np.ndarray, np.generic)):
             return cls(name)
@@ -50,7 +51,7 @@ class Slot:
         if value.__class__ is np.ndarray and value.dtype == self.dtype and value.shape == self.shape:
             return value
         if isinstance(value, Node):
-            raise TypeError(f"argument {self.name} of {function} must be an array, not {value!r}: pass its `.value`")
+            raise TypeError(f"argument {self.name} of {function} must be an array, not {value!r}: {UNPREPARED}")
         try:
             array = as_leaf_array(value, "parameter" if self.wanted else "constant", like=self.dtype)
         except (TypeError, ValueError) as error:
@@ -71,7 +72,7 @@ class Slot:
     def check_numbers(self, value: object, what: str) -> Any:
         """Return a tangent, vector or cotangent for this leaf in its dtype, if it has the right shape."""
         if isinstance(value, Node):
-            raise TypeError(f"{what} must be an array, not {value!r}: pass its `.value`")
+            raise TypeError(f"{what} must be an array, not {value!r}: {UNPREPARED}")
         try:
             array = np.asarray(value)
         except ValueError as error:

@@ -10,21 +10,20 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
 from typing import Any
 
 import attrs
 import numpy as np
 
+from .._graph.guards import suggest_looking
 from .._graph.node import Node
 from .._graph.types import Function
 from ..ops._declare import find_meaning
 from ..ops._op import Op, unknown_setting
+from ._callers import ELSEWISE, find_caller, find_public_name, find_replacement
 
 __all__ = [
     "call_meaning",
-    "find_numpy_caller",
-    "find_public_name",
     "is_default",
     "name_function",
     "refuse_argument",
@@ -51,20 +50,21 @@ _SETTINGS = {
 }
 _OF_ARRAYS = ("astype", "dtype", "ndim", "reshape", "shape", "size", "T")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+OF_TEXT = (
+    "np.array2string",
+    "np.array_repr",
+    "np.array_str",
+    "np.save",
+    "np.savetxt",
+    "np.savez",
+    "np.savez_compressed",
+)
+IN_PLACE = ("np.copyto", "np.fill_diagonal", "np.place", "np.put", "np.put_along_axis", "np.putmask")
 HINTS = {
     "out": "cannot write into an array from a node: assign the result instead",
     "where": "choose by `np.where` before or after",
     "dtype": "use `.astype` before or after",
 }
-
-
-def find_public_name(function: Function) -> str:
-    """Return the name that users know a NumPy function by, such as ``np.linalg.norm``."""
-    name = getattr(function, "__name__", str(function))
-    module = getattr(function, "__module__", None) or ("numpy" if hasattr(np, name) else "")
-    if module == "numpy" or module.startswith("numpy."):
-        module = "np" + module[len("numpy") :]
-    return f"{module}.{name}" if module else name
 
 
 def refuse_argument(name: str, keyword: str) -> TypeError:
@@ -73,27 +73,6 @@ def refuse_argument(name: str, keyword: str) -> TypeError:
     if keyword == "out":
         return TypeError(f"{name} {hint}")
     return TypeError(f"{name} on nodes does not take {keyword}=" + (f": {hint}" if hint else ""))
-
-
-def find_numpy_caller() -> str | None:
-    """Return the public name of the NumPy function that is running and led to this call, or None."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _package_of(frame) == "lazygrad":
-        frame = frame.f_back
-    found = None
-    while frame is not None and _package_of(frame) == "numpy":
-        found, frame = frame, frame.f_back
-    if found is None:
-        return None
-    name = found.f_code.co_qualname.split(".")[0]
-    for prefix, module in (("np.linalg.", np.linalg), ("np.fft.", np.fft), ("np.", np)):
-        if hasattr(module, name) and (prefix == "np." or prefix[3:-1] in found.f_globals["__name__"]):
-            return prefix + name
-    return None
-
-
-def _package_of(frame: FrameType) -> str:
-    return frame.f_globals.get("__name__", "").split(".")[0]
 
 
 def name_function(error: TypeError | AttributeError, function: Function) -> TypeError | AttributeError:
@@ -105,9 +84,11 @@ def name_function(error: TypeError | AttributeError, function: Function) -> Type
     if error.__class__ is not TypeError:
         return error
     text = str(error)
-    for name in (find_public_name(function), find_numpy_caller()):
+    for name in (find_public_name(function), caller := find_caller()):
         if name is not None and name not in text:
             text = f"{name}: {text}"
+    if caller is not None and (ours := find_replacement(caller)) is not None and ours not in text:
+        text = f"{text}; on nodes call `{ours}`"
     return error if text == str(error) else TypeError(text).with_traceback(error.__traceback__)
 
 
@@ -200,14 +181,23 @@ def _adapt_arguments(
     return args, static
 
 
+def _refuse_function(name: str, given: Sequence[object]) -> TypeError:
+    """Return the error for a function that has no meaning on nodes."""
+    if name in OF_TEXT:
+        node = next((x for x in given if isinstance(x, Node)), None)
+        look = "" if node is None else suggest_looking(node)
+        return TypeError(f"{name} is not defined on nodes, as text and files have no derivative{look}")
+    if name in IN_PLACE:
+        hint = "build a new one, as by `x = x.at[i].set(y)` or `np.where`"
+        return TypeError(f"{name} is not defined on nodes, which do not change: {hint}")
+    return TypeError(f"{name} is not defined on nodes: {ELSEWISE}")
+
+
 def call_meaning(function: Function, args: Sequence[object], kwargs: Mapping[str, object]) -> Any:
     """Call what a NumPy function means on nodes, with NumPy's arguments."""
     meaning = find_meaning(function)
     if meaning is None:
-        error = TypeError(
-            f"{find_public_name(function)} is not defined on nodes; for the array behind a node use `.value`"
-        )
-        raise name_function(error, function)
+        raise name_function(_refuse_function(find_public_name(function), (*args, *kwargs.values())), function)
     try:
         if kwargs or len(args) > 1:
             args, kwargs = _adapt_arguments(function, meaning, args, kwargs)

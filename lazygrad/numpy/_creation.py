@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy
 
-from .._graph.guards import inside_transform
+from .._graph.guards import READABLE, inside_transform, suggest_looking
 from .._graph.node import Node, NodeOrArray
+from .._graph.trees import leaves
 from .._graph.types import DTypeLike, Lengths, Structure, both
 from .._graph.value import read_guarded
 from ..ops import concatenate
@@ -189,7 +190,11 @@ def arange(*args: Any, **kwargs: Any) -> NodeOrArray:
     if not _has_node(given):
         return both.arange(*args, **kwargs)
     if not inside_transform():
-        raise TypeError("np.arange of nodes has as many elements as their values say: pass their `.item()`")
+        node = next(x for x in leaves(given) if isinstance(x, Node))
+        raise TypeError(
+            f"np.arange of nodes has as many elements as their values say: {READABLE}, or count by plain numbers and "
+            f"scale the result{suggest_looking(node)}"
+        )
     values = [read_guarded(x) if isinstance(x, Node) else x for x in given]
     known = both.arange(*values[: len(args)], **dict(zip(kwargs, values[len(args) :], strict=True)))
     names = ("start", "stop", "step") if len(args) > 1 or "stop" in kwargs else ("stop",)

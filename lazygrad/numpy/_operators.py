@@ -8,13 +8,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .._graph.guards import inside_transform
+from .._graph.guards import inside_transform, suggest_looking
 from .._graph.node import INEXACT, Node, install
 from .._graph.value import read_guarded
 from ..ops import arithmetic, indexing, linalg, linear, rounding
 from ..ops._op import Op, as_node, as_nodes
 from ..ops.arithmetic import NUMBERS
-from ._calls import find_numpy_caller
+from ._callers import ELSEWISE, find_caller, find_replacement, find_statement
 
 __all__ = ["COMPARISONS", "OPERATORS"]
 
@@ -101,9 +101,27 @@ def _install_operators() -> None:
 
 
 def _cut_off(what: str, node: Node, hint: str) -> TypeError:
-    caller = find_numpy_caller()
-    where = "" if caller is None else f"{caller} does not take a node here: "
-    return TypeError(f"{where}{what} of {node!r} would cut it off from its graph: {hint}")
+    """Return the error for a use of a node that would lose its derivative, with what keeps it as the hint."""
+    caller, (statement, replacement) = find_caller(), find_statement()
+    if caller is not None:
+        ours = find_replacement(caller)
+        if ours is not None:
+            hint = f"call `{ours}`"
+        elif caller.startswith("scipy."):
+            hint = ELSEWISE
+        return TypeError(
+            f"{caller} does not take a node here: {what} of {node!r} would cut it off from its graph: {hint}"
+        )
+    if statement == "store":
+        hint = hint if what.startswith("assignment") else STORES
+    elif statement.startswith(("math.", "cmath.")):
+        what, hint = (
+            f"`{statement}`",
+            ELSEWISE if replacement is None else f"call `{replacement}`, which keeps the graph",
+        )
+    elif statement not in JOINING:
+        hint += suggest_looking(node)
+    return TypeError(f"{what} of {node!r} would cut it off from its graph: {hint}")
 
 
 def _refuse(what: str, hint: str) -> Callable[..., NoReturn]:
@@ -113,13 +131,26 @@ def _refuse(what: str, hint: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-REFUSED = {
-    "__float__": ("float()", "use `.item()` for the number"),
-    "__complex__": ("complex()", "use `.item()` for the number"),
-    "__setitem__": ("assignment to a part", "nodes do not change; build a new one, or `set` a leaf"),
-}
 JOINS = "to join nodes use `np.concatenate` or `np.stack`, or `lazygrad.numpy.array`"
+STORES = (
+    "an array cannot hold a node; collect the parts in a list and join them by `np.stack`, `np.concatenate` or "
+    "`lazygrad.numpy.array`, or begin with a node, `x = lazygrad.constant(array)`, and write `x = x.at[i].set(node)`"
+)
 INDEXES = "to index an array by it make the array a node, `lazygrad.constant(array)[node]`"
+KEEPS = "NumPy's functions take the node itself and keep the graph (`np.sin` for `math.sin`)"
+JOINING = ("array", "numpy.array", "numpy.stack")
+REFUSED = {
+    "__float__": ("float()", f"{KEEPS}; {JOINS}"),
+    "__complex__": ("complex()", f"`.astype(complex)` keeps the graph, and {KEEPS}"),
+    "__setitem__": (
+        "assignment to a part",
+        "nodes do not change; build a new one, as by `x = x.at[i].set(y)`, or `set` a leaf",
+    ),
+    "__round__": ("round()", "`np.round` keeps the graph"),
+    "__trunc__": ("math.trunc()", "`np.trunc` keeps the graph"),
+    "__floor__": ("math.floor()", "`np.floor` keeps the graph"),
+    "__ceil__": ("math.ceil()", "`np.ceil` keeps the graph"),
+}
 IN_PLACE = {
     "add": "+",
     "sub": "-",
@@ -154,31 +185,32 @@ def _may_be_whole_number(self: Node) -> bool:
 def _int(self: Node) -> int:
     if _may_be_whole_number(self):
         return read_guarded(self, int)
-    raise _cut_off("int()", self, "use `.item()` for the number")
+    raise _cut_off("int()", self, "`np.trunc` or `.astype(int)` keep the graph")
 
 
 def _index(self: Node) -> int:
     if _may_be_whole_number(self):
         return read_guarded(self, operator.index)
-    raise _cut_off("use as an index", self, "use `.item()` for the number, or index a node with it")
+    raise _cut_off("use as an index", self, f"{INDEXES}; a slice or a shape takes plain numbers")
 
 
 def _array(self: Node, dtype: Any = None, copy: bool | None = None) -> Any:
     if _may_be_whole_number(self):
         return np.array(read_guarded(self), dtype=dtype, copy=copy)
     hint = JOINS if self.dtype.kind in INEXACT else INDEXES
-    raise _cut_off("a NumPy array", self, f"use `.value`; {hint}")
+    raise _cut_off("a NumPy array", self, f"NumPy's functions take the node itself and keep the graph; {hint}")
 
 
 def _bool(self: Node) -> bool:
     if inside_transform():
         return read_guarded(self, bool)
-    raise _cut_off("the truth value", self, "use `.value` to look at it, or `np.where` to choose by it")
+    raise _cut_off("the truth value", self, "use `np.where` to choose by it")
 
 
 def _format(self: Node, spec: str) -> str:
     if spec:
-        raise TypeError(f"{self!r} is no number, to be formatted by {spec!r}: use `.item()` or `.value`")
+        look = suggest_looking(self) or ": `str` shows the node"
+        raise TypeError(f"{self!r} is no number, to be formatted by {spec!r}{look}")
     return str(self)
 
 
@@ -195,11 +227,21 @@ def _iter(self: Node) -> Iterator[Node]:
 
 
 def _contains(self: Node, item: Any) -> NoReturn:
-    raise TypeError(f"`in` would compare by value: use `any(n is node for n in ...)`, or `.value` of {self!r}")
+    hint = "use `any(n is node for n in ...)`, or `np.any(x == y)` for the values"
+    raise TypeError(f"`in` would compare by value, in {self!r}: {hint}")
 
 
 _install_operators()
 install({name: _refuse(*reason) for name, reason in REFUSED.items()})
 install({f"__i{name}__": _in_place(sign) for name, sign in IN_PLACE.items()})
-install({"__array__": _array, "__bool__": _bool, "__int__": _int, "__index__": _index, "__format__": _format})
+install(
+    {
+        "__array__": _array,
+        "__bool__": _bool,
+        "__int__": _int,
+        "__index__": _index,
+        "__format__": _format,
+        "__setitem__": _assign,
+    }
+)
 install({"__len__": _len, "__iter__": _iter, "__contains__": _contains})

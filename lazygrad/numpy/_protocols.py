@@ -11,11 +11,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .._graph.guards import suggest_looking
 from .._graph.node import NO_STATIC, Node, build, install
 from ..ops import linear, logsumexp
 from ..ops._declare import MEANINGS, find_meaning
 from ..ops._op import Op, as_node, as_nodes, unknown_setting
-from ._calls import call_meaning, find_numpy_caller, find_public_name, is_default, name_function, refuse_argument
+from ._callers import ELSEWISE, find_caller, find_public_name, find_replacement
+from ._calls import call_meaning, is_default, name_function, refuse_argument
 
 __all__ = ["METHODS", "PROPERTIES", "REFUSED_METHODS"]
 
@@ -94,9 +96,10 @@ def _array_ufunc(self: Node, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
     if call is None or method != "__call__":
         name = find_public_name(ufunc)
         if call is None:
-            raise TypeError(f"{name} is not defined on nodes; for the number behind {self!r} use `.value`")
+            raise name_function(TypeError(f"{name} is not defined on nodes: {ELSEWISE}"), ufunc)
         if (way := UFUNC_METHODS.get(method)) is None or (ufunc.nin, ufunc.nout) != (2, 1):
-            raise TypeError(f"{name}.{method} is not defined on nodes; for the array behind a node use `.value`")
+            hint = "build a node by `.at[...].add` and its kin" if method == "at" else ELSEWISE
+            raise TypeError(f"{name}.{method} is not defined on nodes: {hint}")
         if isinstance(axis := kwargs.get("axis"), Node):
             raise unknown_setting(f"{name}.{method}: axis", axis)
         if not any(isinstance(x, Node) for x in inputs):
@@ -201,32 +204,35 @@ METHODS: dict[str, Callable[..., Any]] = {
 # -- what stays NumPy's ----------------------------------------------------------------------------
 
 _CHANGES = "nodes do not change: "
-_CUTS_OFF = "it would cut the node off from its graph: "
+_CUTS_OFF = "it would cut the node off from its graph"
+_BYTES = f"{_CUTS_OFF}, as bytes have no derivative"
+_LIBRARIES = f"{_CUTS_OFF}: `lazygrad.plugins` hands functions to PyTorch, JAX and others with their derivatives"
 REFUSED_METHODS = {
-    "__dlpack__": _CUTS_OFF + "use `.value`",
-    "__dlpack_device__": _CUTS_OFF + "use `.value`",
-    "byteswap": _CUTS_OFF + "use `.value.byteswap()`",
-    "dump": _CUTS_OFF + "use `.value.dump(...)`, or pickle the node",
-    "dumps": _CUTS_OFF + "use `.value.dumps()`, or pickle the node",
+    "__dlpack__": _LIBRARIES,
+    "__dlpack_device__": _LIBRARIES,
+    "byteswap": _BYTES,
+    "dump": f"{_BYTES}: pickle the node, which keeps the graph",
+    "dumps": f"{_BYTES}: pickle the node, which keeps the graph",
     "fill": _CHANGES + "use `np.full_like(x, value)`",
-    "getfield": _CUTS_OFF + "use `.value.getfield(...)`",
-    "itemset": _CHANGES + "build a new one, or `set` a leaf",
+    "getfield": _BYTES,
+    "itemset": _CHANGES + "build a new one, as by `x = x.at[i].set(y)`, or `set` a leaf",
     "partition": _CHANGES + "use `np.partition(x, kth)`",
-    "put": _CHANGES + "build a new one with `np.where`, or `set` a leaf",
+    "put": _CHANGES + "build a new one with `x.at[i].set(y)` or `np.where`, or `set` a leaf",
     "resize": _CHANGES + "use `np.resize(x, shape)` or `x.reshape(shape)`",
     "setfield": _CHANGES + "build a new one, or `set` a leaf",
     "setflags": _CHANGES + "a node has no flags",
     "sort": _CHANGES + "use `np.sort(x)`",
-    "tobytes": _CUTS_OFF + "use `.value.tobytes()`",
-    "tofile": _CUTS_OFF + "use `.value.tofile(...)`",
-    "tolist": _CUTS_OFF + "use `.value.tolist()`, or `list(x)` for a list of nodes",
-    "view": _CUTS_OFF + "use `.value.view(...)`, or `.astype(...)`",
+    "tobytes": _BYTES,
+    "tofile": _BYTES,
+    "tolist": f"{_CUTS_OFF}: use `list(x)` for a list of nodes",
+    "view": f"{_CUTS_OFF}: use `.astype(...)`, or `.real` and `.imag` of complex numbers",
 }
 
 
 def _make_refusal(name: str, hint: str) -> Callable[..., NoReturn]:
     def refuse(self: Node, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(f"`.{name}` is not defined on {self!r}: {hint}")
+        look = suggest_looking(self) if hint.startswith(_CUTS_OFF) else ""
+        raise TypeError(f"`.{name}` is not defined on {self!r}: {hint}{look}")
 
     refuse.__doc__ = f"Refused: {hint}."
     return refuse
@@ -249,9 +255,11 @@ class _NoMemory(AttributeError, TypeError):
 
 def _refuse_memory(name: str) -> Callable[[Node], NoReturn]:
     def refuse(self: Node) -> NoReturn:
-        caller = find_numpy_caller()
+        caller = find_caller()
         where = "" if caller is None else f"{caller}: "
-        raise _NoMemory(f"{where}{self!r} has no memory of its own, and so no `.{name}`: use `.value.{name}`")
+        ours = None if caller is None else find_replacement(caller)
+        hint = suggest_looking(self) if ours is None else f": call `{ours}`"
+        raise _NoMemory(f"{where}{self!r} has no memory of its own, and so no `.{name}`{hint}")
 
     return refuse
 

@@ -10,7 +10,9 @@ import contextlib
 import functools
 import inspect
 import operator
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar
 
 import attrs
@@ -28,6 +30,7 @@ __all__ = [
     "elementwise",
     "find_meaning",
     "function",
+    "is_ufunc_of_scipy",
     "linear",
     "multiply_by",
     "op",
@@ -41,11 +44,22 @@ MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
 def find_meaning(function: Function) -> Function | None:
-    """Return the op or function that a function of NumPy's is on nodes, or None if it has no meaning there."""
+    """Return the op or function that a function of NumPy's or SciPy's is on nodes, or None if it has no meaning there.
+
+    The first ufunc of SciPy's that is met imports the ops of SciPy, as nothing else may have done so.
+    """
     if (found := MEANINGS.get(function)) is None:
         declare_all()
+        if is_ufunc_of_scipy(function):
+            import_module("lazygrad.scipy.special")
         found = MEANINGS.get(function)
     return found
+
+
+def is_ufunc_of_scipy(function: Function) -> bool:
+    """Return whether a function is a ufunc of `scipy.special`; SciPy is not imported to find out."""
+    special = sys.modules.get("scipy.special")
+    return isinstance(function, np.ufunc) and getattr(special, function.__name__, None) is function
 
 
 def function(*numpy: Function) -> Callable[[F], F]:

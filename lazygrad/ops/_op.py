@@ -40,7 +40,9 @@ Signature = tuple[tuple[int, ...], DType]
 
 def unknown_setting(name: str, value: Node) -> TypeError:
     """Return the error for a node in the place of an argument that says what is done, such as an axis."""
-    return TypeError(f"{name}= must be known when a node is built: pass `.item()` or `.value` of {value!r}")
+    return TypeError(
+        f"{name}= must be known when a node is built, and has no derivative: pass plain numbers, not {value!r}"
+    )
 
 
 class OfEachOp:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .._graph.guards import inside_transform
+from .._graph.guards import READABLE, inside_transform
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
 from .._graph.value import read_guarded
@@ -67,6 +67,6 @@ def real_if_close(a: Node, tol: float = 100) -> Node:
         return a
     if not inside_transform():
         raise TypeError(
-            f"the dtype of np.real_if_close depends on the values of {a!r}: take `.value`, or `np.real` of the node"
+            f"the dtype of np.real_if_close depends on the values of {a!r}: take `np.real` of the node, or {READABLE}"
         )
     return a if read_guarded(a, lambda z: np.iscomplexobj(np.real_if_close(z, tol))) else real(a)

@@ -5,8 +5,8 @@ them in one array, so it is computed once for all of them.
 
 Conventions
 -----------
-- `cholesky` reads one triangle of its argument, as NumPy does. Its derivative is that along Hermitian directions:
-  a gradient is Hermitian, shared evenly by the two triangles, as in PyTorch and JAX.
+- `cholesky` reads one triangle of its argument, as NumPy does, so a gradient lies in that triangle. Through
+  ``0.5 * (a + a.T)`` it is shared evenly by the two triangles.
 - Singular vectors are known up to a factor of modulus 1, or a rotation where singular values repeat; the
   derivative of what depends on that choice is not meaningful. Where values repeat, the part of the derivative
   that belongs to the choice counts as 0, so a function of the values alone has a finite gradient there. A singular
@@ -28,9 +28,11 @@ from .eigen import eigh, eigvalsh
 from .matrices import (
     conj,
     diagonal,
+    fold_into_triangle,
     h,
     hermitian,
     lapack_dtype,
+    mirror_triangle,
     need_matrices,
     on_diagonal,
     pack,
@@ -64,11 +66,11 @@ def _solve_both(left: Any, x: Any, right: Any) -> Any:
 
 def _cholesky_vjp(g: Any, out: Any) -> Any:
     # dL = L low(L^-1 dA L^-H)
-    return hermitian(_solve_both(t(out), _half_lower(t(out) @ g), conj(out)))
+    return fold_into_triangle(hermitian(_solve_both(t(out), _half_lower(t(out) @ g), conj(out))))
 
 
 def _cholesky_jvp(dx: Any, out: Any) -> Any:
-    return out @ _half_lower(_solve_both(out, hermitian(dx), h(out)))
+    return out @ _half_lower(_solve_both(out, mirror_triangle(dx), h(out)))
 
 
 _cholesky = op(

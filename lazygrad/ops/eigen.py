@@ -2,8 +2,8 @@
 
 Conventions
 -----------
-- `eigh` and `eigvalsh` read one triangle of their argument, as NumPy does. The derivative is that along Hermitian
-  directions: a gradient is Hermitian, shared evenly by the two triangles, as in PyTorch and JAX.
+- `eigh` and `eigvalsh` read one triangle of their argument, as NumPy does, so a gradient lies in that triangle. Through
+  ``0.5 * (a + a.T)`` it is shared evenly by the two triangles.
 - Eigenvectors are known up to a factor of modulus 1, or a rotation where eigenvalues repeat; the derivative of
   what depends on that choice is not meaningful. Where eigenvalues repeat, the part of the derivative that
   belongs to the choice counts as 0, so a function of the eigenvalues alone has a finite gradient there.
@@ -23,10 +23,11 @@ from ._op import Signature, as_node
 from .matrices import (
     conj,
     diagonal,
+    fold_into_triangle,
     h,
-    hermitian,
     imag,
     lapack_dtype,
+    mirror_triangle,
     on_diagonal,
     pack,
     real,
@@ -62,16 +63,16 @@ def _inverse_gaps(values: Any) -> Any:
     return reciprocal(values[..., None, :] - values[..., :, None])
 
 
-def _eigh_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+def _eigh_vjp(g: Any, out: Any, a_shape: tuple[int, ...], UPLO: str) -> Any:
     w, V = _spectrum(out, a_shape[-1])
     gw, gV = _spectrum(g, a_shape[-1])
     inner = on_diagonal(gw, _inverse_gaps(real(w)) * (t(V) @ gV))
-    return hermitian(conj(V) @ inner @ t(V))
+    return fold_into_triangle(conj(V) @ inner @ t(V), UPLO)
 
 
-def _eigh_jvp(dx: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+def _eigh_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], UPLO: str) -> Any:
     w, V = _spectrum(out, a_shape[-1])
-    M = h(V) @ hermitian(dx) @ V
+    M = h(V) @ mirror_triangle(dx, UPLO) @ V
     return pack(a_shape[:-2], real(diagonal(M)), V @ (_inverse_gaps(real(w)) * M))
 
 
@@ -93,12 +94,12 @@ def _eigenvectors(a: Any, UPLO: str) -> Any:
 
 def _eigvalsh_vjp(g: Any, a: Any, UPLO: str) -> Any:
     V = _eigenvectors(a, UPLO)
-    return (conj(V) * g[..., None, :]) @ t(V)
+    return fold_into_triangle((conj(V) * g[..., None, :]) @ t(V), UPLO)
 
 
 def _eigvalsh_jvp(dx: Any, a: Any, UPLO: str) -> Any:
     V = _eigenvectors(a, UPLO)
-    return real(np.sum(conj(V) * (hermitian(dx) @ V), axis=-2))
+    return real(np.sum(conj(V) * (mirror_triangle(dx, UPLO) @ V), axis=-2))
 
 
 _eigvalsh = op(
@@ -121,7 +122,7 @@ def _triangle(UPLO: str) -> str:
 
 @function(np.linalg.eigh)
 def eigh(a: Operand, UPLO: str = "L") -> tuple[NodeOrArray, ...]:
-    """Return eigenvalues and eigenvectors of Hermitian matrices; their gradient is Hermitian."""
+    """Return eigenvalues and eigenvectors of Hermitian matrices; their gradient lies in the triangle that is read."""
     a = as_node(a)
     w, V = _spectrum(_eigh(a, UPLO=_triangle(UPLO)), a.shape[-1])
     return EighResult(real(w), V)
@@ -129,7 +130,7 @@ def eigh(a: Operand, UPLO: str = "L") -> tuple[NodeOrArray, ...]:
 
 @function(np.linalg.eigvalsh)
 def eigvalsh(a: Operand, UPLO: str = "L") -> NodeOrArray:
-    """Return eigenvalues of Hermitian matrices, ascending; their gradient is Hermitian."""
+    """Return eigenvalues of Hermitian matrices, ascending; their gradient lies in the triangle that is read."""
     return _eigvalsh(a, UPLO=_triangle(UPLO))
 
 

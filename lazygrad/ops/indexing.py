@@ -8,7 +8,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from .._graph.guards import inside_transform
+from .._graph.guards import READABLE, inside_transform, suggest_looking
 from .._graph.node import Node
 from .._graph.types import Array, DTypeLike
 from .._graph.types import both as np
@@ -318,8 +318,8 @@ def evaluate_for_shape(what: str, node: object) -> Array:
         return np.asarray(node)
     if not inside_transform():
         raise TypeError(
-            f"{what} depends on the values of {node!r}, and on them the shape of the result: pass its `.value`, "
-            f"which does not follow later changes, or choose by `np.where`"
+            f"{what} depends on the values of {node!r}, and on them the shape of the result: choose by `np.where`, or "
+            f"{READABLE}{suggest_looking(node)}, which does not follow later changes"
         )
     return np.asarray(read_guarded(node))
 

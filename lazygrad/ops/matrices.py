@@ -17,11 +17,13 @@ from ._op import Signature
 __all__ = [
     "conj",
     "diagonal",
+    "fold_into_triangle",
     "h",
     "hermitian",
     "identities",
     "imag",
     "lapack_dtype",
+    "mirror_triangle",
     "need_matrices",
     "on_diagonal",
     "pack",
@@ -130,6 +132,18 @@ def on_diagonal(d: NodeOrArray, rest: Any) -> NodeOrArray:
 def strictly_upper(x: NodeOrArray) -> Array:
     """Return the part of square matrices above the diagonal; zeros elsewhere."""
     return np.where(_mask(x.shape[-1], "upper"), x, 0)
+
+
+def mirror_triangle(x: NodeOrArray, UPLO: str = "L") -> NodeOrArray:
+    """Return the Hermitian matrices that one triangle of square matrices stands for."""
+    strict = strictly_upper(x) if UPLO == "U" else t(strictly_upper(t(x)))
+    return on_diagonal(real(diagonal(x)), strict + h(strict))
+
+
+def fold_into_triangle(g: NodeOrArray, UPLO: str = "L") -> NodeOrArray:
+    """Add the triangle that is not read onto the other one, conjugated: the transpose of `mirror_triangle`."""
+    total = g + h(g)
+    return on_diagonal(real(diagonal(g)), strictly_upper(total) if UPLO == "U" else t(strictly_upper(t(total))))
 
 
 # -- several results of one factorisation, in one array ---------------------------------------------

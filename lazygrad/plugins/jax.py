@@ -20,6 +20,7 @@ from jax.tree_util import keystr, tree_flatten, tree_flatten_with_path, tree_unf
 
 from .._functions.call import name_of
 from .._functions.trace import name_positional
+from .._graph.guards import UNPREPARED
 from .._graph.node import Node
 from .._graph.types import Function
 from ..backend import Statistics
@@ -74,9 +75,7 @@ class JaxFunction:
 
     def _as_array(self, path: Any, leaf: Any) -> Any:
         if isinstance(leaf, Node):
-            raise TypeError(
-                f"{self._name_leaf(path)} of {name_of(self.function)} is the node {leaf!r}: pass its `.value`"
-            )
+            raise TypeError(f"{self._name_leaf(path)} of {name_of(self.function)} is the node {leaf!r}: {UNPREPARED}")
         try:
             # `jax.custom_vjp` takes no tracer of `jax.vmap` with a NumPy array inside; an array of JAX's own it takes.
             array = jnp.copy(leaf) if isinstance(leaf, jax.core.Tracer) else jnp.asarray(leaf)
@@ -189,7 +188,7 @@ def errors() -> Iterator[None]:
 def function(
     f: Function,
     *,
-    mode: Mode = "reverse",
+    mode: Mode = "both",
     vmap_method: VmapMethod = "sequential",
     out: object = None,
     points: int = 2,
@@ -202,8 +201,9 @@ def function(
         Function written with NumPy: of arrays, or pytrees of them; returns an array, or a pytree of them. Shapes,
         dtypes and the structure of its result must not depend on values; branches and loops may.
     mode
-        ``"reverse"`` for `jax.grad` and `jax.vjp`, to any order: a `jax.custom_vjp`. ``"both"`` for forward mode, too:
-        `jax.jvp`, `jax.jacfwd`, `jax.hessian`; by rules as JAX's own primitives have them.
+        ``"both"`` for all that JAX does, to any order: `jax.grad`, `jax.vjp`, and in forward mode `jax.jvp`,
+        `jax.jacfwd`, `jax.hessian`; by rules as JAX's own primitives have them. ``"reverse"`` for `jax.grad` and
+        `jax.vjp` alone, by a `jax.custom_vjp`.
     vmap_method
         What `jax.vmap` does: ``"sequential"`` calls `f` for one element of a batch after the other;
         ``"broadcast_all"`` calls it once, on arrays that all have the axis of the batch in front, if `f` maps over it.
@@ -231,7 +231,8 @@ def function(
 
     Notes
     -----
-    Only the gradients of what JAX marks as perturbed are asked for: `symbolic_zeros` of `jax.custom_vjp`. In a
+    Only the gradients of what JAX marks as perturbed are asked for, as with JAX's own primitives, or in the mode
+    ``"reverse"`` by the `symbolic_zeros` of `jax.custom_vjp`. In a
     compiled program what nobody uses is not asked for either, neither values nor gradients.
 
     Examples
@@ -243,7 +244,7 @@ def function(
     {'W': Array([[2.5, 5. ]], dtype=float32)}
     >>> jax.grad(loss, argnums=1)(p, x)
     Array([ 5., 10.], dtype=float32)
-    >>> jax.hessian(function(lambda x: np.sum(x**3), mode="both"))(x)
+    >>> jax.hessian(function(lambda x: np.sum(x**3)))(x)
     Array([[3., 0.],
            [0., 6.]], dtype=float32)
     """

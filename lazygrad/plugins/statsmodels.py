@@ -13,6 +13,17 @@ from .flat import Objective
 
 __all__ = ["GenericLikelihoodModel"]
 
+_METHOD = "bfgs"  # asks the score; Newton's needs a log-likelihood that is concave already where it starts
+
+
+class _Results(base.GenericLikelihoodModelResults):  # type: ignore[misc]
+    """`statsmodels`' results, whose resampled fits ask the score, too."""
+
+    def bootstrap(self, nrep: int = 100, method: str = _METHOD, **options: Any) -> tuple[Array, Array, Array]:
+        """Return mean, standard deviation and estimates of fits to samples of the data, as statsmodels does."""
+        found: tuple[Array, Array, Array] = super().bootstrap(nrep, method, **options)
+        return found
+
 
 class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
     """`statsmodels`' class of this name, whose score and Hessian are derived from the likelihood.
@@ -22,8 +33,9 @@ class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
 
     Notes
     -----
-    Data are constants of the graph: a model of other data is another model. Methods that you override yourself count
-    instead of ours.
+    `fit` maximises by BFGS unless told another ``method``; statsmodels itself begins with Nelder and Mead's, which never
+    asks the score. Data are constants of the graph: a model of other data is another model. Methods that you override
+    yourself count instead of ours.
 
     Examples
     --------
@@ -37,6 +49,8 @@ class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
     >>> model.score(np.zeros(1)), model.hessian(np.zeros(1))
     (array([-3.]), array([[-6.]]))
     """
+
+    results_class = _Results
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._derived: dict[str, Objective] = {}
@@ -56,6 +70,18 @@ class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
 
     def _evaluate(self, params: Any) -> float:
         return self._find_objective(self._written, params).fun(params)
+
+    def fit(self, start_params: ArrayLike | None = None, method: str = _METHOD, *args: Any, **kwargs: Any) -> Any:
+        """Return the fit by maximum likelihood, as statsmodels does, but by a method that asks the score.
+
+        Parameters
+        ----------
+        start_params, args, kwargs
+            As statsmodels takes them.
+        method
+            statsmodels' name of the method.
+        """
+        return super().fit(start_params, method, *args, **kwargs)
 
     def score(self, params: ArrayLike) -> Array:
         """Return the gradient of the log-likelihood."""

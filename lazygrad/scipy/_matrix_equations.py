@@ -183,8 +183,7 @@ def cholesky(a: Any, lower: bool = False) -> NodeOrArray:
     array([[2., 1.],
            [0., 1.]])
     """
-    factor = np.linalg.cholesky(a)
-    return factor if lower else np.conj(transpose(factor))
+    return np.linalg.cholesky(a, upper=not lower)
 
 
 @declare_on_nodes(scipy.linalg.cho_factor)

@@ -85,7 +85,7 @@ def test_what_has_no_gradient() -> None:
 def test_what_cannot_be_prepared() -> None:
     with pytest.raises(TypeError, match=r"cannot be differentiated by argument x: .*int64: cast it"):
         prepare(rosenbrock, np.array([1, 2, 3]))
-    with pytest.raises(TypeError, match=r"x is the node .*: pass its `.value`"):
+    with pytest.raises(TypeError, match=r"x is the node .*: call the function itself.*pass its `.value`"):
         prepare(rosenbrock, lg.parameter(X))
     with pytest.raises(TypeError, match=r"wrt must be the position of an argument of rosenbrock.*not 1"):
         prepare(rosenbrock, X, wrt=1)

@@ -5,6 +5,7 @@ import pytest
 jax = pytest.importorskip("jax")
 
 import jax.numpy as jnp  # noqa: E402
+import numpy as np  # noqa: E402
 from jax.test_util import check_grads  # noqa: E402
 
 from lazygrad.plugins.jax import function  # noqa: E402
@@ -60,6 +61,17 @@ def test_reverse(what, mode, jit):
 @pytest.mark.parametrize(("what", "jit"), ways(BOTH, ["jvp", "one jvp", "hvp"]))
 def test_forward(what, jit):
     both_ways(BOTH[what], "both", jit)
+
+
+def test_every_mode_is_there_without_being_asked_for():
+    f = function(lambda x: np.sum(np.sin(x) * x**2))
+    theirs = lambda x: jnp.sum(jnp.sin(x) * x**2)  # noqa: E731
+    same(jax.hessian(f)(X), jax.hessian(theirs)(X))
+    same(jax.jacfwd(f)(X), jax.grad(theirs)(X))
+    same(jax.jit(lambda x: jax.jvp(f, (x,), (x,)))(X), jax.jvp(theirs, (X,), (X,)))
+    same(jax.jit(jax.jacfwd(jax.jacrev(f)))(X), jax.hessian(theirs)(X))
+    same(jax.vmap(jax.hessian(f))(XS), jax.vmap(jax.hessian(theirs))(XS))
+    assert f.mode == "both"
 
 
 def test_check_grads(mode):

@@ -62,7 +62,7 @@ def test_after_an_error_the_next_question_is_answered(mode):
 
 
 def test_forward_mode_of_reverse_is_refused():
-    f = function(np.sin)
+    f = function(np.sin, mode="reverse")
     with pytest.raises(TypeError, match="forward-mode") as found:
         jax.jvp(f, (X,), (X,))
     assert any("mode='both'" in note for note in found.value.__notes__)

@@ -55,6 +55,33 @@ def test_fits_agree_with_the_model_written_by_hand(kind, method):
     assert "const" in str(fit.summary())
 
 
+@pytest.mark.parametrize("kind", [Poisson, OfAll, Negative])
+def test_a_fit_asks_the_score_unless_told_another_method(kind):
+    class Watched(kind):
+        def score(self, params):
+            asked.append(np.array(params))
+            return super().score(params)
+
+    asked = []
+    fit = Watched(ENDOG, EXOG).fit(disp=0)
+    np.testing.assert_allclose(fit.params, EXPECTED.params, atol=1e-4)
+    np.testing.assert_allclose(fit.bse, EXPECTED.bse, rtol=1e-3)
+    assert fit.mle_settings["optimizer"] == "bfgs"
+    assert fit.mle_retvals["converged"]
+    assert len(asked) > 3
+    mean, _, estimates = fit.bootstrap(nrep=3, rng=0)
+    assert estimates.shape == (3, 3)
+    np.testing.assert_allclose(mean, EXPECTED.params, atol=0.3)
+    assert len(asked) > 20
+    asked.clear()
+    for given in ({"method": "nm"}, {"method": "powell"}):
+        fit = Watched(ENDOG, EXOG).fit(np.zeros(3), **given, disp=0)
+        assert fit.mle_settings["optimizer"] == given["method"]
+        np.testing.assert_allclose(fit.params, EXPECTED.params, atol=1e-3)
+    assert Watched(ENDOG, EXOG).fit(np.zeros(3), "nm", 500, 1, 0).mle_settings["optimizer"] == "nm"
+    assert not asked
+
+
 def test_another_number_of_parameters_is_another_objective():
     class Square(GenericLikelihoodModel):
         def loglike(self, params):

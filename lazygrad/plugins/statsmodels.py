@@ -33,9 +33,9 @@ class GenericLikelihoodModel(base.GenericLikelihoodModel):  # type: ignore[misc]
 
     Notes
     -----
-    `fit` maximises by BFGS unless told another ``method``; statsmodels itself begins with Nelder and Mead's, which never
-    asks the score. Data are constants of the graph: a model of other data is another model. Methods that you override
-    yourself count instead of ours.
+    `fit` maximises by BFGS unless told another ``method``; statsmodels itself begins with Nelder and Mead's, which
+    never asks the score. Data are constants of the graph: a model of other data is another model. Methods that you
+    override yourself count instead of ours.
 
     Examples
     --------

@@ -241,7 +241,6 @@ install(
         "__int__": _int,
         "__index__": _index,
         "__format__": _format,
-        "__setitem__": _assign,
     }
 )
 install({"__len__": _len, "__iter__": _iter, "__contains__": _contains})

@@ -7,14 +7,13 @@ eigenvectors have no phase of their own, what does not depend on it is tried.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import attrs
 import numpy as np
 
 from lazygrad.ops.matrices import hermitian, pack
-from tests.helpers.op_checks import Case, Point
+from tests.helpers.op_checks import Point
 from tests.helpers.op_rows import FLOATS, UNARY, Domain, Row, calls, complexes, positive, real
 
 linalg = np.linalg
@@ -54,28 +53,7 @@ FEW = (((3, 3),), ((2, 2, 2),))
 RECTANGLES = (((3, 2),), ((2, 3),), ((2, 3, 2),), ((0, 2),), ((2, 0),), ((0, 2, 3),))
 LONG, WIDE = (((3, 2),), ((2, 4, 3),)), (((2, 3),), ((2, 3, 4),))
 
-# -- rows along Hermitian directions ---------------------------------------------------------------
-
-
-@attrs.frozen(eq=False)
-class HermitianCase(Case):
-    """A case whose first input moves along Hermitian directions alone."""
-
-    def build(self, inputs: Any = None) -> Any:
-        first, *rest = self.inputs if inputs is None else inputs
-        return Case.build(self, [hermitian(first) if first.dtype.kind in "fc" else first, *rest])
-
-    def function(self, first: Any, *rest: Any) -> Any:
-        return Case.function(self, hermitian(first) if first.dtype.kind in "fc" else first, *rest)
-
-
-@attrs.frozen(eq=False)
-class HermitianRow(Row):
-    """A row of cases whose first input moves along Hermitian directions alone."""
-
-    def cases(self) -> Iterator[tuple[str, Case]]:
-        for name, case in Row.cases(self):
-            yield name, HermitianCase(case.op, case.reference, case.inputs, case.static, case.order)
+# -- rows ------------------------------------------------------------------------------------------
 
 
 def op_row(op: str, reference: Any, domain: Any, shapes: Any, row: Any = Row, **fields: Any) -> Row:

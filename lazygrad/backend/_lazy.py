@@ -30,6 +30,7 @@ from ._point_memo import PointMemo
 from ._prepared import Answers, Prepared, PreparedByExample
 from ._recent import Recent
 from ._signature import Arguments, Signature, Slot
+from ._static_numbers import StaticNumbers
 from ._statistics import Statistics
 
 __all__ = ["Graph", "LazyBackend"]
@@ -236,6 +237,9 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
     ) -> None:
         super().__init__(make_graph, f, example, kwargs, wrt, points, lock)
         self._graphs: Recent[tuple[Trace, tuple[Any, ...], Graph]] = Recent(TRACES)
+        self._static_numbers = StaticNumbers(
+            self.signature.function, "prepare the function with {number} in its place: then it moves as arrays do"
+        )
         self._load_graph(self._present)
 
     def _go_to(self, arguments: Arguments | None) -> Answers:
@@ -271,6 +275,8 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
             self._function, self._wrt, self.signature.build_arguments(arguments.leaves), self._kwargs
         )
         self.statistics.schedules += 1
+        named = [(slot.name, leaf) for slot, leaf in zip(slots, arguments.leaves, strict=True) if slot.dtype is None]
+        self._static_numbers.note(named)
         moving = [i for i in trace.leaves[: len(arguments.leaves)] if i is not None]
         nodes = [i for i in trace.wrt.leaves if isinstance(i, Node)]
         graph = self._source(self._function, moving, nodes, trace.out, self._points, self.statistics)

@@ -30,7 +30,7 @@ def prepare(
     example
         Positional arguments of the kind that will come: their structure, shapes and dtypes are what is prepared for.
         Where no derivative is asked by them, arrays move (``np.float64(0.0)``, too), while numbers and anything else
-        are static: for another the function is called again.
+        are static: for another the function is called again, and for the third number in one place with a warning.
     wrt
         Of a function which arguments derivatives are asked by, a number or several, as for `lazygrad.grad`. Of a node
         leaves: a node, the name of one, or a list, tuple or dict of them; they make one argument of that structure.

@@ -16,6 +16,7 @@ import attrs
 import numpy as np
 
 from .._derivatives.tangents import Tangents
+from .._functions.call import name_of
 from .._functions.reverse import pair_with_cotangents
 from .._functions.trace import Trace, make_signature, trace_function
 from .._graph.bits import same_bits
@@ -28,6 +29,7 @@ from .._graph.value import forward_rec, zeros
 from .._query.differentiator import Differentiator
 from ..backend import Statistics
 from ..backend._recent import Recent
+from ..backend._static_numbers import StaticNumbers
 
 __all__ = ["GraphMemo", "PointGraph", "Step", "Steps", "add_step", "is_number", "kind_of"]
 
@@ -156,6 +158,7 @@ class GraphMemo:
     convert: Callable[[Node], Node] = _keep
     statistics: Statistics = attrs.field(factory=Statistics, init=False)
     _graphs: Recent[PointGraph] = attrs.field(init=False)
+    _static_numbers: StaticNumbers = attrs.field(init=False)
 
     @points.validator
     def _check(self, _: Any, points: int) -> None:
@@ -164,6 +167,8 @@ class GraphMemo:
 
     def __attrs_post_init__(self) -> None:
         self._graphs = Recent(self.points * STRUCTURES)
+        advice = "pass {number} in its place: then it moves as arrays do"
+        self._static_numbers = StaticNumbers(name_of(self.function), advice)
 
     def answer(
         self,
@@ -223,8 +228,11 @@ class GraphMemo:
         return [graph for graph in self._graphs if graph.key == key]
 
     def _trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> PointGraph:
-        graph = PointGraph(trace_function(self.function, (), args, kwargs), wanted, self.convert)
+        trace = trace_function(self.function, (), args, kwargs)
+        graph = PointGraph(trace, wanted, self.convert)
         self.statistics.schedules += 1
+        given = zip(trace.names, trace.leaves, flatten((args, dict(kwargs))).leaves, strict=True)
+        self._static_numbers.note((name, value) for name, node, value in given if node is None)
         self._graphs.use(graph)
         return graph
 

@@ -90,8 +90,8 @@ def function(f: Function, *, points: int = 2) -> TorchFunction:
     -----
     Only rules on the way from what is asked run: ``requires_grad`` and ``torch.autograd.grad(L, [W])`` select. The
     graph of `f` is kept, and used again where its branches would be the same. So `f` must not draw random numbers: pass
-    them as tensors; and plain numbers that change, too, as every other one costs a graph. `backward` and `torch.func`
-    work (vmap is a loop; `linearize` is refused); `torch.compile` runs `f` uncompiled.
+    them as tensors; and plain numbers that change, too, as every other one costs a graph (the third is warned of).
+    `backward` and `torch.func` work (vmap is a loop; `linearize` is refused); `torch.compile` runs `f` uncompiled.
 
     Examples
     --------

@@ -43,7 +43,10 @@ def test_ways_are_bounded() -> None:
 
 def test_the_way_that_was_not_taken_for_longest_is_dropped() -> None:
     p = prepare(lambda x, n: np.sum(x**n), X, 1)
-    for n in range(2, 9):
+    p.value(X, 2)
+    with pytest.warns(UserWarning, match="n of <lambda> is a Python number"):
+        p.value(X, 3)
+    for n in range(4, 9):
         p.value(X, n)
     p.value(X, 1)  # the oldest of eight, but taken again
     p.value(X, 9)
@@ -70,6 +73,49 @@ def test_static_numbers_are_told_apart_by_their_bytes() -> None:
     moving = prepare(lambda x, c: x * c, 1.0, np.float64(0.0))
     assert [moving.gradient(1.0, c) for c in (2.0, 3.0)] == [2.0, 3.0]
     assert moving.statistics.schedules == 1
+
+
+@pytest.mark.parametrize(
+    ("numbers", "instead"),
+    [
+        ([0.1 * k for k in range(1, 200)], r"np\.float64\(0\.1\)"),
+        (range(1, 200), r"np\.float64\(1\)"),
+        ([1j * k for k in range(1, 200)], r"np\.complex128\(1j\)"),
+    ],
+)
+def test_the_third_number_in_one_place_is_warned_of_once(numbers: Any, instead: str) -> None:
+    def f(w: Any, at: Any, switch: Any) -> Any:
+        return np.sum(np.abs(w * at["t"]) ** 2)
+
+    numbers = list(numbers)
+    p = prepare(f, X, {"t": numbers[0]}, True)
+    for number in (*numbers[:2], *numbers[:2]):
+        p.gradient(X, {"t": number}, True)
+    message = rf"argument at\['t'\] of .*f is a Python number.*called again.*prepare the function with {instead}"
+    with pytest.warns(UserWarning, match=message) as found:
+        p.gradient(X, {"t": numbers[2]}, True)
+    assert len(found) == 1
+    assert found[0].filename == __file__
+    for number in numbers:
+        p.gradient(X, {"t": number}, True)
+    p.gradient(X, {"t": numbers[-1]}, False)
+    assert p.statistics.schedules == len(numbers) + 1
+
+    kind = np.complex128 if isinstance(numbers[0], complex) else np.float64
+    moving = prepare(f, X, {"t": kind(numbers[0])}, True)
+    for number in numbers:
+        np.testing.assert_allclose(moving.gradient(X, {"t": number}, True), 2 * X * abs(number) ** 2)
+    assert moving.statistics.schedules == 1
+
+
+def test_each_place_is_warned_of_by_itself() -> None:
+    p = prepare(lambda x, a, b: np.sum(x) * a * b, X, 0.5, 0.5)
+    p.value(X, 1.5, 0.5), p.value(X, 0.5, 1.5)
+    with pytest.warns(UserWarning, match="argument a of"):
+        p.value(X, 2.5, 0.5)
+    with pytest.warns(UserWarning, match="argument b of"):
+        p.value(X, 0.5, 2.5)
+    p.value(X, 7.5, 7.5)
 
 
 def test_an_exception_comes_out_as_itself_and_does_no_harm() -> None:

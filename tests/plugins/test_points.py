@@ -336,6 +336,19 @@ def test_plain_numbers_are_part_of_the_structure():
     assert (memo.statistics.schedules, memo.statistics.hits) == (2, 1)
 
 
+def test_the_third_plain_number_in_one_place_is_warned_of_once():
+    memo = GraphMemo(lambda x, rate: np.sum(x * rate))
+    memo.answer((X, 0.1), {}, [0]), memo.answer((X, 0.2), {}, [0]), memo.answer((X, 0.1), {}, [0])
+    with pytest.warns(UserWarning, match=r"argument rate of <lambda> is a Python number.*pass np\.float64\(0\.1\)"):
+        memo.answer((X, 0.3), {}, [0])
+    memo.answer((X, 0.4), {}, [0])
+    assert memo.statistics.schedules == 4
+    moving = GraphMemo(lambda x, rate: np.sum(x * rate))
+    for k in range(9):
+        assert moving.answer((X, np.float64(k)), {}, [0])[0][0] == k * np.sum(X)
+    assert moving.statistics.schedules <= 2
+
+
 def test_a_check_sees_the_graph_before_it_is_asked():
     memo = GraphMemo(lambda x: np.exp(x))
 

@@ -10,9 +10,11 @@ import scipy.special as sc
 
 from .._graph.node import NodeOrArray, Operand
 from ..ops._op import Op
-from ..ops._rule import BLOCKED, ZERO
+from ..ops._rule import ZERO
 from ..ops.arithmetic import guarded_multiply
 from ._calls import declare_on_nodes, declare_ufunc, holds_node
+from ._densities import beta_density, gamma_density, gammainc_by_shape, student_density
+from ._polygamma import digamma, polygamma, psi
 
 __all__ = [
     "beta",
@@ -38,22 +40,6 @@ __all__ = [
     "stdtr",
     "zeta",
 ]
-
-polygamma: Op = declare_ufunc(
-    sc.polygamma,
-    "n x",
-    n=BLOCKED,
-    x=lambda n, x: polygamma(n + 1, x),
-    doc="Return the n-th derivative of psi; the order n is a blocked input.\n\n"
-    ">>> polygamma(1, np.array([0.5, 1.0])).round(4)\narray([4.9348, 1.6449])",
-)
-
-psi = digamma = declare_ufunc(
-    sc.psi,
-    x=lambda x: polygamma(1, x),
-    doc="Return the digamma function, the derivative of log(gamma(x)).\n\n"
-    ">>> psi(np.array([0.5, 4.0])).round(4)\narray([-1.9635,  1.2561])",
-)
 
 gamma = declare_ufunc(
     sc.gamma,
@@ -151,21 +137,14 @@ def zeta(x: Operand, q: Operand | None = None) -> NodeOrArray:
     return _hurwitz(x, 1.0 if q is None else q)
 
 
-# -- incomplete integrals: by their upper end; by their parameters there is no rule ------------------
-
-
-def _gamma_density(a: Any, x: Any) -> Any:
-    return np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a))
-
-
-def _beta_density(a: Any, b: Any, x: Any) -> Any:
-    return np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b))
+# -- incomplete integrals: by their upper end, those of gamma by the shape, too ------------------------
 
 
 gammainc = declare_ufunc(
     sc.gammainc,
     "a x",
-    x=_gamma_density,
+    a=lambda a, x: gammainc_by_shape(a, x),
+    x=lambda a, x: gamma_density(a, x),
     doc="Return the lower incomplete gamma function, from 0 to 1.\n\n"
     ">>> gammainc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.0265, 0.1734])",
 )
@@ -173,7 +152,8 @@ gammainc = declare_ufunc(
 gammaincc = declare_ufunc(
     sc.gammaincc,
     "a x",
-    x=lambda a, x: -_gamma_density(a, x),
+    a=lambda a, x: -gammainc_by_shape(a, x),
+    x=lambda a, x: -gamma_density(a, x),
     doc="Return the upper incomplete gamma function, from 1 to 0.\n\n"
     ">>> gammaincc(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9735, 0.8266])",
 )
@@ -181,7 +161,8 @@ gammaincc = declare_ufunc(
 gammaincinv = declare_ufunc(
     sc.gammaincinv,
     "a y",
-    y=lambda a, out: 1 / _gamma_density(a, out),
+    a=lambda a, out: -gammainc_by_shape(a, out) / gamma_density(a, out),
+    y=lambda a, out: 1 / gamma_density(a, out),
     doc="Return the inverse of gammainc by x.\n\n"
     ">>> gammaincinv(2.0, np.array([0.25, 0.75])).round(4)\narray([0.9613, 2.6926])",
 )
@@ -189,7 +170,8 @@ gammaincinv = declare_ufunc(
 gammainccinv = declare_ufunc(
     sc.gammainccinv,
     "a y",
-    y=lambda a, out: -1 / _gamma_density(a, out),
+    a=lambda a, out: -gammainc_by_shape(a, out) / gamma_density(a, out),
+    y=lambda a, out: -1 / gamma_density(a, out),
     doc="Return the inverse of gammaincc by x.\n\n"
     ">>> gammainccinv(2.0, np.array([0.25, 0.75])).round(4)\narray([2.6926, 0.9613])",
 )
@@ -197,7 +179,7 @@ gammainccinv = declare_ufunc(
 betainc = declare_ufunc(
     sc.betainc,
     "a b x",
-    x=_beta_density,
+    x=lambda a, b, x: beta_density(a, b, x),
     doc="Return the regularized incomplete beta function.\n\n"
     ">>> betainc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.2617, 0.9492])",
 )
@@ -205,7 +187,7 @@ betainc = declare_ufunc(
 betaincc = declare_ufunc(
     sc.betaincc,
     "a b x",
-    x=lambda a, b, x: -_beta_density(a, b, x),
+    x=lambda a, b, x: -beta_density(a, b, x),
     doc="Return 1 - betainc(a, b, x).\n\n"
     ">>> betaincc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.7383, 0.0508])",
 )
@@ -213,20 +195,16 @@ betaincc = declare_ufunc(
 betaincinv = declare_ufunc(
     sc.betaincinv,
     "a b y",
-    y=lambda a, b, out: 1 / _beta_density(a, b, out),
+    y=lambda a, b, out: 1 / beta_density(a, b, out),
     doc="Return the inverse of betainc by x.\n\n"
     ">>> betaincinv(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.243 , 0.5437])",
 )
 
 
-def _student_density(df: Any, t: Any) -> Any:
-    return np.exp(-sc.betaln(0.5, df / 2) - 0.5 * np.log(df) - (df + 1) / 2 * sc.log1p(t * t / df))
-
-
 stdtr = declare_ufunc(
     sc.stdtr,
     "df t",
-    t=_student_density,
+    t=lambda df, t: student_density(df, t),
     doc="Return the distribution function of Student's t.\n\n"
     ">>> stdtr(3.0, np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.8045])",
 )

@@ -62,8 +62,14 @@ ORDERS = ({"n": 1}, {"n": 2})
 
 def derivative(name: str, f: Any, *domains: Domain, **fields: Any) -> Row:
     """Return a row of an op that rules use."""
-    fields = {"shapes": PAIRS if len(domains) == 2 else SHAPES, "dtypes": FLOATS, **fields}
-    return Row(f"scipy.special.{name}", f, domains or (real,), broadcasts=len(domains) == 2, **fields)
+    fields = {"shapes": (SHAPES, PAIRS, TRIPLES)[max(len(domains), 1) - 1], "dtypes": FLOATS, **fields}
+    return Row(
+        f"scipy.special.{name}",
+        f,
+        domains or (real,),
+        broadcasts=len(domains) > 1 and "statics" not in fields,
+        **fields,
+    )
 
 
 def erfc_integral(x: Any, n: int) -> Any:
@@ -81,6 +87,28 @@ def dawsn_derivative(x: Any, n: int) -> Any:
 
 def inverse_mills(x: Any) -> Any:
     return np.exp(-x * x / 2) / np.sqrt(2 * np.pi, dtype=x.dtype) / sc.ndtr(x)
+
+
+def gamma_density(a: Any, x: Any) -> Any:
+    return np.exp(sc.xlogy(a - 1, x) - x - sc.gammaln(a))
+
+
+def beta_density(a: Any, b: Any, x: Any) -> Any:
+    return np.exp(sc.xlogy(a - 1, x) + sc.xlog1py(b - 1, -x) - sc.betaln(a, b))
+
+
+def student_density(df: Any, t: Any) -> Any:
+    return np.exp(-sc.betaln(0 * df + 0.5, df / 2) - 0.5 * np.log(df) - (df + 1) / 2 * np.log1p(t * t / df))
+
+
+def gammainc_by_shape(a: Any, x: Any, n: int) -> Any:
+    """Sum the power series of the incomplete gamma function, differentiated by the shape."""
+    total = 0 * a * x
+    for k in range(60):
+        log = np.log(x) - sc.psi(a + k + 1)
+        factor = log if n == 1 else log * log - sc.polygamma(1, a + k + 1).astype(a.dtype)
+        total = total + x ** (a + k) * np.exp(-x) / sc.gamma(a + k + 1) * factor
+    return total
 
 
 ROWS = (
@@ -142,6 +170,14 @@ ROWS = (
     several(sc.beta, positive, positive),
     several(sc.betaln, positive, positive),
     several(sc.zeta, within(1.5, 3), positive),
+    derivative("log_less_psi", lambda x, a: np.log(x) - sc.psi(a), positive, positive),
+    derivative("log_deviance", lambda x: x - np.log1p(x), within(-0.5, 2)),
+    derivative("gamma_density", gamma_density, positive, positive),
+    derivative("beta_density", beta_density, positive, positive, part),
+    derivative("beta_score_lower", lambda a, b, x: np.log(x) - sc.psi(a) + sc.psi(a + b), positive, positive, part),
+    derivative("beta_score_upper", lambda a, b, x: np.log1p(-x) - sc.psi(b) + sc.psi(a + b), positive, positive, part),
+    derivative("student_density", student_density, positive, real),
+    derivative("gammainc_by_shape", gammainc_by_shape, positive, positive, statics=ORDERS),
     several(sc.gammainc, positive, positive),
     several(sc.gammaincc, positive, positive),
     several(sc.gammaincinv, positive, probability),

@@ -84,3 +84,92 @@ def test_entropies_whose_ratio_is_no_number() -> None:
     x = 1 + 1e-12
     np.testing.assert_allclose(lg.grad(special.kl_div)(x, 1.0), np.log1p(x - 1), rtol=1e-14)
     np.testing.assert_allclose(lg.grad(special.kl_div, argnums=1)(x, 1.0), 1 - x, rtol=1e-14)
+
+
+# -- incomplete integrals --------------------------------------------------------------------------
+
+
+def test_incomplete_integrals_of_large_shapes() -> None:
+    """The densities of mpmath, with 60 digits."""
+    for f, args, expected in (
+        (special.gammainc, (1e14, 1e14), 3.9894228040143235e-8),
+        (special.gammaincc, (1e14, 1e14 + 1e7), -2.4197070838776266e-8),
+        (special.betainc, (1e8, 1e8, 0.5), 11283.791656850386),
+        (special.betainc, (1e14, 1e14, 0.5), 11283791.670955112),
+        (special.stdtr, (1e12, 2.0), 0.053990966513282536),
+        (special.stdtr, (0.1, 1e160), 4.1738031371732094e-178),
+    ):
+        args = tuple(np.asarray(v) for v in args)
+        last = len(args) - 1
+        np.testing.assert_allclose(lg.grad(f, argnums=last)(*args), expected, rtol=1e-12)
+        compiled = lg.compile(lambda v, f=f, args=args, last=last: lg.grad(f, argnums=last)(*args[:-1], v))
+        np.testing.assert_allclose(compiled(args[-1]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "derivatives"),
+    [
+        (special.gammainc, (1, 0), (1, -1, 1)),
+        (special.gammainc, (2, 0), (0, 1, -2)),
+        (special.gammainc, (3, 0), (0, 0, 1)),
+        (special.gammainc, (2.5, 0), (0, 0, INF)),
+        (special.gammainc, (2.5, INF), (0, 0)),
+        (special.gammainc, (0.5, 0), (INF, -INF)),
+        (special.betainc, (1, 3, 0), (3, -6, 6)),
+        (special.betainc, (2, 3, 0), (0, 12, -48)),
+        (special.betainc, (3, 1, 1), (3, 6, 6)),
+        (special.betainc, (2, 2, 1), (0, -6, -12)),
+        (special.betainc, (0.5, 0.7, 0), (INF, -INF)),
+        (special.betainc, (0.5, 0.7, 1), (INF, INF)),
+    ],
+)
+def test_incomplete_integrals_at_the_ends(f: Any, args: tuple[float, ...], derivatives: tuple[float, ...]) -> None:
+    args = tuple(np.asarray(v, float) for v in args)
+    g, last = f, len(args) - 1
+    for expected in derivatives:
+        g = lg.grad(g, argnums=last)
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_allclose(g(*args), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("a", "x", "once", "twice"),
+    [
+        (1.0, 1.0, -0.4317297106348987, 0.033618035299959197),
+        (0.5, 3.0, -0.047240326447973751, -0.085989868973685684),
+        (3.0, 20.0, -9.6806039960773565e-7, -1.878545172551521e-6),
+        (3.0, 0.01, -9.6968742676774849e-7, 5.6373251489189618e-6),
+        (50.0, 20.0, -1.1690273381623858e-8, 1.0729710192775638e-8),
+        (200.0, 260.0, -1.3284959110062084e-5, -3.4869225373656413e-6),
+        (0.1, 1e-06, -3.5358743917786445, 46.973129855489526),
+        (0.01, 1.0, -0.22385772637353367, -0.44579179265733693),
+        (0.001, 1e-20, -43.454406546972914, 1974.5687266573276),
+        (1.0, 50.0, -8.6964510431676132e-22, -3.6039074390016107e-21),
+        (1000.0, 1000.0, -0.012616713994069625, 1.051567790325393e-9),
+    ],
+)
+def test_the_incomplete_gamma_function_by_its_shape(a: float, x: float, once: float, twice: float) -> None:
+    for f, sign in ((special.gammainc, 1), (special.gammaincc, -1)):
+        slope = lg.grad(f)
+        np.testing.assert_allclose(slope(a, x), sign * once, rtol=1e-12)
+        np.testing.assert_allclose(lg.grad(slope)(a, x), sign * twice, rtol=1e-9)
+        _, tangent = lg.jvp(lambda v, f=f: f(v, x), (np.asarray(a),), (np.asarray(1.0),))
+        np.testing.assert_allclose(tangent, sign * once, rtol=1e-12)
+    np.testing.assert_allclose(lg.compile(lambda v: lg.grad(special.gammainc)(v, x))(np.asarray(a)), once, rtol=1e-12)
+    single = lg.grad(special.gammainc)(np.float32(a), np.float32(x))
+    assert single.dtype == np.float32
+
+
+def test_the_inverse_of_the_incomplete_gamma_function_by_its_shape() -> None:
+    for f in (special.gammaincinv, special.gammainccinv):
+        for a, y in ((0.5, 0.3), (3.0, 0.9), (200.0, 0.5)):
+            h = 1e-5 * a
+            expected = (f(a + h, y) - f(a - h, y)) / (2 * h)
+            np.testing.assert_allclose(lg.grad(f)(a, y), expected, rtol=1e-7)
+
+
+def test_the_shape_of_an_incomplete_gamma_function_at_its_ends() -> None:
+    slope = lg.grad(special.gammainc)
+    assert slope(2.0, 0.0) == 0
+    assert slope(2.0, INF) == 0
+    assert np.isnan(slope(-1.0, 0.5))

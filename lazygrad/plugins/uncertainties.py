@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import itertools
+import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,8 +14,13 @@ import numpy as np
 import uncertainties
 
 from .._functions.call import name_of
+from .._graph.node import Node
+from .._graph.traverse import ancestors
 from .._graph.types import Function
+from .._report.source_lines import find_user_frame
 from ..backend import Prepared, prepare
+from ..backend._lazy import PreparedFunction
+from ._kinks import MAY_HAVE_KINKS, find_one_sided
 
 __all__ = ["wrap"]
 
@@ -38,6 +45,10 @@ def wrap(f: Function) -> Function:
     Notes
     -----
     The derivatives are by those arguments alone that have an uncertainty, and read the values of one evaluation.
+
+    At a kink, such as that of ``abs`` or ``hypot`` at 0, or of ``maximum`` where both are equal, no derivative carries
+    an uncertainty over: there the standard deviation is nan, and a warning names the function and the argument. Kinks
+    are looked for where a derivative is 0, or where the function has branches, or calls what may have kinks.
 
     Examples
     --------
@@ -78,6 +89,7 @@ class _Calls:
     def __init__(self, f: Callable[..., Any]) -> None:
         self.function = f
         self._prepared: dict[Any, Prepared] = {}
+        self._beside: dict[Prepared, Prepared] = {}  # asked near a point, so that the memo keeps the point itself
 
     def value(self, *args: Any, **kwargs: Any) -> float:
         """Return the value as a Python float, which is what uncertainties takes."""
@@ -95,9 +107,59 @@ class _Calls:
         def slope(*args: Any, **kwargs: Any) -> float:
             p, moving, rest = self._prepare(args, kwargs)
             place = position if position is not None and position < len(args) else name
-            return float(p.gradient(moving, rest, select=list(moving).index(place)).item())
+            found = float(p.gradient(moving, rest, select=list(moving).index(place)).item())
+            if math.isfinite(found) and (found == 0 or _may_have_kinks(p)):
+                sides = self._find_one_sided(p, moving, rest, place, found)
+                if sides is not None:
+                    left, right = sides
+                    if math.isfinite(left) and math.isclose(left, right, rel_tol=1e-9):
+                        return (left + right) / 2  # where kinks cancel, the rules' values at them need not
+                    self._warn_of_kink(name or f"argument {place}", moving[place], left, right)
+                    return math.nan
+            return found
 
         return slope
+
+    def _find_one_sided(
+        self, p: Prepared, moving: dict[Any, Any], rest: dict[Any, Any], place: Any, slope: float
+    ) -> tuple[float, float] | None:
+        """Return the derivatives on both sides, if they are not the one given."""
+        if p not in self._beside:
+            self._beside[p] = self._prepare_function(moving, rest)
+        beside = self._beside[p]
+        which = list(moving).index(place)
+
+        def ask(x: float) -> tuple[float, float]:
+            try:
+                value, gradient = beside.value_and_gradient({**moving, place: np.float64(x)}, rest, select=which)
+            except Exception:  # outside of its domain a function may raise what it likes
+                return math.nan, math.nan
+            return float(np.asarray(value).item()), float(gradient.item())
+
+        value = float(np.asarray(p.value(moving, rest)).item())
+        others = max([abs(float(a)) for key, a in moving.items() if key != place], default=0.0)
+        with np.errstate(all="ignore"):
+            return find_one_sided(ask, float(moving[place]), value, slope, others if math.isfinite(others) else 0.0)
+
+    def _warn_of_kink(self, name: str, x: float, left: float, right: float) -> None:
+        frame, level = find_user_frame()
+        while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "uncertainties":
+            frame, level = frame.f_back, level + 1
+        warnings.warn(
+            f"{name_of(self.function)} has no derivative at {name} = {float(x)!r}, but {left} below and {right} above: "
+            f"no linear rule carries its uncertainty over, and the standard deviation is nan",
+            stacklevel=level,
+        )
+
+    def _prepare_function(self, moving: dict[Any, Any], rest: dict[Any, Any]) -> Prepared:
+        """Prepare the function with its arguments in two dicts, by position or name."""
+
+        def call(moving: dict[Any, Any], rest: dict[Any, Any]) -> Any:
+            both = {**moving, **rest}
+            positional = [both.pop(k) for k in range(len(both)) if k in both]
+            return self.function(*positional, **both)
+
+        return prepare(functools.wraps(self.function)(call), moving, rest)
 
     def _prepare(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -108,11 +170,15 @@ class _Calls:
         rest = {place: a for place, a in given.items() if place not in moving}
         key = (tuple(given), tuple(moving), tuple((np.shape(a), type(a)) for a in rest.values()))
         if key not in self._prepared:
-
-            def call(moving: dict[Any, Any], rest: dict[Any, Any]) -> Any:
-                both = {**moving, **rest}
-                positional = [both.pop(k) for k in range(len(both)) if k in both]
-                return self.function(*positional, **both)
-
-            self._prepared[key] = prepare(functools.wraps(self.function)(call), moving, rest)
+            self._prepared[key] = self._prepare_function(moving, rest)
         return self._prepared[key], moving, rest
+
+
+def _may_have_kinks(p: Prepared) -> bool:
+    """Return whether the graph at the present point has branches, or ops that have kinks somewhere."""
+    assert isinstance(p, PreparedFunction)
+    trace, _, graph = next(iter(p._graphs))
+    if trace.guards:
+        return True
+    nodes = [i for out in graph.outs if isinstance(out, Node) for i in ancestors(out)]
+    return any(i.op is not None and i.op.name in MAY_HAVE_KINKS for i in nodes)

@@ -26,8 +26,8 @@ from ._semirings import Memo, Semiring, counting, sum_over_paths
 
 __all__ = ["Link", "Search", "edges_of", "operator_norm"]
 
-LARGEST = 1_000_000  # entries of a local Jacobian that are computed to bound its norm ...
-WIDEST = 512  # ... and rules run for it
+LARGEST = 1_000_000  # the most entries of a local Jacobian that are computed to bound its norm
+WIDEST = 512  # the most rules that are run for one
 ISOMETRIES = {"transpose", "concatenate", "identity", "negative"}  # what flows back is rearranged, or a part of it
 
 Link = tuple[Edge, Any] | None  # the edges of a path from some node up to L, nearest first
@@ -67,7 +67,7 @@ def operator_norm(edge: Edge) -> float:
 
 @attrs.frozen(eq=False)
 class _Slope:
-    """What an edge between numbers makes of the norm of what comes down to it."""
+    """The factor by which an edge between numbers changes the norm of what comes down to it."""
 
     edge: Edge
     factor: float
@@ -175,7 +175,7 @@ class Search:
         rest = None if norm_of is None else self.heaviest_rests(down, norm_of).sums
 
         def bound_path(norm: float, edge: Edge) -> float:
-            """Return a bound on the norm of a path that comes down to an edge's consumer with that norm."""
+            """Return a bound on the norm of all paths over an edge, from the norm of what reaches its consumer."""
             if norm_of is None or rest is None:
                 return math.inf
             return multiply_weights(norm, multiply_weights(norm_of(edge), rest[edge.input.serial]))

@@ -70,7 +70,7 @@ class AdjointNode(Node):
             start = stop
 
     def summation_key(self) -> tuple[float, ...]:
-        """Return where its own contributions stand in sums: see `summation_key` of nodes."""
+        """Return the sort key of contributions that come from this adjoint; of plain nodes it is the serial."""
         of = summation_key(self.of)
         return (*self.op.order, -len(of), *of)
 

@@ -125,7 +125,7 @@ def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
 
 
 def _find_no_target() -> None:
-    """Return no node as the target of a copied adjoint, whose memo was not copied with it."""
+    """Return None: a copied adjoint has no target, as the target's memo is not copied with it."""
 
 
 def _reduce_adjoint_op(self: AdjointOp) -> Any:

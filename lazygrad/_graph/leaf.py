@@ -19,7 +19,7 @@ CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
 
 
 class _Reforms:
-    """The number of times that some leaf changed in more than its value, which schedules are made for."""
+    """A count of how often some leaf has changed in shape, dtype or kind, which schedules take as fixed."""
 
     count = 0
 
@@ -30,7 +30,7 @@ def count_reforms() -> int:
 
 
 def note_reform() -> None:
-    """Count that a leaf takes another shape or dtype."""
+    """Count one more leaf that takes another shape or dtype."""
     _Reforms.count += 1
 
 

@@ -85,7 +85,7 @@ def _read_rule(c: Node, argnum: int) -> tuple[Rule, list[Any]]:
     return rule, [forward_rec(n) for n in reads]
 
 
-def _coloured_blocks(c: Node, argnum: int, form: Form) -> Matrix:
+def _find_blocks_by_colour(c: Node, argnum: int, form: Form) -> Matrix:
     """Return the blocks of a form, found with one cotangent for each p."""
     i = c.inputs[argnum]
     rule, values = _read_rule(c, argnum)
@@ -139,14 +139,14 @@ def factors(c: Node, argnum: int) -> list[Factor]:
         form = _form(c, argnum)
         if c.op.name == "matmul" and (form.same_a or form.same_b):
             return [(form, lambda: _matmul(c, argnum, form))]
-        return [(form, lambda: _coloured_blocks(c, argnum, form))]
+        return [(form, lambda: _find_blocks_by_colour(c, argnum, form))]
     passes = rule is not None and rule.function is pass_on
     found: list[Factor] = [] if passes else [(Form.diagonal(c.size), lambda: _diagonal(c, argnum))]
     if i.shape != c.shape:
         repeat = _broadcast_form(i.shape, c.shape)
         if repeat is None:
             dense = Form.dense(c.size, i.size)
-            return [(dense, lambda: _coloured_blocks(c, argnum, dense))]
+            return [(dense, lambda: _find_blocks_by_colour(c, argnum, dense))]
         found.append((repeat, lambda: Matrix(repeat, np.ones((1, repeat.p, 1, 1), i.dtype))))
     return found or [(Form.identity(c.size), lambda: identity(c.size, i.dtype))]
 

@@ -86,12 +86,12 @@ def answer_with(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | N
     if len(found) != len(wrt):
         raise LazygradError(f"engine {name!r} gave {len(found)} answers for {len(wrt)} nodes")
     return {
-        serial: None if answer is None else _checked(name, np.asarray(answer), i)
+        serial: None if answer is None else _check_answer(name, np.asarray(answer), i)
         for (serial, i), answer in zip(wrt.items(), found, strict=True)
     }
 
 
-def _checked(name: str, answer: Array, i: Node) -> Any:
+def _check_answer(name: str, answer: Array, i: Node) -> Any:
     if answer.shape != i.shape:
         raise ShapeError(f"engine {name!r} gave an answer of shape {answer.shape} for {i!r}")
     return copy_frozen(answer.astype(i.dtype, copy=False))

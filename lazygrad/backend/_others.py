@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from . import Backend, Point
-from ._point import Flat, Pull
+from ._backend import Backend
+from ._point import Flat, Point, Pull
 
 __all__ = ["Autograd", "Jax", "Torch"]
 

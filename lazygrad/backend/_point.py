@@ -118,5 +118,5 @@ def jacobian_by_rows(
 
 
 def _add_part(array: Any, position: int, part: Any) -> None:
-    """Add a real part at a position, or an imaginary one where it is ~position."""
+    """Add a real part to the element at `position`; where that is ~k, an imaginary part to the k-th element."""
     array[max(position, ~position)] += part if position >= 0 else 1j * part

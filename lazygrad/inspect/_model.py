@@ -203,7 +203,7 @@ def _write_shape(i: Node) -> str:
 
 
 def _give_states(made: Picture, report: Report | None) -> None:
-    """Give each box the state of the memo, and how it came about as far as the report tells."""
+    """Give each box the state that its node has in the memo and, where a report tells it, whether it was computed."""
     boxes, L = made.boxes, made.L
     told: dict[tuple[int, bool], str] = {}  # (box, adjoint) -> whether it was computed, or only read
     entries: dict[int, AdjointNode] = {} if L._memo is None else dict(L._memo.adjoints)

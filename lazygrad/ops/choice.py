@@ -68,7 +68,7 @@ def take(a: Operand, indices: Any, axis: int | None = None, out: None = None, mo
 
 @function(np.take_along_axis)
 def take_along_axis(arr: NodeOrArray, indices: NodeOrArray, axis: int | None = -1) -> Node:
-    """Take along each row of `arr` the elements that the same row of `indices` says."""
+    """Return, from each row of `arr`, the elements at the indices that the same row of `indices` holds."""
     arr = as_node(arr)
     if not isinstance(indices, Node):
         indices = np.asarray(indices)

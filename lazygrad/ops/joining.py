@@ -59,7 +59,7 @@ stack = op(
 
 
 def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Node:
-    """Join arrays of which each keeps its own dtype until then; the result in another dtype if that is safe."""
+    """Join arrays, whose dtypes may differ; the result has another dtype on request, if casting to it is safe."""
     nodes = [as_node(a) for a in arrays]
     if not nodes:
         raise ValueError(f"{join.name} needs at least one array")

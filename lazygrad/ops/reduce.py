@@ -56,7 +56,7 @@ def count_of(shape: tuple[int, ...], axis: Axis) -> int:
 
 
 def gather_axes(x: NodeOrArray, axis: Axis) -> NodeOrArray:
-    """Return the array with the axes that are reduced made one, in front."""
+    """Return the array with all axes that are reduced merged into one, the first."""
     axes = axes_of(axis, x.ndim)
     rest = tuple([k for k in range(x.ndim) if k not in axes])
     return x.transpose((*axes, *rest)).reshape((count_of(x.shape, axis), *[x.shape[k] for k in rest]))

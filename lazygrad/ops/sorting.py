@@ -253,7 +253,7 @@ def intersect1d(
 
 @function(np.setdiff1d)
 def setdiff1d(ar1: Operand, ar2: Operand, assume_unique: bool = False) -> Node:
-    """Return the distinct elements of the first that the second has not."""
+    """Return the distinct elements of the first array that are not in the second."""
     known, others = (evaluate_for_shape("np.setdiff1d", a) for a in (ar1, ar2))
     first = np.arange(known.size) if assume_unique else np.unique(known, return_index=True)[1]
     return take(ar1, first[~np.isin(known.reshape(-1)[first], others)])

@@ -167,7 +167,7 @@ class Objective:
         self._layout.move(self._layout.enter(x))
 
     def flat(self, tree: Structure) -> Vector:
-        """Return arrays in the structure of `wrt` as a vector; for a block a list of its leaves, or its only leaf.
+        """Return arrays in the structure of `wrt` as one vector; a block takes a list of its leaves, or its only leaf.
 
         Raises
         ------

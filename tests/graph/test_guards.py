@@ -54,6 +54,19 @@ def test_a_block_inside_another_notes_for_itself_and_both_end_with_an_error() ->
     assert not inside_transform()
 
 
+def test_a_transform_whose_function_fails_is_over() -> None:
+    x = lg.parameter(2.0)
+    with contextlib.suppress(ZeroDivisionError), enter_transform():
+        raise ZeroDivisionError
+    assert not inside_transform()
+    with contextlib.suppress(ZeroDivisionError), record_guards():
+        raise ZeroDivisionError
+    assert not inside_transform()
+    assert guards() is None
+    with pytest.raises(TypeError, match="truth value"):
+        bool(x > 0)
+
+
 def test_another_thread_is_in_no_transform() -> None:
     seen: list[object] = []
     with record_guards():

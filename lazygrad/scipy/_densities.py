@@ -19,7 +19,14 @@ from ..ops._op import Op, Signature
 from ..ops.arithmetic import guarded_multiply
 from ._polygamma import polygamma
 
-__all__ = ["beta_density", "gamma_density", "gammainc_by_shape", "log_less_psi", "student_density"]
+__all__ = [
+    "beta_density",
+    "gamma_density",
+    "gammainc_by_shape",
+    "log_less_psi",
+    "student_density",
+    "student_log_density",
+]
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
@@ -250,14 +257,20 @@ def _beta_density(a: Any, b: Any, x: Any) -> Any:
     return np.where(inside, saddle, ends)
 
 
+def _power_slope(x: Any, a: Any) -> Any:
+    """Return the derivative of x^(a - 1), which is 0 at a = 1."""
+    flat = a == 1
+    return np.where(flat, 0, (a - 1) * x ** np.where(flat, 1, a - 2))
+
+
 def _beta_slope(a: Any, b: Any, x: Any, out: Any) -> Any:
-    """Return the derivative by x; at the ends by (a + b - 1) (f_(a-1,b) - f_(a,b-1)), which is right at every order."""
+    """Return the derivative by x; at the ends that of the powers, which is right at every order."""
     end = (x == 0) + (x == 1)
-    place, inner = np.where(end, x, 0.5), np.where(end, 0.5, x)
-    lower = (a + b - 1) * beta_density(a - 1, b, place)
-    upper = (a + b - 1) * beta_density(a, b - 1, place)
-    largest = np.where(x == 0, lower, -upper)
-    at_end = np.where(np.isinf(largest), largest, lower - upper)
+    place, inner, factor = np.where(end, x, 0.5), np.where(end, 0.5, x), np.exp(-sc.betaln(a, b))
+    rising = guarded_multiply(_power_slope(place, a) * (1 - place) ** (b - 1), factor)
+    falling = guarded_multiply(-_power_slope(1 - place, b) * place ** (a - 1), factor)
+    largest = np.where(x == 0, rising, falling)
+    at_end = np.where(np.isinf(largest), largest, rising + falling)
     return np.where(end, at_end, out * (((a - 1) * (1 - inner) - (b - 1) * inner) / (inner * (1 - inner))))
 
 
@@ -275,20 +288,20 @@ beta_density: Op = _declare(
 
 
 @_in_double
-def _student_density(df: Any, t: Any) -> Any:
+def _student_log_density(df: Any, t: Any) -> Any:
     half, z = df / 2, np.abs(t) / np.sqrt(df)
     far = z > 1
     inverse = 1 / np.where(far, z, 1)
     log = np.where(far, np.log(np.where(far, z, 1)) + np.log1p(inverse * inverse) / 2, np.log1p(z * z) / 2)
     norm = _stirling_error(half + 0.5) - _stirling_error(half) - _deviance(half, half + 0.5, 0.5)
-    return np.exp(norm - HALF_LOG_TWO_PI - (df + 1) * log)
+    return norm - HALF_LOG_TWO_PI - (df + 1) * log
 
 
-def _student_slope(df: Any, t: Any, out: Any) -> Any:
+def _student_slope(df: Any, t: Any) -> Any:
     far = abs(t) > 1
     near = np.where(far, 0, t)
     ratio = np.where(far, 1 / (df / np.where(far, t, 1) + t), near / (df + near * near))
-    return -out * (df + 1) * ratio
+    return -(df + 1) * ratio
 
 
 @_in_double
@@ -311,7 +324,7 @@ def _half_step(half: Any) -> Any:
     return np.where(large, series, sc.psi(small + 0.5) - sc.psi(small) - 0.5 / small)
 
 
-def _student_by_freedom(df: Any, t: Any, out: Any) -> Any:
+def _student_score(df: Any, t: Any) -> Any:
     z = t / np.sqrt(df)
     far = abs(z) > 1
     near, inverse = np.where(far, 0, z), 1 / np.where(far, abs(z), 1)
@@ -319,14 +332,23 @@ def _student_by_freedom(df: Any, t: Any, out: Any) -> Any:
     share = np.where(far, 1 / (1 + small), square / (1 + square))
     log = 2 * np.log(inverse) - sc.log1p(small)  # of 1 - share, far out
     loss = np.where(far, share + log, -log_deviance(-np.where(far, 0, share)))
-    return 0.5 * out * (_half_step(df / 2) + loss + share / df)
+    return 0.5 * (_half_step(df / 2) + loss + share / df)
 
+
+student_log_density: Op = _declare(
+    "student_log_density",
+    _student_log_density,
+    "df t",
+    df=_student_score,
+    t=_student_slope,
+    doc="Return the logarithm of the density of Student's t.",
+)
 
 student_density: Op = _declare(
     "student_density",
-    _student_density,
+    lambda df, t: np.exp(_student_log_density(df, t)),
     "df t",
-    df=_student_by_freedom,
-    t=_student_slope,
+    df=lambda df, t, out: out * _student_score(df, t),
+    t=lambda df, t, out: out * _student_slope(df, t),
     doc="Return the density of Student's t, the derivative of stdtr by t.",
 )

@@ -177,6 +177,7 @@ ROWS = (
     derivative("beta_score_lower", lambda a, b, x: np.log(x) - sc.psi(a) + sc.psi(a + b), positive, positive, part),
     derivative("beta_score_upper", lambda a, b, x: np.log1p(-x) - sc.psi(b) + sc.psi(a + b), positive, positive, part),
     derivative("student_density", student_density, positive, real),
+    derivative("student_log_density", lambda df, t: np.log(student_density(df, t)), positive, real),
     derivative("gammainc_by_shape", gammainc_by_shape, positive, positive, statics=ORDERS),
     several(sc.gammainc, positive, positive),
     several(sc.gammaincc, positive, positive),

@@ -100,9 +100,9 @@ def multivariate_normal(method: str) -> Iterator[Row]:
 ROWS = (
     *family("norm", real),
     *family("t", real, 3.0, fixed=True),
-    *family("gamma", within(0.3, 2), 2.5, fixed=True),
+    *family("gamma", within(0.3, 2), 2.5),
     *family("beta", within(0.3, 0.7), 2.5, 1.5, fixed=True),
-    *family("chi2", within(0.5, 4), 3.5, fixed=True),
+    *family("chi2", within(0.5, 4), 3.5),
     *family("expon", within(0.3, 2)),
     *family("uniform", within(0.2, 0.8)),
     *family("laplace", lambda rng, shape: rng.uniform(0.2, 2, shape) * rng.choice([-1, 1], shape)),
@@ -131,6 +131,15 @@ ROWS = (
         label="multivariate_normal.entropy",
         covers=(st.multivariate_normal.entropy,),
     ),
+    Row(
+        "scipy.stats.gumbel_term",
+        lambda z, n: np.exp(-n * z - np.exp(-z)),
+        (real,),
+        (((2, 3),), ((),)),
+        ({"n": 0}, {"n": 2}),
+        dtypes=(np.float32,),
+    ),
+    Row("scipy.stats.gumbel_survival", lambda z: -np.expm1(-np.exp(-z)), (real,), (((3,),),), dtypes=(np.float32,)),
     Row(
         "scipy.stats.log_pseudo_det",
         symmetric(lambda a: np.linalg.slogdet(a)[1]),

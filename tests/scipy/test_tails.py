@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
-from lazygrad.scipy import special
+from lazygrad.scipy import special, stats
 
 INF = np.inf
 
@@ -128,7 +128,7 @@ def test_incomplete_integrals_at_the_ends(f: Any, args: tuple[float, ...], deriv
     g, last = f, len(args) - 1
     for expected in derivatives:
         g = lg.grad(g, argnums=last)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             np.testing.assert_allclose(g(*args), expected, rtol=1e-12)
 
 
@@ -173,3 +173,68 @@ def test_the_shape_of_an_incomplete_gamma_function_at_its_ends() -> None:
     assert slope(2.0, 0.0) == 0
     assert slope(2.0, INF) == 0
     assert np.isnan(slope(-1.0, 0.5))
+
+
+# -- distributions ---------------------------------------------------------------------------------
+
+
+def test_gumbel_far_to_the_left() -> None:
+    for z in (-800.0, -50.0, -INF):
+        for f in (stats.gumbel_r.cdf, stats.gumbel_r.sf, stats.gumbel_r.pdf):
+            for order in (1, 2, 3):
+                assert differentiate(f, np.asarray(z), order) == 0
+            compiled = lg.compile(lambda v, f=f: differentiate(f, v, 2))
+            assert compiled(np.asarray(z)) == 0
+    z = np.asarray(-2.0)
+    np.testing.assert_allclose(differentiate(stats.gumbel_r.cdf, z, 2), np.exp(2 - np.exp(2)) * (np.exp(2) - 1))
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "derivatives"),
+    [
+        (stats.bernoulli.pmf, (1, 0), (1, 0)),
+        (stats.bernoulli.pmf, (0, 1), (-1, 0)),
+        (stats.binom.pmf, (0, 3, 0), (-3, 6)),
+        (stats.binom.pmf, (1, 3, 0), (3, -12)),
+        (stats.binom.pmf, (2, 3, 1), (-3, -12)),
+        (stats.poisson.pmf, (0, 0), (-1, 1)),
+        (stats.poisson.pmf, (1, 0), (1, -2)),
+        (stats.poisson.pmf, (2, 0), (0, 1)),
+        (stats.geom.pmf, (1, 1), (1, 0)),
+        (stats.geom.pmf, (2, 1), (-1, -2)),
+        (stats.nbinom.pmf, (0, 1, 0), (1, 0)),
+        (stats.nbinom.pmf, (1, 3, 1), (-3, -18)),
+    ],
+)
+def test_probabilities_at_the_ends(f: Any, args: tuple[float, ...], derivatives: tuple[float, ...]) -> None:
+    """The derivatives of the polynomials, by their last parameter."""
+    g, last = f, len(args) - 1
+    for expected in derivatives:
+        g = lg.grad(g, argnums=last)
+        np.testing.assert_allclose(g(*map(float, args)), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "derivatives"),
+    [
+        (stats.gamma.pdf, (0, 1), (-1, 1)),
+        (stats.gamma.pdf, (0, 2), (1, -2)),
+        (stats.gamma.pdf, (0, 3), (0, 1)),
+        (stats.chi2.pdf, (0, 4), (0.25, -0.25)),
+        (stats.beta.pdf, (0, 1, 3), (-6, 6)),
+        (stats.beta.pdf, (1, 2, 2), (-6, -12)),
+        (stats.weibull_min.pdf, (0, 2), (2, 0)),
+    ],
+)
+def test_densities_at_the_ends(f: Any, args: tuple[float, ...], derivatives: tuple[float, ...]) -> None:
+    g = f
+    for expected in derivatives:
+        g = lg.grad(g)
+        np.testing.assert_allclose(g(*map(float, args)), expected, rtol=1e-12)
+
+
+def test_densities_of_many_degrees_of_freedom() -> None:
+    """Near the normal distribution; by the degrees -(t^4 - 2 t^2 - 1) / (4 df^2), the first term of a series."""
+    for df in (1e8, 1e12):
+        np.testing.assert_allclose(stats.t.logpdf(lg.constant(1.5), df).value, -2.0439385332046727, rtol=1e-8)
+        np.testing.assert_allclose(lg.grad(stats.t.logpdf, argnums=1)(1.5, df), -(1.5**4 - 5.5) / 4 / df**2, rtol=1e-6)

@@ -168,7 +168,7 @@ def continuous(
     low, high, safe
         The ends of the support of the standard form, and a place inside.
     formulas
-        Of the standard form: `logpdf` and `cdf`, and where there is a better one `sf`, `logcdf`, `logsf`.
+        Of the standard form: `logpdf` and `cdf`, and where there is a better one `pdf`, `sf`, `logcdf`, `logsf`.
     """
     standard = _Standard(low, high, safe, formulas)
 
@@ -183,6 +183,11 @@ def continuous(
         out = standard.apply("logpdf", z, args, -math.inf, -math.inf)
         return out if _plain(scale, 1) else out - np.log(as_array(scale))
 
+    def pdf(x: Any, *values: Any) -> Any:
+        z, args, scale = standardized(x, values)
+        out = standard.apply("pdf", z, args, 0.0, 0.0)
+        return out if _plain(scale, 1) else out / as_array(scale)
+
     def of_z(method: Formula) -> Formula:
         def call(x: Any, *values: Any) -> Any:
             z, args, _ = standardized(x, values)
@@ -191,7 +196,7 @@ def continuous(
         return call
 
     bodies = {
-        "pdf": lambda x, *values: np.exp(logpdf(x, *values)),
+        "pdf": pdf if "pdf" in formulas else lambda x, *values: np.exp(logpdf(x, *values)),
         "logpdf": logpdf,
         **{name: of_z(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
     }
@@ -204,8 +209,8 @@ def discrete(
 ) -> tuple[Formula, ...]:
     """Return pmf, logpmf, cdf, logcdf, sf, logsf of (k, *shapes, loc=0); there is no derivative by k and loc.
 
-    The arguments are those of `continuous`; `logpmf` takes the place of `logpdf`, and `high` and `safe` may be
-    functions of the shape parameters.
+    The arguments are those of `continuous`; `logpmf` and `pmf` take the places of `logpdf` and `pdf`, and `high` and
+    `safe` may be functions of the shape parameters.
     """
     standard = _Standard(low, high, safe, formulas)
 
@@ -220,6 +225,11 @@ def discrete(
         whole = np.floor(k)
         return np.where(k == whole, standard.apply("logpmf", whole, args, -math.inf, -math.inf), -math.inf)
 
+    def pmf(k: Any, *values: Any) -> Any:
+        k, args = shifted(k, values)
+        whole = np.floor(k)
+        return np.where(k == whole, standard.apply("pmf", whole, args, 0.0, 0.0), 0.0)
+
     def of_k(method: Formula) -> Formula:
         def call(k: Any, *values: Any) -> Any:
             k, args = shifted(k, values)
@@ -228,7 +238,7 @@ def discrete(
         return call
 
     bodies = {
-        "pmf": lambda k, *values: np.exp(logpmf(k, *values)),
+        "pmf": pmf if "pmf" in formulas else lambda k, *values: np.exp(logpmf(k, *values)),
         "logpmf": logpmf,
         **{name: of_k(getattr(standard, name)) for name in ("cdf", "logcdf", "sf", "logsf")},
     }

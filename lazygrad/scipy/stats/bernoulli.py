@@ -11,6 +11,7 @@ array(4.)
 
 from __future__ import annotations
 
+import numpy as np
 import scipy.special as sc
 import scipy.stats
 
@@ -23,6 +24,7 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     "p",
     high=1,
     safe=0,
+    pmf=lambda k, p: np.where(k == 1, p, 1 - p),
     logpmf=lambda k, p: sc.xlogy(k, p) + sc.xlog1py(1 - k, -p),
     cdf=lambda k, p: 1 - p + 0 * k,
     sf=lambda k, p: p + 0 * k,

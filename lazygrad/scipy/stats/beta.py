@@ -14,6 +14,7 @@ from __future__ import annotations
 import scipy.special as sc
 import scipy.stats
 
+from .._densities import beta_density
 from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
@@ -23,6 +24,7 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     "a b",
     low=0,
     high=1,
+    pdf=lambda z, a, b: beta_density(a, b, z),
     logpdf=lambda z, a, b: sc.xlogy(a - 1, z) + sc.xlog1py(b - 1, -z) - sc.betaln(a, b),
     cdf=lambda z, a, b: sc.betainc(a, b, z),
     sf=lambda z, a, b: sc.betaincc(a, b, z),

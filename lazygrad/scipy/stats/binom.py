@@ -16,6 +16,7 @@ from typing import Any
 import scipy.special as sc
 import scipy.stats
 
+from .._densities import beta_density
 from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
@@ -31,6 +32,7 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     "n p",
     high=lambda n, p: n,
     safe=0,
+    pmf=lambda k, n, p: beta_density(k + 1, n - k + 1, p) / (n + 1),
     logpmf=_logpmf,
     cdf=lambda k, n, p: sc.betaincc(k + 1, n - k, p),
     sf=lambda k, n, p: sc.betainc(k + 1, n - k, p),

@@ -1,4 +1,4 @@
-"""The chi-squared distribution: (x, df, loc=0, scale=1); cdf and sf have no derivative by df.
+"""The chi-squared distribution: (x, df, loc=0, scale=1).
 
 Examples
 --------
@@ -16,6 +16,7 @@ import math
 import scipy.special as sc
 import scipy.stats
 
+from .._densities import gamma_density
 from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
@@ -24,6 +25,7 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     scipy.stats.chi2,
     "df",
     low=0,
+    pdf=lambda z, df: 0.5 * gamma_density(df / 2, z / 2),
     logpdf=lambda z, df: sc.xlogy(df / 2 - 1, z) - z / 2 - sc.gammaln(df / 2) - math.log(2) / 2 * df,
     cdf=lambda z, df: sc.gammainc(df / 2, z / 2),
     sf=lambda z, df: sc.gammaincc(df / 2, z / 2),

@@ -1,4 +1,4 @@
-"""The gamma distribution: (x, a, loc=0, scale=1); cdf and sf have no derivative by a.
+"""The gamma distribution: (x, a, loc=0, scale=1).
 
 Examples
 --------
@@ -14,6 +14,7 @@ from __future__ import annotations
 import scipy.special as sc
 import scipy.stats
 
+from .._densities import gamma_density
 from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
@@ -22,6 +23,7 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     scipy.stats.gamma,
     "a",
     low=0,
+    pdf=lambda z, a: gamma_density(a, z),
     logpdf=lambda z, a: sc.xlogy(a - 1, z) - z - sc.gammaln(a),
     cdf=lambda z, a: sc.gammainc(a, z),
     sf=lambda z, a: sc.gammaincc(a, z),

@@ -23,6 +23,7 @@ pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     scipy.stats.geom,
     "p",
     low=1,
+    pmf=lambda k, p: p * (1 - p) ** (k - 1),
     logpmf=lambda k, p: sc.xlog1py(k - 1, -p) + np.log(p),
     cdf=lambda k, p: -sc.expm1(sc.log1p(-p) * k),
     sf=lambda k, p: np.exp(sc.log1p(-p) * k),

@@ -11,20 +11,74 @@ array(1.)
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import scipy.special as sc
 import scipy.stats
 
+from ..._graph.node import Node
+from ...ops._declare import op
+from ...ops._op import Op, Signature
 from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
+
+def _term(z: Any, n: int) -> Any:
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = -n * z - np.exp(-z)
+    return np.exp(np.where(z == -np.inf, -np.inf, size))
+
+
+def _infer(z: Node, **static: Any) -> Signature:
+    return z.shape, z.dtype if z.dtype.kind == "f" else np.dtype(float)
+
+
+def _term_rule(g: Any, z: Any, out: Any, n: int) -> Any:
+    return g * (gumbel_term(z, n=n + 1) - n * out)
+
+
+# Each is a derivative of the one before but for a multiple of that; as products they would be 0 * inf far to the left.
+gumbel_term: Op = op(
+    "scipy.stats.gumbel_term",
+    _term,
+    shape=_infer,
+    vjp={"z": _term_rule},
+    jvp={"z": _term_rule},
+    inputs="z",
+    statics={"n": 0},
+    pointwise=True,
+    doc="Return exp(-n z - exp(-z)).",
+)
+
+
+def _survival(z: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return -np.expm1(-np.exp(-z))
+
+
+def _survival_rule(g: Any, z: Any) -> Any:
+    return g * -gumbel_term(z, n=1)
+
+
+gumbel_survival = op(
+    "scipy.stats.gumbel_survival",
+    _survival,
+    shape=_infer,
+    vjp={"z": _survival_rule},
+    jvp={"z": _survival_rule},
+    inputs="z",
+    pointwise=True,
+    doc="Return 1 - exp(-exp(-z)).",
+)
+
 pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     scipy.stats.gumbel_r,
+    pdf=lambda z: gumbel_term(z, n=1),
     logpdf=lambda z: -z - np.exp(-z),
-    cdf=lambda z: np.exp(-np.exp(-z)),
+    cdf=lambda z: gumbel_term(z, n=0),
     logcdf=lambda z: -np.exp(-z),
-    sf=lambda z: -sc.expm1(-np.exp(-z)),
+    sf=lambda z: gumbel_survival(z),
 )
 
 __getattr__ = look_up_in(scipy.stats.gumbel_r)

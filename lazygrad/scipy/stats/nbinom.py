@@ -17,6 +17,7 @@ import numpy as np
 import scipy.special as sc
 import scipy.stats
 
+from .._densities import beta_density
 from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
@@ -30,6 +31,7 @@ def _logpmf(k: Any, n: Any, p: Any) -> Any:
 pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     scipy.stats.nbinom,
     "n p",
+    pmf=lambda k, n, p: beta_density(n, k + 1, p) * (p / (n + k)),
     logpmf=_logpmf,
     cdf=lambda k, n, p: sc.betainc(n, k + 1, p),
     sf=lambda k, n, p: sc.betaincc(n, k + 1, p),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import scipy.special as sc
 import scipy.stats
 
+from .._densities import gamma_density
 from ._families import discrete, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
@@ -21,6 +22,7 @@ __all__ = ["cdf", "logcdf", "logpmf", "logsf", "pmf", "sf"]
 pmf, logpmf, cdf, logcdf, sf, logsf = discrete(
     scipy.stats.poisson,
     "mu",
+    pmf=lambda k, mu: gamma_density(k + 1, mu),
     logpmf=lambda k, mu: sc.xlogy(k, mu) - sc.gammaln(k + 1) - mu,
     cdf=lambda k, mu: sc.gammaincc(k + 1, mu),
     sf=lambda k, mu: sc.gammainc(k + 1, mu),

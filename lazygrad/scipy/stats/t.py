@@ -11,27 +11,19 @@ array(-1.)
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-import numpy as np
 import scipy.special as sc
 import scipy.stats
 
+from .._densities import student_density, student_log_density
 from ._families import continuous, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
-
-def _logpdf(z: Any, df: Any) -> Any:
-    norm = sc.gammaln((df + 1) / 2) - sc.gammaln(df / 2) - 0.5 * np.log(df * math.pi)
-    return norm - (df + 1) / 2 * sc.log1p(z * z / df)
-
-
 pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     scipy.stats.t,
     "df",
-    logpdf=_logpdf,
+    pdf=lambda z, df: student_density(df, z),
+    logpdf=lambda z, df: student_log_density(df, z),
     cdf=lambda z, df: sc.stdtr(df, z),
     sf=lambda z, df: sc.stdtr(df, -z),
 )

@@ -23,6 +23,7 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     scipy.stats.weibull_min,
     "c",
     low=0,
+    pdf=lambda z, c: c * z ** (c - 1) * np.exp(-(z**c)),
     logpdf=lambda z, c: np.log(c) + sc.xlogy(c - 1, z) - z**c,
     cdf=lambda z, c: -sc.expm1(-(z**c)),
     sf=lambda z, c: np.exp(-(z**c)),

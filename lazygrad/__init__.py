@@ -17,6 +17,7 @@ from ._derivatives.copies import (  # under names that pickles look for here
     _take_last as _take_last,
 )
 from . import ops, numpy
+from .ops import _declare
 
 # questions about nodes
 from ._query import engine as _engine
@@ -89,6 +90,7 @@ _LATER: dict[str, tuple[str, ...]] = {
 if not TYPE_CHECKING:
     __getattr__ = import_later(__name__, _LATER)
 _engine.add_later(f"{__name__}.engines")  # those of the documents
+_declare.declare_later(f"{__name__}.scipy.special")
 
 __all__ = [
     "CacheInfo",

@@ -27,6 +27,7 @@ from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 __all__ = [
     "MEANINGS",
     "bilinear",
+    "declare_later",
     "elementwise",
     "find_meaning",
     "function",
@@ -41,6 +42,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # NumPy's function -> the op or function that it is on nodes; filled by the declarations at import.
 MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
+_HOMES: list[str] = []  # modules above this room, which declare what SciPy's ufuncs are on nodes
+
+
+def declare_later(module: str) -> None:
+    """Let a module declare its ops when a ufunc of SciPy's is first met, not before."""
+    _HOMES.append(module)
 
 
 def find_meaning(function: Function) -> Function | None:
@@ -51,7 +58,8 @@ def find_meaning(function: Function) -> Function | None:
     if (found := MEANINGS.get(function)) is None:
         declare_all()
         if is_ufunc_of_scipy(function):
-            import_module("lazygrad.scipy.special")
+            for module in _HOMES:
+                import_module(module)
         found = MEANINGS.get(function)
     return found
 

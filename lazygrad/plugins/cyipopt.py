@@ -9,6 +9,7 @@ import numpy as np
 
 from .._graph.node import Node
 from .._graph.types import Function, Structure
+from ._bounds import flatten_limits
 from ._objectives import make_objective
 from .flat import POINTS, Objective
 
@@ -23,6 +24,8 @@ def problem(
     constraints: Node | Function | None = None,
     wrt: Structure = None,
     points: int = POINTS,
+    lb: Structure = None,
+    ub: Structure = None,
     **bounds: object,
 ) -> cyipopt.Problem:
     """Return Ipopt's problem of a function, with all derivatives exact.
@@ -41,8 +44,11 @@ def problem(
         The leaves of nodes.
     points
         How many points each memo remembers.
+    lb, ub
+        The bounds of x: as `cyipopt.Problem` takes them, or in the structure of `x0`, with a number or an array for
+        each leaf, and None, or no key, for what is free.
     bounds
-        ``lb`` and ``ub`` of x, ``cl`` and ``cu`` of the constraints, as `cyipopt.Problem` takes them.
+        ``cl`` and ``cu`` of the constraints, as `cyipopt.Problem` takes them.
 
     Returns
     -------
@@ -62,6 +68,10 @@ def problem(
     """
     objective, start = make_objective(fun, x0, args, wrt, points)
     given = None if constraints is None else make_objective(constraints, x0, args, wrt, points)[0]
+    if lb is not None:
+        bounds["lb"] = flatten_limits(objective, lb, -np.inf, "lb")
+    if ub is not None:
+        bounds["ub"] = flatten_limits(objective, ub, np.inf, "ub")
     m = 0 if given is None else given.residuals(start).size
     return cyipopt.Problem(n=objective.size, m=m, problem_obj=_Callbacks(objective, given), **bounds)
 

@@ -14,6 +14,7 @@ import scipy.optimize
 
 from .._graph.node import Node
 from .._graph.types import ArrayLike, Function, Structure
+from ._bounds import as_scipy_bounds
 from ._objectives import make_objective
 from ._scipy_models import curve_fit, solve_ivp
 from .flat import POINTS, Objective
@@ -55,8 +56,8 @@ def minimize(
     fun
         Function of ``(x, *args)`` that returns a number; a node; or an `Objective`.
     x0
-        Where to start: a vector as SciPy takes it, or arrays in nested containers. A node or an `Objective` starts from
-        its present point by default.
+        Where to start: a vector as SciPy takes it, or arrays in nested containers; integers are taken for floats. A
+        node or an `Objective` starts from its present point by default.
     args
         More arguments, which stay as they are.
     method
@@ -66,7 +67,10 @@ def minimize(
     points
         How many points the memo remembers: 2 by default; 4 for "trust-constr", which comes back further at bounds, 16
         for "TNC", which does when it is cut short, and for "Powell", whose line searches do.
-    bounds, constraints, options
+    bounds
+        As SciPy takes them; or in the structure of `x0`, with a pair (lower, upper) of numbers or arrays for each leaf,
+        and None, or no key, for what is free: ``{"a": (0.0, None)}``. `scipy.optimize.Bounds` may hold structures, too.
+    constraints, options
         As SciPy takes them. A ``jac``, ``hess`` or ``hessp`` among them counts instead of ours.
 
     Returns
@@ -104,7 +108,12 @@ def minimize(
         several = constraints if isinstance(constraints, (list, tuple)) else [constraints]
         constraints = [c.without_hessian() if isinstance(c, _Constraint) else c for c in several]
     result = scipy.optimize.minimize(
-        objective.fun, start, method=method, bounds=bounds, constraints=constraints, **{**given, **options}
+        objective.fun,
+        start,
+        method=method,
+        bounds=as_scipy_bounds(objective, bounds),
+        constraints=constraints,
+        **{**given, **options},
     )
     return _add_tree(objective, result)
 
@@ -116,6 +125,7 @@ def least_squares(
     *,
     wrt: Structure = None,
     points: int = POINTS,
+    bounds: object = None,
     **options: object,
 ) -> scipy.optimize.OptimizeResult:
     """Call `scipy.optimize.least_squares` with the Jacobian: as products if ``tr_solver="lsmr"``, else as a matrix.
@@ -126,6 +136,9 @@ def least_squares(
         Function of ``(x, *args)`` that returns the residuals in an array of any shape; a node; or an `Objective`.
     x0, args, wrt, points
         As for `minimize`.
+    bounds
+        As SciPy takes them: lower and upper limits. Each may have the structure of `x0`, with a number or an array for
+        each leaf; or `bounds` have it, with pairs, as for `minimize`.
     options
         As SciPy takes them.
 
@@ -151,6 +164,8 @@ def least_squares(
     """
     objective, start = make_objective(fun, x0, args, wrt, points)
     jac = objective.jacobian if options.get("tr_solver") == "lsmr" else objective.jacobian_matrix
+    if bounds is not None:
+        options["bounds"] = as_scipy_bounds(objective, bounds, sides=True)
     return _add_tree(objective, scipy.optimize.least_squares(objective.residuals, start, **{"jac": jac, **options}))
 
 

@@ -214,6 +214,9 @@ def test_integer_starts_are_taken_for_floats(start):
 def test_an_integer_start_or_bracket_of_a_root():
     assert host.root_scalar(lambda x: x**2 - 2, x0=1).root == pytest.approx(2**0.5)
     assert host.root_scalar(lambda x: x**2 - 2, bracket=(1, 2)).root == pytest.approx(2**0.5)
+    t = np.linspace(0, 1, 9)
+    best, _ = host.curve_fit(lambda t, a, b: a * np.exp(b * t), t, 2 * np.exp(-t), [1, 0], bounds=([0, -5], [9, 5]))
+    np.testing.assert_allclose(best, [2, -1])
     assert host.solve_ivp(lambda t, y: -y, (0, 1), [1, 2]).y[:, -1] == pytest.approx([np.exp(-1), 2 * np.exp(-1)], 1e-2)
 
 

@@ -56,6 +56,26 @@ def test_without_constraints_on_nodes_with_one_evaluation_a_point():
     assert made.solve(np.array([2.0]))[0] == pytest.approx(1.5, abs=1e-6)
 
 
+def test_bounds_in_the_structure_of_the_start():
+    x0 = {"a": np.ones(2, int), "b": 0}
+
+    def bowl(p):
+        return np.sum((p["a"] - 3) ** 2) + (p["b"] + 2) ** 2
+
+    for lb, ub, end in (
+        ({"b": -1}, {"a": np.array([1.5, 9])}, [1.5, 3, -1]),
+        ({"a": [0, None]}, None, [3, 3, -2]),
+        (None, {"a": 2, "b": -3}, [2, 2, -3]),
+        ([0, 0, 0], np.array([2.0, 2.0, 2.0]), [2, 2, 0]),
+        (0, 2, [2, 2, 0]),
+    ):
+        x, info = quiet(problem(bowl, x0, lb=lb, ub=ub)).solve(np.array([1.0, 1.0, 0.0]))
+        np.testing.assert_allclose(x, end, atol=1e-5)
+        assert info["status"] == 0
+    with pytest.raises(TypeError, match="lb must have the structure of what it bounds"):
+        problem(bowl, x0, lb={"c": 0})
+
+
 def test_the_users_exception_comes_out_as_itself():
     picky = picky_after(2)
     with pickiness_comes_out():

@@ -16,6 +16,8 @@ from typing import Any
 from .._graph.demand import demand
 from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
+from ..ops._limits import set_tangent_builder
+from ..ops._op import as_node
 from ..ops._rule import BLOCKED, ZERO
 from .adjoint_node import AdjointNode, unbroadcast_node
 from .edges import apply_jvp, apply_rule, find_jvp_rule
@@ -74,6 +76,14 @@ class Tangents:
 
     def _add(self, first: Any, second: Any) -> Any:
         return first + second
+
+
+def _build_tangent(node: Node, along: Node, direction: Any) -> Node | None:
+    """Return the tangent of a node as another one moves in a direction; None if it does not depend on it."""
+    return Tangents({along: as_node(direction)}).of(node)
+
+
+set_tangent_builder(_build_tangent)
 
 
 class TangentValues(Tangents):

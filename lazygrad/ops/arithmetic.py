@@ -10,6 +10,7 @@ from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
+from ._limits import over_kink, pull_absolute
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, ZERO
 
@@ -262,11 +263,24 @@ def _multiply_by_sign(g: Any, x: Any) -> Any:
     return guarded_multiply(g, np.conjugate(np.sign(x)) if x.dtype.kind == "c" else np.sign(x))
 
 
+def _absolute_vjp(g: Any, x: Any) -> Any:
+    found = pull_absolute(g, x)
+    return _multiply_by_sign(g, x) if found is None else found
+
+
+def _absolute_jvp(t: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return _multiply_by_sign(t, x)
+    if isinstance(t, Node):  # with a derivative that is nan at 0
+        return over_kink(np.real(np.conjugate(x) * t), np.absolute(x))
+    return np.real(_multiply_by_sign(t, x))
+
+
 absolute = elementwise(
     "absolute",
     abs,
-    vjp={"x": _multiply_by_sign},
-    jvp={"x": lambda t, x: np.real(_multiply_by_sign(t, x)) if x.dtype.kind == "c" else _multiply_by_sign(t, x)},
+    vjp={"x": _absolute_vjp},
+    jvp={"x": _absolute_jvp},
     numpy=(np.absolute,),
     doc="Return |x|; the derivative at 0 is 0.\n\n"
     ">>> absolute(np.array([-2.0, 3.0])), lg.grad(absolute)(0.0)\n(array([2., 3.]), array(0.))",

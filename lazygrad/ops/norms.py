@@ -13,6 +13,7 @@ from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Axis
 from .._graph.types import both as np
 from ._declare import function, op
+from ._limits import divide_by_size, multiply_kink, over_kink
 from ._op import Signature, as_node
 from .decompositions import svdvals
 from .linear import spread
@@ -39,16 +40,21 @@ def _euclidean_value(x: Any, axis: Any, keepdims: bool) -> Any:
     return np.sqrt(np.sum((conj(x) * x).real, axis=axis, keepdims=keepdims))
 
 
+def _euclidean_vjp(g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
+    ratio = divide_by_size(g, out, x, "norm")
+    if ratio is None:
+        return spread(g * reciprocal(out), x.shape, axis, keepdims) * conj(x)
+    return multiply_kink(conj(x), spread(ratio, x.shape, axis, keepdims))
+
+
 _euclidean = op(
     "norm",
     _euclidean_value,
     shape=_infer_norm,
-    vjp={
-        "x": lambda g, x, out, axis, keepdims: spread(g * reciprocal(out), x.shape, axis, keepdims) * conj(x),
-    },
+    vjp={"x": _euclidean_vjp},
     jvp={
-        "x": lambda dx, x, out, axis, keepdims: (
-            real(np.sum(conj(x) * dx, axis=axis, keepdims=keepdims)) * reciprocal(out)
+        "x": lambda dx, x, out, axis, keepdims: over_kink(
+            real(np.sum(conj(x) * dx, axis=axis, keepdims=keepdims)), out
         ),
     },
     statics={"axis": None, "keepdims": False},

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import Axis, DType, DTypeLike, Function
+from .._graph.types import Axis, DTypeLike, Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
+from ._limits import divide_by_size, multiply_kink, over_kink
 from ._op import Signature, as_node
 from ._rule import ZERO
 from .arithmetic import guarded_multiply
 from .bounds import at_least, at_most
 from .linear import spread
-from .reduce import AXES, axes_of, count_of, count_where, gather_axes, infer_average, prepare, reduce_by, restore_axes
+from .quantiles import find_shares, quantile_dtype, quantile_of_levels
+from .reduce import AXES, axes_of, count_of, count_where, infer_average, prepare, reduce_by
 
 __all__ = [
     "average",
@@ -77,6 +78,29 @@ var = op(
 )
 
 
+def _std_vjp(g: Any, x: Any, out: Any, x_shape: Any, axis: Any, keepdims: bool, ddof: float) -> Any:
+    pull = 0.5 * _pull(x, axis, ddof)
+    ratio = divide_by_size(g, out, x, "std")
+    if ratio is None:
+        return guarded_multiply(spread(over_kink(g, out), x_shape, axis, keepdims), pull)
+    return multiply_kink(pull, spread(ratio, x_shape, axis, keepdims))
+
+
+std_alone = op(
+    "std",
+    lambda x, axis, keepdims, ddof: np.std(x, axis=axis, ddof=ddof, keepdims=keepdims),
+    shape=lambda x, axis, keepdims, ddof: _infer_var(x, axis, keepdims),
+    vjp={"x": _std_vjp},
+    jvp={
+        "x": lambda t, x, out, axis, keepdims, ddof: over_kink(
+            np.sum(_real_part(t * (0.5 * _pull(x, axis, ddof))), axis=axis, keepdims=keepdims), out
+        )
+    },
+    statics={**AXES, "ddof": 0},
+    doc="Return the square root of the variance; where it is 0, so is its derivative.",
+)
+
+
 def spread_around(
     a: NodeOrArray, axis: int | None, keepdims: bool, where: NodeOrArray, mean: NodeOrArray
 ) -> tuple[NodeOrArray, NodeOrArray]:
@@ -125,7 +149,10 @@ def declare_spread(name: str, variance: Function, what: str, *, squared: bool) -
         correction: float | None = None,
     ) -> Any:
         found = variance(name, a, axis, dtype, ddof, keepdims, where, mean, correction)
-        return found if squared else root.single(found)
+        if squared:
+            return found
+        several = found.op is var and count_of(found.inputs[0].shape, found.static["axis"]) != 1
+        return std_alone.on_nodes(found.inputs, found.static) if several else root.single(found)
 
     call.__name__, call.__doc__ = name, f"Return {what}."
     return function(getattr(np, name))(call)
@@ -144,37 +171,9 @@ std = declare_spread(
 # -- order statistics ------------------------------------------------------------------------------
 
 
-def _positions(counts: Any, q: Any, method: str) -> Any:
-    """Return between which of the sorted elements the quantiles lie: at the same quantiles of 0, 1, ... count - 1."""
-    found = np.zeros((*q.shape, *counts.shape))
-    for n in np.unique(counts):
-        if n:
-            among = np.quantile(np.arange(n, dtype=float), q, method=method)
-            found = np.where(counts == n, np.reshape(among, q.shape + (1,) * counts.ndim), found)
-    return found.reshape((q.size, *counts.shape))
-
-
-def _quantile_shares(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
-    rows = gather_axes(x, axis)
-    q = np.asarray(q, dtype=float)
-    known = rows == rows
-    counts = np.sum(known, axis=0) if skipna else np.full(rows.shape[1:], len(rows))
-    position = _positions(counts, q, method)
-    below = np.floor(position).astype(np.intp)
-    weight = position - below
-    shares = np.zeros((len(position), *rows.shape), x.dtype)
-    ordered = np.sort(rows, axis=0)
-    for part, k in ((1 - weight, below), (weight, below + (weight > 0))) if len(rows) else ():
-        reached = rows == np.take_along_axis(ordered, k, axis=0)[:, None]
-        shares += part[:, None] * reached / np.maximum(np.sum(reached, axis=1, keepdims=True), 1)
-    if not skipna:
-        shares[:, :, ~np.all(known, axis=0)] = np.nan
-    return np.stack([restore_axes(s, x.shape, axis) for s in shares]).reshape((*q.shape, *x.shape))
-
-
 quantile_shares = op(
     "quantile_shares",
-    _quantile_shares,
+    find_shares,
     shape=lambda x, q, axis, method, skipna: ((*np.shape(q), *x.shape), x.dtype),
     vjp={"x": ZERO},
     jvp={"x": ZERO},
@@ -209,16 +208,10 @@ median = op(
 )
 
 
-@functools.cache
-def _quantile_dtype(dtype: DType, level: DType | None, method: str) -> DType:
-    levels: Any = 0.5 if level is None else np.full(1, 0.5, level)
-    return np.asarray(np.quantile(np.ones(2, dtype), levels, method=method)).dtype
-
-
 def _quantile_shape(x: Node, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Signature:
     shape, _ = infer_average(np.sum)(x, axis, keepdims)
     level = None if isinstance(q, (int, float)) else np.asarray(q).dtype
-    return (*np.shape(q), *shape), _quantile_dtype(x.dtype, level, method)
+    return (*np.shape(q), *shape), quantile_dtype(x.dtype, level, method)
 
 
 def _quantile(x: Any, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Any:
@@ -248,11 +241,11 @@ def declare_quantile(name: str, hundred: float, *, skipna: bool) -> Function:
         method: str = "linear",
         keepdims: bool = False,
     ) -> Any:
-        if isinstance(q, Node):
-            raise TypeError(f"np.{name} takes numbers for `q`, not {q!r}: use its `.value`")
         node = prepare(name, a)
         if node.dtype.kind == "c":
             raise TypeError(f"np.{name} takes real numbers, not {node.dtype}")
+        if isinstance(q, Node):
+            return quantile_of_levels(node, q, hundred, axis, keepdims, method=method, skipna=skipna)
         plain = isinstance(q, (int, float))
         if hundred != 1:
             q = np.true_divide(q, node.dtype.type(hundred) if node.dtype.kind == "f" else hundred)

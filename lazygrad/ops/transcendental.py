@@ -11,6 +11,7 @@ from typing import Any
 
 from .._graph.types import both as np
 from ._declare import elementwise
+from ._limits import divide_by_size, multiply_kink, over_kink
 from ._op import Op
 from .arithmetic import guarded_divide, guarded_multiply
 
@@ -236,14 +237,22 @@ def _over(x: Any, size: Any) -> Any:
 
 
 def _leg(g: Any, x: Any, out: Any) -> Any:
-    return guarded_multiply(g, _over(x, out))
+    ratio = divide_by_size(g, out, x, "hypot")
+    return guarded_multiply(g, _over(x, out)) if ratio is None else multiply_kink(x, ratio)
 
 
-hypot = _declare_binary(
+def _leg_jvp(t: Any, x: Any, out: Any) -> Any:
+    return guarded_multiply(t, over_kink(x, out))
+
+
+hypot = elementwise(
+    "hypot",
     np.hypot,
-    _leg,
-    lambda g, y, out: _leg(g, y, out),
-    "Return sqrt(x^2 + y^2) without overflow; its derivative at the origin is 0, as the norm's.\n\n"
+    inputs="x y",
+    vjp={"x": _leg, "y": lambda g, y, out: _leg(g, y, out)},
+    jvp={"x": _leg_jvp, "y": lambda t, y, out: _leg_jvp(t, y, out)},
+    numpy=(np.hypot,),
+    doc="Return sqrt(x^2 + y^2) without overflow; its derivative at the origin is 0, as the norm's.\n\n"
     ">>> hypot(3.0, 4.0)\nnp.float64(5.0)",
 )
 

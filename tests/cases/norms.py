@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.cases.linalg import FEW, LONG, any_shape, complex_any, general, op_row
 from tests.helpers.op_checks import Point
-from tests.helpers.op_rows import FLOATS, INF, UNARY, calls, complexes, nonzero, real, spaced, zeros_of
+from tests.helpers.op_rows import BINARY, FLOATS, INF, UNARY, calls, complexes, nonzero, real, spaced, zeros_of
 
 linalg = np.linalg
 
@@ -32,7 +32,25 @@ def at_zero(ord: Any, shape: tuple[int, ...]) -> Point:
 
 
 P_NORMS = tuple({"ord": p, **axes} for p in (3.0, 0.5, -1.5) for axes in AXES[:2])
+TWO, THREE = (((3,), (3,)),), (((3,), (3,), (3,)),)
+
+
+def nowhere(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Draw a mask that holds nowhere."""
+    return np.zeros(shape, bool)
+
+
+# What second derivatives of norms are made of; their limits have tests of their own.
+LIMITS = (
+    op_row("multiply_kink", np.multiply, (real, real), BINARY, broadcasts=True),
+    op_row("over_kink", np.divide, (real, nonzero), BINARY, broadcasts=True),
+    op_row("limit_of_ratio", lambda g, size, slope: g / size, (real, nonzero, real), THREE),
+    op_row("pull_sign", lambda g, x, slope: g * np.sign(x), (real, nonzero, real), THREE),
+    op_row("undefined_where", lambda x, mask: x, (real, nowhere), TWO),
+)
+
 ROWS = (
+    *LIMITS,
     op_row("norm", linalg.vector_norm, real, (((2, 3, 2),),), statics=AXES),
     op_row("norm", linalg.vector_norm, complexes, (((2, 3, 2),),), statics=AXES, label="of complex"),
     op_row("norm", linalg.norm, real, UNARY, points=(Point([[0, 0]], ([0, 0],)), Point([0], (0,)))),

@@ -57,6 +57,7 @@ ROWS = (
     *[row_where(f, ddof=0.5) for f in (np.var, np.std)],
     several(np.var, complexes, shapes=(((2, 3),),), call=lambda x: np.var(x, where=HERE), label="complex where"),
     several(np.var, real, shapes=(((2, 3), (1, 3)),), call=lambda x, m: np.var(x, axis=0, mean=m), label="mean given"),
+    Row("std", lambda x, ddof, **static: np.std(x, ddof=ddof, **static), (real,), BOX, ({"axis": 1, "ddof": 1},)),
     Row("var", lambda x, ddof, **static: np.var(x, ddof=ddof, **static), (real,), BOX, ({"axis": 1, "ddof": 1},)),
     calls(
         np.std,

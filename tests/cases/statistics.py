@@ -42,6 +42,24 @@ def order_op(x: Any, q: Any = 0.5, skipna: bool = False, **static: Any) -> Any:
     return (np.nanquantile if skipna else np.quantile)(x, q, **static)
 
 
+def quantile_parts_at(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
+    """Return all levels' parts, one after the other."""
+    parts = [quantile_shares(x, float(level), axis, method, skipna) for level in q.reshape(-1)]
+    return np.stack(parts).reshape((*q.shape, *x.shape)) if parts else np.zeros((*q.shape, *x.shape), x.dtype)
+
+
+def quantile_turns(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
+    """Compute by differences how the parts change with the level."""
+    step = 2.0**-9
+    more, less = (quantile_parts_at(x.astype(float), q.astype(float) + s, axis, method, skipna) for s in (step, -step))
+    return ((more - less) / (2 * step)).astype(x.dtype)
+
+
+def levels(rng: np.random.Generator, shape: Any) -> Any:
+    """Draw levels away from those at which quantiles of five elements have kinks."""
+    return rng.choice([0.13, 0.28, 0.62, 0.84], size=shape)
+
+
 METHODS = (
     *("inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull"),
     *("linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest"),
@@ -108,6 +126,21 @@ ROWS = (
     ),
     Row("quantile", order_op, (spaced(0.1),), (((4, 2),),), ({"axis": 0, "q": SOME, "keepdims": True},), FLOATS),
     Row("quantile", order_op, (holes(spaced(0.1)),), (((4, 2),),), ({"axis": 0, "q": SOME, "skipna": True},), FLOATS),
+    *[
+        Row(op, f, (spaced(0.1), levels), (((5, 2), (2,)), ((5, 2), ())), statics, FLOATS, order=order)
+        for op, f, order in (
+            ("quantile_shares_at", quantile_parts_at, 1),
+            ("quantile_turns", quantile_turns, 0),
+        )
+        for statics in (({"axis": 0, "method": "linear", "skipna": False},),)
+    ],
+    *[
+        Row("quantile_at", order_op, (spaced(0.1), levels), (((5, 2), (2,)), ((5, 2), ())), statics, FLOATS)
+        for statics in (
+            ({"axis": 0}, {"axis": None, "keepdims": True}, {"axis": 0, "skipna": True}),
+            tuple({"axis": 0, "method": method} for method in METHODS if method != "averaged_inverted_cdf"),
+        )
+    ],
     Row(
         "quantile_shares",
         quantile_shares,

@@ -26,7 +26,6 @@ def vector() -> lg.Node:
         (lambda x: np.var(x, axis=1), lg.ShapeError, "axis 1 is out of bounds"),
         (lambda x: np.var(x, ddof=1, correction=1), ValueError, "two names of one number"),
         (lambda x: np.nanstd(x, ddof=1, correction=1), ValueError, "two names of one number"),
-        (lambda x: np.quantile(x, x[0] / 3), TypeError, "takes numbers for `q`"),
         (lambda x: np.quantile(x * 1j, 0.5), TypeError, "takes real numbers"),
         (lambda x: np.percentile(x, 101), ValueError, "must lie between 0 and 100"),
         (lambda x: np.median(x[0], axis=0), lg.ShapeError, "axis 0 is out of bounds"),
@@ -106,3 +105,46 @@ def test_more_degrees_of_freedom_than_elements_make_no_finite_slope() -> None:
         exact, beyond = [lg.gradient(np.var(x, ddof=ddof), x) for ddof in (3, 5)]
     np.testing.assert_array_equal(beyond, exact)
     assert not np.isfinite(beyond).any()
+
+
+# -- quantiles by their level ----------------------------------------------------------------------
+
+
+def test_quantiles_by_the_level() -> None:
+    """The slope of the interpolation between two elements, and of their mixture by each of them."""
+    x, q = lg.parameter([4.0, 1.0, 2.0, 8.0]), lg.parameter(0.5)
+    y = np.quantile(x, q)
+    assert y.item() == 3
+    np.testing.assert_allclose(lg.gradient(y, [x, q])[1], 3 * (4 - 2))
+    np.testing.assert_allclose(lg.gradient(y, x), [0.5, 0, 0.5, 0])
+    np.testing.assert_allclose(lg.gradient(lg.adjoint(y, q), x), [3, 0, -3, 0])
+    np.testing.assert_allclose(lg.gradient(np.percentile(x, q * 100), q), 6)
+    np.testing.assert_allclose(lg.compile(lambda v: lg.grad(lambda u: np.quantile(x.value, u))(v))(0.5), 6)
+    q.set(0.9)
+    np.testing.assert_allclose(lg.gradient(y, q), 3 * (8 - 4))
+    _, tangent = lg.jvp(lambda u: np.quantile(x.value, u), (0.9,), (2.0,))
+    np.testing.assert_allclose(tangent, 24)
+
+
+def test_quantiles_by_several_levels_and_axes() -> None:
+    rng = np.random.default_rng(3)
+    x, q = rng.normal(size=(3, 4, 5)), np.array([0.13, 0.58])
+    for axis in (None, 1, (0, 2)):
+        for keepdims in (False, True):
+            lg.check_grads(
+                lambda a, b, axis=axis, keepdims=keepdims: np.quantile(a, b, axis=axis, keepdims=keepdims),
+                (x, q),
+                order=2,
+            )
+
+
+def test_a_level_at_an_element_is_a_kink() -> None:
+    """There, and at the ends, the derivative counts as 0, as in JAX; as it does where nothing is interpolated."""
+    x, q = np.array([4.0, 1.0, 2.0, 8.0, 16.0]), lg.parameter([0.0, 0.25, 0.5, 1.0])
+    np.testing.assert_array_equal(lg.gradient(np.quantile(x, q).sum(), q), np.zeros(4))
+    for method in ("nearest", "lower", "higher", "midpoint", "inverted_cdf"):
+        r = lg.parameter(0.3)
+        assert lg.gradient(np.quantile(x, r, method=method), r) == 0
+    q.set([0.0, 0.25, 0.5, 1.5])
+    with pytest.raises(ValueError, match="range"):
+        np.quantile(x, q).value  # noqa: B018

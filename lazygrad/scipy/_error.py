@@ -54,9 +54,16 @@ ROOT_TWO_PI = math.sqrt(2 * math.pi)
 
 # -- logistic --------------------------------------------------------------------------------------
 
+logistic_density = elementwise(
+    "scipy.special.logistic_density",
+    lambda x: sc.expit(x) * sc.expit(-x),  # unlike y (1 - y) accurate in both tails
+    partial={"x": lambda x, out: -out * np.tanh(0.5 * x)},
+    doc="Return expit(x) (1 - expit(x)).",
+)
+
 expit: Op = declare_ufunc(
     sc.expit,
-    x=lambda x, out: out * expit(-x),  # unlike 1 - out accurate in the tail
+    x=lambda x: logistic_density(x),
     doc="Return 1 / (1 + exp(-x)).\n\n>>> expit(np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.7311])",
 )
 
@@ -144,7 +151,7 @@ log_ndtr = declare_ufunc(
 
 expm1 = declare_ufunc(
     sc.expm1,
-    x=lambda out: out + 1,
+    x=lambda x: np.exp(x),
     doc="Return exp(x) - 1, exact near 0.\n\n>>> expm1(np.array([0.0, 1.0])).round(4)\narray([0.    , 1.7183])",
 )
 
@@ -312,15 +319,36 @@ huber = declare_ufunc(
 )
 
 
-def _root(delta: Any, r: Any) -> Any:
-    return np.sqrt(1 + (r / delta) ** 2)
+def _relative(delta: Any, r: Any) -> tuple[Any, Any]:
+    """Return the cosine and the sine of the angle whose tangent is r / delta, for delta > 0."""
+    size = np.hypot(delta, r)
+    return delta / size, r / size
+
+
+# Functions of the angle, so that nothing cancels or overflows far from 0: with it the slope is delta sin.
+pseudo_huber_slope = elementwise(
+    "scipy.special.pseudo_huber_slope",
+    lambda delta, r: delta / np.hypot(delta, r) * r,
+    inputs="delta r",
+    partial={
+        "delta": lambda delta, r: _relative(delta, r)[1] ** 3,
+        "r": lambda delta, r: _relative(delta, r)[0] ** 3,
+    },
+    doc="Return r / sqrt(1 + (r / delta)^2), the derivative of pseudo_huber by r.",
+)
+
+
+def _by_delta(delta: Any, r: Any) -> Any:
+    """Return delta (root - 1)^2 / root for root = 1 / cos, where (1 - cos) = sin^2 / (1 + cos)."""
+    cosine, sine = _relative(delta, r)
+    return r * (sine / (1 + cosine)) * (sine * sine / (1 + cosine))
 
 
 pseudo_huber = declare_ufunc(
     sc.pseudo_huber,
     "delta r",
-    delta=lambda delta, r, out: 2 * out / delta - r * r / (delta * _root(delta, r)),
-    r=lambda delta, r: r / _root(delta, r),
+    delta=_by_delta,
+    r=lambda delta, r: pseudo_huber_slope(delta, r),
     doc="Return delta^2 (sqrt(1 + (r / delta)^2) - 1), a smooth huber.\n\n"
     ">>> pseudo_huber(1.0, np.array([0.5, 3.0])).round(4)\narray([0.118 , 2.1623])",
 )

@@ -122,6 +122,8 @@ ROWS = (
     derivative("scaled_erfc_integral", erfc_integral, statics=ORDERS),
     derivative("erfc_ratio", lambda x, n: erfc_integral(x, n) / erfc_integral(x, n - 1), statics=ORDERS),
     derivative("dawsn_derivative", dawsn_derivative, statics=ORDERS),
+    derivative("logistic_density", lambda x: sc.expit(x) * sc.expit(-x)),
+    derivative("pseudo_huber_slope", lambda delta, r: r / np.sqrt(1 + (r / delta) ** 2), positive, real),
     derivative("inverse_mills", inverse_mills),
     derivative("inverse_mills_gap", lambda x: x + inverse_mills(x)),
     one(sc.erfi),

@@ -65,6 +65,8 @@ def test_sums_of_exponentials_far_from_zero() -> None:
         (special.log_ndtr, 1e10, (0, 0)),
         (special.log_ndtr, -1e8, (1e8, -1)),
         (special.log_ndtr, -100.0, (100.00999800099926, -0.99990005995005174)),
+        (special.expm1, -75.0, (2.6786369618080778e-33, 2.6786369618080778e-33)),
+        (special.expit, 1e-8, (0.25, -1.25e-9)),
         (special.expit, 40.0, (4.248354255291589e-18, -4.248354255291589e-18)),
         (special.log_expit, -40.0, (1, -4.248354255291589e-18)),
     ],

@@ -45,7 +45,8 @@ def minuit(
         How many points the memo remembers.
     hessian
         What Minuit gets of the second derivatives: by default their diagonal (iminuit's `g2`), from which Migrad
-        finds its way also where it starts on a hill, or ends at a limit. With True the whole Hessian, too, which saves
+        finds its way also where it starts on a hill, or ends at a limit; of n parameters it is computed anew for every
+        n-th gradient, and on hills for each. With True the whole Hessian, too, which saves
         HESSE its differences; but at an active limit iminuit 2.33 makes ``valid=False`` and wrong errors of it: for
         problems whose limits, if any, are far. With False nothing: Minuit looks for second derivatives by differences,
         from which it comes back to points that two are too few to remember.
@@ -67,13 +68,10 @@ def minuit(
     (('a', 'b[0]', 'b[1]'), [1.0, 2.0, 2.0])
     """
     objective, start = make_objective(fun, x0, args, wrt, points)
-
-    def g2(x: Any) -> Any:
-        return objective.hess(x).diagonal().copy()
-
     given: dict[str, Any] = {"grad": objective.jac, "name": list(_name_parameters(objective))}
     if hessian is not False:
-        given["g2"] = g2  # Minuit asks for it where the diagonal is negative, and crashes if only the Hessian is there
+        # Minuit asks for it where the diagonal is negative, and crashes if only the Hessian is there.
+        given["g2"] = _Diagonal(objective)
     if hessian:
         given["hessian"] = objective.hess
     with warnings.catch_warnings():
@@ -82,6 +80,26 @@ def minuit(
     if errordef is not None:
         m.errordef = errordef
     return m
+
+
+class _Diagonal:
+    """The diagonal of the Hessian, as Minuit asks for it.
+
+    It asks with each gradient, but reads the answer only where it starts, to get down from hills, and for the first
+    steps of HESSE. So once all of it is positive, it is computed anew only when as many gradients were asked for as
+    there are parameters.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._known: Any = None
+        self._age = 0
+
+    def __call__(self, x: Any) -> Any:
+        self._age += 1
+        if self._known is None or self._age >= self._objective.size or not np.all(self._known > 0):
+            self._known, self._age = self._objective.hess(x).diagonal(), 0
+        return self._known.copy()
 
 
 def _name_parameters(objective: Objective) -> Iterator[str]:

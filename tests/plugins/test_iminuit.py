@@ -12,7 +12,7 @@ from iminuit import Minuit
 import lazygrad as lg
 from lazygrad._graph.traverse import ancestors
 from lazygrad.plugins.flat import Objective
-from lazygrad.plugins.iminuit import minuit
+from lazygrad.plugins.iminuit import _Diagonal, minuit
 from tests.helpers.picky_ops import pickiness_comes_out, picky_above
 
 T = np.linspace(0, 1, 20)
@@ -95,6 +95,28 @@ def test_a_start_where_the_second_derivatives_are_negative(name, hessian, strate
     assert lg.grad(f)(np.array(m.values)) == pytest.approx(0, abs=0.02)
     if end is not None:
         np.testing.assert_allclose(m.values, end, atol=5e-3)
+
+
+def test_the_diagonal_is_computed_for_each_gradient_on_hills_and_seldom_elsewhere():
+    n = 10
+    start = np.tile([-1.2, 1.0], n // 2)
+
+    def rosenbrock(x):
+        return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    objective = Objective.of(rosenbrock, start)
+    m = minuit(objective).migrad()
+    assert m.valid
+    assert m.ng2 == m.ngrad > 5 * n
+    assert objective.statistics.calls["hvp"] <= m.ng2 + n
+
+    objective = Objective.of(lambda x: np.sum((x**2 - 1) ** 2), np.zeros(2))
+    diagonal = _Diagonal(objective)
+    for x in (0.1, 0.2, 0.3):  # 12 x**2 - 4
+        np.testing.assert_allclose(diagonal(np.full(2, x)), 12 * x**2 - 4)
+    assert diagonal(np.ones(2)).tolist() == [8, 8]
+    diagonal(np.full(2, 2.0))[:] = 0
+    assert diagonal(np.full(2, 3.0)).tolist() == [104, 104]
 
 
 @pytest.mark.parametrize("strategy", [0, 1, 2])

@@ -18,7 +18,7 @@ import numpy as np
 from .._graph.types import Function
 from ..ops._declare import find_meaning, is_ufunc_of_scipy
 
-__all__ = ["ELSEWISE", "find_caller", "find_public_name", "find_replacement", "find_statement"]
+__all__ = ["ELSEWISE", "find_caller", "find_public_name", "find_replacement", "find_statement", "takes_lists"]
 
 ELSEWISE = (
     "compose it of functions that are (`lazygrad.numpy.supported()` lists NumPy's), or declare it with its derivatives "
@@ -122,6 +122,14 @@ def _name_distribution(owner: object, module: Any) -> str | None:
         if isinstance(name, str) and type(getattr(module, name, None)) is type(owner):
             return name
     return None
+
+
+def takes_lists(name: str) -> bool:
+    """Return whether the function of `lazygrad.numpy` by this name below ``np.`` takes lists of nodes."""
+    function: Any = np
+    for part in name.split(".")[1:]:
+        function = getattr(function, part, None)
+    return isinstance(function, (np.ufunc, type(np.sum))) and find_meaning(function) is not None
 
 
 def find_replacement(name: str) -> str | None:

@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 
-def _has_node(x: Any) -> bool:
+def has_node(x: Any) -> bool:
     """Return whether `x` is a node, or a list with a node somewhere within."""
     if isinstance(x, (list, tuple)):
-        return any(map(_has_node, x))
+        return any(map(has_node, x))
     return isinstance(x, Node)
 
 
@@ -45,7 +45,7 @@ def _take_apart(x: Any) -> tuple[tuple[int, ...], list[Any]]:
     """Return the shape of a nested list, and its parts from first to last: nodes, and arrays of the rest."""
     if isinstance(x, Node):
         return x.shape, [x]
-    if not _has_node(x):
+    if not has_node(x):
         part = numpy.asarray(x)
         return part.shape, [part]
     inner = [_take_apart(item) for item in x]
@@ -63,7 +63,7 @@ def _join_nested(x: Any, dtype: Any) -> Node:
 
 
 def _with_axes(node: Node, ndim: int) -> Node:
-    return node.reshape((1,) * (ndim - node.ndim) + node.shape) if node.ndim < ndim else node
+    return node[(None,) * (ndim - node.ndim)] if node.ndim < ndim else node
 
 
 def array(object: Structure, dtype: DTypeLike | None = None, *, ndmin: int = 0, **kwargs: object) -> NodeOrArray:
@@ -83,7 +83,7 @@ def array(object: Structure, dtype: DTypeLike | None = None, *, ndmin: int = 0, 
     >>> lg.gradient(np.linalg.det(A), x)
     array(12.)
     """
-    if _has_node(object):
+    if has_node(object):
         return _with_axes(_join_nested(object, dtype), ndmin)
     return both.array(object, dtype, ndmin=ndmin, **kwargs)
 
@@ -97,7 +97,7 @@ def asarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = No
     >>> asarray([lg.constant(1.0), 2])
     <reshape #..., shape (2,), float64, not computed>
     """
-    return _join_nested(a, dtype) if _has_node(a) else both.asarray(a, dtype, order, **kwargs)
+    return _join_nested(a, dtype) if has_node(a) else both.asarray(a, dtype, order, **kwargs)
 
 
 def asanyarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = None, **kwargs: object) -> NodeOrArray:
@@ -108,7 +108,7 @@ def asanyarray(a: Structure, dtype: DTypeLike | None = None, order: str | None =
     >>> asanyarray([1, 2])
     array([1, 2])
     """
-    return _join_nested(a, dtype) if _has_node(a) else both.asanyarray(a, dtype, order, **kwargs)
+    return _join_nested(a, dtype) if has_node(a) else both.asanyarray(a, dtype, order, **kwargs)
 
 
 def ascontiguousarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: object) -> NodeOrArray:
@@ -119,7 +119,7 @@ def ascontiguousarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: ob
     >>> ascontiguousarray(3.0)
     array([3.])
     """
-    return _with_axes(_join_nested(a, dtype), 1) if _has_node(a) else both.ascontiguousarray(a, dtype, **kwargs)
+    return _with_axes(_join_nested(a, dtype), 1) if has_node(a) else both.ascontiguousarray(a, dtype, **kwargs)
 
 
 def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: object) -> NodeOrArray:
@@ -130,7 +130,7 @@ def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: objec
     >>> asfortranarray([[1, 2]]).flags.f_contiguous
     True
     """
-    return ascontiguousarray(a, dtype) if _has_node(a) else both.asfortranarray(a, dtype, **kwargs)
+    return ascontiguousarray(a, dtype) if has_node(a) else both.asfortranarray(a, dtype, **kwargs)
 
 
 def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs: object) -> NodeOrArray:
@@ -142,7 +142,7 @@ def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs
     array([0., 1., 4., 9.])
     """
     items = list(iter) if count < 0 else [item for item, _ in zip(iter, range(count), strict=False)]
-    return _join_nested(items, dtype) if _has_node(items) else both.fromiter(items, dtype, count, **kwargs)
+    return _join_nested(items, dtype) if has_node(items) else both.fromiter(items, dtype, count, **kwargs)
 
 
 def full(
@@ -157,7 +157,7 @@ def full(
     >>> lg.gradient(full((2, 2), x).sum(), x)
     array(4.)
     """
-    if _has_node(fill_value):
+    if has_node(fill_value):
         return both.broadcast_to(_join_nested(fill_value, dtype), shape)
     return both.full(shape, fill_value, dtype, order, **kwargs)
 
@@ -172,7 +172,7 @@ def full_like(
     >>> full_like([1.0, 2.0], 5)
     array([5., 5.])
     """
-    if _has_node(fill_value):
+    if has_node(fill_value):
         a = a if isinstance(a, Node) else both.asarray(a)
         return _full_like(a, _join_nested(fill_value, None), dtype, shape=kwargs.get("shape"))
     return both.full_like(a, fill_value, dtype, *args, **kwargs)
@@ -187,7 +187,7 @@ def arange(*args: Any, **kwargs: Any) -> NodeOrArray:
     array([0, 1, 2])
     """
     given = (*args, *kwargs.values())
-    if not _has_node(given):
+    if not has_node(given):
         return both.arange(*args, **kwargs)
     if not inside_transform():
         node = next(x for x in leaves(given) if isinstance(x, Node))
@@ -232,7 +232,7 @@ class vectorize(numpy.vectorize):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function on each element of the arguments, broadcast."""
-        if not _has_node((*args, *kwargs.values())):
+        if not has_node((*args, *kwargs.values())):
             return super().__call__(*args, **kwargs)
         if self.signature is not None:
             raise TypeError("np.vectorize with a signature is not defined on nodes: use `np.apply_along_axis` or stack")

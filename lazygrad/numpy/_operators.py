@@ -14,7 +14,7 @@ from .._graph.value import read_guarded
 from ..ops import arithmetic, indexing, linalg, linear, rounding
 from ..ops._op import Op, as_node, as_nodes
 from ..ops.arithmetic import NUMBERS
-from ._callers import ELSEWISE, find_caller, find_replacement, find_statement
+from ._callers import ELSEWISE, find_caller, find_replacement, find_statement, takes_lists
 
 __all__ = ["COMPARISONS", "OPERATORS"]
 
@@ -109,6 +109,8 @@ def _cut_off(what: str, node: Node, hint: str) -> TypeError:
             hint = f"call `{ours}`"
         elif caller.startswith("scipy."):
             hint = ELSEWISE
+        elif takes_lists(caller):
+            hint = f"`lazygrad.numpy{caller[2:]}` takes lists of nodes; {hint}"
         return TypeError(
             f"{caller} does not take a node here: {what} of {node!r} would cut it off from its graph: {hint}"
         )

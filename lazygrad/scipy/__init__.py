@@ -1,8 +1,8 @@
 """SciPy's functions on nodes, under SciPy's names; importing this package needs SciPy.
 
 On arrays alone the functions are SciPy's own, and so are the names that have no derivative here. Each part is
-imported when it is first used: `integrate`, `linalg`, `signal`, `special`, `stats`. This room may import the graph, the
-ops and the function transforms.
+imported when it is first used: `integrate`, `linalg`, `optimize`, `signal`, `special`, `stats`. This room may import
+the graph, the ops, the namespace of NumPy and the function transforms.
 
 Examples
 --------
@@ -26,11 +26,12 @@ except ImportError as error:
 if TYPE_CHECKING:
     from . import integrate as integrate
     from . import linalg as linalg
+    from . import optimize as optimize
     from . import signal as signal
     from . import special as special
     from . import stats as stats
 
-__all__ = ["integrate", "linalg", "signal", "special", "stats"]
+__all__ = ["integrate", "linalg", "optimize", "signal", "special", "stats"]
 
 
 def __getattr__(name: str) -> Any:

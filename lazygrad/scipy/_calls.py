@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from .._graph.node import Node
 from .._graph.types import Function
+from ..numpy._creation import asarray
 from ..ops._declare import elementwise, function, multiply_by
 from ..ops._op import Op
 from ..ops._rule import BLOCKED, Rule
@@ -22,11 +23,13 @@ _HINTS = ("check_finite", "overwrite_a", "overwrite_ab", "overwrite_b")
 
 
 def holds_node(values: Iterable[object]) -> bool:
-    """Return whether a node is among the values, or inside a tuple or list among them."""
-    return any(
-        isinstance(v, Node) or (isinstance(v, (tuple, list)) and any(isinstance(item, Node) for item in v))
-        for v in values
-    )
+    """Return whether a node is among the values, or somewhere inside a tuple or list among them."""
+    return any(isinstance(v, Node) or (isinstance(v, (tuple, list)) and holds_node(v)) for v in values)
+
+
+def _join(value: Any) -> Any:
+    """Return the node that a list with nodes in it is joined to; anything else, such as a tuple of them, as it is."""
+    return asarray(value) if value.__class__ is list and holds_node(value) else value
 
 
 def declare_on_nodes(original: Function) -> Callable[[F], F]:
@@ -38,7 +41,7 @@ def declare_on_nodes(original: Function) -> Callable[[F], F]:
             if holds_node(args) or holds_node(kwargs.values()):
                 for hint in _HINTS:
                     kwargs.pop(hint, None)
-                return meaning(*args, **kwargs)
+                return meaning(*map(_join, args), **{name: _join(v) for name, v in kwargs.items()})
             return original(*args, **kwargs)
 
         function(original)(call)

@@ -1,4 +1,4 @@
-"""`scipy.integrate` on nodes: `odeint`; all other names are SciPy's own, for arrays.
+"""`scipy.integrate` on nodes: `odeint` and trapezoidal rules; all other names are SciPy's own, for arrays.
 
 Examples
 --------
@@ -26,8 +26,9 @@ from .._graph.types import both as np
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
 from ._calls import declare_on_nodes, holds_node
+from ._quadrature import cumulative_trapezoid, trapezoid
 
-__all__ = ["odeint"]
+__all__ = ["cumulative_trapezoid", "odeint", "trapezoid"]
 
 Function = Callable[..., Any]
 

@@ -1,4 +1,4 @@
-"""Rows of `lazygrad.scipy.integrate`."""
+"""Rows of `lazygrad.scipy.integrate` and `lazygrad.scipy.optimize`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from typing import Any
 
 import numpy as np
 import scipy.integrate as si
+import scipy.optimize as so
 
 import lazygrad as lg
-from lazygrad.scipy import integrate
-from tests.helpers.op_rows import Row
+from lazygrad.scipy import integrate, optimize
+from tests.cases.scipy_special import ours
+from tests.helpers.op_rows import Row, real
+
+SAMPLES = (((4,),), ((3, 2),), ((1,),))
+PAIRS = (((4,), (4,)), ((2, 3), (3,)), ((2, 3), (2, 3)))
+VECTORS = (((2,),), ((5,),), ((3, 2),))
 
 SHARP = {"rtol": 1e-12, "atol": 1e-13}
 
@@ -39,4 +45,23 @@ ROWS = (
         dtypes=(),
         covers=(si.odeint,),
     ),
+    ours(integrate.trapezoid, si.trapezoid, real, shapes=SAMPLES, statics=({}, {"dx": 0.5}, {"axis": 0})),
+    ours(
+        integrate.cumulative_trapezoid,
+        si.cumulative_trapezoid,
+        real,
+        shapes=SAMPLES,
+        statics=({}, {"dx": 0.5, "initial": 0}, {"axis": 0}, {"axis": 0, "initial": 0}),
+    ),
+    ours(integrate.trapezoid, si.trapezoid, real, shapes=PAIRS, label="at places"),
+    ours(
+        integrate.cumulative_trapezoid,
+        si.cumulative_trapezoid,
+        real,
+        shapes=PAIRS,
+        statics=({}, {"initial": 0}),
+        label="at places",
+    ),
+    ours(optimize.rosen, so.rosen, real, shapes=VECTORS),
+    ours(optimize.rosen_der, so.rosen_der, real, shapes=VECTORS[:2]),
 )

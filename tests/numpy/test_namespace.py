@@ -29,15 +29,22 @@ def x() -> lg.Node:
 # -- the names -------------------------------------------------------------------------------------
 
 
+def is_same_function(ours: Any, theirs: Any) -> bool:
+    """Return whether the two are one, where ours may take lists of nodes as well."""
+    if isinstance(theirs, (numpy.ufunc, type(numpy.sum))):
+        ours = getattr(ours, "__wrapped__", None)
+    return ours is theirs
+
+
 def test_every_name_of_numpy_is_there() -> None:
-    replaced = set(_creation.__all__)
+    replaced = {*_creation.__all__, "r_", "c_"}
     for name in numpy.__all__:
         ours, theirs = getattr(np, name), getattr(numpy, name)
         if name in ("fft", "linalg", "random"):
             for inner in theirs.__all__:
-                assert getattr(ours, inner) is getattr(theirs, inner)
+                assert is_same_function(getattr(ours, inner), getattr(theirs, inner))
         else:
-            assert (ours is theirs) is (name not in replaced or name == "nan"), name
+            assert is_same_function(ours, theirs) is (name not in replaced or name == "nan"), name
     assert set(numpy.__all__) <= set(dir(np))
     assert set(np.__all__) == set(numpy.__all__)
     assert np.typing is numpy.typing

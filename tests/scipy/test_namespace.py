@@ -13,7 +13,7 @@ import pytest
 import scipy
 
 import lazygrad as lg
-from lazygrad.scipy import integrate, linalg, signal, special, stats
+from lazygrad.scipy import integrate, linalg, optimize, signal, special, stats
 from tests.helpers.op_checks import central_difference, close, inner_product
 
 
@@ -40,13 +40,14 @@ def test_other_names_are_scipys() -> None:
     assert integrate.quad is scipy.integrate.quad
     assert stats.kstest is scipy.stats.kstest
     assert stats.norm.ppf(0.5) == 0
-    assert lg.scipy.optimize is scipy.optimize
-    for module in (lg.scipy, special, linalg, signal, integrate, stats, stats.norm):
+    assert optimize.minimize is scipy.optimize.minimize
+    assert lg.scipy.ndimage is scipy.ndimage
+    for module in (lg.scipy, special, linalg, signal, integrate, optimize, stats, stats.norm):
         with pytest.raises(AttributeError, match="nonesuch"):
             module.nonesuch  # noqa: B018
 
 
-@pytest.mark.parametrize("module", [linalg, special, signal, integrate, stats, stats.norm, stats.poisson])
+@pytest.mark.parametrize("module", [linalg, special, signal, integrate, optimize, stats, stats.norm, stats.poisson])
 def test_every_public_name_is_one_of_scipys(module: ModuleType) -> None:
     theirs: Any = scipy
     for part in module.__name__.split(".")[2:]:
@@ -66,6 +67,8 @@ def test_functions_of_arrays_are_scipys() -> None:
         (linalg.solve_triangular(a, x, check_finite=False), scipy.linalg.solve_triangular(a, x)),
         (linalg.expm(a), scipy.linalg.expm(a)),
         (linalg.cho_factor(a + a.T), scipy.linalg.cho_factor(a + a.T)),
+        (integrate.cumulative_trapezoid(x, initial=0), scipy.integrate.cumulative_trapezoid(x, initial=0)),
+        (optimize.rosen_der(x), scipy.optimize.rosen_der(x)),
         (signal.convolve(x, x, "same"), scipy.signal.convolve(x, x, "same")),
         (stats.norm.logpdf(x, scale=2.0), scipy.stats.norm.logpdf(x, scale=2.0)),
         (stats.gamma.cdf(x, a=2.0), scipy.stats.gamma.cdf(x, a=2.0)),

@@ -3,12 +3,13 @@
 # mypy: disable-error-code="overload-overlap"
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias, overload
+from typing import Any, Protocol, TypeAlias, overload
 
 from numpy.typing import DTypeLike
 
 from ..._graph.node import Node
 from ..._graph.types import Array, ArrayLike, Lengths
+from .operands import Operand
 
 _Nodes: TypeAlias = Node | Sequence[Node] | Sequence[Sequence[Node]]  # of nodes mixed with numbers less can be said
 
@@ -63,3 +64,18 @@ def arange(
     start: Node | float, stop: Node | float = ..., step: Node | float = ..., dtype: DTypeLike | None = ...
 ) -> Node: ...
 def isscalar(element: object) -> bool: ...
+
+_Entry: TypeAlias = ArrayLike | slice | str
+_Entries: TypeAlias = Operand | slice | str
+
+class _Rearranged(Protocol):
+    """The objects `r_` and `c_`, which join what stands between brackets."""
+
+    @overload
+    def __getitem__(self, key: _Entry | tuple[_Entry, ...], /) -> Array: ...
+    @overload
+    def __getitem__(self, key: _Entries | tuple[_Entries, ...], /) -> Node: ...
+    def __len__(self) -> int: ...
+
+r_: _Rearranged
+c_: _Rearranged

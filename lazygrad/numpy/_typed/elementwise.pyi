@@ -7,8 +7,9 @@ from typing import Protocol, SupportsIndex, TypeAlias, overload
 
 from numpy.typing import DTypeLike
 
-from ..._graph.node import Node, Operand
+from ..._graph.node import Node
 from ..._graph.types import Array, ArrayLike
+from .operands import Operand
 
 _Axis: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
 
@@ -33,6 +34,8 @@ class Unary(Protocol):
         dtype: DTypeLike | None = ...,
         subok: bool = ...,
     ) -> Array: ...
+    @overload
+    def __call__(self, x: Operand, /) -> Node: ...
 
 class Binary(Protocol):
     """A function of two operands."""
@@ -58,6 +61,8 @@ class Binary(Protocol):
         dtype: DTypeLike | None = ...,
         subok: bool = ...,
     ) -> Array: ...
+    @overload
+    def __call__(self, x: Operand, y: Operand, /) -> Node: ...
     @overload
     def reduce(self, x: Node, /, axis: _Axis = ..., *, keepdims: bool = ...) -> Node: ...
     @overload

@@ -5,8 +5,9 @@
 from collections.abc import Sequence
 from typing import SupportsIndex, TypeAlias, overload
 
-from ..._graph.node import Node, Operand
+from ..._graph.node import Node
 from ..._graph.types import Array, ArrayLike
+from .operands import Operand
 
 _Axis: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
 _Lengths: TypeAlias = SupportsIndex | Sequence[SupportsIndex]

@@ -7,8 +7,9 @@ from typing import Any, SupportsIndex, TypeAlias, overload
 
 from numpy.typing import DTypeLike
 
-from ..._graph.node import Node, Operand
+from ..._graph.node import Node
 from ..._graph.types import Array, ArrayLike
+from .operands import Operand
 
 _Axis: TypeAlias = SupportsIndex | Sequence[SupportsIndex] | None
 _Lengths: TypeAlias = SupportsIndex | Sequence[SupportsIndex]

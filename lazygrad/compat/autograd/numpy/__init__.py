@@ -1,4 +1,4 @@
-"""`lazygrad.numpy`, and what autograd's users write besides: lists of nodes as arguments, ``r_`` and ``c_``.
+"""`lazygrad.numpy`, and what autograd's users find besides, such as the modules that hold its rules.
 
 >>> from lazygrad.compat.autograd import grad
 >>> import lazygrad.compat.autograd.numpy as np
@@ -17,20 +17,15 @@ from .... import numpy as _np
 from ....numpy import *  # noqa: F403
 from . import numpy_boxes as numpy_boxes
 from . import numpy_vjps as numpy_vjps
-from ._lists import Rearranged as _Rearranged
 from ._lists import integer_type as _integer_type
 from ._lists import make_diagonal as make_diagonal
 from ._lists import where as _where
-from ._lists import wrap_functions as _wrap_functions
 
 __all__ = [*_np.__all__]
 
 # `from . import fft` would find NumPy's own, which has come with the names above.
 fft, linalg, random = [_import_module(f"{__name__}.{name}") for name in ("fft", "linalg", "random")]
 
-globals().update(_wrap_functions(globals(), __all__))
-r_ = _Rearranged(_numpy.r_)
-c_ = _Rearranged(_numpy.c_)
 where: Any = _where
 globals().update({name: _integer_type(vars(_numpy)[name]) for name in ("int8", "int16", "int32", "int64")})
 

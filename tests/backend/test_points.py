@@ -112,3 +112,47 @@ def test_a_forgotten_jacobian_is_computed_again_and_a_remembered_one_is_not(back
     assert p.statistics.evaluations["jacobian"] == 4
     assert bits(p.jacobian(X)) == found[0]
     assert p.statistics.evaluations["jacobian"] == 5
+
+
+def test_gradients_and_jacobians_of_one_point_are_kept_apart() -> None:
+    p = Right().prepare(lambda x: np.sum(x**2, keepdims=True), np.array([1.0, 2.0]))
+    x = np.array([3.0, 4.0])
+    assert p.gradient(x).tolist() == [6.0, 8.0]
+    assert p.jacobian(x).tolist() == [[6.0, 8.0]]
+    assert p.gradient(x).tolist() == [6.0, 8.0]
+    assert p.statistics.evaluations == {"gradient": 1, "jacobian": 1}
+
+
+class OfRealNumbers(Right):
+    """A backend that has Hessians of real numbers alone, as JAX and PyTorch do."""
+
+    def hvp(self, at: Any, vectors: Any, wanted: Any) -> Any:
+        assert [out.dtype.kind for out in at.outs] == ["f"]
+        return super().hvp(at, vectors, wanted)
+
+
+def test_a_hessian_weighed_by_a_complex_cotangent_is_that_of_the_real_part() -> None:
+    x, v, w = np.array([0.3, -0.7]), np.array([1.0, 2.0]), np.array([2.0 - 1.0j, 0.5j])
+    p = OfRealNumbers().prepare(lambda x: np.exp(1j * x), x)
+    found = p.hvp(x, vectors=v, cotangent=w)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, (-np.exp(1j * x) * w).real * v, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["lazy", "sweep", Right()])
+def test_an_array_that_its_owner_writes_to_is_another_point(backend: Any) -> None:
+    p = prepare(rosenbrock, Z, backend=backend)
+    x = X.copy()
+    p.gradient(x)
+    x[...] = Y
+    np.testing.assert_allclose(p.gradient(), lg.grad(rosenbrock)(X))  # the present point is what was asked
+    np.testing.assert_allclose(p.gradient(x), lg.grad(rosenbrock)(Y))
+    assert p.statistics.points == lg.backend.Points(hits=1, misses=2)
+
+
+def test_complex_outputs_have_their_imaginary_parts_row_by_row() -> None:
+    x, t = np.array([0.3, -0.7]), np.array([1.0, 2.0])
+    p = Right().prepare(lambda x: np.exp(1j * x), x)
+    slopes = 1j * np.exp(1j * x)
+    np.testing.assert_allclose(p.jacobian(x), np.diag(slopes), rtol=1e-12)
+    np.testing.assert_allclose(p.jvp(x, tangents=t)[1], slopes * t, rtol=1e-12)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import lazygrad as lg
+from lazygrad.ops.arithmetic import guarded_multiply
 from tests.helpers.compiled_questions import ON_BOTH
 
 
@@ -105,3 +106,14 @@ def test_a_guard_that_is_needed_three_times_in_a_row_stays(exact: bool) -> None:
         for k in range(2):
             np.testing.assert_array_equal(step(good)[1], [0.5, 0.25])
             assert (step.statistics.guarded, step.schedule is plain) == (11 + k, False)
+
+
+@ON_BOTH
+def test_no_nan_is_looked_for_in_an_empty_array(exact: bool) -> None:
+    x, y = lg.parameter(np.ones(3)), lg.parameter(np.ones(3))
+    product = guarded_multiply(x, y)
+    nothing = np.sum(np.broadcast_to(product, (0, 3)))  # smaller than the product, but no nan shows there
+    step = lg.compile([product, nothing], inputs=[x, y], exact=exact)
+    found, total = step([0.0, 1.0, 2.0], [np.nan, 1.0, 1.0])
+    assert (found.tolist(), total.item()) == ([0.0, 1.0, 2.0], 0.0)
+    assert step.statistics.guarded == 1

@@ -10,6 +10,7 @@ import pytest
 import lazygrad as lg
 from lazygrad._derivatives.tangents import Tangents
 from lazygrad._derivatives.target_memo import target_memo
+from lazygrad._graph.value import find_pending
 from tests.helpers.invariants import check_invariants
 from tests.helpers.random_graphs import same_bits
 from tests.helpers.small_network import ask
@@ -163,3 +164,13 @@ def test_what_does_not_lead_to_the_target_has_an_adjoint_of_zeros_in_the_shape_o
     x.set(np.ones((1, 3), np.float32))
     assert zero.dtype == np.float32
     assert zero.value.tolist() == [[0.0, 0.0, 0.0]]
+
+
+def test_a_value_that_mirrors_show_is_pending_once() -> None:
+    x = lg.parameter(0.5)
+    L = np.exp(x)  # whose rule reads its own value, from the mirror
+    by_one, by_two = lg.adjoint(L, x), lg.Differentiator(L, cotangent=2.0).adjoint(x)
+    done: dict[int, lg.Node] = {}
+    assert [i.serial for i in find_pending(by_one, done)] == [L.serial, by_one.serial]
+    assert [i.serial for i in find_pending(by_two, done)] == [by_two.serial]
+    assert find_pending(L, done) == []

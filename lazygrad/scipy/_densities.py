@@ -98,6 +98,15 @@ log_less_psi = _declare(
     doc="Return log(x) - psi(a), accurate also for large x and a that are near each other.",
 )
 
+psi_step = _declare(
+    "psi_step",
+    _in_double(lambda a, b: np.log1p(b / a) + _log_less_psi(a, a, 0) - _log_less_psi(a + b, a + b, 0)),
+    "a b",
+    a=lambda a, b: polygamma(1, a + b) - polygamma(1, a),
+    b=lambda a, b: polygamma(1, a + b),
+    doc="Return psi(a + b) - psi(a) for positive numbers, accurate also for large a.",
+)
+
 # -- gamma -----------------------------------------------------------------------------------------
 
 

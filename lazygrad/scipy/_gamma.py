@@ -13,7 +13,7 @@ from ..ops._op import Op
 from ..ops._rule import ZERO
 from ..ops.arithmetic import guarded_multiply
 from ._calls import declare_on_nodes, declare_ufunc, holds_node
-from ._densities import beta_density, gamma_density, gammainc_by_shape, student_density
+from ._densities import beta_density, gamma_density, gammainc_by_shape, psi_step, student_density
 from ._polygamma import digamma, polygamma, psi
 
 __all__ = [
@@ -98,11 +98,19 @@ def multigammaln(a: NodeOrArray, d: int) -> Operand:
 
 # -- beta and zeta ---------------------------------------------------------------------------------
 
+
+def _fall(a: Any, b: Any) -> Any:
+    """Return psi(a) - psi(a + b); for positive numbers without cancellation."""
+    plain = (a > 0) * (b > 0)
+    c, d = np.where(plain, a, 1), np.where(plain, b, 1)
+    return np.where(plain, -psi_step(c, d), sc.psi(a) - sc.psi(a + b))
+
+
 beta = declare_ufunc(
     sc.beta,
     "a b",
-    a=lambda a, b, out: out * (sc.psi(a) - sc.psi(a + b)),
-    b=lambda a, b, out: out * (sc.psi(b) - sc.psi(a + b)),
+    a=lambda a, b, out: out * _fall(a, b),
+    b=lambda a, b, out: out * _fall(b, a),
     doc="Return gamma(a) gamma(b) / gamma(a + b).\n\n"
     ">>> beta(2.0, np.array([1.0, 3.0])).round(4)\narray([0.5   , 0.0833])",
 )
@@ -110,8 +118,8 @@ beta = declare_ufunc(
 betaln = declare_ufunc(
     sc.betaln,
     "a b",
-    a=lambda a, b: sc.psi(a) - sc.psi(a + b),
-    b=lambda a, b: sc.psi(b) - sc.psi(a + b),
+    a=lambda a, b: _fall(a, b),
+    b=lambda a, b: _fall(b, a),
     doc="Return the logarithm of |beta(a, b)|.\n\n"
     ">>> betaln(2.0, np.array([1.0, 3.0])).round(4)\narray([-0.6931, -2.4849])",
 )

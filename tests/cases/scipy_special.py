@@ -173,6 +173,7 @@ ROWS = (
     several(sc.betaln, positive, positive),
     several(sc.zeta, within(1.5, 3), positive),
     derivative("log_less_psi", lambda x, a: np.log(x) - sc.psi(a), positive, positive),
+    derivative("psi_step", lambda a, b: sc.psi(a + b) - sc.psi(a), positive, positive),
     derivative("log_deviance", lambda x: x - np.log1p(x), within(-0.5, 2)),
     derivative("gamma_density", gamma_density, positive, positive),
     derivative("beta_density", beta_density, positive, positive, part),

@@ -139,6 +139,7 @@ ROWS = (
         ({"n": 0}, {"n": 2}),
         dtypes=(np.float32,),
     ),
+    Row("scipy.stats.log_probability", np.log, (within(0.1, 1),), (((3,),),), dtypes=(np.float32,)),
     Row("scipy.stats.gumbel_survival", lambda z: -np.expm1(-np.exp(-z)), (real,), (((3,),),), dtypes=(np.float32,)),
     Row(
         "scipy.stats.log_pseudo_det",

@@ -240,3 +240,16 @@ def test_densities_of_many_degrees_of_freedom() -> None:
     for df in (1e8, 1e12):
         np.testing.assert_allclose(stats.t.logpdf(lg.constant(1.5), df).value, -2.0439385332046727, rtol=1e-8)
         np.testing.assert_allclose(lg.grad(stats.t.logpdf, argnums=1)(1.5, df), -(1.5**4 - 5.5) / 4 / df**2, rtol=1e-6)
+
+
+def test_probabilities_that_underflow_have_no_derivative_of_their_logarithm() -> None:
+    """SciPy's logarithm is -inf there; the derivative, 999 here, is nan, and 0 outside of the support."""
+    x = lg.parameter([0.3, -1.0, 300.0])
+    y = stats.gamma.logcdf(x, 300.0)
+    np.testing.assert_array_equal(y.value[:2], [-INF, -INF])
+    found = lg.gradient(y, x, cotangent=np.ones(3))
+    np.testing.assert_array_equal(np.isnan(found), [True, False, False])
+    assert found[1] == 0
+    assert np.isnan(lg.gradient(stats.gamma.logsf(x, 300.0).sum(), x)).tolist() == [False, False, False]
+    x.set([1800.0, 1.0, 1.0])
+    assert np.isnan(lg.gradient(stats.gamma.logsf(x, 300.0)[0], x)[0])

@@ -16,6 +16,8 @@ import numpy as np
 
 from ..._graph.node import Node, NodeOrArray, Operand
 from ..._graph.types import Function
+from ...ops._declare import elementwise
+from ...ops.arithmetic import guarded_multiply
 from .._calls import declare_on_nodes
 
 __all__ = ["as_array", "continuous", "discrete", "look_up_in"]
@@ -55,15 +57,38 @@ def _plain(value: Any, number: int) -> bool:
 
 
 def _log(p: Any) -> Any:
-    """Return log p, and -inf without a warning where p is 0."""
-    return np.where(p > 0, np.log(np.where(p > 0, p, 1)), -math.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(p)
+
+
+def _log_rule(g: Any, p: Any) -> Any:
+    some = p > 0
+    return guarded_multiply(g, np.where(some, 1 / np.where(some, p, 1), math.nan))
+
+
+log_probability = elementwise(
+    "scipy.stats.log_probability",
+    _log,
+    inputs="p",
+    vjp={"p": _log_rule},
+    jvp={"p": _log_rule},
+    doc="Return log p, and -inf where p is 0; what underflowed to 0 has a derivative that nobody knows, nan.",
+)
 
 
 class _Standard:
     """The formulas of a standard form, with the ends of its support."""
 
     def __init__(self, low: float | None, high: Any, safe: Any, formulas: dict[str, Formula]) -> None:
-        self.low, self.high, self.safe, self.formulas = low, high, safe, formulas
+        self.low, self.high, self.safe = low, high, safe
+        cdf = formulas["cdf"]
+        sf = formulas.get("sf", lambda z, *args: 1 - cdf(z, *args))
+        self.formulas = {
+            "sf": sf,
+            "logcdf": lambda z, *args: log_probability(cdf(z, *args)),
+            "logsf": lambda z, *args: log_probability(sf(z, *args)),
+            **formulas,
+        }
 
     def upper(self, args: tuple[Any, ...]) -> Any:
         return self.high(*args) if callable(self.high) else self.high
@@ -91,18 +116,12 @@ class _Standard:
         return self.apply("cdf", z, args, 0.0, 1.0, last=last)
 
     def sf(self, z: Any, args: tuple[Any, ...], last: bool = False) -> Any:
-        if "sf" not in self.formulas:
-            return 1 - self.cdf(z, args, last)
         return self.apply("sf", z, args, 1.0, 0.0, last=last)
 
     def logcdf(self, z: Any, args: tuple[Any, ...], last: bool = False) -> Any:
-        if "logcdf" not in self.formulas:
-            return _log(self.cdf(z, args, last))
         return self.apply("logcdf", z, args, -math.inf, 0.0, last=last)
 
     def logsf(self, z: Any, args: tuple[Any, ...], last: bool = False) -> Any:
-        if "logsf" not in self.formulas:
-            return _log(self.sf(z, args, last))
         return self.apply("logsf", z, args, 0.0, -math.inf, last=last)
 
 

@@ -30,7 +30,7 @@ class StaticNumbers:
     def note(self, arguments: Iterable[tuple[str, object]]) -> None:
         """Note the static arguments of one more trace by their names, and warn at the third number in one place."""
         for name, value in arguments:
-            if isinstance(value, bool) or not isinstance(value, (int, float, complex)):
+            if not isinstance(value, (int, float, complex)):
                 continue
             seen = self._seen.setdefault(name, [])
             if len(seen) >= MANY or any(value == other or (value != value and other != other) for other in seen):

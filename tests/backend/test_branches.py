@@ -100,6 +100,7 @@ def test_the_third_number_in_one_place_is_warned_of_once(numbers: Any, instead: 
         p.gradient(X, {"t": number}, True)
     p.gradient(X, {"t": numbers[-1]}, False)
     assert p.statistics.schedules == len(numbers) + 1
+    assert p._static_numbers._seen["at['t']"] == numbers[:3]  # and no more, however many come
 
     kind = np.complex128 if isinstance(numbers[0], complex) else np.float64
     moving = prepare(f, X, {"t": kind(numbers[0])}, True)

@@ -143,6 +143,15 @@ def test_bounds_of_another_structure_are_refused(bounds, said):
         host.minimize(lambda p: np.sum(p["a"]) + p["b"], FLAT, bounds=bounds)
 
 
+def test_bounds_of_another_length_are_refused():
+    objective = objective_of((np.zeros(2), 0.0))
+    for bounds in [((0, 1),), ((0, 1), None, None, None)]:
+        with pytest.raises(TypeError, match=r"must have the structure of what it bounds, with \[0, 1\]"):
+            as_scipy_bounds(objective, bounds)
+    with pytest.raises(TypeError, match="upper bounds must have the structure"):
+        as_scipy_bounds(objective, (None, (1,)), sides=True)
+
+
 def test_limits_of_a_complex_leaf_are_complex():
     with pytest.raises(TypeError, match=r"bounds\['z'\] must be complex"):
         as_scipy_bounds(objective_of({"z": 0j}), {"z": (0, 1)})
@@ -185,7 +194,17 @@ def test_bounds_of_nodes_and_of_blocks():
     assert host.minimize(block, bounds={"b": (-1, 1)}).tree["b"] == pytest.approx(-1)
 
 
-INTEGERS = [3, np.int32(3), [3, 3], (3, np.int64(3)), np.array([3, 3]), {"a": 3}, {"a": [3, 3]}, {"a": np.array([[3]])}]
+INTEGERS = [
+    3,
+    np.int32(3),
+    [3, 3],
+    (3, np.int64(3)),
+    np.array([3, 3]),
+    {"a": 3},
+    {"a": [3, 3]},
+    {"a": np.array([[3]])},
+    np.array([3], np.uint8),
+]
 
 
 @pytest.mark.parametrize("start", INTEGERS, ids=repr)

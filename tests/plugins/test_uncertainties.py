@@ -107,6 +107,7 @@ KINKS = {
     "relu": (lambda x: np.maximum(x, 0), [ZERO], [(0, 1)]),
     "a tie": (lambda x, y: np.minimum(x, y), [ONE, ufloat(1.0, 0.1)], [(1, 0), (1, 0)]),
     "clip": (lambda x: np.clip(x, 0, 2), [TWO], [(1, 0)]),
+    "clip + x": (lambda x: np.clip(x, 0, 2) + x, [TWO], [(2, 1)]),
     "where": (lambda x: np.where(x > 0, 3 * x, 0 * x), [ZERO], [(0, 3)]),
     "a branch": (lambda x: x if x > 0 else 0 * x, [ZERO], [(0, 1)]),
     "branches": (lambda x: x if x > 0 else -x, [ZERO], [(-1, 1)]),

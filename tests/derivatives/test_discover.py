@@ -140,3 +140,14 @@ def test_arcs_with_everything_hold_integers_and_zeros_too() -> None:
     floor = L.inputs[0].inputs[0]
     assert [(c.serial, k) for c, k in plain(x)] == [(L.inputs[0].serial, 1)]
     assert [(c.serial, k) for c, k in everything(x)] == [(floor.serial, 0), (L.inputs[0].serial, 1)]
+
+
+@pytest.mark.parametrize("find", [from_below, from_target])
+def test_no_path_leads_through_integers(find: Callable[[Node, Node], tuple[Node, ...]]) -> None:
+    x = lg.parameter([1.5, 2.5])
+    whole = x.astype(int)
+    other = x * x
+    scaled = whole * 2.0
+    L = (scaled * other).sum()
+    assert [c.serial for c in find(L, x)] == [other.serial]
+    assert not lg.differentiator((scaled * scaled).sum()).is_connected(x)

@@ -6,23 +6,37 @@ inner function by its arguments are kept apart from all others (no perturbation 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import attrs
 import numpy as np
 
-from .._graph.guards import enter_transform
+from .._errors import UnconnectedWarning
+from .._graph.guards import enter_transform, inside_transform
 from .._graph.leaf import constant, parameter
+from .._graph.log import logger
 from .._graph.node import INEXACT, NO_STATIC, Node
 from .._graph.trees import Tree, flatten, leaves, list_places, map_tree
 from .._graph.types import Function
 from .._graph.value import forward_rec, readonly_view
+from .._report.source_lines import find_user_frame
 from ..ops.linear import identity
 
-__all__ = ["Argnums", "Call", "call_on_nodes", "check_number", "name_of", "resolve_argnums"]
+__all__ = ["Argnums", "Call", "call_on_nodes", "check_number", "name_of", "resolve_argnums", "settle_connection"]
 
 Argnums = int | Sequence[int]
+
+# How many inner transforms were of functions that depend on an argument of theirs, in this thread: what an outer
+# function makes of their derivatives may rightly be constant, as the gradient of a linear function is.
+_connected: ContextVar[int] = ContextVar("lazygrad_connected", default=0)
+
+
+def settle_connection() -> None:
+    """Keep the transform around from warning: whether its function depends on its arguments is known already."""
+    _connected.set(_connected.get() + 1)
 
 
 def name_of(f: Function) -> str:
@@ -40,10 +54,21 @@ class Call:
     out: Any
     aux: Any
     lazy: bool  # whether answers are nodes, because an argument was one, or the function closes over one
+    unconnected: bool = False  # whether the outputs of an outermost transform depend on none of the arguments
     nodes: list[Node] = attrs.field(init=False)  # the stand-ins, to differentiate by
 
     def __attrs_post_init__(self) -> None:
         self.nodes = [node for node in self.stands if node is not None]
+
+    def warn_if_unconnected(self) -> None:
+        """Warn if the outputs depend on none of the arguments, so that every derivative is zero."""
+        if self.unconnected:
+            message = (
+                f"what {name_of(self.function)} returned depends on none of the arguments that it is differentiated "
+                f"by: every derivative is zero"
+            )
+            logger.warning(message)
+            warnings.warn(UnconnectedWarning(message), stacklevel=find_user_frame()[1])
 
     @property
     def has_gaps(self) -> bool:
@@ -132,6 +157,7 @@ def call_on_nodes(f: Function, argnums: Argnums, args: tuple[object, ...], kwarg
     for k, argument in zip(chosen, (given,) if single else given, strict=True):
         filled[k] = argument
     before = next((node.serial for node in stands if node is not None), 0)
+    connected_before = _connected.get()
     with enter_transform():
         out = f(*filled, **kwargs)
     aux = None
@@ -140,7 +166,13 @@ def call_on_nodes(f: Function, argnums: Argnums, args: tuple[object, ...], kwarg
             found = type(out).__name__
             raise TypeError(f"with has_aux=True {name_of(f)} must return a pair (result, aux), not {found}")
         out, aux = out
-    return Call(f, stands, tree, out, aux, lazy or _reaches_outside((out, aux), before))
+    call = Call(f, stands, tree, out, aux, lazy or _reaches_outside((out, aux), before))
+    if inside_transform():
+        if lazy and _depends_on_any(out, call.nodes):
+            settle_connection()
+    elif call.nodes and _connected.get() == connected_before:
+        call.unconnected = not _depends_on_any(out, call.nodes)
+    return call
 
 
 def resolve_argnums(f: Function, argnums: Argnums, count: int) -> tuple[list[int], bool]:
@@ -174,6 +206,21 @@ def _reaches_outside(out: Any, before: int) -> bool:
             if i.dtype.kind in INEXACT and (i.op is not None or i.static["leaf"] == "parameter"):
                 return True
         elif i.serial not in seen:
+            seen.add(i.serial)
+            todo.extend(i.inputs)
+    return False
+
+
+def _depends_on_any(out: Any, nodes: list[Node]) -> bool:
+    """Return whether a result is built on one of the nodes, which are the oldest of their call."""
+    todo = [leaf for leaf in leaves(out) if isinstance(leaf, Node)]
+    wanted, first = {i.serial for i in nodes}, nodes[0].serial if nodes else 0
+    seen = set()
+    while todo:
+        i = todo.pop()
+        if i.serial in wanted:
+            return True
+        if i.serial > first and i.serial not in seen:
             seen.add(i.serial)
             todo.extend(i.inputs)
     return False

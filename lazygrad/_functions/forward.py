@@ -118,6 +118,7 @@ def jvp(f: Function, primals: Structure, tangents: Structure, has_aux: bool = Fa
         return readonly_view(freeze(found)) if immediate else call.answer(found)
 
     pushed = map_tree(tangent, call.out)
+    call.warn_if_unconnected()
     value = map_tree(lambda out: call.answer(call.as_target(out)), call.out)
     return (value, pushed, call.answers(call.aux)) if has_aux else (value, pushed)
 

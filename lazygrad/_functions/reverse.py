@@ -130,6 +130,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, hol
         call = call_on_nodes(f, argnums, args, kwargs, has_aux)
         L = call.target()
         check_number(call, L, holomorphic)
+        call.warn_if_unconnected()
         value = call.answer(L)
         gradients = _compute_gradients(call, L, holomorphic)
         return ((value, call.answers(call.aux)) if has_aux else value), gradients
@@ -190,6 +191,14 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
     NotDifferentiableError
         If an edge that is needed has no rule.
 
+    Warns
+    -----
+    UnconnectedWarning
+        If what `f` returns is not built on any leaf of the arguments that `argnums` names, as where a value left the
+        graph on the way: then every derivative is zero. So do all transforms, of outermost calls alone: what a
+        transform inside of `f` gives may be constant, such as the gradient of a linear function. One of several
+        arguments may be left out, and a function that is flat, such as `numpy.floor`, depends on its argument.
+
     Notes
     -----
     The lazy recursion over consumers (Tomassoli, section 13) on a graph that lives for one call. For complex
@@ -213,10 +222,14 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         if order and is_real_number(args, argnums):
-            return find_nth_derivative(call_on_nodes(base, argnums, args, kwargs), order + 1)
+            call = call_on_nodes(base, argnums, args, kwargs)
+            found = find_nth_derivative(call, order + 1)
+            call.warn_if_unconnected()
+            return found
         call = call_on_nodes(f, argnums, args, kwargs, has_aux)
         L = call.target()
         check_number(call, L, holomorphic)
+        call.warn_if_unconnected()
         gradients = _compute_gradients(call, L, holomorphic)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
@@ -269,6 +282,7 @@ def elementwise_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -
                 f"elementwise_grad needs real outputs of real arguments, but {name_of(f)} returned {L.dtype}: take "
                 f"their `.real`, `.imag` or `abs`"
             )
+        call.warn_if_unconnected()
         gradients = _compute_gradients(call, L, seeded=True)
         return (gradients, call.answers(call.aux)) if has_aux else gradients
 
@@ -344,6 +358,7 @@ def vjp(f: Function, *primals: Structure, has_aux: bool = False) -> object:
     outs = [call.float_target(out) for out in tree.leaves]
     seeds = [parameter(np.zeros(out.shape, out.dtype)) for out in outs]
     together = pair_with_cotangents(outs, seeds)
+    call.warn_if_unconnected()
 
     def pull(cotangent: Any) -> Any:
         given = align_leaves(cotangent, call.out, "a cotangent must have the structure of the value")

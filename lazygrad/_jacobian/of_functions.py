@@ -130,6 +130,7 @@ def _jacobian_by(
             )
         tree = flatten(call.out)
         outs = [call.float_target(out) for out in tree.leaves]
+        call.warn_if_unconnected()
         made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes, Passes())))
         return (made, call.answers(call.aux)) if has_aux else made
 

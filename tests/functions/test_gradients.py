@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -189,11 +190,61 @@ def test_what_a_gradient_cannot_be_taken_of(f: Any, message: str) -> None:
 
 
 def test_what_does_not_depend_on_the_argument_has_gradient_zero() -> None:
-    """Quietly, as JAX has it: a function may well be constant somewhere."""
-    close(lg.grad(lambda x: 3.0)(X), 0 * X)
-    close(lg.grad(lambda x, y: square_sum(y))(X, X), 0 * X)
+    """With a warning, as the value may have left the graph on the way; quietly where it depends, but is constant."""
+    with pytest.warns(lg.UnconnectedWarning, match="<lambda> returned depends on none"):
+        close(lg.grad(lambda x: 3.0)(X), 0 * X)
+    with pytest.warns(lg.UnconnectedWarning):
+        close(lg.grad(lambda x, y: square_sum(y))(X, X), 0 * X)
     assert lg.grad(lg.grad(lambda x: 3.0 * x))(1.0) == 0
     assert lg.grad(np.floor)(1.5) == 0
+
+
+CONSTANT: dict[str, Callable[[], Any]] = {
+    "grad": lambda: lg.grad(lambda x: 3.0)(X),
+    "grad of a value": lambda: lg.grad(lambda x: np.sum(lg.parameter(X) ** 2))(X),
+    "value_and_grad": lambda: lg.value_and_grad(lambda x: 3.0)(X),
+    "elementwise_grad": lambda: lg.elementwise_grad(lambda x: X)(X),
+    "jacobian": lambda: lg.jacobian(lambda x: X)(X),
+    "jacfwd": lambda: lg.jacfwd(lambda x: X)(X),
+    "jacrev": lambda: lg.jacrev(lambda x: X)(X),
+    "hessian": lambda: lg.hessian(lambda x: 3.0)(X),
+    "hvp": lambda: lg.hvp(lambda x: 3.0, X, X),
+    "vjp": lambda: lg.vjp(lambda x: 3.0, X)[1](1.0),
+    "jvp": lambda: lg.jvp(lambda x: 3.0, X, X),
+    "grad of grad": lambda: lg.grad(lg.grad(lambda x: 3.0))(1.0),
+    "both arguments": lambda: lg.grad(lambda x, y: 3.0, (0, 1))(X, X),
+    "aux alone": lambda: lg.grad(lambda x: (3.0, x), has_aux=True)(X),
+    "an inner transform at a number": lambda: lg.grad(lambda x: lg.grad(lambda y: y * y)(2.0))(1.0),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANT)
+def test_a_transform_of_what_does_not_depend_on_the_arguments_warns_once(name: str) -> None:
+    with pytest.warns(lg.UnconnectedWarning) as caught:
+        CONSTANT[name]()
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+DEPENDENT: dict[str, Callable[[], Any]] = {
+    "one of two arguments": lambda: lg.grad(lambda x, y: square_sum(x), (0, 1))(X, X),
+    "one part of a structure": lambda: lg.grad(lambda p: square_sum(p["a"]))({"a": X, "b": X}),
+    "one of several outputs": lambda: lg.jacobian(lambda x: [x, X])(X),
+    "hessian of a linear function": lambda: lg.hessian(lambda x: x.sum())(X),
+    "hvp of a linear function": lambda: lg.hvp(lambda x: x.sum(), X, X),
+    "jacobian of a gradient": lambda: lg.jacobian(lg.grad(lambda x: x.sum()))(X),
+    "third derivative of a square": lambda: lg.grad(lg.grad(lg.grad(lambda x: x * x)))(1.0),
+    "an inner derivative": lambda: lg.grad(lambda x: lg.grad(lambda y: 2 * y)(x))(1.0),
+    "an inner function of the outer argument": lambda: lg.grad(lambda x: lg.grad(lambda y: x)(x) + x)(1.0),
+    "an inner jvp": lambda: lg.grad(lambda x: lg.jvp(lambda y: 2 * y, x, 1.0)[1])(1.0),
+    "a flat function": lambda: lg.grad(lambda x: np.sum(np.sign(x)))(X),
+    "not differentiated at all": lambda: lg.grad(lambda p: 3.0)(()),
+}
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_a_derivative_that_is_rightly_zero_does_not_warn(name: str) -> None:
+    DEPENDENT[name]()  # (a warning would be an error)
 
 
 def test_the_functions_name_and_text_are_kept() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..._derivatives.adjoint_node import unbroadcast_node, unbroadcast_to
+from ..._functions.call import settle_connection
 from ..._functions.nested import find_derivative_mark, mark_derivative
 from ..._graph.node import Node
 from ..._graph.trees import align_leaves, leaves, map_tree
@@ -64,6 +65,7 @@ def warn_if_independent(fun: Function, argnums: Sequence[int] = (0,)) -> Functio
     def call_and_warn(*args: Any, **kwargs: Any) -> Any:
         out = fun(*args, **kwargs)
         own = _list_serials([args[k] for k in argnums])
+        settle_connection()  # autograd's warning is told here, and in autograd's words
         if own and max(_list_serials(out), default=0) < min(own):
             warnings.warn(INDEPENDENT, stacklevel=2)
         return out

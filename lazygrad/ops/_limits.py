@@ -25,6 +25,7 @@ __all__ = [
     "find_result",
     "find_slope",
     "multiply_kink",
+    "over_gaps",
     "over_kink",
     "set_tangent_builder",
     "undefined_where",
@@ -40,7 +41,7 @@ def _warn(message: str) -> None:
     frame, level = sys._getframe(1), 2
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1  # type: ignore[assignment]
-    warnings.warn(message, RuntimeWarning, stacklevel=level - 1)
+    warnings.warn(message, RuntimeWarning, stacklevel=level)
 
 
 def _undefined_value(x: Any, mask: Any, message: str) -> Any:
@@ -60,6 +61,21 @@ undefined_where = op(
     statics={"message": ""},
     doc="Return x, and nan where the mask (of the same shape) holds; then there is a warning, too.",
 )
+
+
+def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float = 4.0) -> Any:
+    """Return coupling / (w_j - w_i) for two values each: 0 where both are 0 up to rounding, and nan where the gap is.
+
+    `scale` is the size of what the coupling was computed from.
+    """
+    n, eps = values.shape[-1], float(np.finfo(coupling.dtype).eps)
+    gap = values[..., None, :] - values[..., :, None]
+    close = np.abs(gap) <= slack * eps * np.sum(np.abs(values), axis=-1)[..., None, None]
+    strength = np.abs(coupling)
+    strength = strength + np.swapaxes(strength, -1, -2)
+    undefined = close & (strength > 64 * n * eps * scale[..., None, None]) & ~np.eye(n, dtype=bool)
+    return undefined_where(np.where(close, 0, coupling / np.where(close, 1, gap)), undefined, message=message)
+
 
 # -- the slope of an adjoint along what it is the adjoint of ----------------------------------------
 

@@ -8,6 +8,7 @@ that `g` or `t`; the *names* of the others declare what it reads:
 ``out``                the op's own output value
 an input's name        that input's value (``*rest`` for the inputs of a starred name)
 ``x_shape``            the shape of input ``x``; ``x_dtype`` its dtype (free: nothing computed)
+``label``              what warnings call the node
 ``shapes``, ``argnum`` all inputs' shapes, and which of them is meant (for starred inputs)
 a static's name        that keyword argument of the op, such as ``axis``
 =====================  ====================================================================
@@ -131,6 +132,12 @@ def read_rule(
     return Rule(function, tuple(reads), rest, tuple(metas), label=label)
 
 
+def _label(node: Node, argnum: int) -> str:
+    """Return what warnings call a node: its op, and the input's name if it has one."""
+    given = node.inputs[argnum].name
+    return str(node.op.name) if given is None else f"{node.op.name} of {given!r}"
+
+
 def meta_look_up(
     name: str, inputs: Sequence[str], statics: Mapping[str, object]
 ) -> Callable[[Node, int], object] | None:
@@ -139,6 +146,8 @@ def meta_look_up(
         return lambda node, argnum: node.static[name]
     if name == "shapes":
         return lambda node, argnum: tuple([j.shape for j in node.inputs])
+    if name == "label":
+        return _label
     if name == "argnum":
         return lambda node, argnum: argnum
     stem, _, what = name.rpartition("_")

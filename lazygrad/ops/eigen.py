@@ -5,8 +5,8 @@ Conventions
 - `eigh` and `eigvalsh` read one triangle of their argument, as NumPy does, so a gradient lies in that triangle. Through
   ``0.5 * (a + a.T)`` it is shared evenly by the two triangles.
 - Eigenvectors are known up to a factor of modulus 1, or a rotation where eigenvalues repeat; the derivative of
-  what depends on that choice is not meaningful. Where eigenvalues repeat, the part of the derivative that
-  belongs to the choice counts as 0, so a function of the eigenvalues alone has a finite gradient there.
+  what depends on that choice is not meaningful, and nan where eigenvalues repeat. A function of the eigenvalues alone
+  has a gradient there. At a defective matrix, which has too few eigenvectors, every derivative is nan.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from .._graph.types import DType
 from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._declare import function, op
+from ._limits import find_slope, over_gaps, undefined_where
 from ._op import Signature, as_node
+from ._rule import BLOCKED
+from ._spectra import directions, pull_spectrum
 from .matrices import (
     conj,
     diagonal,
@@ -58,22 +61,33 @@ def _both(a: Node) -> Signature:
     return (*batch, n + n * n), dtype
 
 
-def _inverse_gaps(values: Any) -> Any:
-    """Return 1 / (w_j - w_i), and 0 where they are equal."""
-    return reciprocal(values[..., None, :] - values[..., :, None])
+def _sum_sizes(x: Any) -> Any:
+    """Return the sum of moduli of each matrix."""
+    return np.sum(np.abs(x), axis=(-2, -1))
 
 
-def _eigh_vjp(g: Any, out: Any, a_shape: tuple[int, ...], UPLO: str) -> Any:
+def _undetermined(label: str) -> str:
+    return (
+        f"{label}: eigenvectors of a repeated eigenvalue are not determined; a derivative that depends on them is nan"
+    )
+
+
+def _pull_spectrum(g: Any, packed: Any, a: Any, slope: Any, UPLO: str, label: str) -> Any:
+    message = f"{label}: a function that tells repeated eigenvalues apart has no second derivative: it is nan"
+    return pull_spectrum(g, packed, a, slope, UPLO=UPLO, message=message)
+
+
+def _eigh_vjp(g: Any, out: Any, a_shape: tuple[int, ...], UPLO: str, label: str) -> Any:
     w, V = _spectrum(out, a_shape[-1])
     gw, gV = _spectrum(g, a_shape[-1])
-    inner = on_diagonal(gw, _inverse_gaps(real(w)) * (t(V) @ gV))
+    inner = on_diagonal(gw, over_gaps(t(V) @ gV, real(w), _sum_sizes(gV), _undetermined(label)))
     return fold_into_triangle(conj(V) @ inner @ t(V), UPLO)
 
 
-def _eigh_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], UPLO: str) -> Any:
+def _eigh_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], UPLO: str, label: str) -> Any:
     w, V = _spectrum(out, a_shape[-1])
     M = h(V) @ mirror_triangle(dx, UPLO) @ V
-    return pack(a_shape[:-2], real(diagonal(M)), V @ (_inverse_gaps(real(w)) * M))
+    return pack(a_shape[:-2], real(diagonal(M)), V @ over_gaps(M, real(w), _sum_sizes(dx), _undetermined(label)))
 
 
 _eigh = op(
@@ -92,7 +106,10 @@ def _eigenvectors(a: Any, UPLO: str) -> Any:
     return _spectrum(_eigh(a, UPLO=UPLO), a.shape[-1])[1]
 
 
-def _eigvalsh_vjp(g: Any, a: Any, UPLO: str) -> Any:
+def _eigvalsh_vjp(g: Any, a: Any, out: Any, UPLO: str, label: str) -> Any:
+    slope = find_slope(g, out, a, np.broadcast_to(directions(a.shape[-1]), out.shape).astype(out.dtype))
+    if slope is not None:
+        return _pull_spectrum(g, _eigh(a, UPLO=UPLO), a, slope, UPLO, label)
     V = _eigenvectors(a, UPLO)
     return fold_into_triangle((conj(V) * g[..., None, :]) @ t(V), UPLO)
 
@@ -157,20 +174,45 @@ def _phase_reader(V: Any) -> Any:
     return (largest / np.sum(largest, axis=-2, keepdims=True)).astype(size.dtype) * reciprocal(V)
 
 
-def _eig_vjp(g: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+_depends = op(
+    "depends",
+    lambda V: np.zeros(V.shape[:-2], bool) if 0 in V.shape else _smallest(V) < np.finfo(V.dtype).eps ** 0.5,
+    shape=lambda V: (V.shape[:-2], np.dtype(bool)),
+    vjp={"V": BLOCKED},
+    jvp={"V": BLOCKED},
+    inputs="V",
+    doc="Return which matrices have columns that are dependent, to half of the digits.",
+)
+
+
+def _smallest(V: Any) -> Any:
+    """Return the smallest singular values."""
+    return np.linalg.svd(V, compute_uv=False)[..., -1]
+
+
+def _unless_defective(x: Any, V: Any, label: str) -> Any:
+    """Return x, and nan where the eigenvectors are dependent."""
+    found = _depends(V)[(..., *[None] * (x.ndim - V.ndim + 2))]
+    mask = np.broadcast_to(found, x.shape)
+    return undefined_where(
+        x, mask, message=f"{label}: a defective matrix has no derivative by its eigenvalues: it is nan"
+    )
+
+
+def _eig_vjp(g: Any, out: Any, a_shape: tuple[int, ...], label: str) -> Any:
     # dV = U - V diag(r + i p) with U = V (F * V^-1 dA V); r keeps the columns' length, p their phase.
     w, V = _spectrum(out, a_shape[-1])
     gw, gV = _spectrum(g, a_shape[-1])
     along = np.sum(gV * V, axis=-2, keepdims=True)
     gV = gV - real(along) * conj(V) - 1j * imag(along) * _phase_reader(V)
-    inner = on_diagonal(gw, _inverse_gaps(w) * (t(V) @ gV))
-    return np.linalg.solve(t(V), inner @ t(V))
+    inner = on_diagonal(gw, over_gaps(t(V) @ gV, w, _sum_sizes(gV), _undetermined(label), slack=400.0))
+    return _unless_defective(np.linalg.solve(t(V), inner @ t(V)), V, label)
 
 
-def _eig_jvp(dx: Any, out: Any, a_shape: tuple[int, ...]) -> Any:
+def _eig_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], label: str) -> Any:
     w, V = _spectrum(out, a_shape[-1])
-    M = np.linalg.solve(V, dx @ V)
-    U = V @ (_inverse_gaps(w) * M)
+    M = _unless_defective(np.linalg.solve(V, dx @ V), V, label)
+    U = V @ over_gaps(M, w, _sum_sizes(M), _undetermined(label), slack=400.0)
     longer = real(np.sum(conj(V) * U, axis=-2, keepdims=True))
     turned = imag(np.sum(_phase_reader(V) * U, axis=-2, keepdims=True))
     return pack(a_shape[:-2], diagonal(M), U - V * (longer + 1j * turned))
@@ -187,14 +229,14 @@ _eig = op(
 )
 
 
-def _eigvals_vjp(g: Any, a: Any) -> Any:
+def _eigvals_vjp(g: Any, a: Any, label: str) -> Any:
     _, V = _spectrum(_eig(a), a.shape[-1])
-    return np.linalg.solve(t(V), g[..., :, None] * t(V))
+    return _unless_defective(np.linalg.solve(t(V), g[..., :, None] * t(V)), V, label)
 
 
-def _eigvals_jvp(dx: Any, a: Any) -> Any:
+def _eigvals_jvp(dx: Any, a: Any, label: str) -> Any:
     _, V = _spectrum(_eig(a), a.shape[-1])
-    return diagonal(np.linalg.solve(V, dx @ V))
+    return diagonal(_unless_defective(np.linalg.solve(V, dx @ V), V, label))
 
 
 _eigvals = op(

@@ -14,7 +14,7 @@ import numpy as np
 
 from lazygrad.ops.matrices import hermitian, pack
 from tests.helpers.op_checks import Point
-from tests.helpers.op_rows import FLOATS, UNARY, Domain, Row, calls, complexes, positive, real
+from tests.helpers.op_rows import FLOATS, UNARY, Domain, Row, calls, complexes, positive, real, spaced
 
 linalg = np.linalg
 
@@ -254,6 +254,35 @@ def rest_of_qr(a: Any) -> Any:
     return rest @ (dagger(rest) @ Q[..., ::-1, : a.shape[-1]]) @ R[..., : a.shape[-1], :]
 
 
+SPECTRUM = (((3,), (12,), (3, 3), (3,)),)
+THREE_VALUES = (((3,), (3,), (3,)),)
+vector = real
+
+
+def some_matrix(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return the matrix whose parts `spectral_parts` gives."""
+    return np.array([[2.0, 0.5, 0.3], [0.5, 4.0, 0.2], [0.3, 0.2, 7.0]])
+
+
+def spectral_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return packed eigenvalues and eigenvectors."""
+    return pack((), *linalg.eigh(some_matrix(rng, (3, 3))))
+
+
+def gradient_of_values(g: Any, packed: Any, a: Any, slope: Any) -> Any:
+    """Return the gradient of a function of the eigenvalues of `a`, in its lower triangle."""
+    V = linalg.eigh(a)[1]
+    full = (V * g) @ V.T
+    return np.tril(full) + np.tril(full, -1)
+
+
+def divided_differences(g: Any, w: Any, slope: Any) -> Any:
+    """Return the quotients of differences of values that are apart; 0 on the diagonal."""
+    rise, gap = [x[..., None, :] - x[..., :, None] for x in (g, w)]
+    same = np.eye(g.shape[-1], dtype=bool)
+    return np.where(same, 0, rise / np.where(same, 1, gap))
+
+
 UPLO = ({"UPLO": "L"}, {"UPLO": "U"})
 MODES = ({"mode": "reduced"}, {"mode": "complete"})
 FULL = ({"full_matrices": True}, {"full_matrices": False})
@@ -269,6 +298,9 @@ FACTORISATIONS = (
     of("spectral of complex", spectral(np.exp), complex_definite, FEW),
     of("eigh of complex", lambda a: linalg.eigh(a)[0], complex_definite, FEW),
     of("moduli of eigh", lambda a: np.abs(linalg.eigh(a)[1]) ** 2, complex_definite, FEW[:1]),
+    op_row("pull_spectrum", gradient_of_values, (vector, spectral_parts, some_matrix, vector), SPECTRUM, order=1),
+    op_row("divided_differences", divided_differences, (vector, spaced(0.3, step=1.0), vector), THREE_VALUES),
+    op_row("depends", lambda V: np.linalg.matrix_rank(V) < V.shape[-1], any_shape, FEW[:1], order=0),
     op_row("eigvalsh", linalg.eigvalsh, definite, SQUARE),
     op_row("eigvalsh", linalg.eigvalsh, complex_definite, FEW, label="of complex"),
     of("eigvalsh", linalg.eigvalsh, definite, FEW[:1], statics=UPLO),

@@ -1,0 +1,118 @@
+"""Derivatives where eigenvalues repeat or a matrix is defective: right, or nan with a warning that names the node."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+from tests.helpers.op_checks import close, make_generator
+
+linalg = np.linalg
+Q = linalg.qr(make_generator().normal(size=(3, 3)))[0]
+REPEATED = {"identity": np.eye(2), "zero": np.zeros((2, 2)), "turned": (Q * [1.0, 1.0, 2.0]) @ Q.T}
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "squares": lambda w: np.sum(w**2),
+    "exponentials": lambda w: np.sum(np.exp(w)),
+    "log-sum-exp": lambda w: np.log(np.sum(np.exp(w))),
+    "product": np.prod,
+    "square of the sum": lambda w: np.sum(w) ** 2,
+}
+
+
+def differences(f: Any, at: Any, step: float = 1e-4) -> Any:
+    """Return the Hessian by central differences."""
+
+    def moved(i: int, j: int, s: float, t: float) -> Any:
+        x = at.copy().ravel()
+        x[i] += s * step
+        x[j] += t * step
+        return f(x.reshape(at.shape))
+
+    signs = [(s, t) for s in (1, -1) for t in (1, -1)]
+    n = at.size
+    rows = [[sum(s * t * moved(i, j, s, t) for s, t in signs) / 4 / step**2 for j in range(n)] for i in range(n)]
+    return np.reshape(rows, at.shape * 2)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("place", REPEATED)
+def test_a_function_of_the_eigenvalues_has_its_hessian_where_they_repeat(name: str, place: str) -> None:
+    at = REPEATED[place]
+
+    def f(a: Any) -> Any:
+        return FUNCTIONS[name](linalg.eigvalsh(0.5 * (a + a.T)))
+
+    expected = differences(f, at)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(lg.hessian(f)(at), expected, rtol=1e-6, atol=1e-5)
+        close(lg.jacfwd(lg.grad(f))(at), expected, rtol=1e-6, atol=1e-5)
+        close(lg.compile(lg.hessian(f))(at), expected, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["L", "U"])
+def test_the_hessian_of_the_sum_of_squares_lies_in_the_triangle_that_is_read(side: str) -> None:
+    found = lg.hessian(lambda a: np.sum(linalg.eigvalsh(a, side) ** 2))(np.eye(2)).reshape(4, 4)
+    close(found, np.diag([2.0, 0.0, 4.0, 2.0] if side == "L" else [2.0, 4.0, 0.0, 2.0]))
+
+
+def test_the_largest_of_equal_eigenvalues_has_no_second_derivative() -> None:
+    gradient = lg.grad(lambda a: linalg.eigvalsh(a)[-1])
+    with pytest.warns(RuntimeWarning, match="eigvalsh"):
+        assert np.isnan(lg.jacfwd(gradient)(np.eye(2))[1, 0]).any()
+
+
+def test_eigenvectors_of_repeated_eigenvalues_have_no_derivative() -> None:
+    """The sum of the matrix exponential is smooth, but two separate results of eigh do not say so."""
+
+    def f(a: Any) -> Any:
+        w, V = linalg.eigh(a)
+        return np.sum((V * np.exp(w)) @ V.T)
+
+    for at in (np.eye(2), REPEATED["turned"]):
+        x = lg.parameter(at, name="metric")
+        with pytest.warns(RuntimeWarning, match="eigh of 'metric'") as found:
+            gradient = lg.gradient(f(x), x)
+        assert len(found) == 1
+        assert np.isnan(gradient[np.tril_indices(2)]).any()
+        with pytest.warns(RuntimeWarning, match="eigh"):
+            assert np.isnan(lg.compile(lg.grad(f))(at)[1, 0])
+        with pytest.warns(RuntimeWarning, match="eigh"):
+            assert np.isnan(lg.jacfwd(f)(at)[1, 0])
+
+
+def test_a_vector_of_a_simple_eigenvalue_has_its_derivative_beside_repeated_ones() -> None:
+    at = REPEATED["turned"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lg.testing.check_grads(lambda a: linalg.eigh(0.5 * (a + a.T))[1][:, 2] ** 2, (at,), order=1, modes=("rev",))
+
+
+@pytest.mark.parametrize(
+    "at", [[[1.0, 1.0], [0.0, 1.0]], [[1.0, 1e-3], [0.0, 1.0]], [[0.0, 1.0], [0.0, 0.0]], [[2.0, 1.0], [-1.0, 0.0]]]
+)
+@pytest.mark.parametrize("values", [linalg.eigvals, lambda a: linalg.eig(a)[0]])
+def test_a_defective_matrix_has_no_derivative_by_its_eigenvalues(at: Any, values: Any) -> None:
+    def f(a: Any) -> Any:
+        return np.sum(np.real(values(a) ** 2))
+
+    x = lg.parameter(at, name="jacobian")
+    with pytest.warns(RuntimeWarning, match="of 'jacobian': a defective matrix") as found:
+        assert np.isnan(lg.gradient(f(x), x)).all()
+    assert len(found) == 1
+    for transform in (lg.jacfwd(f), lg.compile(lg.grad(f))):
+        with pytest.warns(RuntimeWarning, match="a defective matrix"):
+            assert np.isnan(transform(np.array(at))).all()
+
+
+def test_a_matrix_that_is_nearly_defective_keeps_its_gradient() -> None:
+    a = np.array([[1.0, 1.0], [1e-4, 1.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(lg.grad(lambda a: np.sum(np.real(linalg.eigvals(a) ** 2)))(a), 2 * a.T)
+        close(lg.grad(lambda a: np.sum(np.real(linalg.eigvals(a) ** 2)))(np.eye(2)), 2 * np.eye(2))

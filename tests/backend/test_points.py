@@ -156,3 +156,11 @@ def test_complex_outputs_have_their_imaginary_parts_row_by_row() -> None:
     slopes = 1j * np.exp(1j * x)
     np.testing.assert_allclose(p.jacobian(x), np.diag(slopes), rtol=1e-12)
     np.testing.assert_allclose(p.jvp(x, tangents=t)[1], slopes * t, rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["lazy", "sweep", Right()])
+def test_a_jacobian_of_narrow_outputs_by_a_wide_array_is_wide(backend: Any) -> None:
+    x = np.array([0.3, -0.7])
+    (row, _) = found = prepare(lambda x: np.exp(x).astype(np.float32), x, backend=backend).jacobian()
+    assert found.dtype == np.float64
+    assert row[0] == np.exp(0.3)  # the cast comes after the slope

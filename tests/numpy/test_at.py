@@ -166,3 +166,21 @@ def test_updates_leave_the_node_as_it_was() -> None:
     same(y, [5.0, 3.0])
     assert x.value.tolist() == [1.0, 2.0]
     assert lg.gradient(y.sum(), x).tolist() == [1.0, 1.0]
+
+
+def test_a_mask_takes_no_values_of_another_shape():
+    x = lg.parameter(np.ones((2, 1)))
+    mask = lg.constant([True, False])
+    assert x.at[mask].set(np.array([5.0])).value.tolist() == [[5.0], [1.0]]
+    with pytest.raises(TypeError, match="by a mask depends on the values"):
+        x.at[mask].set(np.arange(3.0))  # would make it wider
+
+
+def test_places_named_again_change_in_the_order_of_their_names():
+    rng = np.random.default_rng(0)
+    start, places, factors = rng.normal(size=3), np.array([0, 0, 1, 0, 2, 1] * 5), rng.normal(size=30)
+    expected, backwards = start.copy(), start.copy()
+    np.multiply.at(expected, places, factors)
+    np.multiply.at(backwards, places[::-1], factors[::-1])
+    assert (expected != backwards).any()  # rounding tells the orders apart
+    np.testing.assert_array_equal(lg.parameter(start).at[places].multiply(factors).value, expected)

@@ -277,3 +277,8 @@ def test_ranges_between_nodes(x: lg.Node) -> None:
     for refused in (lambda: np.linspace(a, b, -1), lambda: np.logspace(a, b, -1), lambda: np.geomspace(a, b, -1)):
         with pytest.raises(ValueError, match="non-negative"):
             refused()
+
+
+def test_vectorize_hands_excluded_arguments_over_whole(x: lg.Node) -> None:
+    weigh = np.vectorize(lambda a, p: a * len(p), excluded={1})
+    same(weigh(x, [1, 2, 3]), 3 * ARRAY)

@@ -1,5 +1,7 @@
 """What a newcomer tried and what was read wrongly once: refused, or read right."""
 
+import operator
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,14 @@ def test_a_label_out_of_range_is_seen_by_the_gradient_too(loss: object, label: i
     x = lg.parameter([[1.0, 2.0]])
     with pytest.raises(IndexError, match=r"labels must lie in 0\.\.1"):
         lg.gradient(loss(x, lg.constant([label])).sum(), x)  # type: ignore[operator]
+
+
+def test_a_setting_of_a_reduction_of_arrays_is_no_node():
+    with pytest.raises(TypeError, match=r"np\.add\.reduce on nodes does not take where="):
+        np.add.reduce(np.ones(2), where=lg.constant([True, False]))
+
+
+@pytest.mark.parametrize("read", [int, operator.index, np.array], ids=["int", "index", "array"])
+def test_floats_are_not_read_inside_a_transform(read):
+    with pytest.raises(TypeError, match="would cut it off from its graph"):
+        lg.grad(lambda x: x * read(x))(2.5)

@@ -247,3 +247,8 @@ sys.modules["numpy.ma"] = types.ModuleType("numpy.ma")  # as it is at the beginn
 print(lg.parameter([1.0]).value)
 """
     assert run(program) == ["[1.]"]
+
+
+def test_dir_of_numpys_names_lists_what_is_not_imported_yet():
+    names = run("import lazygrad.numpy as np; print(*dir(np))")
+    assert {"array", "linalg", "supported", "tanh", "testing", "vectorize"} <= set(names)

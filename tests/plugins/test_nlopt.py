@@ -81,3 +81,12 @@ def test_the_first_exception_is_the_one_that_counts():
     solver.set_min_objective(callback(Objective.of(picky, np.zeros(2))))
     with pytest.raises(KeyError, match="mine"):
         optimize(solver, np.zeros(2))
+
+
+def test_an_error_before_a_search_is_none_of_the_search():
+    x = lg.parameter(X0)
+    objective = Objective(rosenbrock(x), x)
+    with pytest.raises(lg.ShapeError):
+        callback(objective)(np.zeros(2), np.empty(0))
+    found = optimize(optimizer(nlopt.LD_LBFGS, objective), X0)
+    np.testing.assert_allclose(found, np.ones(3), atol=5e-2)

@@ -232,8 +232,8 @@ def function(
     Notes
     -----
     Only the gradients of what JAX marks as perturbed are asked for, as with JAX's own primitives, or in the mode
-    ``"reverse"`` by the `symbolic_zeros` of `jax.custom_vjp`. In a
-    compiled program what nobody uses is not asked for either, neither values nor gradients.
+    ``"reverse"`` by the `symbolic_zeros` of `jax.custom_vjp`. In a compiled program what nobody uses is not asked for
+    either, neither values nor gradients.
 
     Examples
     --------

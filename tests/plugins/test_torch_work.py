@@ -159,3 +159,18 @@ def test_structures_are_traced_once_each():
             (g,) = torch.autograd.grad(out["out"], W)
             assert g.tolist() == [2.0 * np.prod(shape) / 3] * 3
     assert f.statistics.schedules == 2
+
+
+def test_the_third_plain_number_in_one_place_is_warned_of():
+    f = function(lambda x, rate: np.sum(x * rate))
+    x = torch.ones(2, dtype=torch.float64)
+    assert f(x, 0.1) == 0.2
+    assert f(x, 0.2) == 0.4
+    with pytest.warns(UserWarning, match=r"argument rate of <lambda> is a Python number.*pass np\.float64\(0\.1\)"):
+        f(x, 0.3)
+    assert f(x, 0.4) == 0.8
+    assert f.statistics.schedules == 4
+    moving = function(lambda x, rate: np.sum(x * rate))
+    for k in range(9):
+        assert moving(x, torch.tensor(0.5 * k)) == moving(x, np.float64(0.5 * k)) == k
+    assert moving.statistics.schedules <= 4

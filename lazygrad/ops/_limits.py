@@ -63,15 +63,15 @@ undefined_where = op(
 )
 
 
-def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float = 4.0) -> Any:
+def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float = 4.0, strength: Any = None) -> Any:
     """Return coupling / (w_j - w_i) for two values each: 0 where both are 0 up to rounding, and nan where the gap is.
 
-    `scale` is the size of what the coupling was computed from.
+    `scale` is the size of what the coupling was computed from, `strength` what must be 0 if it is not the coupling.
     """
-    n, eps = values.shape[-1], float(np.finfo(coupling.dtype).eps)
+    n, eps = values.shape[-1], float(np.finfo(values.dtype).eps)
     gap = values[..., None, :] - values[..., :, None]
     close = np.abs(gap) <= slack * eps * np.sum(np.abs(values), axis=-1)[..., None, None]
-    strength = np.abs(coupling)
+    strength = np.abs(coupling) if strength is None else strength
     strength = strength + np.swapaxes(strength, -1, -2)
     undefined = close & (strength > 64 * n * eps * scale[..., None, None]) & ~np.eye(n, dtype=bool)
     return undefined_where(np.where(close, 0, coupling / np.where(close, 1, gap)), undefined, message=message)

@@ -14,9 +14,9 @@ from ._declare import op
 from ._limits import undefined_where
 from ._op import Op
 from ._rule import BLOCKED, ZERO
-from .matrices import conj, fold_into_triangle, h, mirror_triangle, real, t, unpack
+from .matrices import conj, diagonal, fold_into_triangle, h, hermitian, mirror_triangle, on_diagonal, real, t, unpack
 
-__all__ = ["directions", "pull_spectrum"]
+__all__ = ["directions", "pull_singular_values", "pull_spectrum"]
 
 
 def directions(n: int) -> Any:
@@ -34,11 +34,13 @@ def _are_close(w: Any) -> Any:
     return (np.abs(_differences(w)) <= float(np.finfo(w.dtype).eps) ** 0.5 * size) & ~np.eye(w.shape[-1], dtype=bool)
 
 
-def _divided_value(g: Any, w: Any, slope: Any) -> Any:
+def _divided_value(g: Any, w: Any, slope: Any, mirrored: bool) -> Any:
     n, root = w.shape[-1], float(np.finfo(w.dtype).eps) ** 0.5
     same, size = np.eye(n, dtype=bool), np.sum(np.abs(w), axis=-1)[..., None, None]
     gap, rise = _differences(w), _differences(g)
-    limit = _differences(slope) / np.where(same, 1, _differences(directions(n)))
+    moves = directions(n // 2) if mirrored else directions(n)
+    moves = np.concatenate([moves, -moves]) if mirrored else moves
+    limit = _differences(slope) / np.where(same, 1, _differences(moves))
     largest = np.abs(g)[..., None, :] + np.abs(g)[..., :, None] + np.abs(limit) * size
     smooth = _are_close(w) & (np.abs(rise - gap * limit) <= 10 * root * largest)
     tiny = np.abs(gap) <= 8 * root**2 * size
@@ -61,7 +63,7 @@ def _gather(x: Any) -> Any:
 _divided = op(
     "divided_differences",
     _divided_value,
-    shape=lambda g, w, slope: ((*g.shape, g.shape[-1]), g.dtype),
+    shape=lambda g, w, slope, mirrored: ((*g.shape, g.shape[-1]), g.dtype),
     vjp={
         "g": lambda h, w: _gather(_over_gap(h, w)),
         "w": lambda h, w, out: -_gather(_over_gap(h * out, w)),
@@ -73,6 +75,7 @@ _divided = op(
         "slope": ZERO,
     },
     inputs="g w slope",
+    statics={"mirrored": False},
     doc="Return (g_j - g_i) / (w_j - w_i), and where the gap is small its slope, or nan if it has none.",
 )
 
@@ -111,4 +114,56 @@ pull_spectrum: Op = op(
     inputs="g packed a slope",
     statics={"UPLO": "L", "message": ""},
     doc="Return the gradient of a function of the eigenvalues of `a`, whose eigenvectors are packed.",
+)
+
+
+# -- singular values: the eigenvalues of [[0, A], [A^H, 0]] are s and -s, and a function of them is odd ----------
+
+
+def _factors(packed: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    m, n = shape[-2:]
+    k = min(m, n)
+    U, s, Vh = unpack(packed, (m, k), (k,), (k, n))
+    return U, real(s), Vh
+
+
+def _pull_singular_value(g: Any, packed: Any, a: Any, slope: Any, message: str) -> Any:
+    U, s, Vh = np.linalg.svd(a, full_matrices=False)
+    return (conj(U) * (g * np.sign(s))[..., None, :]) @ conj(Vh)
+
+
+def _singular_by_g(E: Any, packed: Any, a_shape: tuple[int, ...]) -> Any:
+    U, s, Vh = _factors(packed, a_shape)
+    return np.sign(s) * real(np.sum(conj(U) * (E @ h(Vh)), axis=-2))
+
+
+def _singular_by_a(E: Any, g: Any, packed: Any, slope: Any, a_shape: tuple[int, ...], message: str) -> Any:
+    U, s, Vh = _factors(packed, a_shape)
+    k = s.shape[-1]
+    D = _divided(*[np.concatenate([x, -x], axis=-1) for x in (g, s, slope)], mirrored=True)
+    D = undefined_where(D, D != D, message=message)
+    minus, plus = D[..., :k, :k], D[..., :k, k:]
+    ratio = diagonal(plus)  # g / s
+    P = h(U) @ E @ h(Vh)
+    even = hermitian(P)
+    X = on_diagonal(np.where(s == 0, ratio, 0), minus) * even + plus * (P - even)
+    scaled_right, scaled_left = ratio[..., :, None] * Vh, U * ratio[..., None, :]
+    beyond = (E @ h(Vh) - U @ P) @ scaled_right + scaled_left @ (h(U) @ E - P @ Vh)
+    return conj(U @ X @ Vh + beyond)
+
+
+pull_singular_values: Op = op(
+    "pull_singular_values",
+    _pull_singular_value,
+    shape=lambda g, packed, a, slope, message: (a.shape, packed.dtype),
+    vjp={"g": _singular_by_g, "packed": BLOCKED, "a": _singular_by_a, "slope": ZERO},
+    jvp={
+        "g": lambda dg, packed, a, slope, message: pull_singular_values(dg, packed, a, slope, message=message),
+        "packed": BLOCKED,
+        "a": _singular_by_a,
+        "slope": ZERO,
+    },
+    inputs="g packed a slope",
+    statics={"message": ""},
+    doc="Return the gradient of a function of the singular values of `a`, whose singular vectors are packed.",
 )

@@ -8,9 +8,8 @@ Conventions
 - `cholesky` reads one triangle of its argument, as NumPy does, so a gradient lies in that triangle. Through
   ``0.5 * (a + a.T)`` it is shared evenly by the two triangles.
 - Singular vectors are known up to a factor of modulus 1, or a rotation where singular values repeat; the
-  derivative of what depends on that choice is not meaningful. Where values repeat, the part of the derivative
-  that belongs to the choice counts as 0, so a function of the values alone has a finite gradient there. A singular
-  value that is exactly 0 has derivative 0, as |x| has.
+  derivative of what depends on that choice is not meaningful, and nan where values repeat. A function of the values
+  alone has a gradient there. A singular value that is exactly 0 has derivative 0, as |x| has.
 - The columns that ``full_matrices=True`` and ``mode="complete"`` add are known up to a rotation, too: only
   what does not depend on it, such as their projector, has a meaningful derivative.
 """
@@ -23,7 +22,9 @@ from typing import Any
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
 from ._declare import function, op
+from ._limits import find_slope, over_gaps
 from ._op import Signature, as_node
+from ._spectra import directions, pull_singular_values
 from .eigen import eigh, eigvalsh
 from .matrices import (
     conj,
@@ -106,18 +107,21 @@ def _infer_packed(shapes: Any, a: Node, static: Any) -> Signature:
     return (*a.shape[:-2], sum(math.prod(s) for s in shapes(a.shape, static))), lapack_dtype(a.dtype)
 
 
-def _reciprocals(s: Any) -> tuple[Any, Any]:
-    """Return 1 / (s_j - s_i) and 1 / (s_i + s_j), each 0 where it would be infinite."""
-    row, column = s[..., None, :], s[..., :, None]
-    return reciprocal(row - column), reciprocal(row + column)
+def _over_sums(s: Any) -> Any:
+    """Return 1 / (s_i + s_j), and 0 where it would be infinite."""
+    return reciprocal(s[..., None, :] + s[..., :, None])
+
+
+def _undetermined(label: str) -> str:
+    return f"{label}: vectors of a repeated singular value are not determined; a derivative that depends on them is nan"
 
 
 # With P = U^H dA V, split into P = H + N, Hermitian and not: U^H dU = a * H + b * N and V^H dV = a * H - b * N for the
-# two matrices of reciprocals. Only the first term is undetermined where singular values repeat, so the polar
-# factor U Vh and the like stay right there. What lies outside the span of U and V follows from dA V and U^H dA.
+# matrices a of 1 / (s_j - s_i) and b of 1 / (s_i + s_j). The first term is undetermined where singular values repeat.
+# What lies outside the span of U and V follows from dA V and U^H dA.
 
 
-def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) -> Any:
+def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool, label: str) -> Any:
     (m, n), shapes = a_shape[-2:], _factor_shapes(a_shape, full_matrices)
     k = min(m, n)
     U, s, Vh = unpack(out, *shapes)
@@ -125,8 +129,10 @@ def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) ->
     s, gs = real(s), real(gs)
     U1, Vh1 = U[..., :k], Vh[..., :k, :]
     by_left, by_right = t(U1) @ gU[..., :k], gVh[..., :k, :] @ t(Vh1)
-    apart, together = _reciprocals(s)
-    even, odd = apart * (by_left - by_right), together * (by_left + by_right)
+    used = np.abs(by_left) + np.abs(by_right)
+    scale = np.sum(used, axis=(-2, -1))
+    even = over_gaps(by_left - by_right, s, scale, _undetermined(label), strength=used)
+    odd = _over_sums(s) * (by_left + by_right)
     inner = on_diagonal(gs, 0) + 0.5 * (even + h(even) + odd - h(odd))
     result = inner @ conj(Vh1)
     if n > k:
@@ -143,7 +149,7 @@ def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) ->
     return result
 
 
-def _svd_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) -> Any:
+def _svd_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool, label: str) -> Any:
     (m, n), shapes = a_shape[-2:], _factor_shapes(a_shape, full_matrices)
     k = min(m, n)
     U, s, Vh = unpack(out, *shapes)
@@ -151,8 +157,8 @@ def _svd_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool) -
     U1, Vh1 = U[..., :k], Vh[..., :k, :]
     left, right = h(U1) @ dx, dx @ h(Vh1)
     P = left @ h(Vh1)
-    apart, together = _reciprocals(s)
-    even, odd = apart * hermitian(P), together * (0.5 * (P - h(P)))
+    even = over_gaps(hermitian(P), s, np.sum(np.abs(dx), axis=(-2, -1)), _undetermined(label))
+    odd = _over_sums(s) * (0.5 * (P - h(P)))
     dU, dVh = U1 @ (even + odd), (odd - even) @ Vh1
     inverse = reciprocal(s)
     if m > k:
@@ -183,7 +189,11 @@ def _singular_vectors(a: Any) -> tuple[Any, Any]:
     return U, Vh
 
 
-def _svdvals_vjp(g: Any, a: Any, out: Any) -> Any:
+def _svdvals_vjp(g: Any, a: Any, out: Any, label: str) -> Any:
+    slope = find_slope(g, out, a, np.broadcast_to(directions(out.shape[-1]), out.shape).astype(out.dtype))
+    if slope is not None and 0 not in a.shape:
+        message = f"{label}: there is no second derivative at repeated or zero singular values: it is nan"
+        return pull_singular_values(g, _svd(a), a, slope, message=message)
     U, Vh = _singular_vectors(a)
     return (conj(U) * (g * np.sign(out))[..., None, :]) @ conj(Vh)
 

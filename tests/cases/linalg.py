@@ -255,6 +255,7 @@ def rest_of_qr(a: Any) -> Any:
 
 
 SPECTRUM = (((3,), (12,), (3, 3), (3,)),)
+SINGULAR = (((3,), (21,), (3, 3), (3,)),)
 THREE_VALUES = (((3,), (3,), (3,)),)
 vector = real
 
@@ -267,6 +268,11 @@ def some_matrix(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 def spectral_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
     """Return packed eigenvalues and eigenvectors."""
     return pack((), *linalg.eigh(some_matrix(rng, (3, 3))))
+
+
+def singular_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return packed singular vectors and values."""
+    return pack((), *linalg.svd(some_matrix(rng, (3, 3))))
 
 
 def gradient_of_values(g: Any, packed: Any, a: Any, slope: Any) -> Any:
@@ -299,6 +305,13 @@ FACTORISATIONS = (
     of("eigh of complex", lambda a: linalg.eigh(a)[0], complex_definite, FEW),
     of("moduli of eigh", lambda a: np.abs(linalg.eigh(a)[1]) ** 2, complex_definite, FEW[:1]),
     op_row("pull_spectrum", gradient_of_values, (vector, spectral_parts, some_matrix, vector), SPECTRUM, order=1),
+    op_row(
+        "pull_singular_values",
+        lambda g, packed, a, slope: (linalg.svd(a)[0] * g) @ linalg.svd(a)[2],
+        (vector, singular_parts, some_matrix, vector),
+        SINGULAR,
+        order=1,
+    ),
     op_row("divided_differences", divided_differences, (vector, spaced(0.3, step=1.0), vector), THREE_VALUES),
     op_row("depends", lambda V: np.linalg.matrix_rank(V) < V.shape[-1], any_shape, FEW[:1], order=0),
     op_row("eigvalsh", linalg.eigvalsh, definite, SQUARE),

@@ -116,3 +116,54 @@ def test_a_matrix_that_is_nearly_defective_keeps_its_gradient() -> None:
         warnings.simplefilter("error")
         close(lg.grad(lambda a: np.sum(np.real(linalg.eigvals(a) ** 2)))(a), 2 * a.T)
         close(lg.grad(lambda a: np.sum(np.real(linalg.eigvals(a) ** 2)))(np.eye(2)), 2 * np.eye(2))
+
+
+SINGULAR = {
+    "identity": np.eye(2),
+    "rank 1": np.outer([1.0, 2.0], [3.0, 1.0]),
+    "zero": np.zeros((2, 2)),
+    "wide zero": np.zeros((2, 3)),
+    "high of rank 1": np.outer([1.0, 2.0, 1.0], [0.3, 0.1]),
+    "high": np.eye(3, 2),
+}
+EVEN: dict[str, Callable[[Any], Any]] = {
+    "squares": lambda s: np.sum(s**2),
+    "log of cosh": lambda s: np.log(np.sum(np.cosh(s))),
+}
+
+
+@pytest.mark.parametrize("name", EVEN)
+@pytest.mark.parametrize("place", SINGULAR)
+def test_an_even_function_of_the_singular_values_has_its_hessian_where_they_repeat_or_are_zero(
+    name: str, place: str
+) -> None:
+    at = SINGULAR[place]
+
+    def f(a: Any) -> Any:
+        return EVEN[name](linalg.svdvals(a))
+
+    expected = differences(f, at)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(lg.hessian(f)(at), expected, rtol=1e-6, atol=1e-5)
+        close(lg.jacfwd(lg.grad(f))(at), expected, rtol=1e-6, atol=1e-5)
+        close(lg.compile(lg.hessian(f))(at), expected, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("place", ["rank 1", "zero", "high of rank 1"])
+def test_the_nuclear_norm_has_no_hessian_where_a_singular_value_is_zero(place: str) -> None:
+    with pytest.warns(RuntimeWarning, match="svdvals"):
+        assert np.isnan(lg.hessian(lambda a: np.sum(linalg.svdvals(a)))(SINGULAR[place])).any()
+
+
+@pytest.mark.parametrize("function", [np.exp, np.sin])
+def test_singular_vectors_of_repeated_singular_values_have_no_derivative(function: Any) -> None:
+    def f(a: Any) -> Any:
+        U, s, Vh = linalg.svd(a)
+        return np.sum((U * function(s)) @ Vh)
+
+    x = lg.parameter(np.eye(2), name="frame")
+    with pytest.warns(RuntimeWarning, match="svd of 'frame'"):
+        assert np.isnan(lg.gradient(f(x), x)).any()
+    with pytest.warns(RuntimeWarning, match="svd"):
+        assert np.isnan(lg.jacfwd(f)(np.eye(2))).any()

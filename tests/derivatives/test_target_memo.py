@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -174,3 +176,35 @@ def test_a_value_that_mirrors_show_is_pending_once() -> None:
     assert [i.serial for i in find_pending(by_one, done)] == [L.serial, by_one.serial]
     assert [i.serial for i in find_pending(by_two, done)] == [by_two.serial]
     assert find_pending(L, done) == []
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    x = lg.parameter(2.0)
+    gc.disable()
+    try:
+        lg.gradient(x * x, x)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    lg.gradient(x * x, x)
+    assert gc.isenabled()
+
+
+def test_a_differentiator_that_nobody_holds_is_gone_at_once_but_not_its_memo() -> None:
+    x = lg.parameter(2.0)
+    L = x * x
+    held = lg.differentiator(L)
+    assert lg.differentiator(L) is held
+    gone = weakref.ref(held)
+    lg.gradient(L, x)
+    del held
+    assert gone() is None
+    assert lg.differentiator(L).cache_info().misses == 1
+
+
+@pytest.mark.parametrize("engine", ["sweep", "lazy"])
+def test_a_cotangent_is_for_every_engine(engine: str) -> None:
+    x = lg.parameter([1.0, 2.0])
+    assert lg.gradient(x * x, x, cotangent=[1.0, 10.0], engine=engine).tolist() == [2.0, 40.0]
+    assert lg.Differentiator(x * x, cotangent=[0.0, 1.0]).gradient(x, engine=engine).tolist() == [0.0, 4.0]
+    assert lg.gradient((x * x).sum(), x, cotangent=3.0, engine=engine).tolist() == [6.0, 12.0]

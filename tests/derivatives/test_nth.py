@@ -11,6 +11,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad._derivatives.nth import Derivation, key_of
+from lazygrad._derivatives.tangents import Tangents
 from lazygrad._graph.node import Node
 from lazygrad._graph.traverse import ancestors
 from tests.helpers.random_graphs import same_bits
@@ -112,3 +113,14 @@ def test_statics_tell_nodes_apart() -> None:
     assert key_of(x.sum(axis=0)) != key_of(x.sum(axis=1))
     assert key_of(x.sum(axis=0)) == key_of(x.sum(axis=0))
     assert key_of(x.astype(np.float32)) != key_of(x.astype(np.float16))
+
+
+@pytest.mark.parametrize("numerator", [1, 3.0])
+def test_an_infinite_quotient_keeps_the_guard_that_its_tangent_has(numerator: float) -> None:
+    x = lg.parameter(0.0)
+    y = numerator / (x * x)
+    with np.errstate(divide="ignore"):
+        shared, plain = Derivation(x).nth(y, 1), Tangents({x: lg.constant(1.0)}).of(y)
+        assert shared is not None
+        assert plain is not None
+        assert shared.item() == plain.item() == 0.0

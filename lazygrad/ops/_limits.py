@@ -29,6 +29,7 @@ __all__ = [
     "over_kink",
     "set_tangent_builder",
     "undefined_where",
+    "warn",
 ]
 
 _PACKAGE = str(Path(__file__).parent.parent)
@@ -36,7 +37,7 @@ _PACKAGE = str(Path(__file__).parent.parent)
 # -- nan, and one warning --------------------------------------------------------------------------
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
     """Warn on the line of the user's code."""
     frame, level = sys._getframe(1), 2
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
@@ -47,7 +48,7 @@ def _warn(message: str) -> None:
 def _undefined_value(x: Any, mask: Any, message: str) -> Any:
     if not np.any(mask):
         return x
-    _warn(message)
+    warn(message)
     return np.where(mask, np.asarray(np.nan, x.dtype), x)
 
 

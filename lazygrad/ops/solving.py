@@ -18,11 +18,26 @@ from .._graph.types import ArrayLike
 from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._bracketing import Tree, best_bracketing
+from ._cutoffs import by_cut, may_cut
 from ._declare import function, op
 from ._op import Op, Signature, as_node, as_nodes
 from ._rule import ZERO
 from .linear import astype
-from .matrices import conj, diagonal, h, identities, imag, lapack_dtype, need_matrices, on_diagonal, real, square, t
+from .matrices import (
+    conj,
+    diagonal,
+    fold_into_triangle,
+    h,
+    identities,
+    imag,
+    lapack_dtype,
+    mirror_triangle,
+    need_matrices,
+    on_diagonal,
+    real,
+    square,
+    t,
+)
 
 __all__ = ["det", "inv", "lstsq", "matrix_power", "matrix_rank", "multi_dot", "pinv", "slogdet", "solve"]
 
@@ -220,16 +235,22 @@ def _outside(a: Any, inverse: Any) -> tuple[Any, Any]:
     return np.eye(m, dtype=a.dtype) - a @ inverse, np.eye(n, dtype=a.dtype) - inverse @ a
 
 
-def _pinv_vjp(g: Any, a: Any, out: Any) -> Any:
+def _pinv_vjp(g: Any, a: Any, out: Any, rtol: Any, hermitian: bool) -> Any:
+    if hermitian:
+        return fold_into_triangle(_pinv_vjp(g, mirror_triangle(a), out, rtol, False))
     # Golub and Pereyra: dP = -P dA P + P P^H dA^H (1 - A P) + (1 - P A) dA^H P^H P
     unreached, lost = _outside(a, out)
-    first = -t(out) @ g @ t(out)
+    cut = conj(by_cut(t(g), a, rtol=rtol)) if may_cut(a, rtol) else 0
+    first = cut - t(out) @ g @ t(out)
     return first + conj((unreached @ t(g) @ out) @ h(out)) + conj(h(out) @ (out @ t(g) @ lost))
 
 
-def _pinv_jvp(da: Any, a: Any, out: Any) -> Any:
+def _pinv_jvp(da: Any, a: Any, out: Any, rtol: Any, hermitian: bool) -> Any:
+    if hermitian:
+        return _pinv_jvp(mirror_triangle(da), mirror_triangle(a), out, rtol, False)
     unreached, lost = _outside(a, out)
-    return -out @ da @ out + out @ (h(out) @ h(da) @ unreached) + (lost @ h(da) @ h(out)) @ out
+    cut = h(by_cut(da, a, rtol=rtol)) if may_cut(a, rtol) else 0
+    return cut - out @ da @ out + out @ (h(out) @ h(da) @ unreached) + (lost @ h(da) @ h(out)) @ out
 
 
 def _pinv_shape(a: Node, rtol: Any, hermitian: bool) -> Signature:
@@ -245,7 +266,7 @@ _pinv = op(
     jvp={"a": _pinv_jvp},
     inputs="a",
     statics={"rtol": 1e-15, "hermitian": False},
-    doc="Return the pseudo-inverse; its derivative is that along changes that keep the rank.",
+    doc="Return the pseudo-inverse; its derivative is that along changes that keep the number of values that count.",
 )
 
 
@@ -259,16 +280,20 @@ def pinv(
 
 def _lstsq_by_a(g: Any, a: Any, b: Any, out: Any, rcond: Any) -> Any:
     # x = P b with dP as above.
-    P = np.linalg.pinv(a, rtol=_cutoff(rcond, a))
+    cutoff = _cutoff(rcond, a)
+    P = np.linalg.pinv(a, rtol=cutoff)
     _, lost = _outside(a, P)
-    first = -t(P) @ g @ t(out)
+    cut = conj(by_cut(b @ t(g), a, rtol=cutoff)) if may_cut(a, cutoff) else 0
+    first = cut - t(P) @ g @ t(out)
     return first + conj((b - a @ out) @ (t(g) @ P) @ h(P)) + conj((h(P) @ out) @ (t(g) @ lost))
 
 
 def _lstsq_jvp(da: Any, a: Any, b: Any, out: Any, rcond: Any) -> Any:
-    P = np.linalg.pinv(a, rtol=_cutoff(rcond, a))
+    cutoff = _cutoff(rcond, a)
+    P = np.linalg.pinv(a, rtol=cutoff)
     _, lost = _outside(a, P)
-    return -P @ (da @ out) + P @ (h(P) @ (h(da) @ (b - a @ out))) + lost @ (h(da) @ (h(P) @ out))
+    cut = h(by_cut(da, a, rtol=cutoff)) @ b if may_cut(a, cutoff) else 0
+    return cut - P @ (da @ out) + P @ (h(P) @ (h(da) @ (b - a @ out))) + lost @ (h(da) @ (h(P) @ out))
 
 
 def _cutoff(rcond: Any, a: Any) -> float:

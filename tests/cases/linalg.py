@@ -166,6 +166,8 @@ SOLVING = (
     of("slogdet of complex", slogdet, complexes, FEW),
     of("sign of slogdet", lambda a: linalg.slogdet(a)[0], real, FEW, order=0),
     op_row("pinv", linalg.pinv, any_shape, RECTANGLES),
+    op_row("by_cut", lambda e, a: 0 * a, (any_shape, any_shape), (((3, 2), (3, 2)),)),  # nothing is cut
+    op_row("unless_cut", lambda a: 0 * a, any_shape, LONG[:1], order=0),
     op_row("pinv", linalg.pinv, complex_any, (((3, 2),), ((2, 2, 3),)), label="of complex"),
     calls(linalg.pinv, any_shape, shapes=LONG[:1], dtypes=FLOATS, statics=({"rcond": 1e-3}, {"rtol": 1e-3})),
     of("pinv of rank 1", rank_one(lambda a: linalg.pinv(a, 1e-4)), positive, (((3,), (2,)), ((2,), (2,)))),

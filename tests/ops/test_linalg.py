@@ -252,3 +252,34 @@ def test_singular_values_that_lstsq_ignores_give_no_infinite_derivative() -> Non
     by_a, by_b = lg.gradient(x, [a, b], cotangent=[1.0, 0.0])
     close(by_b, [0.5, 0.0, 0.0])
     close(by_a[:, 0], [-1.0, 0.5 * 0.5, 0.5 * 0.5])
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 3), (3, 4)])
+@pytest.mark.parametrize("entries", [float, complex])
+def test_the_derivative_of_a_pseudo_inverse_that_cuts_singular_values(shape: Any, entries: Any) -> None:
+    """What is cut is not 0, and turns with the rest."""
+    rng = make_generator()
+
+    def draw(*shape: int) -> Any:
+        return rng.normal(size=shape) + (1j * rng.normal(size=shape) if entries is complex else 0)
+
+    m, n = shape
+    a = (linalg.qr(draw(m, 3))[0] * [3.0, 2.0, 0.1]) @ linalg.qr(draw(n, 3))[0].conj().T
+    b, c, d, direction = draw(m, 2), draw(n, m), draw(n, 2), draw(m, n)
+    for f in (
+        lambda a: np.sum(np.real(linalg.pinv(a, rcond=0.2) * c)),
+        lambda a: np.sum(np.real(linalg.lstsq(a, b, rcond=0.2)[0] * d)),
+    ):
+        expected = (f(a + 1e-6 * direction) - f(a - 1e-6 * direction)) / 2e-6
+        x = lg.parameter(a)
+        for gradient in (lg.gradient(f(x), x), lg.compile(lambda x, f=f: lg.gradient(f(x), x))(a)):
+            close(np.sum(np.real(gradient * direction)), expected, rtol=1e-7)
+        close(lg.jvp(f, (a,), (direction,))[1], expected, rtol=1e-7)
+        slope = lg.adjoint(f(x), x)
+        with pytest.warns(RuntimeWarning, match="no second derivative is known"):
+            assert np.isnan(lg.gradient(np.real(slope).sum(), x)).all()
+
+
+def test_the_gradient_of_the_pseudo_inverse_of_a_hermitian_matrix_lies_in_the_triangle_that_is_read() -> None:
+    half = np.tril(np.arange(1.0, 10.0).reshape(3, 3) + 4 * np.eye(3))
+    lg.testing.check_grads(lambda a: linalg.pinv(a, hermitian=True), (half,), order=2, modes=("fwd", "rev"))

@@ -231,7 +231,7 @@ binom = declare_ufunc(
 poch = declare_ufunc(
     sc.poch,
     "a m",
-    a=lambda a, m, out: out * (sc.psi(a + m) - sc.psi(a)),
+    a=lambda a, m, out: -out * _fall(a, m),
     m=lambda a, m, out: out * sc.psi(a + m),
     doc="Return gamma(a + m) / gamma(a).\n\n>>> poch(2.0, np.array([1.0, 3.0])).round(4)\narray([ 2., 24.])",
 )

@@ -20,7 +20,7 @@ from ...ops._declare import elementwise
 from ...ops.arithmetic import guarded_multiply
 from .._calls import declare_on_nodes
 
-__all__ = ["as_array", "continuous", "discrete", "look_up_in"]
+__all__ = ["as_array", "continuous", "discrete", "log_probability", "look_up_in"]
 
 Formula = Callable[..., Any]
 
@@ -81,8 +81,8 @@ class _Standard:
 
     def __init__(self, low: float | None, high: Any, safe: Any, formulas: dict[str, Formula]) -> None:
         self.low, self.high, self.safe = low, high, safe
-        cdf = formulas["cdf"]
-        sf = formulas.get("sf", lambda z, *args: 1 - cdf(z, *args))
+        cdf: Formula = formulas["cdf"]
+        sf: Formula = formulas.get("sf", lambda z, *args: 1 - cdf(z, *args))
         self.formulas = {
             "sf": sf,
             "logcdf": lambda z, *args: log_probability(cdf(z, *args)),

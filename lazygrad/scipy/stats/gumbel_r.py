@@ -19,7 +19,7 @@ import scipy.stats
 from ..._graph.node import Node
 from ...ops._declare import op
 from ...ops._op import Op, Signature
-from ._families import continuous, look_up_in
+from ._families import continuous, log_probability, look_up_in
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -72,6 +72,16 @@ gumbel_survival = op(
     doc="Return 1 - exp(-exp(-z)).",
 )
 
+
+def _logsf(z: Any) -> Any:
+    """Return log(1 - exp(-w)) for w = exp(-z), far to the right by its series in w."""
+    far = z > 8
+    place = np.where(far, z, 8)
+    w = np.exp(-place)
+    series = w * w / 24 - w / 2 - place
+    return np.where(far, series, log_probability(gumbel_survival(np.where(far, 0, z))))
+
+
 pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     scipy.stats.gumbel_r,
     pdf=lambda z: gumbel_term(z, n=1),
@@ -79,6 +89,7 @@ pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     cdf=lambda z: gumbel_term(z, n=0),
     logcdf=lambda z: -np.exp(-z),
     sf=lambda z: gumbel_survival(z),
+    logsf=_logsf,
 )
 
 __getattr__ = look_up_in(scipy.stats.gumbel_r)

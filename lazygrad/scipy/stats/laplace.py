@@ -15,6 +15,7 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy.special as sc
 import scipy.stats
 
 from ._families import continuous, look_up_in
@@ -27,11 +28,18 @@ def _cdf(z: Any) -> Any:
     return np.where(z > 0, 1 - tail, tail)
 
 
+def _logcdf(z: Any) -> Any:
+    left = z < 0
+    return np.where(left, np.where(left, z, 0) - math.log(2), sc.log1p(-0.5 * np.exp(-np.where(left, 0, z))))
+
+
 pdf, logpdf, cdf, logcdf, sf, logsf = continuous(
     scipy.stats.laplace,
     logpdf=lambda z: -abs(z) - math.log(2),
     cdf=_cdf,
     sf=lambda z: _cdf(-z),
+    logcdf=_logcdf,
+    logsf=lambda z: _logcdf(-z),
 )
 
 __getattr__ = look_up_in(scipy.stats.laplace)

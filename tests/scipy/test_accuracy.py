@@ -1,0 +1,67 @@
+"""Special functions and distributions over their whole range against mpmath: first and second derivative."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+
+pytest.importorskip("mpmath")
+
+from tests.cases import accuracy, accuracy_stats  # both need mpmath
+
+RANGES = (*accuracy.RANGES, *accuracy_stats.RANGES)
+TINY = {np.float64: 1e-290, np.float32: 1e-28}
+
+
+def compare(row: accuracy.Range, places: tuple[float, ...], dtype: Any = np.float64) -> Iterator[tuple[Any, ...]]:
+    """Yield the order, the place, what is found and what is right where these differ by more than allowed."""
+    x, f = np.array(places, dtype), row.ours
+    for order, tolerance in enumerate(row.tolerance, 1):
+        f = lg.elementwise_grad(f)
+        with np.errstate(all="ignore"):
+            found = f(x)
+        assert found.dtype == dtype
+        for place, value in zip(x, found, strict=True):
+            right = float(accuracy.differentiate(row, float(place), order))
+            allowed = tolerance if dtype is np.float64 else row.single[order - 1]
+            if abs(right) > float(np.finfo(dtype).max):
+                right = math.copysign(math.inf, right)
+            fits = abs(value) <= 1e5 * TINY[dtype] if abs(right) < TINY[dtype] else value == right
+            if not fits and not (math.isinf(right) or abs(value - right) <= allowed * abs(right)):
+                yield order, place, float(value), right
+
+
+# Their parameters are no numbers of float32, or their probabilities underflow there.
+TOO_WIDE = ("1e-300", "1e+300", ", 0.001)", "logcdf(300", "logsf(300")
+
+# What mpmath takes long for is left to the soak runs.
+SLOW = ("erf", "dawsn", "log_ndtr", "psi", "polygamma", "gamma", "betaln", "zeta", "binom(n", "yv", "y0", "y1", "kv")
+SLOW += ("k0", "k1", "norm.log", "spence", "expi", "lognorm.log", "cauchy.log")
+
+
+@pytest.mark.parametrize("row", [row for row in RANGES if not row.name.startswith(SLOW)], ids=lambda row: row.name)
+def test_one_place_in_the_middle(row: accuracy.Range) -> None:
+    middle = min(row.places, key=lambda x: abs(math.log(abs(x) or 1)))
+    assert list(compare(row, (middle,))) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("row", RANGES, ids=lambda row: row.name)
+def test_all_places(row: accuracy.Range) -> None:
+    assert list(compare(row, row.places)) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "row", [row for row in RANGES if not any(n in row.name for n in TOO_WIDE)], ids=lambda row: row.name
+)
+def test_single_precision(row: accuracy.Range) -> None:
+    """The exact function is taken at the rounded place, so that only our own errors count."""
+    places = tuple(float(np.float32(x)) for x in row.places if 1e-6 <= abs(x) <= 1e4 and abs(np.float32(x)) != 1)
+    assert list(compare(row, places, np.float32)) == []

@@ -117,3 +117,11 @@ def test_no_nan_is_looked_for_in_an_empty_array(exact: bool) -> None:
     found, total = step([0.0, 1.0, 2.0], [np.nan, 1.0, 1.0])
     assert (found.tolist(), total.item()) == ([0.0, 1.0, 2.0], 0.0)
     assert step.statistics.guarded == 1
+
+
+@ON_BOTH
+def test_a_product_of_numbers_within_another_expression_keeps_its_guard(exact: bool) -> None:
+    x, y = lg.parameter(1.0), lg.parameter(1.0)
+    step = lg.compile(np.maximum(guarded_multiply(x, y), -1.0), inputs=[x, y], exact=exact)
+    assert (step(2.0, 3.0).item(), step.statistics.guarded) == (6.0, 0)
+    assert (step(0.0, np.nan).item(), step.statistics.guarded) == (0.0, 1)

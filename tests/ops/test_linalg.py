@@ -283,3 +283,12 @@ def test_the_derivative_of_a_pseudo_inverse_that_cuts_singular_values(shape: Any
 def test_the_gradient_of_the_pseudo_inverse_of_a_hermitian_matrix_lies_in_the_triangle_that_is_read() -> None:
     half = np.tril(np.arange(1.0, 10.0).reshape(3, 3) + 4 * np.eye(3))
     lg.testing.check_grads(lambda a: linalg.pinv(a, hermitian=True), (half,), order=2, modes=("fwd", "rev"))
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e170])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 3)])
+def test_second_derivatives_of_singular_values_of_any_size(shape: tuple[int, int], size: float) -> None:
+    """Their sum grows with the matrix, so its Hessian shrinks; no square of a value overflows or underflows."""
+    a = np.random.default_rng(4).normal(size=shape)
+    for f in (lambda x: np.linalg.svd(x, compute_uv=False).sum(), lambda x: np.linalg.norm(x, "nuc")):
+        close(lg.hessian(f)(size * a) * size, lg.hessian(f)(a), rtol=1e-10, atol=1e-12)

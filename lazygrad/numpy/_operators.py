@@ -85,12 +85,12 @@ def _install_operators() -> None:
             return fast
         return lambda self, other: op(self, other)
 
-    def reflected(op: Any) -> Callable[[Node, Any], Any]:
+    def reflect(op: Any) -> Callable[[Node, Any], Any]:
         call = (lambda x, y: _apply_binary(op, x, y)) if isinstance(op, Op) else op
         return lambda self, other: call(other, self)
 
     install({f"__{name}__": forward(op) for name, op in (OPERATORS | COMPARISONS).items()})
-    install({f"__r{name}__": reflected(op) for name, op in OPERATORS.items()})
+    install({f"__r{name}__": reflect(op) for name, op in OPERATORS.items()})
     install({"__neg__": lambda self: linear.negative.single(self)})
     install({"__invert__": lambda self: rounding.invert.single(self)})
     install({"__abs__": lambda self: arithmetic.absolute.single(self)})

@@ -83,7 +83,7 @@ log_softmax = op(
 # -- labels: the last axis holds the scores of the classes, a label picks one (a blocked input) -----
 
 
-def _checked_labels(labels: Any, classes: int) -> Any:
+def _check_labels(labels: Any, classes: int) -> Any:
     unsigned = labels if labels.dtype.kind == "u" else labels.view(f"u{labels.itemsize}")  # negative is large
     if labels.size and np.maximum.reduce(unsigned, None) >= classes:
         raise IndexError(f"labels must lie in 0..{classes - 1}, but range over {labels.min()}..{labels.max()}")
@@ -92,7 +92,7 @@ def _checked_labels(labels: Any, classes: int) -> Any:
 
 checked_labels = op(
     "checked_labels",
-    _checked_labels,
+    _check_labels,
     shape=lambda labels, classes: (labels.shape, labels.dtype),
     vjp={"labels": BLOCKED},
     jvp={"labels": BLOCKED},

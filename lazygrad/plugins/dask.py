@@ -201,12 +201,12 @@ def gradient(L: Node, wrt: Structure, *, unconnected: Unconnected = "zero", cota
         missing: list[Node] = []
         found: list[Node] = []
 
-        def connected(i: Any) -> int:
+        def note_adjoint(i: Any) -> int:
             adjoint = d._find_adjoint(i)
             (missing if adjoint is None else found).append(i if adjoint is None else adjoint)
             return len(found) - 1 if adjoint is not None else -len(missing)
 
-        structure = map_nodes(nodes, connected)
+        structure = map_nodes(nodes, note_adjoint)
         if not found or unconnected != "zero":  # nothing is computed for those; but it warns or raises
             d.gradient(missing, unconnected=unconnected)
         absent = [None if unconnected == "none" else (i.shape, i.dtype) for i in missing]

@@ -1,4 +1,4 @@
-"""What autograd's functions do with lists and numbers that those of `lazygrad.numpy` do not."""
+"""Functions of autograd that treat lists and numbers otherwise than those of `lazygrad.numpy`."""
 
 from __future__ import annotations
 

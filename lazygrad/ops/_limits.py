@@ -81,7 +81,7 @@ def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float
 # -- the slope of an adjoint along what it is the adjoint of ----------------------------------------
 
 _build_tangent: list[Callable[[Node, Node, Node], Node | None]] = []
-MAX_SEARCH = 3_000  # nodes that are searched for another way in which an adjoint depends on x
+MAX_SEARCH = 1_000  # nodes that are searched for another way in which an adjoint depends on x
 
 
 def set_tangent_builder(build: Callable[[Node, Node, Node], Node | None]) -> None:
@@ -96,11 +96,20 @@ def _original(node: Node) -> Node:
     return node
 
 
+def _passing(node: Node) -> list[Node]:
+    """Return the inputs that a node depends on differentiably: a comparison has none."""
+    rules = getattr(node.op, "vjp", None)
+    if rules is None:
+        return list(node.inputs)
+    last = len(rules) - 1
+    return [j for k, j in enumerate(node.inputs) if rules[min(k, last)] not in (BLOCKED, ZERO)]
+
+
 def _reach(start: Node, stop: Node | None) -> dict[int, Node] | None:
-    """Return by serial what a node is computed from, not beyond `stop`; None if these are too many."""
+    """Return by serial what a node depends on differentiably, not beyond `stop`; None if these are too many."""
     found, todo = {start.serial: start}, [start]
     while todo:
-        for j in todo.pop().inputs:
+        for j in _passing(todo.pop()):
             if j is not stop and j.serial not in found:
                 found[j.serial] = j
                 todo.append(j)

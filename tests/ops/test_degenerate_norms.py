@@ -111,3 +111,17 @@ def test_a_norm_in_two_nodes_gives_no_guess() -> None:
 
 def test_absolute_keeps_zero_as_second_derivative_at_its_kink() -> None:
     np.testing.assert_array_equal(lg.hessian(lambda x: np.sum(abs(x)))(np.array([0.0, 2.0])), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda x: np.sum(np.where(x > 0, abs(x), 0.0)), 0 * EYE),
+        (lambda x: np.where(np.sum(x * x) > 0, norm(x), np.sum(x * x)), 2 * EYE),
+    ],
+)
+def test_a_branch_that_is_not_taken_adds_nothing(f: Any, expected: Any) -> None:
+    """The condition depends on x, too, but has no derivative."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(lg.hessian(f)(np.zeros(2)), expected)

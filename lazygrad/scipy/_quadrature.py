@@ -52,9 +52,9 @@ def cumulative_trapezoid(
     """
     if initial is not None and (np.ndim(initial) or initial != 0):
         raise ValueError(f"`initial` must be `None` or 0, not {initial!r}")
-    y = np.moveaxis(y, axis, -1)
+    samples: Any = np.moveaxis(y, axis, -1)
     if x is not None:
         dx = np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1))
-    areas = dx * (y[..., 1:] + y[..., :-1]) / 2
-    parts = areas if initial is None else np.concatenate([np.zeros_like(y[..., :1]), areas], -1)
+    areas = dx * (samples[..., 1:] + samples[..., :-1]) / 2
+    parts = areas if initial is None else np.concatenate([np.zeros_like(samples[..., :1]), areas], -1)
     return np.moveaxis(np.cumsum(parts, axis=-1), -1, axis)

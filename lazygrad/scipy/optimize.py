@@ -34,7 +34,8 @@ def rosen(x: Operand) -> NodeOrArray:
     >>> rosen(lg.parameter([0.0, 1.0, 2.0])).item()
     201.0
     """
-    first, second = x[:-1], x[1:]
+    z: Any = x
+    first, second = z[:-1], z[1:]
     return np.sum(100.0 * (second - first**2) ** 2 + (1 - first) ** 2, axis=0)
 
 
@@ -48,9 +49,10 @@ def rosen_der(x: Operand) -> NodeOrArray:
     >>> rosen_der(lg.parameter([1.0, 2.0])).value
     array([-400.,  200.])
     """
-    first, second = x[:-1], x[1:]
+    z: Any = x
+    first, second = z[:-1], z[1:]
     slope = 200.0 * (second - first**2)
-    none = np.zeros_like(x[:1])
+    none = np.zeros_like(z[:1])
     return np.concatenate([-2.0 * first * slope - 2 * (1 - first), none]) + np.concatenate([none, slope])
 
 

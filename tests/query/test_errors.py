@@ -101,13 +101,25 @@ HINTS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "asarray": (lambda: np.asarray(W), TypeError, r"'W'.*`\.value`"),
     "array of nodes": (lambda: np.array([B, B]), TypeError, r"`np.concatenate` or `np.stack`"),
     "into a buffer": (lambda: np.zeros(3).__setitem__(slice(None), B), TypeError, r"`\.value`"),
-    "assign to a part": (lambda: W.__setitem__(0, 1.0), TypeError, r"nodes do not change.*`x = x\.at\[i\]\.set\(y\)`, or `set` a leaf"),  # type: ignore
+    "assign to a part": (
+        lambda: W.__setitem__(0, 1.0),  # type: ignore[operator]
+        TypeError,
+        r"nodes do not change.*`x = x\.at\[i\]\.set\(y\)`, or `set` a leaf",
+    ),
     "in": (lambda: B in [W][0], TypeError, "`in` would compare by value"),
     "len of 0-d": (lambda: len(SUM), TypeError, "0-d and has no length"),
     "iterate 0-d": (lambda: list(SUM), TypeError, "0-d and cannot be iterated"),
     "out=": (lambda: np.add(W, 1, out=np.zeros((2, 3))), TypeError, "np.add cannot write"),
-    "ufunc without a rule": (lambda: np.isnat(W), TypeError, r"np.isnat is not defined on nodes.*`lazygrad\.primitive`"),
-    "function without a rule": (lambda: np.packbits(W), TypeError, r"np.packbits is not defined on nodes.*`lazygrad\.primitive`"),
+    "ufunc without a rule": (
+        lambda: np.isnat(W),
+        TypeError,
+        r"np.isnat is not defined on nodes.*`lazygrad\.primitive`",
+    ),
+    "function without a rule": (
+        lambda: np.packbits(W),
+        TypeError,
+        r"np.packbits is not defined on nodes.*`lazygrad\.primitive`",
+    ),
     "ufunc method": (lambda: np.add.at(W, 0, 1), TypeError, r"np.add.at is not defined"),
     "keyword of a ufunc": (lambda: np.exp(W, where=True, dtype="f4"), TypeError, "does not take"),
     "keyword of an op": (lambda: lg.ops.softmax(W, axes=1), TypeError, r"`axes`.*takes \(x, axis=-1\)"),

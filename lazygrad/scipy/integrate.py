@@ -19,6 +19,7 @@ from typing import Any
 import attrs
 import scipy.integrate
 
+from .._functions.call import settle_connection
 from .._functions.forward import jvp
 from .._functions.reverse import vjp
 from .._graph.node import INEXACT, Node, NodeOrArray
@@ -196,6 +197,7 @@ def odeint(
         raise TypeError(f"{wrong[0]!r} among the arguments of odeint has dtype {wrong[0].dtype}; cast it to float")
 
     def function(y: Any, time: Any, *floats: Any) -> Any:
+        settle_connection()  # a slope may well be constant
         given = list(args)
         for k, a in zip(nodes, floats, strict=True):
             given[k] = a

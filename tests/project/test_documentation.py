@@ -44,7 +44,8 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def _names(module: ModuleType) -> list[str]:
-    return list(vars(module).get("__all__") or [name for name in vars(module) if not name.startswith("_")])
+    public = vars(module).get("__all__") or [name for name in vars(module) if not name.startswith("_")]
+    return sorted(public)  # NumPy's own list has another order in each process
 
 
 def _ours(module: ModuleType) -> Iterator[tuple[str, Any]]:

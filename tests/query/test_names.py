@@ -34,8 +34,8 @@ def test_a_name_that_several_nodes_bear_is_refused() -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_closest_first() -> None:
     L = lg.parameter(1.0, name="weight") * lg.parameter(2.0, name="bias")
-    with pytest.raises(KeyError, match="no node is named 'wieght'; known names, closest first: weight, bias"):
-        lg.gradient(L, "wieght")
+    with pytest.raises(KeyError, match="no node is named 'wght'; known names, closest first: weight, bias"):
+        lg.gradient(L, "wght")
     with pytest.raises(KeyError, match="closest first: none"):
         lg.gradient(lg.parameter(1.0) * 2.0, "x")
 

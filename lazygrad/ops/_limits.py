@@ -8,10 +8,10 @@ its tangent along n, another node, has F'' as its value. The same holds for divi
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from .._graph.node import Node
@@ -32,7 +32,7 @@ __all__ = [
     "warn",
 ]
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 # -- nan, and one warning --------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from lazygrad._graph.later import import_later
 MOST = 75  # modules of our own; 50 when this was written, 190 before
 NEEDLESS = {
     *("numpy.f2py", "numpy.testing", "numpy.polynomial", "numpy.ma", "numpy.random", "numpy.char", "numpy.ctypeslib"),
-    *("unittest", "subprocess", "socket", "email", "concurrent", "tempfile", "json", "html", "argparse"),
+    *("unittest", "subprocess", "socket", "email", "concurrent", "tempfile", "json", "html", "argparse", "pathlib"),
     *("scipy", "rich", "pandas", "tqdm", "importlib.metadata", "hypothesis", "pytest"),
 }
 

@@ -75,10 +75,10 @@ def find_nodes(names: Names, options: argparse.Namespace) -> tuple[Node, dict[st
     return L, check_nodes(L, {name: names.find(name) for name in options.wrt})
 
 
-def compute_gradients(L: Node, nodes: Mapping[str, Node]) -> dict[str, Any]:
+def compute_gradients(L: Node, nodes: Mapping[str, Node]) -> dict[str, Array | None]:
     """Compute the gradients by name, None where no path leads to the loss."""
     with blame_script(f"the gradient of {label(L)}"):
-        found: dict[str, Any] = differentiator(L).gradient(dict(nodes), unconnected="none")
+        found: dict[str, Array | None] = differentiator(L).gradient(dict(nodes), unconnected="none")
     return found
 
 

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .._errors import NotDifferentiableError
 from .._graph.node import Node
 from .._graph.types import both as np
 from ._declare import elementwise, op
@@ -156,7 +157,10 @@ def find_slope(g: Any, out: Any, x: Any, direction: Any) -> Any:
         return np.zeros(out.shape, out.dtype)
     if reached is None or reached.keys() & _parameters(below):
         return np.full(out.shape, np.nan, out.dtype)
-    found = _build_tangent[0](adjoint, value, direction)
+    try:
+        found = _build_tangent[0](adjoint, value, direction)
+    except NotDifferentiableError:  # an op on the way has no jvp rule: what is not known is nan where it is needed
+        return np.full(out.shape, np.nan, out.dtype)
     return np.zeros(out.shape, out.dtype) if found is None else found
 
 

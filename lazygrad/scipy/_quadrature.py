@@ -6,8 +6,9 @@ from typing import Any
 
 import scipy.integrate
 
-from .._graph.node import NodeOrArray, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
+from ..ops._op import unknown_setting
 from ._calls import declare_on_nodes
 
 __all__ = ["cumulative_trapezoid", "trapezoid"]
@@ -52,6 +53,8 @@ def cumulative_trapezoid(
     """
     if initial is not None and (np.ndim(initial) or initial != 0):
         raise ValueError(f"`initial` must be `None` or 0, not {initial!r}")
+    if isinstance(axis, Node):
+        raise unknown_setting("axis", axis)
     samples: Any = np.moveaxis(y, axis, -1)
     if x is not None:
         dx = np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1))

@@ -101,11 +101,14 @@ NOT_CALLED = {
     *("np.isscalar", "np.bmat"),  # look at the class alone (bmat gives None for what is no array)
 }
 
+QUANTILES = ("np.quantile", "np.nanquantile", "np.percentile", "np.nanpercentile")
+
 # Where more is possible with nodes: the values that NumPy looks at are not known yet, or its limit is an accident.
 LENIENT = {
     *("np.digitize", "np.histogram", "np.histogram2d", "np.histogramdd", "np.clip", "np.compress", "np.extract"),
     *("np.lexsort", "np.polyder", "np.polyint", "np.polyval", "np.ravel_multi_index", "np.unravel_index", "np.unwrap"),
     *("np.fft.fftshift", "np.fft.ifftshift", "np.linalg.tensorinv", "np.argsort"),
+    *QUANTILES,  # whose levels may turn out to be none
 }
 # Where less is: these take vectors alone, or axes that there are, and an error of shapes says so.
 NARROW = {
@@ -118,7 +121,8 @@ NARROW = {
     "np.apply_over_axes",
 }
 REAL_IF_POSSIBLE = {"np.linalg.eig", "np.linalg.eigvals"}  # depends on values, which are not known yet
-ROUGH = ("np.histogram2d", "np.histogramdd")  # counts, in bins that end where the last data are
+# Counts, in bins that end where the last data are; and levels at an element, where the slope jumps.
+ROUGH = ("np.histogram2d", "np.histogramdd", *QUANTILES)
 
 
 def callables() -> Iterator[tuple[str, Any, Any]]:

@@ -18,7 +18,10 @@ from tests.helpers.schedule_checks import assert_near, silence
 
 # Rules that NumPy and SciPy read otherwise on arrays than as ops, in the last bits: a number of no axes as an exponent,
 # and a function of SciPy's that computes in double precision what was given in single.
-TWO_READINGS = ("power", "np.power", "scipy.special.stdtr", "of SciPy t.")
+TWO_READINGS = (
+    *("power", "np.power", "scipy.special.stdtr", "of SciPy t."),
+    *("scipy.special.log_less_psi", "scipy.special.psi_step", "scipy.special.beta_score_lower"),
+)
 
 
 def make_leaf(value: Any) -> lg.Node:

@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 
 from .._errors import UnconnectedWarning
+from .._graph.frames import find_user_frame
 from .._graph.guards import enter_transform, inside_transform
 from .._graph.leaf import constant, parameter
 from .._graph.log import logger
@@ -22,7 +23,6 @@ from .._graph.node import INEXACT, NO_STATIC, Node
 from .._graph.trees import Tree, flatten, leaves, list_places, map_tree
 from .._graph.types import Function
 from .._graph.value import forward_rec, readonly_view
-from .._report.source_lines import find_user_frame
 from ..ops.linear import identity
 
 __all__ = ["Argnums", "Call", "call_on_nodes", "check_number", "name_of", "resolve_argnums", "settle_connection"]

@@ -13,6 +13,7 @@ from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unm
 from .._derivatives.defined import find_defined_leaves, find_first_blocked, list_names
 from .._derivatives.target_memo import TargetMemo, target_memo
 from .._errors import NotDifferentiableError, UnconnectedError, UnconnectedWarning
+from .._graph.frames import find_user_frame
 from .._graph.log import logger
 from .._graph.node import INEXACT, Node, Operand, label, lock
 from .._graph.traverse import ancestors
@@ -20,7 +21,6 @@ from .._graph.trees import leaves
 from .._graph.types import Array, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
-from .._report.source_lines import find_user_frame
 from .._schedule.plans import Plans
 from ..ops._rule import input_name
 from .announce import announce, as_question

@@ -17,10 +17,10 @@ import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode, unbroadcast_to, unmirrored
 from .._errors import NonFiniteError, NonFiniteWarning
+from .._graph.frames import find_user_frame
 from .._graph.node import INEXACT, Node, label
 from .._graph.types import Array, DType
 from .._graph.watch import Watcher, replace_watchers, watchers
-from .source_lines import find_user_frame
 from .trace import name_adjoint
 
 __all__ = ["NonFinite", "Operand", "describe_leaf", "errstate", "find_birth", "is_finite", "silence_numpy"]

@@ -11,22 +11,13 @@ import sys
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
-import attrs
-import numpy as np
-
 from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.tangents import Tangents
 from .._derivatives.target_memo import copy_bare
+from .._graph.frames import OURS
 from .._graph.node import Node, install
 
-__all__ = ["find_user_frame", "trace_sources"]
-
-# Files whose lines are not the user's; attrs writes constructors into files that do not exist.
-_PACKAGES = (
-    os.path.dirname(os.path.dirname(__file__)),
-    *map(os.path.dirname, (np.__file__, attrs.evolve.__code__.co_filename)),
-)
-OURS = (*[folder + os.sep for folder in _PACKAGES], "<attrs generated")
+__all__ = ["trace_sources"]
 
 # Code that builds nodes on behalf of another node, and the local variable that holds that node there: what a rule
 # builds belongs to the node whose rule it is.
@@ -36,15 +27,6 @@ _BEHALF: dict[CodeType, str] = {
     copy_bare.__code__: "node",
 }
 _plain_init = Node.__init__
-
-
-def find_user_frame() -> tuple[FrameType | None, int]:
-    """Return the innermost frame of the user's code, and its `stacklevel` for a warning of the caller."""
-    frame: FrameType | None = sys._getframe(1)
-    level = 1
-    while frame is not None and frame.f_code.co_filename.startswith(OURS):
-        frame, level = frame.f_back, level + 1
-    return frame, level
 
 
 def _init_traced(self: Node, *args: Any, **kwargs: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 
-from .._report.source_lines import find_user_frame
+from .._graph.frames import find_user_frame
 
 __all__ = ["StaticNumbers"]
 

@@ -8,13 +8,12 @@ its tangent along n, another node, has F'' as its value. The same holds for divi
 
 from __future__ import annotations
 
-import os
-import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 from .._errors import NotDifferentiableError
+from .._graph.frames import find_user_frame
 from .._graph.node import Node
 from .._graph.types import both as np
 from ._declare import elementwise, op
@@ -33,17 +32,12 @@ __all__ = [
     "warn",
 ]
 
-_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
-
 # -- nan, and one warning --------------------------------------------------------------------------
 
 
 def warn(message: str) -> None:
     """Warn on the line of the user's code."""
-    frame, level = sys._getframe(1), 2
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1  # type: ignore[assignment]
-    warnings.warn(message, RuntimeWarning, stacklevel=level)
+    warnings.warn(message, RuntimeWarning, stacklevel=find_user_frame()[1])
 
 
 def _undefined_value(x: Any, mask: Any, message: str) -> Any:

@@ -14,10 +14,10 @@ import numpy as np
 import uncertainties
 
 from .._functions.call import name_of
+from .._graph.frames import find_user_frame
 from .._graph.node import Node
 from .._graph.traverse import ancestors
 from .._graph.types import Function
-from .._report.source_lines import find_user_frame
 from ..backend import Prepared, prepare
 from ..backend._lazy import PreparedFunction
 from ._kinks import MAY_HAVE_KINKS, find_one_sided

@@ -21,7 +21,7 @@ from ..ops import shape as shape_ops
 from ..ops._op import OPS, Op
 from ..ops.linalg import matmul
 
-__all__ = ["Kernel", "choose_kernel", "make_typed_key"]
+__all__ = ["Kernel", "choose_kernel", "is_ours", "make_typed_key"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -57,6 +57,11 @@ class Kernel:
     number: Any = None  # a number that follows the arrays as the last argument
     alone: bool = False  # of a single number NumPy's operator may give other last bits than its function of arrays
 
+    @property
+    def repeats(self) -> bool:
+        """Return whether this is the view of an array repeated along axes; an op of the user's may have any name."""
+        return self.kind == "view" and self.name == "broadcast_to"
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
 
@@ -87,6 +92,11 @@ GUARDED = {
 }
 POWERS: dict[float, np.ufunc] = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}  # as `array ** number` takes them
 EXTREMA = {bounds.at_least: np.maximum, bounds.at_most: np.minimum}
+
+
+def is_ours(op: Op) -> bool:
+    """Return whether an op is the library's: of a user's, the name says nothing, and its function may have effects."""
+    return OPS.get(op.name) is op
 
 
 def choose_kernel(
@@ -146,7 +156,7 @@ def _make_kernel(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool)
         places = iter(range(1, len(static["key"]) + 1))
         key = ", ".join([_write_index(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
         return Kernel("call", op.name, op.function, static, text=f"{{0}}[{key}]")
-    return Kernel("call", op.name, op.function, static, pure=OPS.get(op.name) is op, pointwise=op.pointwise)
+    return Kernel("call", op.name, op.function, static, pure=is_ours(op), pointwise=op.pointwise)
 
 
 def _make_power(op: Op, static: Mapping[str, Any]) -> Kernel:

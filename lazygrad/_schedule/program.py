@@ -22,7 +22,7 @@ from .._graph.shapes import broadcast
 from .._graph.types import Array, DType, Shape
 from ..ops import arithmetic, linear, reduce
 from ..ops._op import Op, freeze
-from .kernels import Kernel, choose_kernel
+from .kernels import Kernel, choose_kernel, is_ours
 
 __all__ = ["Program", "run_kernel"]
 
@@ -98,12 +98,12 @@ class Program:
 
     def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
         """Return the row of an op, after what can be left out of it."""
-        if shape and op.pointwise:
-            args = tuple([self._skip_broadcast(a, shape, args) for a in args])
+        if shape and op.pointwise and is_ours(op):
+            args = self._skip_broadcasts(args, shape)
         row = self._find_equal_row(op, static, args, shape, dtype)
         if row is not None:
             return row
-        if op is linear.add and (kernel := self.kernels[args[1]]) is not None and kernel.name == "negative":
+        if op is linear.add and (kernel := self.kernels[args[1]]) is not None and kernel.function is np.negative:
             (source,) = self.args[args[1]]
             if dtype.kind == "f" and self.dtypes[source] is dtype:  # x + (-y) is x - y
                 return self.apply(linear.subtract, static, (args[0], source), shape, dtype)
@@ -133,16 +133,16 @@ class Program:
 
     def add_kernel(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
         """Return the row of a kernel on rows: one that is there already, or a new one."""
-        if kernel.kind == "view" and kernel.name != "broadcast_to":
+        if kernel.kind == "view" and not kernel.repeats:
             of = self.kernels[args[0]]
-            if of is not None and of.name == "broadcast_to" and not self.shapes[source := self.args[args[0]][0]]:
+            if of is not None and of.repeats and not self.shapes[source := self.args[args[0]][0]]:
                 return self.apply(linear.broadcast_to, {"shape": shape}, (source,), shape, dtype)
         key = (kernel, args)
         row = self._known.get(key) if kernel.pure else None
         if row is not None:
             return row
         literals = self.literals
-        known = literals and kernel.pure and kernel.name != "broadcast_to" and all(a in literals for a in args)
+        known = literals and kernel.pure and not kernel.repeats and all(a in literals for a in args)
         if known and math.prod(shape) <= SMALL:
             value = _precompute(kernel, [literals[a] for a in args])
             if value is not None and value.shape == shape and value.dtype == dtype:
@@ -197,19 +197,24 @@ class Program:
         total = self.apply(linear.sum, {"axis": axes, "keepdims": True}, (x,), reduced, dtype)
         return self.apply(linear.reshape, {"shape": shape}, (total,), shape, dtype)
 
-    def _skip_broadcast(self, a: int, shape: Shape, args: tuple[int, ...]) -> int:
-        """Return the array that row `a` repeats, if the other arguments make the result as large anyway."""
-        kernel = self.kernels[a]
-        while kernel is not None and kernel.name == "broadcast_to":
-            (source,) = self.args[a]
-            rest: Shape = self.shapes[source]
-            for b in args:
-                if b != a:
-                    rest = broadcast(rest, self.shapes[b])
-            if rest != shape:
-                break
-            a, kernel = source, self.kernels[source]
-        return a
+    def _skip_broadcasts(self, args: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
+        """Return the arrays that the arguments repeat, as far as the others make the result as large anyway.
+
+        One after the other, as two repeated arrays may each owe their size to the other one.
+        """
+        found = list(args)
+        for k, a in enumerate(args):
+            kernel = self.kernels[a]
+            while kernel is not None and kernel.repeats:
+                (source,) = self.args[found[k]]
+                rest: Shape = self.shapes[source]
+                for j, b in enumerate(found):
+                    if j != k:
+                        rest = broadcast(rest, self.shapes[b])
+                if rest != shape:
+                    break
+                found[k], kernel = source, self.kernels[source]
+        return tuple(found)
 
     def _find_equal_row(
         self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: DType

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._graph.node import Node
 from .._graph.types import both as np
 from ._declare import op
 from ._limits import undefined_where
-from ._op import Op
+from ._op import Op, Signature
 from ._rule import BLOCKED, ZERO
 from .matrices import conj, diagonal, fold_into_triangle, h, hermitian, mirror_triangle, on_diagonal, real, t, unpack
 
@@ -98,10 +99,16 @@ def _by_a(E: Any, g: Any, packed: Any, slope: Any, a_shape: tuple[int, ...], UPL
     return fold_into_triangle(conj(V) @ (D * conj(M)) @ t(V), UPLO)
 
 
+def _infer_pulled(g: Node, packed: Node, a: Node, slope: Node, **static: Any) -> Signature:
+    if g.shape[:-1] != a.shape[:-2]:
+        raise ValueError(f"spectra of shape {g.shape} are not those of matrices of shape {a.shape}")
+    return a.shape, packed.dtype
+
+
 pull_spectrum: Op = op(
     "pull_spectrum",
     _pull_value,
-    shape=lambda g, packed, a, slope, UPLO, message: (a.shape, packed.dtype),
+    shape=_infer_pulled,
     vjp={"g": _by_g, "packed": BLOCKED, "a": _by_a, "slope": ZERO},
     jvp={
         "g": lambda dg, packed, a, slope, UPLO, message: pull_spectrum(
@@ -155,7 +162,7 @@ def _singular_by_a(E: Any, g: Any, packed: Any, slope: Any, a_shape: tuple[int, 
 pull_singular_values: Op = op(
     "pull_singular_values",
     _pull_singular_value,
-    shape=lambda g, packed, a, slope, message: (a.shape, packed.dtype),
+    shape=_infer_pulled,
     vjp={"g": _singular_by_g, "packed": BLOCKED, "a": _singular_by_a, "slope": ZERO},
     jvp={
         "g": lambda dg, packed, a, slope, message: pull_singular_values(dg, packed, a, slope, message=message),

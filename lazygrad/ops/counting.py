@@ -146,11 +146,17 @@ def _part(g: Any, count: int) -> Any:
     return np.sum(g * (np.arange(count + 1) / count).astype(g.dtype))
 
 
+def _infer_edges(low: Node, high: Node, count: int) -> Signature:
+    if low.shape or high.shape:
+        raise ValueError(f"bins lie between two numbers, not between shapes {low.shape} and {high.shape}")
+    return (count + 1,), np.result_type(low.dtype, high.dtype)
+
+
 even_edges = op(
     "even_edges",
     lambda low, high, count: np.linspace(low, high, count + 1, dtype=np.result_type(low, high)),
     inputs="low high",
-    shape=lambda low, high, count: ((count + 1,), np.result_type(low.dtype, high.dtype)),
+    shape=_infer_edges,
     vjp={"low": lambda g, count: _part(g[::-1], count), "high": _part},
     jvp={
         "low": lambda t, count: t * (1 - np.arange(count + 1) / count),

@@ -105,9 +105,17 @@ rfft: Op = linear(
     doc="Return the frequencies 0 ... n // 2 of a real array along an axis.",
 )
 
+
+def _real_from_half(x: Any, n: int, axis: int, norm: str | None) -> Any:
+    """Return the inverse transform; of no frequencies NumPy would return what was in memory."""
+    if not x.shape[axis]:
+        x = np.zeros((*x.shape[:axis], 1, *x.shape[axis:][1:]), x.dtype)
+    return np.fft.irfft(x, n, axis, norm)
+
+
 irfft: Op = linear(
     "irfft",
-    lambda x, n, axis, norm: np.fft.irfft(x, n, axis, norm),
+    _real_from_half,
     shape=lambda x, n, axis, norm: _signature(_IRFFT, x, (n,), (axis,), norm),
     transpose=_irfft_transpose,
     statics={"n": 1, "axis": -1, "norm": None},

@@ -18,7 +18,7 @@ from ._rule import ZERO
 from .arithmetic import guarded_multiply
 from .reduce import AXES, axes_of, gather_axes, infer_average, restore_axes
 
-__all__ = ["find_shares", "quantile_at", "quantile_dtype", "quantile_of_levels"]
+__all__ = ["find_quantiles", "find_shares", "quantile_at", "quantile_dtype", "quantile_of_levels"]
 
 # How many positions a method moves from level 0 to level 1, beyond the number of elements.
 _SPANS = {
@@ -167,14 +167,19 @@ def _infer(x: Node, q: Node, axis: Any, keepdims: bool, method: str, skipna: boo
     return (*q.shape, *shape), quantile_dtype(x.dtype, q.dtype if q.shape else None, method)
 
 
-def _quantile(x: Any, q: Any, axis: Any, keepdims: bool, method: str, skipna: bool) -> Any:
+def find_quantiles(x: Any, q: Any, axis: Any, keepdims: bool, method: str, skipna: bool) -> Any:
+    """Return NumPy's quantiles, with an axis of levels also where there are no elements."""
     choose: Any = np.nanquantile if skipna else np.quantile
-    return choose(x, q, axis=axis, method=method, keepdims=keepdims)
+    found = choose(x, q, axis=axis, method=method, keepdims=keepdims)
+    if not skipna or x.size:
+        return found
+    level = None if isinstance(q, (int, float)) else np.asarray(q).dtype
+    return np.broadcast_to(found, (*np.shape(q), *found.shape)).astype(quantile_dtype(x.dtype, level, method))
 
 
 quantile_at = op(
     "quantile_at",
-    _quantile,
+    find_quantiles,
     shape=_infer,
     vjp={"x": _element_vjp, "q": _level_vjp},
     jvp={"x": _element_jvp, "q": _level_jvp},

@@ -16,7 +16,7 @@ from ._rule import ZERO
 from .arithmetic import guarded_multiply
 from .bounds import at_least, at_most
 from .linear import spread
-from .quantiles import find_shares, quantile_dtype, quantile_of_levels
+from .quantiles import find_quantiles, find_shares, quantile_dtype, quantile_of_levels
 from .reduce import AXES, axes_of, count_of, count_where, infer_average, prepare, reduce_by
 
 __all__ = [
@@ -174,7 +174,10 @@ std = declare_spread(
 quantile_shares = op(
     "quantile_shares",
     find_shares,
-    shape=lambda x, q, axis, method, skipna: ((*np.shape(q), *x.shape), x.dtype),
+    shape=lambda x, q, axis, method, skipna: (
+        (*np.shape(q), *x.shape),
+        x.dtype if x.dtype.kind == "f" else np.dtype(float),
+    ),
     vjp={"x": ZERO},
     jvp={"x": ZERO},
     statics={"q": 0.5, "axis": None, "method": "linear", "skipna": False},
@@ -215,8 +218,7 @@ def _quantile_shape(x: Node, axis: Any, keepdims: bool, q: Any, method: str, ski
 
 
 def _quantile(x: Any, axis: Any, keepdims: bool, q: Any, method: str, skipna: bool) -> Any:
-    choose: Any = np.nanquantile if skipna else np.quantile
-    return choose(x, q, axis=axis, method=method, keepdims=keepdims)
+    return find_quantiles(x, q, axis, keepdims, method, skipna)
 
 
 quantile = op(

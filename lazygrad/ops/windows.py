@@ -25,6 +25,8 @@ def _windows_shape(x: Node, length: int, axis: int) -> Signature:
 
 
 def _sum_shape(x: Node, axis: int) -> Signature:
+    if x.shape[axis] < 1 or x.shape[-1] < 1:
+        raise ValueError(f"there are no windows of {x.shape[-1]} elements along axis {axis} of shape {x.shape}")
     return (*x.shape[:axis], x.shape[axis] + x.shape[-1] - 1, *x.shape[axis + 1 : -1]), x.dtype
 
 

@@ -31,6 +31,8 @@ def _term(z: Any, n: int) -> Any:
 
 
 def _infer(z: Node, **static: Any) -> Signature:
+    if z.dtype.kind == "c":
+        raise TypeError(f"a distribution of real numbers has no probabilities of {z.dtype}: take the `.real` first")
     return z.shape, z.dtype if z.dtype.kind == "f" else np.dtype(float)
 
 

@@ -41,6 +41,8 @@ def _log_pseudo_det(a: Any) -> Any:
 
 def _scalar(a: Node) -> Signature:
     require_square(a)
+    if a.dtype.kind == "c":
+        raise TypeError(f"a covariance is a matrix of real numbers, not of {a.dtype}")
     return (), inexact_dtype(a.dtype)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from .node import INEXACT, Node
+from .settings import describe
 from .types import Array, ArrayLike, DType, Statics
 
-__all__ = ["constant", "count_reforms", "note_reform", "parameter", "turn_number_into_leaf"]
+__all__ = ["constant", "count_reforms", "note_reform", "parameter"]
 
 PARAMETER: Mapping[str, Any] = MappingProxyType({"leaf": "parameter"})
 CONSTANT: Mapping[str, Any] = MappingProxyType({"leaf": "constant"})
@@ -34,12 +35,6 @@ def note_reform() -> None:
     _Reforms.count += 1
 
 
-def turn_number_into_leaf(number: Node) -> None:
-    """Make a number of an expression, which the user has set, an ordinary leaf."""
-    number.static = CONSTANT
-    _Reforms.count += 1
-
-
 def as_leaf_array(value: object, kind: str, like: DType | None = None) -> Array:
     """Return `value` as an array that a leaf of that kind can hold; not yet a copy.
 
@@ -53,23 +48,29 @@ def as_leaf_array(value: object, kind: str, like: DType | None = None) -> Array:
             f"a {kind} holds an array, not the node {value!r}: compute with that node itself, which keeps the graph, "
             f"or, outside of the differentiated function, pass `node.value`"
         )
-    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())  # NumPy loads it late, maybe in a thread just now
-    if isinstance(value, masked):
-        raise TypeError(f"a {kind} cannot hold a masked array: pass `.filled(...)` or use `where`")
-    if isinstance(value, np.matrix):
-        raise TypeError(f"a {kind} cannot hold a np.matrix, whose `*` means another product: pass `np.asarray(...)`")
+    refuse_masked(value, f"a {kind}")
     untyped = not hasattr(value, "dtype") and not hasattr(value, "__array__")
     array = np.asarray(value)
+    found = f"object, as which NumPy reads {describe(value)}" if array.dtype.kind == "O" else str(array.dtype)
     if untyped and like is not None and np.can_cast(array.dtype, like, "same_kind"):
         array = array.astype(like)
     if kind == "parameter" and array.dtype.kind not in INEXACT:
         raise TypeError(
-            f"a parameter must be floating point to have a gradient, not {array.dtype}: "
+            f"a parameter must be floating point to have a gradient, not {found}: "
             f"cast it with `.astype(float)`, or use `constant` if no gradient is asked"
         )
     if array.dtype.kind not in "biufc":
-        raise TypeError(f"a {kind} cannot hold dtype {array.dtype}: only bool, int, float and complex are supported")
+        raise TypeError(f"a {kind} cannot hold dtype {found}: only bool, int, float and complex are supported")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def refuse_masked(value: object, what: str) -> None:
+    """Raise a TypeError for a masked array, whose mask a node would lose, and for a matrix, whose products differ."""
+    masked = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())  # NumPy loads it late, maybe in a thread just now
+    if isinstance(value, masked):
+        raise TypeError(f"{what} cannot hold a masked array: pass `.filled(...)` or use `where`")
+    if isinstance(value, np.matrix):
+        raise TypeError(f"{what} cannot hold a np.matrix, whose `*` means another product: pass `np.asarray(...)`")
 
 
 def copy_frozen(array: Array) -> Array:

@@ -18,13 +18,19 @@ from .node import INEXACT, Node
 __all__ = ["Tree", "align_leaves", "as_key", "flatten", "leaves", "list_places", "map_tree", "structure_key"]
 
 _LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
+DEEPEST = 100  # how deep containers may be nested; one that contains itself is nested without end
 
 
-def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
+def _parts(tree: Any, depth: int = 0) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
     """Return the children of a container, and how to make one like it of others; None for a leaf."""
     if isinstance(tree, _LEAVES):
         return None
     kind = type(tree)
+    if depth > DEEPEST:
+        raise ValueError(
+            f"a {kind.__name__} contains itself, or containers are nested more than {DEEPEST} deep: flatten them, as "
+            f"by one dict of arrays"
+        )
     if kind is list:
         return tree, list
     if isinstance(tree, tuple):
@@ -53,9 +59,13 @@ def _parts(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
 
 def _fields(tree: Any) -> list[str] | None:
     """Return the fields of an instance of an attrs class or dataclass that hold parameters; None for others."""
-    if not attrs.has(type(tree)) and not dataclasses.is_dataclass(tree):
+    if not _is_record(tree):
         return None
     return [name for name in _field_names(tree) if not _is_static(getattr(tree, name))]
+
+
+def _is_record(tree: Any) -> bool:
+    return not isinstance(tree, _LEAVES) and (attrs.has(type(tree)) or dataclasses.is_dataclass(tree))
 
 
 def _field_names(tree: Any) -> list[str]:
@@ -65,7 +75,7 @@ def _field_names(tree: Any) -> list[str]:
 
 def _is_static(value: Any) -> bool:
     """Return whether a field of a class is no parameter: a name, a function, a count, a switch."""
-    if isinstance(value, (Node, float, complex)) or _parts(value) is not None:
+    if isinstance(value, (Node, float, complex, tuple, Mapping)) or type(value) is list or _is_record(value):
         return False
     dtype = getattr(value, "dtype", None)
     return not (isinstance(dtype, np.dtype) and dtype.kind in INEXACT)
@@ -100,12 +110,12 @@ def _rebuild(make: Any, following: Iterator[Any]) -> Any:
     return make[0]([_rebuild(child, following) for child in make[1]])
 
 
-def _take_apart(tree: Any, found: list[Any]) -> Any:
-    parts = _parts(tree)
+def _take_apart(tree: Any, found: list[Any], depth: int = 0) -> Any:
+    parts = _parts(tree, depth)
     if parts is None:
         found.append(tree)
         return None
-    return parts[1], [_take_apart(child, found) for child in parts[0]]
+    return parts[1], [_take_apart(child, found, depth + 1) for child in parts[0]]
 
 
 def flatten(tree: object) -> Tree:
@@ -125,15 +135,15 @@ def leaves(tree: object) -> list[Any]:
     return flatten(tree).leaves
 
 
-def map_tree(one: Callable[[Any], Any], tree: object) -> Any:
+def map_tree(one: Callable[[Any], Any], tree: object, _depth: int = 0) -> Any:
     """Return `one` of every leaf, in the same structure."""
-    parts = _parts(tree)
+    parts = _parts(tree, _depth)
     if parts is None:
         return one(tree)
-    return parts[1]([map_tree(one, child) for child in parts[0]])
+    return parts[1]([map_tree(one, child, _depth + 1) for child in parts[0]])
 
 
-def list_places(tree: object, place: str = "") -> list[str]:
+def list_places(tree: object, place: str = "", _depth: int = 0) -> list[str]:
     """Return where the leaves of a tree are, as one would write it in Python.
 
     Examples
@@ -141,7 +151,7 @@ def list_places(tree: object, place: str = "") -> list[str]:
     >>> list_places({"W": 1.0, "layers": [2.0, (3.0,)]})
     ["['W']", "['layers'][0]", "['layers'][1][0]"]
     """
-    parts = _parts(tree)
+    parts = _parts(tree, _depth)
     if parts is None:
         return [place]
     if isinstance(tree, Mapping):
@@ -150,10 +160,11 @@ def list_places(tree: object, place: str = "") -> list[str]:
         steps = [f".{name}" for name in getattr(tree, "_fields", ())] or [f"[{k}]" for k in range(len(tree))]
     else:
         steps = [f".{name}" for name in _fields(tree) or ()]
-    return [found for step, child in zip(steps, parts[0], strict=True) for found in list_places(child, place + step)]
+    children = zip(steps, parts[0], strict=True)
+    return [found for step, child in children for found in list_places(child, place + step, _depth + 1)]
 
 
-def structure_key(tree: object) -> Hashable:
+def structure_key(tree: object, _depth: int = 0) -> Hashable:
     """Return a key that trees have in common if they differ in their leaves alone; None for a leaf.
 
     Examples
@@ -163,7 +174,7 @@ def structure_key(tree: object) -> Hashable:
     >>> structure_key([1.0]) == structure_key((1.0,))
     False
     """
-    parts = _parts(tree)
+    parts = _parts(tree, _depth)
     if parts is None:
         return None
     kind = type(tree)
@@ -173,7 +184,7 @@ def structure_key(tree: object) -> Hashable:
             tuple(names),
             tuple((name, as_key(getattr(tree, name))) for name in _field_names(tree) if name not in names),
         )
-    return kind, rest, tuple([structure_key(child) for child in parts[0]])
+    return kind, rest, tuple([structure_key(child, _depth + 1) for child in parts[0]])
 
 
 def as_key(value: object) -> Hashable:

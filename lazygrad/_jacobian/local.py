@@ -21,6 +21,7 @@ from .._graph.leaf import constant
 from .._graph.node import Node, label, lock
 from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view
+from .._query.checks import check_node
 from ..ops._rule import ZERO, Rule, pass_on
 from .structured import Form, Matrix, identity, product
 
@@ -189,9 +190,12 @@ def local_jacobian(consumer: Node, input: Node) -> Array:
     array([[1., 2., 0., 0.],
            [0., 0., 1., 2.]])
     """
+    check_node(consumer), check_node(input)
     positions = [k for k, j in enumerate(consumer.inputs) if j is input]
     if not positions:
-        raise ValueError(f"{input!r} is no input of {consumer!r}: those are {', '.join(map(label, consumer.inputs))}")
+        raise ValueError(
+            f"{input!r} is no input of {consumer!r}: those are {', '.join(map(label, consumer.inputs)) or 'none'}"
+        )
     total = np.zeros((consumer.size, input.size), consumer.dtype)
     with lock:
         for argnum in positions:

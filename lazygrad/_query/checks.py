@@ -9,9 +9,10 @@ import numpy as np
 
 from .._derivatives.target_memo import TargetMemo
 from .._errors import NotDifferentiableError, ShapeError
-from .._graph.leaf import constant
+from .._graph.leaf import constant, refuse_masked
 from .._graph.names import find_named_node
 from .._graph.node import INEXACT, Node, Operand
+from .._graph.settings import describe
 from .._graph.traverse import ancestors
 from .._graph.trees import map_tree
 from .._graph.types import Record
@@ -28,9 +29,22 @@ Nested: TypeAlias = "Sequence[Node | str | Record | Nested] | Mapping[Any, Node 
 def check_node(node: object) -> Node:
     """Return the node itself, or raise a TypeError for what is none."""
     if not isinstance(node, Node):
-        hint = ": make it a `parameter` and build the target from that" if isinstance(node, np.ndarray) else ""
-        raise TypeError(f"expected a node, not {type(node).__name__}{hint}")
+        raise TypeError(f"expected a node, not {_name_kind(node)}")
     return node
+
+
+def _name_kind(value: object) -> str:
+    """Return what stands in the place of a node, and what to do instead."""
+    kind = type(value).__name__
+    if isinstance(value, np.ndarray):
+        return f"{kind}: make it a `parameter` and build the target from that"
+    if isinstance(value, (list, tuple, dict)):
+        return f"{kind}: ask for each of its nodes, or for the sum of them"
+    if callable(value):
+        return (
+            f"the {kind} {describe(value)}: of functions there are `lazygrad.grad(f)` and its kin; or call it on nodes"
+        )
+    return kind if value is None else f"{kind} {describe(value)}"
 
 
 def check_wrt(i: object) -> Node:
@@ -72,6 +86,7 @@ def check_seed(L: Node, memo: TargetMemo) -> None:
 def as_cotangent(L: Node, cotangent: Operand, what: str = "cotangent") -> Node:
     """Return a node for dL/dL, or for a tangent, in the shape and dtype of `L`."""
     if not isinstance(cotangent, Node):
+        refuse_masked(cotangent, f"a {what}")
         array = np.asarray(cotangent)
         if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and L.dtype.kind == "f"):
             raise TypeError(f"a {what} of {L!r} must be numbers that its dtype can hold, not dtype {array.dtype}")

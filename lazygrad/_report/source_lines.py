@@ -16,6 +16,7 @@ from .._derivatives.tangents import Tangents
 from .._derivatives.target_memo import copy_bare
 from .._graph.frames import OURS
 from .._graph.node import Node, install
+from .._graph.settings import check_flag
 
 __all__ = ["trace_sources"]
 
@@ -86,6 +87,7 @@ class trace_sources:
     __module__ = "lazygrad"
 
     def __init__(self, on: bool = True) -> None:
+        check_flag(on, "trace_sources: on")
         self._before = Node.__init__
         Node.__init__ = _init_traced if on else _plain_init  # type: ignore[method-assign]
 

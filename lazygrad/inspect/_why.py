@@ -9,6 +9,7 @@ import attrs
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._graph.demand import demand
 from .._graph.node import Node, by_serial, label, living_consumers, lock
+from .._graph.settings import check_instance
 from .._query.checks import check_node
 from .._report.grid import Displayable, Grid
 from .._report.report import Report
@@ -163,6 +164,8 @@ def why(node: Node, report: Report | None = None) -> Why:
     'not needed'
     """
     check_node(node)
+    if report is not None:
+        check_instance(report, Report, "report")
     with lock:
         return _answer_from_memo(node) if report is None else _answer_from_report(node, report)
 

@@ -9,6 +9,7 @@ import attrs
 
 from .._graph.node import Node, Operand, install
 from .._graph.types import both as np
+from ..ops._keys import copy_key
 from ..ops._op import as_node
 from ..ops.indexing import add_at, evaluate_for_shape, find_repeats, parse_key, put
 
@@ -158,7 +159,7 @@ class At:
     x: Node
 
     def __getitem__(self, key: Any) -> Part:
-        return Part(self.x, key)
+        return Part(self.x, copy_key(key))
 
 
 install({"at": property(At, doc="Functional updates: ``x.at[i].set(y)``, as well as add, multiply, min and so on.")})

@@ -17,6 +17,7 @@ import numpy as np
 from .._errors import NotDifferentiableError, ShapeError
 from .._graph.leaf import CONSTANT, as_leaf_array, copy_frozen, make_leaf
 from .._graph.node import NO_STATIC, Node, build, label
+from .._graph.settings import describe
 from .._graph.shapes import broadcast
 from .._graph.types import Array, ArrayLike, DType
 from ._rule import BLOCKED, UNDEFINED, ZERO, Rule, input_name
@@ -91,6 +92,7 @@ class Op:
     numpy: tuple[Callable[..., Any], ...] = ()  # the NumPy functions that become this op on nodes
     is_adjoint: ClassVar[bool] = False
     mirrors: ClassVar[Node | None] = None
+    is_mirror: ClassVar[bool] = False
     composite: bool = False  # its function can be read on nodes, as rules can
     pointwise: bool = False  # each element of the output depends on one element of each input
     keeps_float: bool = False  # two floats of one dtype in, that dtype out
@@ -192,10 +194,11 @@ class Op:
         """Infer shape and dtype of the output; an error of ours names op, inputs and shapes."""
         try:
             return self.infer_from(*nodes, **static)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             shown = ", ".join(f"{label(n)} {n.shape}" for n in nodes)
-            extra = "".join(f", {k}={v!r}" for k, v in static.items() if v is not None)
-            kind = ShapeError if isinstance(error, ValueError) else IndexError
+            extra = "".join(f", {k}={describe(v)}" for k, v in static.items() if v is not None)
+            kinds: dict[type[Exception], type[Exception]] = {IndexError: IndexError, OverflowError: ValueError}
+            kind = next((ours for theirs, ours in kinds.items() if isinstance(error, theirs)), ShapeError)
             raise kind(f"{self.name}({shown}{extra}): {error}") from None
 
     # -- what a node asks of its op ---------------------------------------------------------------
@@ -247,9 +250,6 @@ class Op:
 
     def count_request(self) -> None:
         """Count a request by the caller; only adjoints do."""
-
-    def forget_shape(self, node: Node) -> None:
-        """Forget what depends on the shape of `node`, which has changed; only adjoints hold such."""
 
     def contribution(
         self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]
@@ -343,8 +343,16 @@ def as_node(value: Any, like: DType | None = None) -> Node:
     if like is not None and value.__class__ in (int, float, complex):
         if like.kind != "f" or value.__class__ is complex:
             like = np.result_type(like, value)
-        return Node(None, (), {"leaf": "constant", "number": value}, (), like, value=like.type(value))
+        return Node(None, (), {"leaf": "constant", "number": value}, (), like, value=cast_number(value, like))
     return make_leaf(copy_frozen(as_leaf_array(value, "constant")), CONSTANT)
+
+
+def cast_number(value: complex, like: DType) -> Any:
+    """Return a plain number in a dtype; an error of ours if it is too large."""
+    try:
+        return like.type(value)
+    except OverflowError as error:
+        raise ValueError(f"the number {describe(value)} does not fit into {like}: {error}") from None
 
 
 def as_nodes(values: Sequence[object]) -> tuple[Node, ...]:

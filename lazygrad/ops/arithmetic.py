@@ -208,6 +208,8 @@ power = elementwise(
 def power_or_pow(x: Operand, y: Operand) -> NodeOrArray:
     """Return x ** y; with a number as exponent it is Stratos' pow, whose derivative reads x alone."""
     if isinstance(x, Node) and isinstance(y, NUMBERS):
+        if x.dtype.kind == "b" and y.__class__ is int and y == 2:  # whose `** 2` is a square, of another dtype
+            return power(x, np.int64(y))
         return pow.on_nodes((x,), {"n": y})
     return power(x, y)
 

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.node import NodeOrArray
-from .._graph.types import Axis
+from .._graph.node import Node, NodeOrArray
+from .._graph.types import Axis, Signature
 from .._graph.types import both as np
 from ._declare import op
 from ._rule import ZERO
 from .linear import infer_reduction, spread
 from .reduce import AXES
 
-__all__ = ["as_floating", "exponential_shares", "exponentials", "log_total", "logsumexp"]
+__all__ = ["as_floating", "exponential_shares", "exponentials", "log_total", "logsumexp", "refuse_complex"]
 
 
 def as_floating(x: NodeOrArray) -> NodeOrArray:
     """Return the array itself, or integers as floats before a difference of them can wrap around."""
-    return x if x.dtype.kind == "f" else x.astype(float)
+    return x if x.dtype.kind == "f" else refuse_complex(x).astype(float)
+
+
+def refuse_complex(x: NodeOrArray) -> NodeOrArray:
+    """Return real numbers as they are; the largest of complex ones, which is to be taken out, is none of theirs."""
+    if x.dtype.kind == "c":
+        raise TypeError(
+            f"there are no shares of complex numbers, of which none is the largest (dtype {x.dtype}): take their "
+            f"`.real` or `abs`, or write `np.log(np.sum(np.exp(x)))` for the logarithm of a sum"
+        )
+    return x
+
+
+def _infer_total(x: Node, axis: Any, keepdims: bool) -> Signature:
+    return infer_reduction(np.mean)(refuse_complex(x), axis, keepdims)
 
 
 def exponentials(x: NodeOrArray, axis: Axis) -> tuple[NodeOrArray, NodeOrArray]:
@@ -77,7 +91,7 @@ def _softness(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
 logsumexp = op(
     "logsumexp",
     _logsumexp,
-    shape=infer_reduction(np.mean),
+    shape=_infer_total,
     vjp={
         "x": lambda g, x, out, x_shape, axis, keepdims: (
             spread(g, x_shape, axis, keepdims) * _softness(x, out, axis, keepdims)

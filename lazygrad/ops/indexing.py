@@ -10,10 +10,12 @@ from typing import Any
 
 from .._graph.guards import READABLE, inside_transform, suggest_looking
 from .._graph.node import Node
+from .._graph.settings import describe
 from .._graph.types import Array, DTypeLike
 from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._declare import linear, op
+from ._keys import as_index_array, check_key, is_flag
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, pass_on
 
@@ -324,16 +326,12 @@ def evaluate_for_shape(what: str, node: object) -> Array:
     return np.asarray(read_guarded(node))
 
 
-def _is_flag(item: Any) -> bool:
-    return isinstance(item, (bool, np.bool_)) or (getattr(item, "dtype", None) == np.bool_ and item.shape == ())
-
-
 def _read_flags(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
     """Read single booleans as NumPy does: each is an index array, of nothing or one 0, of a new axis."""
     axes: list[Any] = []
     items: list[Any] = []
     for item in key:
-        if _is_flag(item):
+        if is_flag(item):
             axes.append(None)
             items.append(np.zeros(int(bool(evaluate_for_shape("an index", item))), np.intp))
             continue
@@ -356,7 +354,7 @@ def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Array]]
         if item.__class__ is int or item.__class__ is slice or item is None or item is Ellipsis:
             items.append(item)
             continue
-        if _is_flag(item):
+        if is_flag(item):
             return parse_key(*_read_flags(x, key))
         if isinstance(item, Node):
             if item.dtype.kind in "iu":
@@ -367,11 +365,7 @@ def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Array]]
                 raise IndexError(f"arrays used as indices must be integers or booleans, not {item.dtype} ({item!r})")
             item = evaluate_for_shape("indexing by a mask", item)
         if isinstance(item, (list, tuple, np.ndarray)) and np.shape(item):
-            array = np.asarray(item)
-            if array.size == 0 and array.dtype.kind == "f" and not isinstance(item, np.ndarray):
-                array = array.astype(np.intp)  # x[[]], as NumPy reads it
-            if array.dtype.kind not in "biu":
-                raise IndexError(f"arrays used as indices must be integers or booleans, not {array.dtype}")
+            array = as_index_array(item)
             masked |= array.dtype.kind == "b"
             found = array.nonzero() if array.dtype.kind == "b" else (array,)
             items.extend([SLOT] * len(found))
@@ -382,10 +376,12 @@ def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Array]]
             except TypeError:
                 raise IndexError(
                     f"only integers, slices, `...`, None, and arrays or nodes of integers or booleans are valid "
-                    f"indices, not {item!r}"
+                    f"indices, not {describe(item)}"
                 ) from None
     if masked:  # NumPy's own error for a mask of another shape, which its positions do not show
         shadow(x.shape)[tuple([shadow(i.shape, i.dtype) if isinstance(i, Node) else i for i in key])]
+    if arrays:
+        check_key(x, items, arrays, SLOT)
     return x, tuple(items), arrays
 
 

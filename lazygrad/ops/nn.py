@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from .._errors import ShapeError
+from .._graph.leaf import refuse_masked
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array, ArrayLike
 from .._graph.types import both as np
@@ -14,14 +15,14 @@ from ._declare import elementwise, op
 from ._op import Op, Signature, as_nodes
 from ._rule import BLOCKED
 from .arithmetic import chosen, guarded_multiply
-from .exponentials import as_floating, exponentials, log_total
+from .exponentials import as_floating, exponentials, log_total, refuse_complex
 
 __all__ = ["checked_labels", "cross_entropy", "log_softmax", "pick", "relu", "softmax", "svm_loss"]
 
 
 def _infer_like(x: Node, **static: Any) -> Signature:
     np.empty(x.shape, bool).any(axis=static.get("axis"))  # NumPy's own error for an axis out of range
-    return x.shape, x.dtype if x.dtype.kind == "f" else np.dtype(float)
+    return x.shape, x.dtype if refuse_complex(x).dtype.kind == "f" else np.dtype(float)
 
 
 def _relu_rule(g: Any, out: Any) -> Any:
@@ -103,9 +104,16 @@ checked_labels = op(
 )
 
 
-def _as_labels(labels: Any) -> Any:
+def _as_labels(labels: Any, scores: Any) -> Any:
     """Return labels of a dtype of their own: a plain number must not take the dtype of the scores."""
-    return labels if isinstance(labels, Node) else np.asarray(labels)
+    if isinstance(labels, Node):
+        return labels
+    refuse_masked(labels, "labels")
+    labels = np.asarray(labels)
+    shape = scores.shape if isinstance(scores, Node) else np.shape(scores)
+    if labels.dtype.kind in "iu" and shape and labels.shape == shape[:-1]:
+        _check_labels(labels, shape[-1])  # what is known already is an error on the user's line
+    return labels
 
 
 def _infer_labelled(x: Node, labels: Node) -> Signature:
@@ -113,7 +121,7 @@ def _infer_labelled(x: Node, labels: Node) -> Signature:
         raise TypeError(f"labels must be integers, not {labels.dtype}: one number for each row of scores")
     if not x.shape or labels.shape != x.shape[:-1]:
         raise ValueError(f"scores of shape {x.shape} need labels of shape {x.shape[:-1]}, one for each row")
-    return x.shape[:-1], x.dtype if x.dtype.kind == "f" else np.dtype(float)
+    return x.shape[:-1], x.dtype if refuse_complex(x).dtype.kind == "f" else np.dtype(float)
 
 
 def _pick(x: Any, labels: Any) -> Any:
@@ -162,7 +170,7 @@ def pick(scores: Operand, labels: Operand) -> NodeOrArray:
     >>> pick(np.array([[0.5, 0.1], [0.2, 0.7]]), [0, 1])
     array([0.5, 0.7])
     """
-    return _pick_op(scores, _as_labels(labels))
+    return _pick_op(scores, _as_labels(labels, scores))
 
 
 def _pnls(x: Any, labels: Any) -> Any:
@@ -191,6 +199,7 @@ _hard = op(
 def _infer_same_rows(x: Node, y: Node) -> Signature:
     if not x.shape or x.shape != y.shape:
         raise ValueError(f"scores of shape {x.shape} need one-hot labels of the same shape, not {y.shape}")
+    refuse_complex(x), refuse_complex(y)
     dtype = np.result_type(x.dtype, y.dtype)
     return x.shape[:-1], dtype if dtype.kind == "f" else np.dtype(float)
 
@@ -238,7 +247,8 @@ def cross_entropy(scores: Operand, labels: Operand) -> NodeOrArray:
     Raises
     ------
     ShapeError
-        If the labels fit neither form. An integer label outside 0..K-1 is an IndexError when the loss is evaluated.
+        If the labels fit neither form. An integer label outside 0..K-1 is an IndexError, at once in an array and when
+        the loss is evaluated in a node.
 
     Notes
     -----
@@ -254,7 +264,7 @@ def cross_entropy(scores: Operand, labels: Operand) -> NodeOrArray:
     >>> cross_entropy(s, [[1.0, 0.0], [0.0, 1.0]]).value.round(4)
     array([0.1269, 0.6931])
     """
-    x, y = as_nodes((scores, _as_labels(labels)))
+    x, y = as_nodes((scores, _as_labels(labels, scores)))
     if y.dtype.kind in "iu" and y.shape == x.shape and y.op is None and not np.all(np.sum(y._value, axis=-1) == 1):
         raise ShapeError(
             f"integer labels of the scores' shape {x.shape} must be one-hot; class numbers have shape {x.shape[:-1]}"
@@ -302,4 +312,4 @@ def svm_loss(scores: Operand, labels: Operand) -> NodeOrArray:
     >>> svm_loss(np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0]]), [0, 1])
     array([2.9, 0. ])
     """
-    return _svm_loss(scores, _as_labels(labels))
+    return _svm_loss(scores, _as_labels(labels, scores))

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from .._derivatives.defined import find_defined_leaves
 from .._derivatives.edges import make_arc_finder
 from .._graph.node import Node, Operand, lock
+from .._graph.settings import check_function, check_instance
 from .._graph.types import Array
 from .._jacobian.local import factors
 from .._jacobian.structured import product
@@ -96,7 +97,10 @@ def sum_product(
     >>> nodes == {y.serial, L.inputs[0].serial}
     True
     """
-    memo = Memo() if memo is None else memo
+    check_instance(semiring, Semiring, "semiring")
+    if arc is not None:
+        check_function(arc, "arc= of sum_product", "none: `edge_jacobian` is such a function")
+    memo = Memo() if memo is None else check_instance(memo, Memo, "memo")
     if isinstance(graph, Node):
         if not isinstance(W, Node):
             raise TypeError(f"paths to a node start from a node, not from {type(W).__name__}")

@@ -13,6 +13,7 @@ from .._graph.types import Axis
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ..ops._rule import ZERO
+from ..ops.exponentials import refuse_complex
 from ..ops.linear import infer_reduction, spread
 from ._calls import declare_on_nodes
 
@@ -22,6 +23,7 @@ STATICS = {"axis": None, "keepdims": False}
 
 
 def _weighted_shape(a: Node, b: Node, axis: Any, keepdims: bool) -> Signature:
+    refuse_complex(a), refuse_complex(b)
     shape, dtype = np.broadcast_shapes(a.shape, b.shape), np.result_type(a.dtype, b.dtype)
     return infer_reduction(np.mean)(Node(None, (), {}, shape, dtype), axis, keepdims)
 

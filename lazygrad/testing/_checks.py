@@ -11,6 +11,7 @@ import numpy as np
 from .._functions.forward import jvp
 from .._functions.reverse import vjp
 from .._graph.node import INEXACT
+from .._graph.settings import check_count, check_flag, check_function, describe
 from .._graph.trees import flatten, list_places
 from .._graph.trees import leaves as leaves_of
 from .._graph.types import Function
@@ -152,7 +153,22 @@ def check_grads(
         ...
     AssertionError: derivative of order 1 (rev) by args[0]['x'][0]: analytic ..., numeric ..., error ...
     """
+    check_function(
+        f, "check_grads", "`lazygrad.engines.compare(L, wrt)`, which has central differences among its engines"
+    )
+    check_count(order, "check_grads: order", 1)
+    check_flag(allow_float32, "check_grads: allow_float32")
+    for name, size in (("atol", atol), ("rtol", rtol), ("eps", eps)):
+        if (
+            not isinstance(size, (int, float, np.number))
+            or not size >= 0
+            or not np.isfinite(size)
+            or (name == "eps" and not size)
+        ):
+            raise ValueError(f"check_grads: {name} must be a finite number above 0, not {describe(size)}")
     args = args if isinstance(args, tuple) else (args,)
+    if not isinstance(modes, (str, list, tuple)) or not modes:
+        raise TypeError(f"modes are 'fwd', 'rev' or both, not {describe(modes)}")
     modes = (modes,) if isinstance(modes, str) else modes
     if unknown := [mode for mode in modes if mode not in ("fwd", "rev")]:
         raise TypeError(f"modes are 'fwd' and 'rev', not {unknown[0]!r}")

@@ -197,8 +197,9 @@ class Op:
         except (ValueError, IndexError, OverflowError) as error:
             shown = ", ".join(f"{label(n)} {n.shape}" for n in nodes)
             extra = "".join(f", {k}={describe(v)}" for k, v in static.items() if v is not None)
-            kinds: dict[type[Exception], type[Exception]] = {IndexError: IndexError, OverflowError: ValueError}
-            kind = next((ours for theirs, ours in kinds.items() if isinstance(error, theirs)), ShapeError)
+            kind: type[Exception] = ShapeError if isinstance(error, ValueError) else IndexError
+            if isinstance(error, OverflowError):
+                kind = ValueError
             raise kind(f"{self.name}({shown}{extra}): {error}") from None
 
     # -- what a node asks of its op ---------------------------------------------------------------

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -34,10 +34,15 @@ __all__ = [
 # -- one edge ----------------------------------------------------------------------------------------
 
 
-def find_vjp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
-    """Return the vjp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
+def find_vjp_rule(
+    c: Node, argnum: int, consumers: Mapping[int, Sequence[Node]] | None = None
+) -> tuple[Rule, list[Node]]:
+    """Return the vjp rule of an edge from a node computed by an op, and the nodes whose values it reads.
+
+    `consumers` maps the serials of nodes to those consumers that lead to the target, if these are known.
+    """
     nodes: list[Node] = []
-    rule, _ = c.op.contribution(c, argnum, c, None, nodes)  # the first is the place of the adjoint
+    rule, _ = c.op.contribution(c, argnum, c, consumers, nodes)  # the first is the place of the adjoint
     return rule, nodes[1:]
 
 
@@ -75,6 +80,7 @@ class _InnerMemos:
     """The part of a target's memo that an adjoint's op needs when it is asked for a contribution."""
 
     inner: dict[int, Any] = attrs.field(factory=dict)
+    order: tuple[float, ...] = ()
 
 
 @attrs.define(eq=False)

@@ -77,7 +77,7 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
             op = c.op
             for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.find(c, i):
                 if j is i and (op.fully_open or op.passes_derivative(c, argnum)):
-                    pairs.append(op.contribution(c, argnum, adjoint, None, inputs))
+                    pairs.append(op.contribution(c, argnum, adjoint, consumers, inputs))
         if pairs:
             for j in inputs:
                 if j._value is None:

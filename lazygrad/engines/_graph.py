@@ -68,11 +68,11 @@ def _open_inputs(c: Node) -> list[tuple[int, Node]]:
     return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind in INEXACT and c.op.passes_derivative(c, k)]
 
 
-def _edge(c: Node, argnum: int, j: Node) -> Edge:
+def _edge(c: Node, argnum: int, j: Node, consumers: dict[int, list[Node]]) -> Edge:
     """Return the edge, or raise NotDifferentiableError if it has no rule."""
     if isinstance(c, AdjointNode):
         return Edge(c, argnum, j, PASS_ON, ())
-    rule, reads = find_vjp_rule(c, argnum)
+    rule, reads = find_vjp_rule(c, argnum, consumers)
     return Edge(c, argnum, j, rule, tuple(reads))
 
 
@@ -102,17 +102,19 @@ class Graph:
             if any(j.serial in depends for _, j in opened[c.serial]):
                 depends.add(c.serial)
         edges: dict[int, list[Edge]] = {L.serial: []}
+        consumers: dict[int, list[Node]] = {}  # of each node, those that lead to the target
         for c in reversed(order):
             if c.serial not in edges:
                 continue
             for argnum, j in opened[c.serial]:
                 try:
-                    edges[c.serial].append(_edge(c, argnum, j))
+                    edges[c.serial].append(_edge(c, argnum, j, consumers))
                 except NotDifferentiableError:
                     if j.serial in depends:
                         raise
                 else:
                     edges.setdefault(j.serial, [])
+                    consumers.setdefault(j.serial, []).append(c)
         return cls(order, edges)
 
     def consumers(self) -> dict[int, list[Edge]]:

@@ -59,17 +59,21 @@ undefined_where = op(
 )
 
 
-def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float = 4.0, strength: Any = None) -> Any:
-    """Return coupling / (w_j - w_i) for two values each: 0 where both are 0 up to rounding, and nan where the gap is.
+def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float = 4.0, used: Any = None) -> Any:
+    """Return coupling / (w_j - w_i) for two values each, and nan where the gap is 0 up to rounding.
 
-    `scale` is the size of what the coupling was computed from, `strength` what must be 0 if it is not the coupling.
+    There it is 0 if the coupling is 0, up to rounding of `scale`, the size of what it was computed from; or where
+    it is known which of the two are `used`, if neither is.
     """
     n, eps = values.shape[-1], float(np.finfo(values.dtype).eps)
     gap = values[..., None, :] - values[..., :, None]
     close = np.abs(gap) <= slack * eps * np.sum(np.abs(values), axis=-1)[..., None, None]
-    strength = np.abs(coupling) if strength is None else strength
-    strength = strength + np.swapaxes(strength, -1, -2)
-    undefined = close & (strength > 64 * n * eps * scale[..., None, None]) & ~np.eye(n, dtype=bool)
+    if used is None:
+        strength = np.abs(coupling) + np.swapaxes(np.abs(coupling), -1, -2)
+        meant = strength > 64 * n * eps * scale[..., None, None]
+    else:
+        meant = used[..., None, :] | used[..., :, None]
+    undefined = close & meant & ~np.eye(n, dtype=bool)
     return undefined_where(np.where(close, 0, coupling / np.where(close, 1, gap)), undefined, message=message)
 
 

@@ -22,9 +22,11 @@ from typing import Any
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
 from ._declare import function, op
-from ._limits import find_slope, over_gaps
+from ._limits import find_slope, over_gaps, undefined_where
 from ._op import Signature, as_node
+from ._rule import BLOCKED
 from ._spectra import directions, pull_singular_values
+from ._used import declare_factors, find_structure
 from .eigen import eigh, eigvalsh
 from .matrices import (
     conj,
@@ -113,26 +115,43 @@ def _over_sums(s: Any) -> Any:
 
 
 def _undetermined(label: str) -> str:
-    return f"{label}: vectors of a repeated singular value are not determined; a derivative that depends on them is nan"
+    return (
+        f"{label}: vectors of a repeated singular value, or of one that is 0, are not determined; a derivative that "
+        f"depends on them is nan"
+    )
+
+
+def _vanish(s: Any) -> Any:
+    """Return which singular values are 0 up to rounding."""
+    return s <= 4 * float(np.finfo(s.dtype).eps) * np.sum(s, axis=-1, keepdims=True)
 
 
 # With P = U^H dA V, split into P = H + N, Hermitian and not: U^H dU = a * H + b * N and V^H dV = a * H - b * N for the
-# matrices a of 1 / (s_j - s_i) and b of 1 / (s_i + s_j). The first term is undetermined where singular values repeat.
+# matrices a of 1 / (s_j - s_i) and b of 1 / (s_i + s_j). The first term is undetermined where singular values repeat,
+# both are where they are 0: A changes its sign there, and which of the two vectors does is nobody's business.
 # What lies outside the span of U and V follows from dA V and U^H dA.
 
 
-def _svd_vjp(g: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool, label: str) -> Any:
-    (m, n), shapes = a_shape[-2:], _factor_shapes(a_shape, full_matrices)
+def _used_vectors(used: Any, packed: Any, shapes: Any) -> Any:
+    """Return which pairs of singular vectors somebody reads: all of them, where an additional one is read."""
+    left, _, right = [np.asarray(part) for part in unpack(find_structure(used, packed), *shapes)]
+    k = shapes[1][0]
+    beyond = left[..., k:].any(axis=(-2, -1)) | right[..., k:, :].any(axis=(-2, -1))
+    return left[..., :k].any(axis=-2) | right[..., :k, :].any(axis=-1) | beyond[..., None]
+
+
+def _svd_vjp(g: Any, out: Any, a: Any, used: Any, *, full_matrices: bool, label: str) -> Any:
+    (m, n), shapes = a.shape[-2:], _factor_shapes(a.shape, full_matrices)
     k = min(m, n)
     U, s, Vh = unpack(out, *shapes)
     gU, gs, gVh = unpack(g, *shapes)
     s, gs = real(s), real(gs)
     U1, Vh1 = U[..., :k], Vh[..., :k, :]
+    pairs = _used_vectors(used, out, shapes)
     by_left, by_right = t(U1) @ gU[..., :k], gVh[..., :k, :] @ t(Vh1)
-    used = np.abs(by_left) + np.abs(by_right)
-    scale = np.sum(used, axis=(-2, -1))
-    even = over_gaps(by_left - by_right, s, scale, _undetermined(label), strength=used)
+    even = over_gaps(by_left - by_right, s, None, _undetermined(label), used=pairs)
     odd = _over_sums(s) * (by_left + by_right)
+    gs = undefined_where(gs, _vanish(s) & pairs, message=_undetermined(label))
     inner = on_diagonal(gs, 0) + 0.5 * (even + h(even) + odd - h(odd))
     result = inner @ conj(Vh1)
     if n > k:
@@ -157,50 +176,77 @@ def _svd_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], full_matrices: bool, l
     U1, Vh1 = U[..., :k], Vh[..., :k, :]
     left, right = h(U1) @ dx, dx @ h(Vh1)
     P = left @ h(Vh1)
-    even = over_gaps(hermitian(P), s, np.sum(np.abs(dx), axis=(-2, -1)), _undetermined(label))
+    scale = np.sum(np.abs(dx), axis=(-2, -1))
+    even = over_gaps(hermitian(P), s, scale, _undetermined(label))
     odd = _over_sums(s) * (0.5 * (P - h(P)))
-    dU, dVh = U1 @ (even + odd), (odd - even) @ Vh1
+    touched = np.sum(np.abs(left), axis=-1) + np.sum(np.abs(right), axis=-2)
+    rounding = 64 * max(m, n) * float(np.finfo(s.dtype).eps) * scale[..., None]
+    turned = undefined_where(np.zeros_like(s), _vanish(s) & (touched > rounding), message=_undetermined(label))
+    dU, dVh = U1 @ (even + odd) + turned[..., None, :], (odd - even) @ Vh1 + turned[..., :, None]
     inverse = reciprocal(s)
     if m > k:
         dU = dU + (right - U1 @ P) * inverse[..., None, :]
         if full_matrices:
-            dU = np.concatenate([dU, -U1 @ h(h(U[..., k:]) @ right * inverse[..., None, :])], axis=-1)
+            beyond = -U1 @ h(h(U[..., k:]) @ right * inverse[..., None, :])
+            dU = np.concatenate([dU, beyond + np.sum(turned, axis=-1)[..., None, None]], axis=-1)
     if n > k:
         dVh = dVh + inverse[..., :, None] * (left - P @ Vh1)
         if full_matrices:
-            dVh = np.concatenate([dVh, -h(inverse[..., :, None] * (left @ h(Vh[..., k:, :]))) @ Vh1], axis=-2)
+            beyond = -h(inverse[..., :, None] * (left @ h(Vh[..., k:, :]))) @ Vh1
+            dVh = np.concatenate([dVh, beyond + np.sum(turned, axis=-1)[..., None, None]], axis=-2)
     return pack(a_shape[:-2], dU, real(diagonal(P)), dVh)
 
 
-_svd = op(
+_svd = declare_factors(
     "svd",
     lambda a, full_matrices: pack(a.shape[:-2], *np.linalg.svd(a, full_matrices)),
     shape=lambda a, full_matrices: _infer_packed(_factor_shapes, a, full_matrices),
-    vjp={"a": _svd_vjp},
-    jvp={"a": _svd_jvp},
-    inputs="a",
+    vjp=_svd_vjp,
+    jvp=_svd_jvp,
     statics={"full_matrices": False},
     doc="Return singular vectors and values, packed.",
 )
 
 
-def _singular_vectors(a: Any) -> tuple[Any, Any]:
-    U, _, Vh = unpack(_svd(a), *_factor_shapes(a.shape, False))
-    return U, Vh
+def _no_second(label: str) -> str:
+    return f"{label}: there is no second derivative at repeated or zero singular values: it is nan"
+
+
+def _values_vjp(g: Any, a: Any, packed: Any, out: Any, full_matrices: bool, label: str) -> Any:
+    k = out.shape[-1]
+    U, s, Vh = unpack(packed, *_factor_shapes(a.shape, full_matrices))
+    U1, Vh1 = U[..., :k], Vh[..., :k, :]
+    slope = find_slope(g, out, a, np.broadcast_to(directions(k), out.shape).astype(out.dtype))
+    if slope is None or 0 in a.shape:
+        return (conj(U1) * (g * np.sign(out))[..., None, :]) @ conj(Vh1)
+    reduced = pack(a.shape[:-2], U1, s, Vh1) if full_matrices else packed
+    return pull_singular_values(g, reduced, a, slope, message=_no_second(label))
+
+
+def _values_jvp(dx: Any, a: Any, packed: Any, out: Any, full_matrices: bool) -> Any:
+    k = out.shape[-1]
+    U, _, Vh = unpack(packed, *_factor_shapes(a.shape, full_matrices))
+    return np.sign(out) * real(np.sum(conj(U[..., :k]) * (dx @ h(Vh[..., :k, :])), axis=-2))
+
+
+_svd_values = op(
+    "svd_values",
+    lambda a, packed, full_matrices: real(unpack(packed, *_factor_shapes(a.shape, full_matrices))[1]),
+    shape=lambda a, packed, full_matrices: _svdvals_shape(a),
+    vjp={"a": _values_vjp, "packed": BLOCKED},
+    jvp={"a": _values_jvp, "packed": BLOCKED},
+    inputs="a packed",
+    statics={"full_matrices": False},
+    doc="Return the singular values among those packed with vectors: they have a derivative where these have none.",
+)
 
 
 def _svdvals_vjp(g: Any, a: Any, out: Any, label: str) -> Any:
-    slope = find_slope(g, out, a, np.broadcast_to(directions(out.shape[-1]), out.shape).astype(out.dtype))
-    if slope is not None and 0 not in a.shape:
-        message = f"{label}: there is no second derivative at repeated or zero singular values: it is nan"
-        return pull_singular_values(g, _svd(a), a, slope, message=message)
-    U, Vh = _singular_vectors(a)
-    return (conj(U) * (g * np.sign(out))[..., None, :]) @ conj(Vh)
+    return _values_vjp(g, a, _svd(a), out, False, label)
 
 
 def _svdvals_jvp(dx: Any, a: Any, out: Any) -> Any:
-    U, Vh = _singular_vectors(a)
-    return np.sign(out) * real(np.sum(conj(U) * (dx @ h(Vh)), axis=-2))
+    return _values_jvp(dx, a, _svd(a), out, False)
 
 
 def _svdvals_shape(a: Node) -> Signature:
@@ -231,8 +277,8 @@ def svd(
         return _svdvals(a)
     full = full_matrices and a.shape[-2:-1] != a.shape[-1:]  # else both forms are the same
     packed = _svd(a, full_matrices=full)
-    U, s, Vh = unpack(packed, *_factor_shapes(a.shape, full))
-    return SVDResult(U, real(s), Vh)
+    U, _, Vh = unpack(packed, *_factor_shapes(a.shape, full))
+    return SVDResult(U, _svd_values(a, packed, full_matrices=full), Vh)
 
 
 def _svd_of_hermitian(a: Node, compute_uv: bool) -> Any:

@@ -23,6 +23,7 @@ from ._limits import find_slope, over_gaps, undefined_where
 from ._op import Signature, as_node
 from ._rule import BLOCKED
 from ._spectra import directions, pull_spectrum
+from ._used import declare_factors, find_structure
 from .matrices import (
     conj,
     diagonal,
@@ -72,15 +73,17 @@ def _undetermined(label: str) -> str:
     )
 
 
-def _pull_spectrum(g: Any, packed: Any, a: Any, slope: Any, UPLO: str, label: str) -> Any:
-    message = f"{label}: a function that tells repeated eigenvalues apart has no second derivative: it is nan"
-    return pull_spectrum(g, packed, a, slope, UPLO=UPLO, message=message)
+def _used_vectors(used: Any, packed: Any, n: int) -> Any:
+    """Return which of the eigenvectors somebody reads."""
+    found = find_structure(used, packed)[..., n:]
+    return found.reshape((*found.shape[:-1], n, n)).any(axis=-2)
 
 
-def _eigh_vjp(g: Any, out: Any, a_shape: tuple[int, ...], UPLO: str, label: str) -> Any:
-    w, V = _spectrum(out, a_shape[-1])
-    gw, gV = _spectrum(g, a_shape[-1])
-    inner = on_diagonal(gw, over_gaps(t(V) @ gV, real(w), _sum_sizes(gV), _undetermined(label)))
+def _eigh_vjp(g: Any, out: Any, a: Any, used: Any, *, UPLO: str, label: str) -> Any:
+    w, V = _spectrum(out, a.shape[-1])
+    gw, gV = _spectrum(g, a.shape[-1])
+    columns = _used_vectors(used, out, a.shape[-1])
+    inner = on_diagonal(gw, over_gaps(t(V) @ gV, real(w), None, _undetermined(label), used=columns))
     return fold_into_triangle(conj(V) @ inner @ t(V), UPLO)
 
 
@@ -90,33 +93,49 @@ def _eigh_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], UPLO: str, label: str
     return pack(a_shape[:-2], real(diagonal(M)), V @ over_gaps(M, real(w), _sum_sizes(dx), _undetermined(label)))
 
 
-_eigh = op(
+_eigh = declare_factors(
     "eigh",
     lambda a, UPLO: pack(a.shape[:-2], *np.linalg.eigh(a, UPLO)),
     shape=lambda a, UPLO: _both(a),
-    vjp={"a": _eigh_vjp},
-    jvp={"a": _eigh_jvp},
-    inputs="a",
+    vjp=_eigh_vjp,
+    jvp=_eigh_jvp,
     statics={"UPLO": "L"},
     doc="Return eigenvalues and eigenvectors of Hermitian matrices, packed.",
 )
 
 
-def _eigenvectors(a: Any, UPLO: str) -> Any:
-    return _spectrum(_eigh(a, UPLO=UPLO), a.shape[-1])[1]
-
-
-def _eigvalsh_vjp(g: Any, a: Any, out: Any, UPLO: str, label: str) -> Any:
+def _values_vjp(g: Any, a: Any, packed: Any, out: Any, UPLO: str, label: str) -> Any:
     slope = find_slope(g, out, a, np.broadcast_to(directions(a.shape[-1]), out.shape).astype(out.dtype))
     if slope is not None:
-        return _pull_spectrum(g, _eigh(a, UPLO=UPLO), a, slope, UPLO, label)
-    V = _eigenvectors(a, UPLO)
+        message = f"{label}: a function that tells repeated eigenvalues apart has no second derivative: it is nan"
+        return pull_spectrum(g, packed, a, slope, UPLO=UPLO, message=message)
+    V = _spectrum(packed, a.shape[-1])[1]
     return fold_into_triangle((conj(V) * g[..., None, :]) @ t(V), UPLO)
 
 
-def _eigvalsh_jvp(dx: Any, a: Any, UPLO: str) -> Any:
-    V = _eigenvectors(a, UPLO)
+def _values_jvp(dx: Any, a_shape: tuple[int, ...], packed: Any, UPLO: str) -> Any:
+    V = _spectrum(packed, a_shape[-1])[1]
     return real(np.sum(conj(V) * (mirror_triangle(dx, UPLO) @ V), axis=-2))
+
+
+_eigh_values = op(
+    "eigh_values",
+    lambda a, packed, UPLO: real(packed[..., : a.shape[-1]]),
+    shape=lambda a, packed, UPLO: (a.shape[:-1], real_dtype(packed.dtype)),
+    vjp={"a": _values_vjp, "packed": BLOCKED},
+    jvp={"a": _values_jvp, "packed": BLOCKED},
+    inputs="a packed",
+    statics={"UPLO": "L"},
+    doc="Return the eigenvalues among those packed with eigenvectors: they have a derivative where these have none.",
+)
+
+
+def _eigvalsh_vjp(g: Any, a: Any, out: Any, UPLO: str, label: str) -> Any:
+    return _values_vjp(g, a, _eigh(a, UPLO=UPLO), out, UPLO, label)
+
+
+def _eigvalsh_jvp(dx: Any, a: Any, UPLO: str) -> Any:
+    return _values_jvp(dx, a.shape, _eigh(a, UPLO=UPLO), UPLO)
 
 
 _eigvalsh = op(
@@ -140,9 +159,9 @@ def _triangle(UPLO: str) -> str:
 @function(np.linalg.eigh)
 def eigh(a: Operand, UPLO: str = "L") -> tuple[NodeOrArray, ...]:
     """Return eigenvalues and eigenvectors of Hermitian matrices; their gradient lies in the triangle that is read."""
-    a = as_node(a)
-    w, V = _spectrum(_eigh(a, UPLO=_triangle(UPLO)), a.shape[-1])
-    return EighResult(real(w), V)
+    a, UPLO = as_node(a), _triangle(UPLO)
+    packed = _eigh(a, UPLO=UPLO)
+    return EighResult(_eigh_values(a, packed, UPLO=UPLO), _spectrum(packed, a.shape[-1])[1])
 
 
 @function(np.linalg.eigvalsh)
@@ -199,13 +218,14 @@ def _unless_defective(x: Any, V: Any, label: str) -> Any:
     )
 
 
-def _eig_vjp(g: Any, out: Any, a_shape: tuple[int, ...], label: str) -> Any:
+def _eig_vjp(g: Any, out: Any, a: Any, used: Any, *, label: str) -> Any:
     # dV = U - V diag(r + i p) with U = V (F * V^-1 dA V); r keeps the columns' length, p their phase.
-    w, V = _spectrum(out, a_shape[-1])
-    gw, gV = _spectrum(g, a_shape[-1])
+    w, V = _spectrum(out, a.shape[-1])
+    gw, gV = _spectrum(g, a.shape[-1])
+    columns = _used_vectors(used, out, a.shape[-1])
     along = np.sum(gV * V, axis=-2, keepdims=True)
     gV = gV - real(along) * conj(V) - 1j * imag(along) * _phase_reader(V)
-    inner = on_diagonal(gw, over_gaps(t(V) @ gV, w, _sum_sizes(gV), _undetermined(label), slack=400.0))
+    inner = on_diagonal(gw, over_gaps(t(V) @ gV, w, None, _undetermined(label), slack=400.0, used=columns))
     return _unless_defective(np.linalg.solve(t(V), inner @ t(V)), V, label)
 
 
@@ -218,25 +238,43 @@ def _eig_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], label: str) -> Any:
     return pack(a_shape[:-2], diagonal(M), U - V * (longer + 1j * turned))
 
 
-_eig = op(
+_eig = declare_factors(
     "eig",
     _eig_value,
     shape=lambda a: (_both(a)[0], _complex_dtype(a.dtype)),
-    vjp={"a": _eig_vjp},
-    jvp={"a": _eig_jvp},
-    inputs="a",
+    vjp=_eig_vjp,
+    jvp=_eig_jvp,
     doc="Return eigenvalues and eigenvectors of square matrices, packed; complex.",
 )
 
 
-def _eigvals_vjp(g: Any, a: Any, label: str) -> Any:
-    _, V = _spectrum(_eig(a), a.shape[-1])
+def _eig_values_vjp(g: Any, a_shape: tuple[int, ...], packed: Any, label: str) -> Any:
+    V = _spectrum(packed, a_shape[-1])[1]
     return _unless_defective(np.linalg.solve(t(V), g[..., :, None] * t(V)), V, label)
 
 
-def _eigvals_jvp(dx: Any, a: Any, label: str) -> Any:
-    _, V = _spectrum(_eig(a), a.shape[-1])
+def _eig_values_jvp(dx: Any, a_shape: tuple[int, ...], packed: Any, label: str) -> Any:
+    V = _spectrum(packed, a_shape[-1])[1]
     return diagonal(_unless_defective(np.linalg.solve(V, dx @ V), V, label))
+
+
+_eig_values = op(
+    "eig_values",
+    lambda a, packed: packed[..., : a.shape[-1]],
+    shape=lambda a, packed: (a.shape[:-1], packed.dtype),
+    vjp={"a": _eig_values_vjp, "packed": BLOCKED},
+    jvp={"a": _eig_values_jvp, "packed": BLOCKED},
+    inputs="a packed",
+    doc="Return the eigenvalues among those packed with eigenvectors: they have a derivative where these have none.",
+)
+
+
+def _eigvals_vjp(g: Any, a: Any, label: str) -> Any:
+    return _eig_values_vjp(g, a.shape, _eig(a), label)
+
+
+def _eigvals_jvp(dx: Any, a: Any, label: str) -> Any:
+    return _eig_values_jvp(dx, a.shape, _eig(a), label)
 
 
 _eigvals = op(
@@ -269,7 +307,10 @@ def eig(a: Operand) -> tuple[NodeOrArray, ...]:
     """
     a = as_node(a)
     n = a.shape[-1] if a.ndim else 0
-    return EigResult(*_spectrum(_drop_zero_imaginary(_eig(a), a, n), n))
+    packed = _eig(a)
+    vectors = _drop_zero_imaginary(packed, a, n)
+    values = _eig_values(a, packed)
+    return EigResult(values if vectors.dtype.kind == "c" else real(values), _spectrum(vectors, n)[1])
 
 
 @function(np.linalg.eigvals)

@@ -291,6 +291,13 @@ def divided_differences(g: Any, w: Any, slope: Any) -> Any:
     return np.where(same, 0, rise / np.where(same, 1, gap))
 
 
+def general_parts(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Return packed eigenvalues and eigenvectors of a general matrix."""
+    return pack((), *linalg.eig(some_matrix(rng, (3, 3)))).astype(complex)
+
+
+PACKED, PACKED_SINGULAR = (((3, 3), (12,)),), (((3, 3), (21,)),)
+VALUES: dict[str, Any] = {"order": 0, "dtypes": ()}  # read from what is packed: `eigh` and `svd` show the derivative
 UPLO = ({"UPLO": "L"}, {"UPLO": "U"})
 MODES = ({"mode": "reduced"}, {"mode": "complete"})
 FULL = ({"full_matrices": True}, {"full_matrices": False})
@@ -314,6 +321,9 @@ FACTORISATIONS = (
         SINGULAR,
         order=1,
     ),
+    op_row("eigh_values", lambda a, packed: linalg.eigh(a)[0], (some_matrix, spectral_parts), PACKED, **VALUES),
+    op_row("eig_values", lambda a, packed: linalg.eig(a)[0] + 0j, (some_matrix, general_parts), PACKED, **VALUES),
+    op_row("svd_values", lambda a, packed: linalg.svd(a)[1], (some_matrix, singular_parts), PACKED_SINGULAR, **VALUES),
     op_row("divided_differences", divided_differences, (vector, spaced(0.3, step=1.0), vector), THREE_VALUES),
     op_row("depends", lambda V: np.linalg.matrix_rank(V) < V.shape[-1], any_shape, FEW[:1], order=0),
     op_row("eigvalsh", linalg.eigvalsh, definite, SQUARE),

@@ -86,6 +86,59 @@ def test_eigenvectors_of_repeated_eigenvalues_have_no_derivative() -> None:
             assert np.isnan(lg.jacfwd(f)(at)[1, 0])
 
 
+@pytest.mark.parametrize("function", [np.log, lambda w: w - 1, lambda w: 0 * w, lambda w: (w - 1) ** 2])
+@pytest.mark.parametrize("factors", [linalg.eigh, linalg.svd, linalg.eig])
+def test_vectors_that_are_read_are_not_determined_though_their_cotangent_is_zero(factors: Any, function: Any) -> None:
+    """Each function is 0 at 1: what reads the vectors multiplies their derivative by it, which does not make it 0."""
+
+    def f(a: Any) -> Any:
+        first, second, *third = factors(a)
+        w, V = (second, first) if third else (first, second)
+        return np.sum(np.real((V * function(w)) @ (third[0] if third else V.T)))
+
+    x = lg.parameter(np.eye(2), name="metric")
+    for ask in (lambda: lg.gradient(f(x), x), lambda: lg.grad(f)(np.eye(2)), lambda: lg.compile(lg.grad(f))(np.eye(2))):
+        with pytest.warns(RuntimeWarning, match="not determined"):
+            assert np.isnan(ask()[1, 0])
+    for engine in ("sweep", "paths", "children"):
+        with pytest.warns(RuntimeWarning, match="not determined"):
+            assert np.isnan(lg.gradient(f(x), x, engine=engine)[1, 0])
+
+
+@pytest.mark.parametrize(
+    "read", [lambda V: V[:, 2], lambda V: V.T[2], lambda V: V[:, 1:][:, -1], lambda V: V[[0, 1, 2], 2]]
+)
+def test_which_vectors_are_read_is_seen_through_what_moves_them(read: Any) -> None:
+    at = REPEATED["turned"]
+
+    def f(a: Any) -> Any:
+        w, V = linalg.eigh(0.5 * (a + a.T))
+        _ = V * w  # which leads nowhere
+        return np.sum(read(V) ** 2 * np.arange(3.0))
+
+    x = lg.parameter(at)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lg.testing.check_grads(f, (at,), order=1, modes=("rev",))
+        for engine in ("lazy", "sweep", "paths", "children"):
+            close(lg.gradient(f(x), x, engine=engine), lg.grad(f)(at))
+
+
+def test_the_low_rank_part_of_a_singular_matrix_has_a_gradient_and_the_whole_has_none() -> None:
+    at = np.outer([1.0, 2.0], [3.0, 1.0])
+
+    def part(a: Any, k: int) -> Any:
+        U, s, Vh = linalg.svd(a)
+        return np.sum(np.sin((U[:, :k] * s[:k]) @ Vh[:k]))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lg.testing.check_grads(lambda a: part(a, 1), (at,), order=1, modes=("rev",))
+    for transform in (lg.grad, lg.jacfwd):
+        with pytest.warns(RuntimeWarning, match="or of one that is 0"):
+            assert np.isnan(transform(lambda a: part(a, 2))(at)).any()
+
+
 def test_a_vector_of_a_simple_eigenvalue_has_its_derivative_beside_repeated_ones() -> None:
     at = REPEATED["turned"]
     with warnings.catch_warnings():

@@ -20,6 +20,8 @@ from ..ops._op import as_node, count_requests, freeze
 from ..ops._rule import Rule
 from ..ops.linear import astype, broadcast_to, expand, identity, real, sum_to, unbroadcast
 
+UNFOLDED = 0.25  # in keys of sums: what an adjoint unfolds into, whenever that was
+
 __all__ = [
     "AdjointNode",
     "ContributionSum",
@@ -169,6 +171,9 @@ class ContributionSum:
         """Build the same computation of ops, and return it with the stand-ins for the inputs that it starts from."""
         if node.unfolded is None:
             stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
+            key = node.summation_key()
+            for k, stand in enumerate(stands):
+                stand._key = (*key, UNFOLDED, k)
             total: Any = None
             for _, _, term in node.contributions(stands):
                 term = unbroadcast_node(term, node.of)

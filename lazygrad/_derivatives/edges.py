@@ -81,6 +81,7 @@ class _InnerMemos:
 
     inner: dict[int, Any] = attrs.field(factory=dict)
     order: tuple[float, ...] = ()
+    order: tuple[float, ...] = ()
 
 
 @attrs.define(eq=False)

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from .._graph.node import INEXACT, Node
+from .._graph.node import INEXACT, Node, summation_key
 from .._graph.types import Array
 from .._graph.value import forward_rec
 from ..ops._op import freeze
@@ -70,6 +70,8 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
         i = below[serial]
         pairs: list[tuple[Rule, int]] = []
         inputs: list[Any] = []
+        if len(found) > 1:
+            found.sort(key=summation_key)
         for c in found:
             adjoint: Any = held.get(c.serial)
             if adjoint is None:  # nothing leads on from there

@@ -34,6 +34,7 @@ from .discover import WIDE, Discovery, Places
 __all__ = ["AdjointOp", "MirrorOp", "TargetMemo", "target_memo"]
 
 SEED: Mapping[str, Any] = {"leaf": "seed"}
+THROUGH = 0.5  # in orders of sums: an adjoint is differentiated through the ops that it unfolds into
 BUILT: Any = (None,)  # in place of the consumers that lead to the target, once the adjoint holds them
 
 
@@ -53,7 +54,8 @@ class AdjointOp(ContributionSum):
         root, stands = self.unfold(node)
         inner = memo.inner.get(node.serial)
         if inner is None:
-            inner = memo.inner[node.serial] = TargetMemo.of(root, seed=adjoint)
+            order = (*summation_key(node), THROUGH, len(memo.order), *memo.order)
+            inner = memo.inner[node.serial] = TargetMemo.of(root, adjoint, order)
         found = inner.adjoint(stands[argnum])
         assert found is not None  # `passes_derivative` said so
         inputs.append(found)
@@ -124,15 +126,15 @@ class TargetMemo:
     facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
 
     @classmethod
-    def of(cls, target: Node, seed: Node | None = None) -> TargetMemo:
-        """Make a memo of a target; `seed` is dL/dL, one by default."""
+    def of(cls, target: Node, seed: Node | None = None, order: tuple[float, ...] = ()) -> TargetMemo:
+        """Make a memo of a target; `seed` is dL/dL, one by default, and `order` where its adjoints stand in sums."""
         ref = weakref.ref(target)
         mirror = copy_bare(target)
         mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
         enlist(mirror)
         if isinstance(mirror, AdjointNode):
             follow(mirror)
-        order = (*summation_key(target), 0 if seed is None else mirror.serial)
+        order = order or (*summation_key(target), 0 if seed is None else mirror.serial)
         op = AdjointOp(Counts(ref), mirror, _make_unit_seed(target) if seed is None else seed, order)
         return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
 
@@ -140,6 +142,11 @@ class TargetMemo:
     def mirror(self) -> Node:
         """Return the node that stands for the target."""
         return self.op.mirror
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """Return where the adjoints of the target stand in sums."""
+        return self.op.order
 
     @property
     def seed(self) -> Node:

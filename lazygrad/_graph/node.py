@@ -103,6 +103,8 @@ class Node(NodeMethods):
     _consumers: weakref.ref[Node] | list[weakref.ref[Node]] | None = None
     _sweep_at: int = _FIRST_SWEEP
     _memo: Any = None  # what is known of the derivatives of this node as a target
+    # Where it stands in sums if that is not the place of its creation; not set for most (`summation_key`).
+    _key: tuple[float, ...] = attrs.field(init=False)
     # The user's file and line; not set unless `trace_sources` looks for them.
     _source: tuple[str, int] | None = attrs.field(init=False)
 
@@ -149,11 +151,13 @@ def by_serial(node: Node) -> int:
 
 
 def summation_key(node: Node) -> tuple[float, ...]:
-    """Return the sort key of contributions: by creation, but an adjoint right after its target, whenever it was built.
+    """Return the sort key of contributions: by creation, but an adjoint, and what it unfolds into, after its target.
 
     So the order, and with it every bit of a sum, does not depend on which questions came first.
     """
-    return (node.serial,) if node.__class__ is Node else node.summation_key()  # type: ignore[attr-defined]
+    if node.__class__ is Node:
+        return getattr(node, "_key", None) or (node.serial,)
+    return node.summation_key()  # type: ignore[attr-defined, no-any-return]
 
 
 def label(node: Node) -> str:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Hashable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import attrs
 import numpy as np
 
 from .._graph.node import NO_STATIC
+from .._graph.types import Shape
 from ..ops import arithmetic, bounds, indexing, linear, reduce
 from ..ops import shape as shape_ops
 from ..ops._op import OPS, Op
 from ..ops.linalg import matmul
 
-__all__ = ["Kernel", "choose_kernel", "is_ours", "make_typed_key"]
+__all__ = ["DENSE", "Kernel", "choose_call", "choose_kernel", "expand_to", "is_ours", "make_typed_key", "repeat_to"]
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -55,12 +56,18 @@ class Kernel:
     text: str = ""
     pointwise: bool = False  # each element of the result depends on one element of each argument
     number: Any = None  # a number that follows the arrays as the last argument
+    solid: bool = False  # its result is a new array without gaps, in C order, whatever it is called with
     alone: bool = False  # of a single number NumPy's operator may give other last bits than its function of arrays
 
     @property
     def repeats(self) -> bool:
         """Return whether this is the view of an array repeated along axes; an op of the user's may have any name."""
         return self.kind == "view" and self.name == "broadcast_to"
+
+    @property
+    def expands(self) -> bool:
+        """Return whether this is the copy of an array repeated along axes."""
+        return self.solid and self.name == "expand"
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.name}>"
@@ -116,6 +123,43 @@ def choose_kernel(
     return found
 
 
+DENSE = ("reshape", "expand_dims", "squeeze", "view as")  # views that keep the order of axes, and show all elements
+
+
+def choose_call(op: Op, static: Mapping[str, object], known: dict[Hashable, Kernel]) -> Kernel:
+    """Return the kernel that calls an op's own function."""
+    key = ("call", op, make_typed_key(static))
+    try:
+        found = known.get(key)
+    except TypeError:
+        return make_call(op, static)
+    if found is None:
+        found = known[key] = make_call(op, static)
+    return found
+
+
+def make_call(op: Op, static: Mapping[str, Any]) -> Kernel:
+    """Return a new kernel that calls an op's own function."""
+    return Kernel("call", op.name, op.function, static, pure=is_ours(op), pointwise=op.pointwise, solid=op in SOLID)
+
+
+@lru_cache(maxsize=1024)
+def repeat_to(shape: Shape) -> Kernel:
+    """Return the kernel of a view of an array repeated to a shape."""
+    view = _make_view(linear.broadcast_to, {"shape": shape})
+    assert view is not None
+    return view
+
+
+@lru_cache(maxsize=1024)
+def expand_to(shape: Shape) -> Kernel:
+    """Return the kernel of a copy of an array repeated to a shape, as rules make it of small arrays."""
+    return Kernel("call", "expand", linear.copy_repeated, {"shape": shape}, solid=True)
+
+
+SOLID = (indexing.scatter_add,)  # ops whose results are new arrays in C order
+
+
 def make_typed_key(static: object) -> Hashable:
     """Return keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
     if static is NO_STATIC:
@@ -156,7 +200,7 @@ def _make_kernel(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool)
         places = iter(range(1, len(static["key"]) + 1))
         key = ", ".join([_write_index(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
         return Kernel("call", op.name, op.function, static, text=f"{{0}}[{key}]")
-    return Kernel("call", op.name, op.function, static, pure=is_ours(op), pointwise=op.pointwise)
+    return make_call(op, static)
 
 
 def _make_power(op: Op, static: Mapping[str, Any]) -> Kernel:

@@ -27,6 +27,7 @@ from .program import Program
 __all__ = ["lower"]
 
 STAND = {"leaf": "stand-in"}
+SHORT = (np.dtype(np.float16), np.dtype(np.float32))
 
 
 @attrs.frozen(eq=False)
@@ -101,9 +102,12 @@ class _Lowering:
         if len(edges) > 2 and any(rule.into is not None for rule, *_ in edges):
             return self._lower_accumulation(i)
         total: int | None = None
+        disordered = self.program.disordered if self.program.exact and len(edges) > 2 else ()
         for rule, consumer, argnum, start, stop in edges:
             args = tuple([self.rows[j.serial] for j in i.inputs[start:stop]])
             term = self._lower_term(rule, consumer, argnum, args, of)
+            if term in disordered:  # the memo adds the third into the sum of the first two, however that lies
+                return self._lower_accumulation(i)
             total = (
                 term if total is None else self.program.apply(linear.add, NO_STATIC, (total, term), of.shape, of.dtype)
             )
@@ -154,8 +158,14 @@ class _Lowering:
         return self._copy_rows(template, args)
 
     def _needs_numpy(self, args: tuple[int, ...]) -> bool:
-        """Return whether NumPy's functions may give other last bits than the ops they are written out in."""
-        return self.program.exact and any(self.program.dtypes[a].kind == "c" for a in args)
+        """Return whether a function on arrays may give other last bits than the ops that it is written out in.
+
+        As NumPy's of complex numbers do, and SciPy's of single precision, which keep double precision in between.
+        """
+        program = self.program
+        return program.exact and any(
+            program.dtypes[a].kind == "c" or (not program.shapes[a] and program.dtypes[a] in SHORT) for a in args
+        )
 
     def _read_on_stand_ins(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
         stands = [Node(None, (), STAND, self.program.shapes[a], self.program.dtypes[a]) for a in args]
@@ -172,7 +182,9 @@ class _Lowering:
                 made.append(program.add_literal(static))
                 continue
             given = tuple([made[p] if p >= 0 else args[-1 - p] for p in places])
-            if op.composite:
+            if op is linear.broadcast_to:
+                made.append(program.expand(given[0], shape, dtype))
+            elif op.composite:
                 made.append(self._lower_nested(op, static, given, shape, dtype))
             else:
                 made.append(program.apply(op, static, given, shape, dtype))

@@ -22,7 +22,7 @@ from .._graph.shapes import broadcast
 from .._graph.types import Array, DType, Shape
 from ..ops import arithmetic, linear, reduce
 from ..ops._op import Op, freeze
-from .kernels import Kernel, choose_kernel, is_ours
+from .kernels import DENSE, Kernel, choose_call, choose_kernel, expand_to, is_ours, repeat_to
 
 __all__ = ["Program", "run_kernel"]
 
@@ -51,9 +51,9 @@ class Program:
     literals: dict[int, Any] = attrs.field(factory=dict)
     outputs: list[int] = attrs.field(factory=list)
     given: Container[int] = ()  # serials of leaves that are never literals
-    unordered: set[int] = attrs.field(
-        factory=set
-    )  # rows whose memory NumPy has to choose, as the order of their elements may not be C's
+    loose: set[int] = attrs.field(factory=set)  # rows that may lie with gaps, repeated, or in another order than C's
+    disordered: set[int] = attrs.field(factory=set)  # of these, the ones of two axes or more in another order than C's
+    unordered: set[int] = attrs.field(factory=set)  # rows whose memory NumPy has to choose, as the walk lets it
     guards: list[tuple[int, Guard]] = attrs.field(factory=list)  # rows that a function read while it was traced
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)
@@ -69,7 +69,28 @@ class Program:
         self.shapes.append(shape)
         self.dtypes.append(dtype)
         self.origins.append(None)
-        return len(self.kernels) - 1
+        row = len(self.kernels) - 1
+        if shape and kernel is not None:
+            self._note_order(row, kernel, args)
+        return row
+
+    def _note_order(self, row: int, kernel: Kernel, args: tuple[int, ...]) -> None:
+        """Note how the array of a new row may lie: the result of an elementwise op lies as its arguments do."""
+        disordered = not self.disordered.isdisjoint(args)
+        if kernel.kind == "view":
+            loose = kernel.name not in DENSE or not self.loose.isdisjoint(args)
+            disordered = disordered or (kernel.name not in DENSE and not kernel.repeats)
+        elif kernel.kind == "call":
+            loose = disordered = not kernel.solid
+        else:
+            loose = disordered = disordered and (kernel.kind != "matmul" or len(self.shapes[row]) > 2)
+        self._note_loose(row, loose, disordered)
+
+    def _note_loose(self, row: int, loose: bool, disordered: bool) -> None:
+        if loose:
+            self.loose.add(row)
+        if disordered and len(self.shapes[row]) > 1:
+            self.disordered.add(row)
 
     def add_leaf(self, node: Node) -> int:
         """Return the row of a leaf, which is a literal if it is a number in an expression or the seed."""
@@ -80,20 +101,24 @@ class Program:
         row = self.add_row(None, (), node.shape, node.dtype)
         self.leaves[row] = node
         self.origins[row] = node
+        if node.op is not None and node.shape:
+            loose = node._value is None or not node._value.flags.c_contiguous
+            self._note_loose(row, loose, loose)
         return row
 
     def add_literal(self, value: Any) -> int:
         """Return the row of a value that is known beforehand."""
         if value.size > 1 and value.dtype.kind == "f" and value.tobytes() == value.flat[0].tobytes() * value.size:
-            repeated = {"shape": value.shape}  # one number, as in the seed of an array
-            return self.apply(
-                linear.broadcast_to, repeated, (self.add_literal(value.flat[0]),), value.shape, value.dtype
-            )
+            one = self.add_literal(value.flat[0])  # as in the seed of an array
+            kernel = (expand_to if self.exact else repeat_to)(value.shape)
+            return self.add_kernel(kernel, (one,), value.shape, value.dtype)
         key = (value.shape, value.dtype, value.tobytes()) if value.size <= SMALL else (id(value),)
         row = self._known.get(key)
         if row is None:
             row = self._known[key] = self.add_row(None, (), value.shape, value.dtype)
             self.literals[row] = value
+            loose = bool(value.shape) and not value.flags.c_contiguous
+            self._note_loose(row, loose, loose)
         return row
 
     def apply(self, op: Op, static: Mapping[str, Any], args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
@@ -125,6 +150,9 @@ class Program:
                 return self.apply(
                     arithmetic.divide, NO_STATIC, (total, self.add_literal(dtype.type(count))), shape, dtype
                 )
+        # NumPy's complex scalars have operators of their own, and so have exponents without axes.
+        if self.exact and ((not shape and dtype.kind == "c") or (op is arithmetic.power and not self.shapes[args[1]])):
+            return self.add_kernel(choose_call(op, static, self._known_kernels), args, shape, dtype)
         kernel = choose_kernel(op, static, self.guarded, not shape, self._known_kernels)
         if kernel.number is not None:
             number = kernel.number
@@ -133,16 +161,20 @@ class Program:
 
     def add_kernel(self, kernel: Kernel, args: tuple[int, ...], shape: Shape, dtype: DType) -> int:
         """Return the row of a kernel on rows: one that is there already, or a new one."""
-        if kernel.kind == "view" and not kernel.repeats:
+        if kernel.kind == "view" and not kernel.repeats and kernel.name != "view as":
             of = self.kernels[args[0]]
             if of is not None and of.repeats and not self.shapes[source := self.args[args[0]][0]]:
                 return self.apply(linear.broadcast_to, {"shape": shape}, (source,), shape, dtype)
+            if of is not None and of.expands and kernel.name in DENSE and not self.shapes[self.args[args[0]][0]]:
+                (source,) = self.args[args[0]]
+                return self.add_kernel(expand_to(shape), (source,), shape, dtype) if shape else source
         key = (kernel, args)
         row = self._known.get(key) if kernel.pure else None
         if row is not None:
             return row
         literals = self.literals
-        known = literals and kernel.pure and not kernel.repeats and all(a in literals for a in args)
+        repeats = kernel.repeats or kernel.expands
+        known = literals and kernel.pure and not repeats and all(a in literals for a in args)
         if known and math.prod(shape) <= SMALL:
             value = _precompute(kernel, [literals[a] for a in args])
             if value is not None and value.shape == shape and value.dtype == dtype:
@@ -197,6 +229,13 @@ class Program:
         total = self.apply(linear.sum, {"axis": axes, "keepdims": True}, (x,), reduced, dtype)
         return self.apply(linear.reshape, {"shape": shape}, (total,), shape, dtype)
 
+    def expand(self, a: int, shape: Shape, dtype: DType) -> int:
+        """Return the row of an array that a rule repeats: where it is small, rules on arrays make a copy."""
+        if self.shapes[a] == shape:
+            return a
+        copied = self.exact and math.prod(shape) <= linear.SMALL
+        return self.add_kernel((expand_to if copied else repeat_to)(shape), (a,), shape, dtype)
+
     def _skip_broadcasts(self, args: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
         """Return the arrays that the arguments repeat, as far as the others make the result as large anyway.
 
@@ -205,14 +244,14 @@ class Program:
         found = list(args)
         for k, a in enumerate(args):
             kernel = self.kernels[a]
-            while kernel is not None and kernel.repeats:
+            while kernel is not None and (kernel.repeats or kernel.expands):
                 (source,) = self.args[found[k]]
                 rest: Shape = self.shapes[source]
-                for j, b in enumerate(found):
-                    if j != k:
-                        rest = broadcast(rest, self.shapes[b])
-                if rest != shape:
-                    break
+                others = [b for j, b in enumerate(found) if j != k]
+                for b in others:
+                    rest = broadcast(rest, self.shapes[b])
+                if rest != shape or (kernel.expands and not self.disordered.isdisjoint([source, *others])):
+                    break  # (an array in C order among others decides the order of the result)
                 found[k], kernel = source, self.kernels[source]
         return tuple(found)
 
@@ -224,16 +263,19 @@ class Program:
             return None
         x = args[0]
         alike = self.shapes[x] == shape and self.dtypes[x] is dtype
-        if alike and (op in SAME or (op is arithmetic.pow and static["n"] == 1)):
+        solid = not self.exact or x not in self.loose  # else the op's own result lies otherwise in memory
+        copies = op is linear.astype or (op is arithmetic.pow and static["n"] == 1)
+        if alike and (op in SHOWING or (solid and copies)):
             return x
         if op in PRODUCTS or op in QUOTIENTS:
             one = self.literals.get(args[1])
-            if alike and one is not None and not one.shape and one == 1:
+            if alike and solid and one is not None and not one.shape and one == 1:
                 return x
             one = self.literals.get(x)
             y = args[1]
             if op in PRODUCTS and one is not None and not one.shape and one == 1:
-                return y if self.shapes[y] == shape and self.dtypes[y] is dtype else None
+                alike = self.shapes[y] == shape and self.dtypes[y] is dtype
+                return y if alike and not (self.exact and y in self.loose) else None
         return None
 
     def find_live(self) -> list[int]:
@@ -258,7 +300,7 @@ def reinterpret_as(dtype: DType) -> Kernel:
     return Kernel("view", "view as", lambda x: x.view(dtype))
 
 
-SAME = (linear.identity, linear.astype, linear.reshape, linear.broadcast_to, linear.sum_to, linear.real)
+SHOWING = (linear.identity, linear.reshape, linear.broadcast_to, linear.sum_to, linear.real)
 
 
 def _precompute(kernel: Kernel, values: Sequence[Any]) -> Any:

@@ -21,6 +21,7 @@ from ._rule import Rule, pass_on
 from .indexing import scatter_add
 
 __all__ = [
+    "SMALL",
     "WHOLE",
     "add",
     "along",
@@ -28,6 +29,7 @@ __all__ = [
     "broadcast_to",
     "common_dtype",
     "concatenate",
+    "copy_repeated",
     "expand",
     "identity",
     "negative",
@@ -41,7 +43,7 @@ __all__ = [
     "unbroadcast",
 ]
 
-_SMALL = 4096  # elements
+SMALL = 4096  # elements, up to which a repeated array is copied
 
 # -- element by element ----------------------------------------------------------------------------
 
@@ -77,10 +79,19 @@ negative = elementwise(
 
 identity = linear("identity", pass_on, shape=lambda x: (x.shape, x.dtype), transpose=pass_on, doc="Return x itself.")
 
+
+def _infer_cast(x: Node, dtype: Any) -> Signature:
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "biufc" or (x.dtype.kind == "c" and dtype.kind != "c"):
+        hint = "take its `.real` first" if dtype.kind in "biuf" else "only bool, int, float and complex are supported"
+        raise TypeError(f"{x!r} cannot become {dtype}: {hint}")
+    return x.shape, dtype
+
+
 astype = linear(
     "astype",
     lambda x, dtype: x.astype(dtype),
-    shape=lambda x, dtype: (x.shape, np.dtype(dtype)),
+    shape=_infer_cast,
     transpose=pass_on,  # the engine brings every contribution to its input's dtype
     statics={"dtype": float},
     doc="Return x in another dtype.\n\n"
@@ -155,10 +166,13 @@ broadcast_to = linear(
 
 def expand(x: NodeOrArray, shape: tuple[int, ...]) -> NodeOrArray:
     """Repeat x along new and unit axes: as a view, or where it is small as an array, which is made sooner."""
-    if isinstance(x, Node) or math.prod(shape) > _SMALL:
+    if isinstance(x, Node) or math.prod(shape) > SMALL:
         return np.broadcast_to(x, shape)
-    if x.shape == shape:
-        return x
+    return x if x.shape == shape else copy_repeated(x, shape)
+
+
+def copy_repeated(x: Array, shape: tuple[int, ...]) -> Array:
+    """Return a new array of x repeated along new and unit axes."""
     made = np.empty(shape, x.dtype)
     made[...] = x
     return made

@@ -18,13 +18,13 @@ import pytest
 import lazygrad as lg
 from lazygrad._schedule import plans
 from tests.cases.op_table import TABLE
-from tests.helpers.op_checks import Case, has_rule
+from tests.helpers.op_checks import Case
 from tests.helpers.op_rows import Row
 
 REFUSED = (TypeError, ValueError, IndexError, ArithmeticError, lg.LazygradError, np.linalg.LinAlgError)
 MOST = 200  # elements of an input
 
-# -- before the op: (what the leaf holds, the node made of the leaf), so that the op gets the value that it takes -------
+# -- before the op: (what the leaf holds, the node made of the leaf), so that the op gets its value --------------
 
 Step = tuple[str, Callable[[Any], Any]]
 BEFORE: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
@@ -47,7 +47,7 @@ REPEATED: dict[str, tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]] = { 
     "repeated transpose": (lambda v: v[..., :1].T, lambda x, shape: np.broadcast_to(x.T, shape)),
 }
 
-# -- after it -----------------------------------------------------------------------------------------------------------
+# -- after it -----------------------------------------------------------------------------------------
 
 
 def times_repeated(y: Any, other: Any) -> Any:
@@ -174,7 +174,9 @@ def draw_composition(rng: np.random.Generator, row: Row, most_after: int = 2) ->
     domains = [row.domains[min(k, len(row.domains) - 1)] for k in range(len(shapes))]
     points = []
     for _ in range(2):
-        case = Case(row.call, row.reference, [d(rng, s) for d, s in zip(domains, shapes, strict=True)], static, row.order)
+        case = Case(
+            row.call, row.reference, [d(rng, s) for d, s in zip(domains, shapes, strict=True)], static, row.order
+        )
         case = case if dtype is None else case.cast(dtype)
         held = [np.asarray(hold(np.asarray(v))) for hold, v in zip(holds, case.inputs, strict=True)]
         points.append([*held, np.float64(rng.normal()), np.float64(rng.normal())])

@@ -66,6 +66,7 @@ class Memory:
     samples: dict[str, Any] = attrs.field(factory=dict)  # arrays like those, on which views are tried
     checked: set[int] = attrs.field(factory=set)  # rows where a nan shows that a guard was needed
     results: set[int] = attrs.field(factory=set)  # rows whose memory belongs to a result
+    keep: bool = False  # whether results go into a memo, and so have to lie in memory as its own would
     floats: bool = False  # whether single numbers are Python's
     prefix: str = "b"  # of the names of buffers
     params: frozenset[str] = attrs.Factory(lambda self: frozenset(self.names.values()), takes_self=True)

@@ -35,8 +35,9 @@ class Writer(Memory):
         wanted = set(program.outputs)
         for row in program.outputs:  # and of a view what it shows
             root, *others = self.holds[row]
-            if not others and program.kernels[root] is not None and program.shapes[root]:
-                wanted.add(root)
+            for h in (root, *others) if self.keep else () if others else (root,):
+                if program.kernels[h] is not None and program.shapes[h]:
+                    wanted.add(h)
         self.results = wanted
         guards: dict[int, list[Guard]] = {}
         for row, guard in program.guards:
@@ -144,7 +145,7 @@ class Writer(Memory):
                 name = self.name_function(kernel.function, re.sub(r"\W+", "_", kernel.name))
                 keywords = [f", {k}={self.write_static(v)}" for k, v in kernel.static.items()]
                 text = f"{name}({', '.join(given)}{''.join(keywords)})"
-            if row in program.unordered:
+            if self.exact and not kernel.solid and program.origins[row] is not None:  # as the memo keeps a node's value
                 text = f"{self.name_function(_copy_foreign, 'as_kept')}({text})"
             self.add_line(f"v{row} = {text}", row)
         elif row in program.unordered:

@@ -132,7 +132,7 @@ def write_straight(
         leaves = {id(node): row for row, node in chains.leaves.items()}
         params = [(leaves[id(program.leaves[row])], name) for row, name in params]
         program, live = chains, list(range(len(chains)))
-    writer = Writer(program, exact, live, dict(params), checked=program.checked)
+    writer = Writer(program, exact, live, dict(params), checked=program.checked, keep=keep)
     writer.floats = not (exact or keep or program.guarded)
     writer.write()
     copied: dict[int, str] = {}

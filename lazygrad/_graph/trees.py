@@ -15,10 +15,29 @@ import numpy as np
 
 from .node import INEXACT, Node
 
-__all__ = ["Tree", "align_leaves", "as_key", "flatten", "leaves", "list_places", "map_tree", "structure_key"]
+__all__ = [
+    "Tree",
+    "align_leaves",
+    "as_key",
+    "check_depth",
+    "flatten",
+    "leaves",
+    "list_places",
+    "map_tree",
+    "structure_key",
+]
 
 _LEAVES = (Node, np.ndarray, np.generic, float, int, complex, str, type)
 DEEPEST = 100  # how deep containers may be nested; one that contains itself is nested without end
+
+
+def check_depth(tree: object, depth: int) -> None:
+    """Raise a ValueError for a container within so many others that it may well be within itself."""
+    if depth > DEEPEST:
+        raise ValueError(
+            f"a {type(tree).__name__} contains itself, or containers are nested more than {DEEPEST} deep: flatten "
+            f"them, as by one dict of arrays"
+        )
 
 
 def _parts(tree: Any, depth: int = 0) -> tuple[list[Any], Callable[[list[Any]], Any]] | None:
@@ -26,11 +45,7 @@ def _parts(tree: Any, depth: int = 0) -> tuple[list[Any], Callable[[list[Any]], 
     if isinstance(tree, _LEAVES):
         return None
     kind = type(tree)
-    if depth > DEEPEST:
-        raise ValueError(
-            f"a {kind.__name__} contains itself, or containers are nested more than {DEEPEST} deep: flatten them, as "
-            f"by one dict of arrays"
-        )
+    check_depth(tree, depth)
     if kind is list:
         return tree, list
     if isinstance(tree, tuple):

@@ -13,16 +13,20 @@ import numpy as np
 
 from .._derivatives.tangents import Tangents
 from .._functions.call import Argnums, Call, call_on_nodes, name_of
+from .._functions.checks import check_transform
 from .._functions.reverse import grad
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node
+from .._graph.settings import check_flag
 from .._graph.shapes import unit_array
 from .._graph.trees import flatten
-from .._graph.types import Array, Function
+from .._graph.turns import as_one_question
+from .._graph.types import Array, Function, Structure
 from .._graph.value import zeros
+from .._query.checks import Nested
 from .._query.differentiator import Differentiator
-from .of_nodes import Order
-from .of_nodes import jacobian as of_nodes
+from .._query.second_order import hessian_of_node
+from .of_nodes import Order, of_structures
 
 if TYPE_CHECKING:
     from .._functions.signatures import HigherOrder, Plain, SomeGradient
@@ -131,14 +135,22 @@ def _jacobian_by(
         tree = flatten(call.out)
         outs = [call.float_target(out) for out in tree.leaves]
         call.warn_if_unconnected()
-        made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes, Passes())))
-        return (made, call.answers(call.aux)) if has_aux else made
+
+        def answer() -> Any:
+            made = tree.like(map(call.like_arguments, mode(call, outs, call.nodes, Passes())))
+            return (made, call.answers(call.aux)) if has_aux else made
+
+        return as_one_question(call.outputs(), answer)
 
     return jacobian
 
 
 @overload
-def jacobian(f: Node, argnums: Node, *, order: Order = "auto") -> Array: ...
+def jacobian(f: Node, argnums: Node | str, *, order: Order = "auto") -> Array: ...
+
+
+@overload
+def jacobian(f: Node | Nested, argnums: Node | Nested, *, order: Order = "auto") -> Any: ...
 
 
 @overload
@@ -160,8 +172,8 @@ def jacobian(
 
 
 def jacobian(
-    f: Node | Function,
-    argnums: Node | Argnums = 0,
+    f: Structure,
+    argnums: Structure = 0,
     has_aux: bool = False,
     holomorphic: bool = False,
     *,
@@ -172,9 +184,9 @@ def jacobian(
     Parameters
     ----------
     f
-        A node Y, or a function as for `jacrev`.
+        A node Y, or a list, tuple or dict of nodes; or a function as for `jacrev`.
     argnums
-        The node X, or for a function what to differentiate by, as for `grad`.
+        The node X, its name, or a list, tuple or dict of them; for a function what to differentiate by, as for `grad`.
     has_aux, holomorphic
         As for `jacrev`; of functions only.
     order
@@ -184,7 +196,8 @@ def jacobian(
 
     Returns
     -------
-    For nodes a read-only array of shape ``Y.shape + X.shape``, zeros where no path leads from X to Y. For a function
+    For nodes a read-only array of shape ``Y.shape + X.shape``, zeros where no path leads from X to Y; for structures
+    of nodes such arrays in the structure of Y, each in that of X. For a function
     the function of its Jacobian, as `jacrev` and `jacfwd` have it: in the mode that takes fewer passes.
 
     Raises
@@ -215,11 +228,16 @@ def jacobian(
            [ 6., 16.],
            [10., 24.]])
     """
-    if order != "auto" and not isinstance(f, Node):
+    if isinstance(f, (Node, list, tuple, dict)) or isinstance(argnums, Node):
+        if check_flag(has_aux, "has_aux") or check_flag(holomorphic, "holomorphic"):
+            raise TypeError("has_aux= and holomorphic= are for the Jacobian of a function, not of nodes")
+        return of_structures(f, argnums, order=order)
+    if order != "auto":
         raise TypeError("order= is for the Jacobian of nodes; of functions choose `jacrev` or `jacfwd`")
-    if isinstance(f, Node) or isinstance(argnums, Node):
-        return of_nodes(f, argnums, order=order)  # type: ignore[arg-type]  # which says what is no node
-    return _jacobian_by(choose_mode, f, argnums, has_aux, holomorphic)
+    check_transform("jacobian", f, "", argnums, has_aux=has_aux, holomorphic=holomorphic)
+    function: Any = f
+    chosen: Any = argnums
+    return _jacobian_by(choose_mode, function, chosen, has_aux, holomorphic)
 
 
 @overload
@@ -262,6 +280,7 @@ def jacrev(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
     array([[2., 0.],
            [0., 4.]])
     """
+    check_transform("jacrev", f, "`lazygrad.jacobian(Y, X)`", argnums, has_aux=has_aux, holomorphic=holomorphic)
     return _jacobian_by(_reverse, f, argnums, has_aux, holomorphic)
 
 
@@ -302,6 +321,7 @@ def jacfwd(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic
     array([[2., 0.],
            [2., 1.]])
     """
+    check_transform("jacfwd", f, "`lazygrad.jacobian(Y, X)`", argnums, has_aux=has_aux, holomorphic=holomorphic)
     return _jacobian_by(_forward, f, argnums, has_aux, holomorphic)
 
 
@@ -323,18 +343,31 @@ def hessian(
 ) -> Function: ...
 
 
-def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: bool = False) -> Function:
-    """Return the Hessian of a function that returns one number: forward mode over reverse mode.
+@overload
+def hessian(f: Node, argnums: Node | str) -> Array: ...
+
+
+@overload
+def hessian(f: Node, argnums: Nested) -> Any: ...
+
+
+def hessian(f: Node | Function, argnums: Structure = 0, has_aux: bool = False, holomorphic: bool = False) -> object:
+    """Return the Hessian of a node of one number by nodes, or that of a function: forward mode over reverse mode.
 
     Parameters
     ----------
-    f, argnums, has_aux, holomorphic
-        As for `grad`.
+    f
+        A node L of one element, or a function as for `grad`.
+    argnums
+        The nodes to differentiate `L` by (one, its name, or a list, tuple or dict of them); for a function what to
+        differentiate by, as for `grad`.
+    has_aux, holomorphic
+        As for `grad`; of functions only.
 
     Returns
     -------
-    Function that returns arrays of shape ``x.shape + y.shape``: in the structure of the argument, each in that
-    structure again.
+    For a node arrays of shape ``x.shape + y.shape``: in the structure of the nodes, each in that structure again. For
+    a function the function that returns such arrays, in the structure of the argument.
 
     Examples
     --------
@@ -342,5 +375,15 @@ def hessian(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphi
     >>> lg.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
     array([[4., 2.],
            [2., 0.]])
+    >>> x = lg.parameter([1.0, 2.0])
+    >>> lg.hessian(x[0] ** 2 * x[1], x)
+    array([[4., 2.],
+           [2., 0.]])
     """
-    return jacfwd(grad(f, argnums, has_aux, holomorphic), argnums, has_aux, holomorphic)
+    if isinstance(f, Node):
+        if check_flag(has_aux, "has_aux") or check_flag(holomorphic, "holomorphic"):
+            raise TypeError("has_aux= and holomorphic= are for the Hessian of a function, not of a node")
+        return hessian_of_node(f, argnums)
+    check_transform("hessian", f, "", argnums, has_aux=has_aux, holomorphic=holomorphic)
+    chosen: Any = argnums
+    return jacfwd(grad(f, chosen, has_aux, holomorphic), chosen, has_aux, holomorphic)

@@ -16,13 +16,17 @@ import numpy as np
 
 from .._derivatives.edges import find_edges_between
 from .._graph.node import Node, lock
-from .._graph.types import Array
+from .._graph.settings import describe
+from .._graph.trees import map_tree
+from .._graph.turns import as_one_question
+from .._graph.types import Array, Structure
 from .._graph.value import readonly_view
+from .._query.checks import map_nodes, resolve_names
 from ..ops._bracketing import Tree, best_bracketing
 from .local import Factor, factors
 from .structured import Form, Matrix, add, form_of_product, form_of_sum, identity, multiply
 
-__all__ = ["Plan", "jacobian", "jacobian_plan"]
+__all__ = ["Plan", "jacobian", "jacobian_plan", "of_structures"]
 
 Order = Literal["auto", "reverse", "forward", "optimal"]
 Edge = tuple[Node, Node, list[Factor]]  # input, consumer, the local Jacobian's factors
@@ -163,7 +167,7 @@ ACCUMULATE: dict[str, Callable[..., Any]] = {"reverse": _from_output, "forward":
 def _check_nodes(Y: Any, X: Any, order: str) -> None:
     for node in (Y, X):
         if not isinstance(node, Node):
-            raise TypeError(f"the Jacobian of nodes by nodes takes nodes, not {type(node).__name__}")
+            raise TypeError(f"the Jacobian of nodes by nodes takes nodes, not {describe(node)}")
         if node.dtype.kind != "f":
             raise TypeError(f"there is no Jacobian of or by {node!r}: its dtype is {node.dtype}")
     if order not in ("auto", "optimal", *ACCUMULATE):
@@ -201,10 +205,29 @@ def jacobian_plan(Y: Node, X: Node, order: Order = "auto") -> Plan:
         return _choose_order(edges, Y, X, order) if edges else Plan("reverse", 0, 0, 0)
 
 
+def of_structures(Y: Structure, X: Structure, *, order: Order = "auto") -> Any:
+    """Return the Jacobians of nodes by nodes, in the structure of `Y` and each in that of `X`."""
+    if isinstance(Y, Node) and isinstance(X, Node):
+        return jacobian(Y, X, order=order)
+    hint = "the Jacobian of nodes by nodes takes nodes (of a function by its arguments: `argnums` is an int or several)"
+    if callable(Y) and not isinstance(Y, Node):
+        raise TypeError(f"{hint}, not {describe(Y)}")
+    if isinstance(X, int):
+        raise TypeError(f"{hint}: name those to differentiate by, `lazygrad.jacobian(Y, X)`")
+
+    def one(target: Any) -> Any:
+        if not isinstance(target, Node):
+            raise TypeError(f"{hint}, not {describe(target)}")
+        return map_nodes(resolve_names(X, target), lambda node: jacobian(target, node, order=order))
+
+    return map_tree(one, Y)
+
+
 def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> Array:
     """Return dY/dX for nodes of any shape; `lazygrad.jacobian` tells more."""
     _check_nodes(Y, X, order)
-    with lock:
+
+    def compute() -> Array:
         if Y is X:
             found = identity(X.size, X.dtype)
         elif not (edges := _edges(Y, X)):
@@ -215,4 +238,6 @@ def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> Array:
                 found = _multiply_out(_chain(edges) or [], plan.tree)
             else:
                 found = ACCUMULATE[plan.order](edges, Y, X, _Matrices())
-    return readonly_view(found.dense().reshape(Y.shape + X.shape).astype(X.dtype, copy=False))
+        return readonly_view(found.dense().reshape(Y.shape + X.shape).astype(X.dtype, copy=False))
+
+    return as_one_question((Y, X), compute)

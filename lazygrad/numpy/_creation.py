@@ -12,7 +12,7 @@ import numpy
 
 from .._graph.guards import READABLE, inside_transform, suggest_looking
 from .._graph.node import Node, NodeOrArray
-from .._graph.trees import leaves
+from .._graph.trees import check_depth, leaves
 from .._graph.types import DTypeLike, Lengths, Structure, both
 from .._graph.value import read_guarded
 from ..ops import concatenate
@@ -34,10 +34,11 @@ __all__ = [
 ]
 
 
-def has_node(x: Any) -> bool:
+def has_node(x: Any, _depth: int = 0) -> bool:
     """Return whether `x` is a node, or a list with a node somewhere within."""
     if isinstance(x, (list, tuple)):
-        return any(map(has_node, x))
+        check_depth(x, _depth)
+        return any(has_node(item, _depth + 1) for item in x)
     return isinstance(x, Node)
 
 

@@ -106,7 +106,10 @@ def read_rule(
         If a parameter names nothing that a rule of this op can read.
     """
     plain = [i.lstrip("*") for i in inputs]
-    _, *parameters = _parameters(function)
+    all_parameters = _parameters(function)
+    if not all_parameters:
+        raise TypeError(f"a rule of op {name!r} takes no parameter: its first one is the adjoint or tangent, `g`")
+    parameters = all_parameters[1:]
     reads: list[int] = []
     rest: int | None = None
     metas: list[tuple[str, Callable[[Node, int], Any]]] = []

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.settings import describe
 from .._graph.types import DType
 from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
@@ -16,6 +17,13 @@ from .arithmetic import NUMBERS, chosen, where
 __all__ = ["at_least", "at_most", "clip", "fmax", "fmin", "infer_bounded", "maximum", "minimum", "nan_to_num", "within"]
 
 # -- the larger or smaller ---------------------------------------------------------------------------
+
+
+def check_bound(bound: Any) -> Any:
+    """Return a number as a bound; one too large for a float is an error at once."""
+    if bound.__class__ is int and bound.bit_length() > 1023:
+        raise ValueError(f"the bound {describe(bound)} does not fit into a float")
+    return bound
 
 
 def _declare_choice(ufunc: Any, wins: Callable[..., Any], word: str, found: str) -> Op:
@@ -70,9 +78,9 @@ def _declare_bound(name: str, choice: Op, wins: Callable[..., Any], kin: str, ex
 
     def call(x: Any, y: Any) -> Any:
         if isinstance(y, NUMBERS):
-            return bound.on_nodes((x,), {"bound": y})
+            return bound.on_nodes((x,), {"bound": check_bound(y)})
         if isinstance(x, NUMBERS):
-            return bound.on_nodes((y,), {"bound": x})
+            return bound.on_nodes((y,), {"bound": check_bound(x)})
         return choice(x, y)
 
     call.__doc__ = f"Return the {choice.name}; against a number it is a bound, with relu's derivative at the tie."
@@ -178,7 +186,7 @@ def clip(
     if isinstance(a, Node):
         low, high = _drop_useless_bound(low, a.dtype, "min"), _drop_useless_bound(high, a.dtype, "max")
         if isinstance(low, NUMBERS) and isinstance(high, NUMBERS):
-            return within.on_nodes((a,), {"low": low, "high": high})
+            return within.on_nodes((a,), {"low": check_bound(low), "high": check_bound(high)})
     a = a if low is None else np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
 

@@ -17,16 +17,17 @@ import numpy as np
 
 from .._derivatives.tangents import Tangents
 from .._functions.call import name_of
-from .._functions.reverse import pair_with_cotangents
 from .._functions.trace import Trace, make_signature, trace_function
 from .._graph.bits import same_bits
 from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
-from .._graph.node import Node, lock
+from .._graph.node import Node
 from .._graph.trees import flatten
+from .._graph.turns import as_one_question, call_outside, lock, now
 from .._graph.types import Array, Structure
 from .._graph.value import forward_rec, zeros
 from .._query.differentiator import Differentiator
+from .._query.second_order import pair_with_cotangents
 from ..backend import Statistics
 from ..backend._recent import Recent
 from ..backend._static_numbers import StaticNumbers
@@ -198,18 +199,30 @@ class GraphMemo:
         -------
         Fresh arrays, and the function's own result, for its structure and what is no array in it.
         """
-        with lock:
-            graph = self._go_to(args, kwargs, wanted)
-            if check is not None:
-                check(graph)
-            inputs, outputs = graph.build(steps)
-            leaves = inputs[len(wanted) :]
-            update({i: np.asarray(w, i.dtype) for i, w in zip(leaves, seeds, strict=True)})
-            kind = kind_of(steps)
-            self.statistics.count_question(kind)
-            if any(out._value is None for out in outputs):
-                self.statistics.count_evaluation(kind)
-            return [np.array(forward_rec(out)) for out in outputs], graph.trace.out
+        return as_one_question((), self._answer, args, kwargs, wanted, steps, seeds, check)
+
+    def _answer(
+        self,
+        args: tuple[object, ...],
+        kwargs: Mapping[str, object],
+        wanted: Sequence[int],
+        steps: Steps,
+        seeds: Sequence[object],
+        check: Callable[[PointGraph], None] | None,
+    ) -> tuple[list[Array], Structure]:
+        graph = self._go_to(args, kwargs, wanted)
+        if check is not None:
+            check(graph)
+        inputs, outputs = graph.build(steps)
+        leaves = inputs[len(wanted) :]
+        update({i: np.asarray(w, i.dtype) for i, w in zip(leaves, seeds, strict=True)})
+        for i in (*inputs, *outputs):
+            now.asked = (i, now.asked)  # so that no other thread moves them meanwhile
+        kind = kind_of(steps)
+        self.statistics.count_question(kind)
+        if any(out._value is None for out in outputs):
+            self.statistics.count_evaluation(kind)
+        return [np.array(forward_rec(out)) for out in outputs], graph.trace.out
 
     def example(self, args: tuple[object, ...], kwargs: Mapping[str, object], wanted: Sequence[int]) -> PointGraph:
         """Return some graph for arguments of this structure, from which what an answer will be like is read."""
@@ -228,7 +241,7 @@ class GraphMemo:
         return [graph for graph in self._graphs if graph.key == key]
 
     def _trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> PointGraph:
-        trace = trace_function(self.function, (), args, kwargs)
+        trace = call_outside(trace_function, self.function, (), args, kwargs)
         graph = PointGraph(trace, wanted, self.convert)
         self.statistics.schedules += 1
         given = zip(trace.names, trace.leaves, flatten((args, dict(kwargs))).leaves, strict=True)

@@ -1,0 +1,259 @@
+"""The calls that nodes came from, to be made again when a shape or dtype changes (contract C4).
+
+A function of nodes reads shapes and dtypes in Python, and what it builds holds what it read: the length of a transform,
+the indices of a part, whether numbers are complex. So the nodes it returns remember the call. When one of the arguments
+changes its shape or dtype, the function is called again, and each of those nodes takes over what is built in its place.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+
+from .._errors import LazygradError, ShapeError
+from .._graph.bits import same_bits
+from .._graph.leaf import copy_frozen
+from .._graph.node import NO_STATIC, Node, _next_serial, delist, enlist
+from .._graph.reform import Changes, collect_new, make_relay, place_before
+from .._graph.trees import check_depth
+from .._graph.types import Function
+from ._op import OPS
+
+__all__ = ["Call", "Source", "Unrecorded", "record_calls"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_LASTING = {Node, np.ndarray, int, float, complex, bool, str, type(None), type}  # no lists, which may be changed later
+
+
+class _Thread(threading.local):
+    """Whether this thread is inside of a function that is recorded: what it calls is no call of its own."""
+
+    inside = False
+
+
+_thread = _Thread()
+
+
+class Unrecorded:
+    """A block in which no call is recorded, as what is built there is part of something else."""
+
+    __slots__ = ("before",)
+
+    def __enter__(self) -> None:
+        self.before = _thread.inside
+        _thread.inside = True
+
+    def __exit__(self, *error: object) -> None:
+        _thread.inside = self.before
+
+
+@attrs.frozen(eq=False)
+class Source:
+    """A function that can be called again, and the public function that it stands for."""
+
+    meaning: Function
+    public: Function
+
+
+def record_calls(meaning: F, public: Function | None = None) -> F:
+    """Return a function of nodes that lets the nodes it returns remember the call.
+
+    `public` is the function of NumPy's or SciPy's that it stands for, if there is one.
+    """
+
+    @functools.wraps(meaning)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if _thread.inside:
+            return meaning(*args, **kwargs)
+        for value in (*args, *kwargs.values()):
+            if value.__class__ not in _LASTING:
+                args, kwargs = tuple(map(_copy_lists, args)), {k: _copy_lists(v) for k, v in kwargs.items()}
+                break
+        mark = _next_serial()
+        try:
+            _thread.inside = True
+            outcome = meaning(*args, **kwargs)
+        finally:
+            _thread.inside = False
+        if isinstance(outcome, (Node, tuple, list)):
+            nodes = tuple({i.serial: i for i in _list_nodes((args, kwargs))}.values())
+            if nodes:
+                return Call(source, args, kwargs, mark, nodes).attach(outcome)
+        return outcome
+
+    source = Source(meaning, call if public is None else public)
+    call.source = source  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
+
+
+def _copy_lists(value: Any, depth: int = 0) -> Any:
+    """Return the value with the lists, sets and dicts in it copied, and what can be read once turned into a list."""
+    if value.__class__ in _LASTING:
+        return value
+    check_depth(value, depth)
+    if isinstance(value, tuple):
+        parts = [_copy_lists(v, depth + 1) for v in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if isinstance(value, (list, Iterator)):
+        return [_copy_lists(v, depth + 1) for v in value]
+    if value.__class__ is dict:
+        return {k: _copy_lists(v, depth + 1) for k, v in value.items()}
+    return set(value) if value.__class__ is set else value
+
+
+def _map_arrays(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Return the value with the arrays in it changed by a function."""
+    if value.__class__ is np.ndarray:
+        return change(value)
+    if value.__class__ in (list, tuple):
+        return value.__class__([_map_arrays(v, change) for v in value])
+    return {k: _map_arrays(v, change) for k, v in value.items()} if value.__class__ is dict else value
+
+
+def _list_nodes(value: Any) -> Iterator[Node]:
+    """Yield the nodes in arguments."""
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _list_nodes(part)
+    elif value.__class__ is dict:
+        yield from _list_nodes([*value.values()])
+    elif value.__class__ is slice:
+        yield from _list_nodes((value.start, value.stop, value.step))
+
+
+def _are_same(some: Sequence[Node], others: Sequence[Node]) -> bool:
+    """Return whether two sequences hold the same nodes; ``==`` would build others."""
+    return len(some) == len(others) and all(i is j for i, j in zip(some, others, strict=True))
+
+
+@attrs.define(eq=False)
+class Call:
+    """A call of a function, and where its nodes stand."""
+
+    source: Source
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    mark: float  # what was built inside of the call has a larger serial, the arguments have smaller ones
+    nodes: tuple[Node, ...]  # among the arguments
+    count: int = 0  # of the nodes that came of it
+    constants: tuple[tuple[Node, Any], ...] = ()  # leaves built inside, with the array that they share with `args`
+    relays: dict[float, Node] = attrs.field(factory=dict)  # from arguments whose shape alone matters
+
+    @property
+    def serials(self) -> list[float]:
+        """Return the serials of the nodes among the arguments."""
+        return [i.serial for i in self.nodes]
+
+    def attach(self, outcome: Any) -> Any:
+        """Return the outcome with each of its nodes one that is this call's alone, and remembers it."""
+        roots: list[Node] = []
+        outcome = self._own(outcome, self.mark, roots)
+        self.count = len(roots)
+        for place, root in enumerate(roots):
+            root._call = self, place
+        self._settle(roots, roots)
+        return outcome
+
+    def _own(self, value: Any, mark: float, roots: list[Node]) -> Any:
+        """Return an outcome with identities of nodes that are others' as well, and collect its nodes."""
+        if isinstance(value, Node):
+            if value.serial <= mark or any(value is root for root in roots):
+                value = OPS["identity"].on_nodes((value,), NO_STATIC)
+            roots.append(value)
+        elif isinstance(value, (tuple, list)):
+            parts = [self._own(part, mark, roots) for part in value]
+            if any(new is not old for new, old in zip(parts, value, strict=True)):
+                return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+        return value
+
+    def _settle(self, outcome: Sequence[Node], roots: Sequence[Node]) -> None:
+        """Let `roots` follow arguments whose shape alone they read, and share arrays with the leaves built inside."""
+        given = (*self.args, *self.kwargs.values())
+        arrays = any(value.__class__ is np.ndarray or value.__class__ not in _LASTING for value in given)
+        if not arrays and len(roots) == 1 and _are_same(roots[0].inputs, self.nodes):
+            return
+        inside = collect_new(outcome, self.mark)
+        if arrays:
+            leaves = [i for i in inside if i.op is None and i.shape]
+            shared: dict[int, tuple[Node, Any]] = {}
+
+            def keep(array: Any) -> Any:
+                for leaf in leaves:
+                    if leaf._value is array or same_bits(leaf._value, array):
+                        shared[leaf.serial] = leaf, leaf._value  # type: ignore[index]
+                        return leaf._value
+                return copy_frozen(array)
+
+            self.args, self.kwargs = _map_arrays(tuple(self.args), keep), _map_arrays(dict(self.kwargs), keep)
+            self.constants = tuple(shared.values())
+        for root in roots:
+            reached = {j.serial for i in collect_new([root], self.mark) for j in i.inputs}
+            for argument in self.nodes:
+                if argument.serial not in reached:
+                    if argument.serial not in self.relays:
+                        self.relays[argument.serial] = make_relay(argument)
+                    enlist(root, (self.relays[argument.serial],))
+
+    def list_inside(self, root: Node) -> list[Node]:
+        """Return what was built inside of the call for one of the nodes that came of it."""
+        inside = collect_new(root.inputs, self.mark)
+        return [i for i in inside if (found := getattr(i, "_call", None)) is None or found[0] is not self]
+
+    def make_again(self, outcome: Sequence[Node], changes: Changes) -> None:
+        """Call the function again, and let the nodes that came of it take over what is built now.
+
+        `outcome` holds those that are alive, and mirrors of targets among them.
+        """
+        name = getattr(self.source.public, "__name__", "the function")
+        for leaf, array in self.constants:
+            if leaf._value is not array:
+                raise LazygradError(
+                    f"{name} cannot be called again for another shape or dtype, as {leaf!r}, an array among its "
+                    f"arguments, was set: pass it as a node, `lazygrad.constant(array)`, and set that"
+                )
+        mark = _next_serial()
+        with Unrecorded():
+            built: list[Node] = []
+            self._own(self.source.meaning(*self.args, **self.kwargs), mark, built)
+        if len(built) != self.count:
+            raise ShapeError(
+                f"{name} gives {len(built)} results for the new shapes, where it gave {self.count}: build the graph again"
+            )
+        taken = {built[root._call[1]].serial: root for root in outcome if not root.op.is_mirror}  # type: ignore[misc]
+        waiting: list[Node] = []
+        last = self.mark
+        for i in collect_new(built, mark):
+            root = taken.get(i.serial)
+            inputs = tuple([taken.get(j.serial, j) for j in i.inputs])
+            if root is None:
+                waiting.append(i)
+                if not _are_same(inputs, i.inputs):
+                    changes.set(i, inputs=inputs)
+                continue
+            if root.serial <= last:
+                raise LazygradError(f"{name} builds its results in another order now: build the graph again")
+            place_before(root, waiting, max(last, root.serial - 1))
+            waiting, last = [], root.serial
+            changes.set(root, op=i.op, inputs=inputs, static=i.static)
+            changes.set_signature(root, i.shape, i.dtype)
+            delist(i)
+            if root._memo is not None:
+                root._memo.follow_target(root, changes)
+        for mirror in outcome:
+            if mirror.op.is_mirror:
+                i = built[mirror._call[1]]  # type: ignore[index]
+                i = taken.get(i.serial, i)
+                if waiting:
+                    place_before(mirror, waiting, mirror.serial - 1)
+                    waiting = []
+                changes.set(mirror, op=mirror.op.take_over(i.op), inputs=i.inputs, static=i.static)
+                changes.set_signature(mirror, i.shape, i.dtype)
+        self._settle(built, [root for root in outcome if not root.op.is_mirror])

@@ -55,8 +55,11 @@ Step = tuple[Node, list[Edge]]
 
 
 def list_needs(i: Node) -> tuple[Node, ...]:
-    """Return the nodes that must be computed before `i`; for an adjoint, the root of its ops comes first."""
-    return (i.op.unfold(i)[0], *i.inputs) if isinstance(i, AdjointNode) else i.inputs
+    """Return the nodes that must be computed before `i`; for an adjoint, the root of its ops comes first, if any."""
+    if not isinstance(i, AdjointNode):
+        return i.inputs
+    root = i.op.unfold(i)[0]
+    return i.inputs if root is None else (root, *i.inputs)  # without contributions it is a constant zero
 
 
 def _open_inputs(c: Node) -> list[tuple[int, Node]]:
@@ -64,7 +67,7 @@ def _open_inputs(c: Node) -> list[tuple[int, Node]]:
     if c.op is None or c.dtype.kind not in INEXACT:
         return []
     if isinstance(c, AdjointNode):
-        return [(0, list_needs(c)[0])]
+        return [(0, j) for j in list_needs(c)[:1]]
     return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind in INEXACT and c.op.passes_derivative(c, k)]
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.target_memo import MirrorOp
+from .._graph.leaf import CONSTANT
 from .._graph.node import NO_STATIC, Node
 from .._graph.types import Array
 from ..ops._op import OPS, freeze
@@ -49,8 +50,10 @@ def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list
 
 def _build_twin(i: Node, inputs: Sequence[Node]) -> Node:
     """Build a node that computes the same from other inputs, and that no consumer list or memo knows."""
-    if isinstance(i, AdjointNode):  # its inputs begin with the root of the ops that it unfolds into
-        return Node(OPS["identity"], tuple(inputs[:1]), NO_STATIC, i.shape, i.dtype)
+    if isinstance(i, AdjointNode):
+        if inputs:  # they begin with the root of the ops that it unfolds into
+            return Node(OPS["identity"], tuple(inputs[:1]), NO_STATIC, i.shape, i.dtype)
+        return Node(None, (), CONSTANT, i.shape, i.dtype, value=freeze(np.zeros(i.shape, i.dtype)))
     op = i.op.base if isinstance(i.op, MirrorOp) else i.op
     return Node(op, tuple(inputs), i.static, i.shape, i.dtype)
 
@@ -60,7 +63,10 @@ def _build_twins(order: Sequence[Node]) -> dict[int, Node]:
     twins: dict[int, Node] = {}
     for i in order:
         twin = twins[i.serial] = _build_twin(i, [twins[j.serial] for j in list_needs(i)])
-        twin._value = i._value if i._value is not None else twin.op.run(twin)
+        if i._value is not None:
+            twin._value = i._value
+        elif twin.op is not None:
+            twin._value = twin.op.run(twin)
     return twins
 
 

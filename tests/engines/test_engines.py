@@ -157,6 +157,15 @@ def test_adjoints_that_read_the_value_of_their_target(engine: str) -> None:
         y = lg.adjoint(y, x)
 
 
+@every_engine
+def test_an_adjoint_that_is_structurally_zero(engine: str) -> None:
+    """No path leads from y to x * x, so the adjoint is a node of zeros with nothing below it."""
+    x, y = lg.parameter([2.0, 3.0]), lg.parameter([[1.0], [5.0]])
+    nothing = lg.adjoint((x * x).sum(), y)
+    for L in ((nothing * x).sum(), (nothing + x * x).sum(), (lg.adjoint(nothing.sum(), x) * y).sum(), nothing.sum()):
+        agree(L, [x, y, nothing], engine)
+
+
 # -- what is not connected, blocked, zero or undefined -------------------------------------------------------
 
 

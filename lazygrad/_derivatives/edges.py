@@ -81,7 +81,6 @@ class _InnerMemos:
 
     inner: dict[int, Any] = attrs.field(factory=dict)
     order: tuple[float, ...] = ()
-    order: tuple[float, ...] = ()
 
 
 @attrs.define(eq=False)

@@ -7,6 +7,7 @@ of a consumer and to the forward values that the rule reads. All are inputs of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import attrs
@@ -14,8 +15,11 @@ import numpy as np
 
 from .._errors import LazygradError
 from .._graph.node import NO_STATIC, Node, enlist, summation_key
+from .._graph.reform import collect_new
 from .._graph.shapes import broadcast
+from .._graph.turns import run_alone
 from .._graph.types import Array, DType
+from ..ops._calls import Unrecorded
 from ..ops._op import as_node, count_requests, freeze
 from ..ops._rule import Rule
 from ..ops.linear import astype, broadcast_to, expand, identity, real, sum_to, unbroadcast
@@ -123,12 +127,15 @@ class ContributionSum:
     mirror: Node
     seed: Node
     order: tuple[float, ...] = ()  # where its adjoints stand in sums
+    runs_outside: bool = False  # whether a rule of a user's op is among those that are run
 
     name: ClassVar[str] = "adjoint"
     is_adjoint: ClassVar[bool] = True
     mirrors: ClassVar[Node | None] = None
+    is_mirror: ClassVar[bool] = False
     fully_open: ClassVar[bool] = False
     inputs: ClassVar[tuple[str, ...]] = ("*contributions",)
+    unfolding: ClassVar[list[AdjointNode] | None] = None  # the adjoints that are unfolded while others are built again
 
     def __repr__(self) -> str:
         return f"<op adjoint of {self.name_target()}>"
@@ -154,8 +161,10 @@ class ContributionSum:
         """Return the shape and dtype of the node that this is the adjoint of."""
         return node.of.shape, node.of.dtype
 
-    def run(self, node: AdjointNode) -> Array:
-        """Sum the contributions of the consumers, oldest first."""
+    def run(self, node: AdjointNode, alone: bool = False) -> Array:
+        """Sum the contributions of the consumers, oldest first; once among all threads (`alone`)."""
+        if self.runs_outside and not alone:
+            return run_alone(node, partial(self.run, alone=True))
         total = sum_contributions(node.inputs, node.edges, node.of, self.consumer)
         count_requests(node.inputs)
         self.counts.misses += 1
@@ -175,15 +184,22 @@ class ContributionSum:
             for k, stand in enumerate(stands):
                 stand._key = (*key, UNFOLDED, k)
             total: Any = None
-            for _, _, term in node.contributions(stands):
-                term = unbroadcast_node(term, node.of)
-                total = term if total is None else total + term
+            with Unrecorded():
+                for _, _, term in node.contributions(stands):
+                    term = unbroadcast_node(term, node.of)
+                    total = term if total is None else total + term
             node.unfolded = total, stands
+            if self.unfolding is not None:
+                self.unfolding.append(node)
         return node.unfolded
 
-    def forget_shape(self, node: AdjointNode) -> None:
-        """Forget the unfolded ops, which hold shapes."""
-        node.unfolded = None
+    def list_unfolded(self, node: AdjointNode) -> list[Node]:
+        """Return the ops that the adjoint unfolds into, and its stand-ins for its inputs, if it has been unfolded."""
+        if node.unfolded is None:
+            return []
+        root, stands = node.unfolded
+        first = min([k.serial for k in stands], default=root.serial)
+        return [*stands, *collect_new([root], first)]
 
     def blocks(self, node: AdjointNode, argnum: int) -> bool:
         """Return False: what an adjoint does not depend on, its rules have left out already."""

@@ -16,7 +16,7 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
@@ -24,6 +24,7 @@ import numpy as np
 from .._graph.demand import demand
 from .._graph.leaf import constant
 from .._graph.node import NO_STATIC, Node, _next_serial, enlist, summation_key
+from .._graph.reform import Changes, collect_new, place_before
 from .._graph.types import Array
 from .._graph.value import forward_rec
 from ..ops._op import freeze
@@ -61,6 +62,29 @@ class AdjointOp(ContributionSum):
         inputs.append(found)
         return Rule(pass_on, passes=node), argnum
 
+    def build_again(self, held: AdjointNode, changes: Changes, memos: dict[int, TargetMemo]) -> None:
+        """Give an adjoint that outlives its memo the edges that lead to the target now; `memos` holds those in use."""
+        target = self.mirror if (alive := self.counts.target()) is None else alive
+        if (memo := memos.get(id(self))) is None:
+            memo = memos[id(self)] = TargetMemo(target.serial, Discovery(target.serial, self.mirror), self, True)
+        mark = _next_serial()
+        try:
+            AdjointOp.unfolding = []
+            found = memo.adjoint(held.of)
+        finally:
+            unfolded, AdjointOp.unfolding = AdjointOp.unfolding or (), None
+        inputs, edges = ((), ()) if found is None else (found.inputs, found.edges)
+        new = collect_new(inputs, mark)
+        place_before(held, new, max([held.of.serial, *[j.serial for i in new for j in i.inputs if j.serial <= mark]]))
+        memo.inner.clear()  # its keys are serials that have changed, as are those of what is unfolded
+        for i in unfolded:
+            i.unfolded = None
+        changes.set(held, inputs=inputs, edges=edges, unfolded=None, follows=held.follows or None)
+        for j in (held, *inputs):
+            follow(j)
+        if held.op is self:
+            memo.adjoints[held.of.serial] = held
+
 
 @attrs.define(eq=False, repr=False)
 class MirrorOp:
@@ -72,6 +96,7 @@ class MirrorOp:
 
     base: Any
     original: Callable[[], Node | None]
+    is_mirror: ClassVar[bool] = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)
@@ -80,6 +105,10 @@ class MirrorOp:
     def mirrors(self) -> Node | None:
         """Return the target, if it is still alive."""
         return self.original()
+
+    def take_over(self, op: Any) -> MirrorOp:
+        """Return the op of the same mirror when the target has taken over another op."""
+        return MirrorOp(op, self.original)
 
     def run(self, node: Node) -> Array:
         """Return the target's value, computed there; or here if the target is gone."""
@@ -134,6 +163,8 @@ class TargetMemo:
         enlist(mirror)
         if isinstance(mirror, AdjointNode):
             follow(mirror)
+        if hasattr(target, "_call"):
+            mirror._call = target._call
         order = order or (*summation_key(target), 0 if seed is None else mirror.serial)
         op = AdjointOp(Counts(ref), mirror, _make_unit_seed(target) if seed is None else seed, order)
         return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
@@ -205,12 +236,20 @@ class TargetMemo:
         for memo in (self, *self.others):
             memo.clear()
 
+    def list_seeds(self) -> list[Node]:
+        """Return the seeds that are 1 in the shape and dtype of the target."""
+        return [memo.seed for memo in (self, *self.others) if not memo.seeded]
+
+    def follow_target(self, target: Node, changes: Changes) -> None:
+        """Give the seeds the shape and dtype that the target has now."""
+        for seed in self.list_seeds():
+            if seed.shape != target.shape or seed.dtype != target.dtype:
+                changes.set_leaf(seed, freeze(np.ones(target.shape, target.dtype)))
+
     def renew_seed(self, target: Node) -> None:
-        """Follow a target whose shape or dtype has changed."""
+        """Give a cotangent the dtype that the target has now."""
         self.clear()
-        if not self.seeded:
-            self.op.seed = _make_unit_seed(target)
-        elif self.seed.op is None and self.seed.shape == target.shape:
+        if self.seed.op is None and self.seed.shape == target.shape:
             self.op.seed = constant(self.seed._value.astype(target.dtype))
 
     def clear(self) -> None:

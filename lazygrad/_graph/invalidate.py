@@ -11,20 +11,27 @@ it is marked, youngest first.
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import starmap
+from operator import call, setitem
 from sys import getrefcount
+from threading import get_ident
+from time import monotonic
 from typing import Any
 
 from .._errors import LazygradError
 from .bits import same_bits
-from .leaf import as_leaf_array, copy_frozen, note_reform, turn_number_into_leaf
-from .log import logger
-from .node import Node, by_serial, consumer_refs, install, lock
+from .leaf import CONSTANT, as_leaf_array, copy_frozen, note_reform
+from .node import Node, consumer_refs, install, lock
+from .reform import reform
 from .traverse import dependents
-from .types import Array, ArrayLike, DType
+from .turns import PATIENCE_OF_CHANGES, paused_questions, pauses, rest
+from .types import Array, ArrayLike
 from .watch import watchers
 
-__all__ = ["invalidate", "update"]
+__all__ = ["invalidate", "update", "wait_for_questions"]
 
 
 def invalidate(i: Node) -> None:
@@ -50,20 +57,38 @@ def invalidate(i: Node) -> None:
             watcher.note_stale(node)
 
 
-def _overwrite_if_unshared(self: Node, new: Array) -> bool:
-    """Write the new value into the old array if nobody else has a reference to it, and return whether that was so.
+def wait_for_questions(leaves: Sequence[Node]) -> None:
+    """Wait until no question that depends on these leaves is paused: each sees one state of them (`turns`)."""
+    rounds, begin = 0, monotonic()
+    while pauses:
+        reached = {i.serial for i in dependents(list(leaves))}
+        busy = [(thread, i) for thread, asked in paused_questions() for i in asked if i.serial in reached]
+        if not busy:
+            return
+        inside = [i for thread, i in busy if thread == get_ident()]
+        if inside or monotonic() - begin > PATIENCE_OF_CHANGES:
+            i = inside[0] if inside else busy[0][1]
+            who = "while it" if inside else f"as another thread has asked for it for {PATIENCE_OF_CHANGES:.0f} s and"
+            raise LazygradError(
+                f"{leaves[0]!r} cannot be set: {i!r} depends on it, {who} is being computed: set leaves before or "
+                f"after a question, or build a graph of its own for what runs inside of an op"
+            )
+        rest(rounds)
+        rounds += 1
+
+
+# Without the lock of the interpreter a count of references says nothing of other threads.
+_COUNTS_ARE_EXACT = getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def _is_unshared(self: Node, new: Array) -> bool:
+    """Return whether the new value may be written into the old array: it fits, and nobody else refers to that.
 
     It spares the page faults of a fresh array, which cost more than the copy.
     """
-    if not new.ndim or new.shape != self.shape or new.dtype != self.dtype or getrefcount(self._value) != 2:
+    if not new.ndim or new.shape != self.shape or new.dtype != self.dtype:
         return False
-    flags = self._value.flags
-    try:
-        flags.writeable = True
-        self._value[...] = new
-    finally:
-        flags.writeable = False
-    return True
+    return getrefcount(self._value) == 2 and _COUNTS_ARE_EXACT
 
 
 def _set(self: Node, value: Any) -> None:
@@ -144,76 +169,49 @@ def _as_leaf_value(self: Node, value: Any) -> Array:
 
 
 def _change(changes: Sequence[tuple[Node, Array]]) -> None:
-    """Give leaves values that differ from their own."""
+    """Give leaves values that differ from their own: all of them, or none if anything is raised before."""
+    if pauses:
+        wait_for_questions([leaf for leaf, _ in changes])
     for leaf, new in changes:
-        if "number" in leaf.static:
-            turn_number_into_leaf(leaf)
         if new.shape != leaf.shape or new.dtype != leaf.dtype:
-            note_reform()
-            _refit([(leaf, copy_frozen(new)) for leaf, new in changes])
+            _change_shapes(changes)
             return
-    for leaf, new in changes:
+    for leaf, _ in changes:
         invalidate(leaf)
-        if not _overwrite_if_unshared(leaf, new):
-            leaf._value = copy_frozen(new)
-
-
-def _refit(changes: Sequence[tuple[Node, Any]]) -> None:
-    """Give leaves values of another shape or dtype, and every node built on them what follows; or nothing at all."""
-    leaves = [leaf for leaf, _ in changes]
-    last, final = changes[-1]
-    wanted = {leaf.serial: value for leaf, value in changes}
-    _drop_adjoints(dependents(leaves))  # but for those that somebody holds: they follow their nodes
-    numbers = [j for i in dependents(leaves) for j in i.inputs if j.op is None and "number" in j.static]
-    before: list[tuple[Node, Any, tuple[int, ...], DType]] = []
-    i = last
+    steps: list[tuple[Any, ...]] = []
+    opened: list[Any] = []
     try:
-        nodes = sorted(dependents([*leaves, *numbers]), key=by_serial)
-        for i in nodes:
-            if i.serial in wanted:
-                _change_signature(i, None, wanted[i.serial].shape, wanted[i.serial].dtype, before)
-            if i.op is None:
-                continue
-            for number, cast in i.op.numbers(i):
-                if cast.dtype != number.dtype:
-                    _change_signature(number, cast, (), cast.dtype, before)
-            shape, dtype = i.op.infer(i)
-            _change_signature(i, None, shape, dtype, before)
-        for i in nodes:
-            invalidate(i)
-        for leaf, value in changes:
-            leaf._value = value
-    except BaseException as error:
-        if last._value is not final:  # (else the interruption came too late to undo anything)
-            for node, old, old_shape, old_dtype in reversed(before):
-                node.shape, node.dtype = old_shape, old_dtype
-                if node.op is None:
-                    node._value = old
-        if isinstance(error, (LazygradError, TypeError, IndexError)):
-            shapes = ", ".join(f"shape {value.shape} and dtype {value.dtype} of {leaf!r}" for leaf, value in changes)
-            error.add_note(
-                f"each leaf keeps its value: {i!r} does not fit {shapes}; leaves whose shapes only fit "
-                f"together can be set at once by `lazygrad.update`"
-            )
+        for leaf, new in changes:
+            if "number" in leaf.static:
+                note_reform()
+                steps.append((_set_attribute, leaf, "static", CONSTANT))
+            if _is_unshared(leaf, new):
+                opened.append(leaf._value)
+                opened[-1].flags.writeable = True
+                steps.append((setitem, opened[-1], ..., new))
+            else:
+                steps.append((_set_attribute, leaf, "_value", copy_frozen(new)))
+        deque(starmap(call, steps), 0)  # a single step of the interpreter, so no interruption comes in between
+    finally:
+        for array in opened:
+            array.flags.writeable = False
+
+
+_set_attribute = object.__setattr__
+
+
+def _change_shapes(changes: Sequence[tuple[Node, Array]]) -> None:
+    """Give leaves values of another shape or dtype, and all that is built on them what follows."""
+    numbers = [(leaf, leaf.static) for leaf, _ in changes if "number" in leaf.static]
+    note_reform()
+    try:
+        for number, _ in numbers:
+            number.static = CONSTANT  # an ordinary leaf from now on, as the user has set it
+        reform([(leaf, copy_frozen(new)) for leaf, new in changes], invalidate)
+    except BaseException:
+        for number, static in numbers:
+            number.static = static
         raise
-
-
-def _change_signature(i: Node, value: Any, shape: tuple[int, ...], dtype: Any, before: list[Any]) -> None:
-    """Change a node's shape and dtype, and a plain number's value, after noting what they were."""
-    before.append((i, i._value, i.shape, i.dtype))
-    i.shape, i.dtype = shape, dtype
-    if value is not None:
-        i._value = value
-
-
-def _drop_adjoints(nodes: list[Node]) -> None:
-    """Empty the memos of these nodes, whose shapes or dtypes change."""
-    for i in nodes:
-        if i._memo is not None:
-            logger.info("the memo of %r is cleared: a leaf below it changes shape or dtype", i)
-            i._memo.forget_shapes()
-        if i.op is not None:
-            i.op.forget_shape(i)
 
 
 install({"set": _set})

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
-import threading
 import weakref
 from collections.abc import Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
+from .turns import lock
 from .types import Array, ArrayLike, DType, Shape, Signature, Statics
 
 if TYPE_CHECKING:
@@ -26,12 +25,6 @@ else:
     NodeMethods = object
 
 __all__ = ["Node", "NodeOrArray", "Operand"]
-
-# One lock for all graphs, because two graphs can meet in any new node. A query or a `set` takes it
-# once as a whole, building a node does not; so threads take turns and a node is still computed once.
-lock = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that nobody will release
-    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 _next_serial = itertools.count(1).__next__
 
@@ -107,6 +100,8 @@ class Node(NodeMethods):
     _key: tuple[float, ...] = attrs.field(init=False)
     # The user's file and line; not set unless `trace_sources` looks for them.
     _source: tuple[str, int] | None = attrs.field(init=False)
+    # The call of a function that the node came from, and its place among the results; not set if it was an op's.
+    _call: tuple[Any, int] = attrs.field(init=False)
 
     @property
     def is_leaf(self) -> bool:
@@ -142,6 +137,8 @@ Operand: TypeAlias = Node | ArrayLike  # what operators and NumPy's functions ta
 def install(members: Mapping[str, object]) -> None:
     """Give `Node` methods that are written below this module (`node_methods.pyi` lists them all)."""
     for name, member in members.items():
+        if isinstance(member, FunctionType):
+            member.__qualname__ = f"Node.{name}"  # as errors of a call name it
         setattr(Node, name, member)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from .._graph.node import Node
 from .._graph.shapes import broadcast
 from .._graph.types import DType, Function
+from ._calls import Source, record_calls
 from ._op import OPS, Op, Signature, declare_all
 from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
@@ -81,10 +82,20 @@ def function(*numpy: Function) -> Callable[[F], F]:
     """
 
     def enter(meaning: F) -> F:
-        _enter_meaning(numpy, meaning)
-        return meaning
+        recorded = record_calls(meaning, numpy[0])
+        _enter_meaning(numpy, recorded)
+        return recorded
 
     return enter
+
+
+def _find_source(public: Function) -> Source:
+    """Return the source that a public function was declared as; for pickles."""
+    found: Source = (getattr(public, "source", None) or getattr(find_meaning(public), "source", None))
+    return found
+
+
+Source.__reduce__ = lambda self: (_find_source, (self.public,))  # type: ignore[method-assign, assignment, return-value]
 
 
 def _enter_meaning(numpy: tuple[Callable[..., Any], ...], meaning: Callable[..., Any]) -> None:

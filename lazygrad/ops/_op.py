@@ -91,6 +91,7 @@ class Op:
     doc: str = ""
     numpy: tuple[Callable[..., Any], ...] = ()  # the NumPy functions that become this op on nodes
     is_adjoint: ClassVar[bool] = False
+    runs_outside: ClassVar[bool] = False  # whether its function is the user's, and runs without the lock
     mirrors: ClassVar[Node | None] = None
     is_mirror: ClassVar[bool] = False
     composite: bool = False  # its function can be read on nodes, as rules can

@@ -22,7 +22,7 @@ from .ops import _declare
 # questions about nodes
 from ._query import engine as _engine
 from ._query.gradient import adjoint, gradient
-from ._query.differentiator import CacheInfo, Contribution, Differentiator, differentiator
+from ._query.differentiator import CacheInfo, Contribution, Differentiator, PlanInfo, differentiator
 
 # where nodes were built
 from ._report.source_lines import trace_sources
@@ -104,6 +104,7 @@ __all__ = [
     "NonFiniteWarning",
     "NotDifferentiableError",
     "Plan",
+    "PlanInfo",
     "Progress",
     "Report",
     "ShapeError",

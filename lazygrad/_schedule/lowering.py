@@ -21,7 +21,7 @@ from .._graph.types import DType, Shape
 from ..ops import linear
 from ..ops._op import Op
 from ..ops._rule import Rule
-from .kernels import Kernel, make_typed_key
+from .kernels import Kernel, is_ours, make_typed_key
 from .program import Program
 
 __all__ = ["lower"]
@@ -126,7 +126,7 @@ class _Lowering:
         if not known:
             read = (
                 None
-                if self._needs_numpy(args)
+                if rule.passes is None and self._needs_numpy(consumer.op, args)
                 else self._read_on_stand_ins(lambda *stands: unbroadcast_node(rule.function(*stands, **meta), of), args)
             )
             self.templates[key] = read
@@ -148,7 +148,7 @@ class _Lowering:
         if key not in self.templates:
             read = (
                 None
-                if self._needs_numpy(args)
+                if self._needs_numpy(op, args)
                 else self._read_on_stand_ins(lambda *stands: op.function(*stands, **i.static), args)
             )
             self.templates[key] = read
@@ -157,21 +157,26 @@ class _Lowering:
             return self.program.apply(op, i.static, args, i.shape, i.dtype)
         return self._copy_rows(template, args)
 
-    def _needs_numpy(self, args: tuple[int, ...]) -> bool:
+    def _needs_numpy(self, op: Op, args: tuple[int, ...]) -> bool:
         """Return whether a function on arrays may give other last bits than the ops that it is written out in.
 
-        As NumPy's of complex numbers do, and SciPy's of single precision, which keep double precision in between.
+        As NumPy's of complex numbers do, SciPy's of single precision, which keep double precision in between, and a
+        user's, of which nothing is known.
         """
         program = self.program
-        return program.exact and any(
-            program.dtypes[a].kind == "c" or (not program.shapes[a] and program.dtypes[a] in SHORT) for a in args
-        )
+        if not program.exact:
+            return False
+        if not is_ours(op.base if op.__class__ is MirrorOp else op):
+            return True
+        scipys = op.name.startswith("scipy.")
+        dtypes = program.dtypes
+        return any(dtypes[a].kind == "c" or ((scipys or not program.shapes[a]) and dtypes[a] in SHORT) for a in args)
 
     def _read_on_stand_ins(self, build: Callable[..., Any], args: tuple[int, ...]) -> Template | None:
         stands = [Node(None, (), STAND, self.program.shapes[a], self.program.dtypes[a]) for a in args]
         try:
             return _record_template(stands, build(*stands))
-        except (TypeError, AttributeError, ValueError):
+        except Exception:  # whatever it is, on arrays it may be none
             return None
 
     def _copy_rows(self, template: Template, args: tuple[int, ...]) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any
+from types import EllipsisType, NoneType
+from typing import Any, NamedTuple
 
 import attrs
 import numpy as np
@@ -20,9 +21,12 @@ from .._derivatives.adjoint_node import AdjointNode, Counts
 from .._graph.demand import demand
 from .._graph.log import logger
 from .._graph.node import Node
-from ..ops._op import freeze
+from .._graph.types import DType, Shape
+from .._graph.value import forward_rec
+from ..ops._op import OPS, freeze
+from ..ops.indexing import SLOT
 
-__all__ = ["Plans"]
+__all__ = ["PlanInfo", "Plans"]
 
 PLAN_AFTER = 3  # the time a question finds the same nodes stale at which it gets a plan
 MAX_FAILURES = 3  # failures that end a plan
@@ -31,21 +35,97 @@ MAX_PLANS = 4  # of one question: one for each set of stale nodes
 MAX_NODES = 2000  # of a plan; beyond that the walk costs less than making one
 
 
+PLAIN = {NoneType, bool, int, float, complex, str, bytes, type, slice, EllipsisType, np.ndarray, SLOT.__class__}
+
+
+class PlanInfo(NamedTuple):
+    """What has become of the plans for the questions about one target.
+
+    Attributes
+    ----------
+    plans
+        How many there are now.
+    runs
+        How often one of them has answered.
+    failures
+        How often the walk of the memo had to answer instead: no plan could be made, a guard was needed, an op raised
+        an error, or what came of the plan had another shape or dtype than its node.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(1.0)
+    >>> L = x * x
+    >>> for k in range(5):
+    ...     x.set(k + 2.0)
+    ...     dx = lg.gradient(L, x)
+    >>> lg.differentiator(L).plan_info()
+    PlanInfo(plans=1, runs=2, failures=0)
+    """
+
+    plans: int
+    runs: int
+    failures: int
+
+
+PlanInfo.__module__ = "lazygrad"  # as users know it
+
+
+@attrs.define(eq=False)
+class _Step:
+    """Stale nodes that are computed at once; or a single one by its own op, as that runs what a user wrote."""
+
+    stale: list[Callable[[], Node | None]]
+    schedule: _schedule.Schedule | None
+    shapes: list[Shape]
+    dtypes: list[DType]
+    counts: list[tuple[Counts, int, int]]  # requests and misses of the adjoints among them
+
+    def compute_alone(self) -> None:
+        """Compute the single node as the walk does: its errors are the user's, and it is run once."""
+        i = self.stale[0]()
+        if i is not None:
+            forward_rec(i, was_requested=False)
+
+    def run(self, schedule: _schedule.Schedule) -> str:
+        """Compute the nodes at once, and return an empty text; or what is wrong with the values, and keep none."""
+        values = schedule(())
+        if [v.shape for v in values] != self.shapes or [v.dtype for v in values] != self.dtypes:
+            return self._describe_mismatch(values)
+        for value in values:
+            if value.__class__ is np.ndarray and value.base is None:
+                value.flags.writeable = False
+        for ref, value in zip(self.stale, values, strict=True):
+            i = ref()
+            if i is not None and i._value is None:
+                i._value = value if value.__class__ is not np.ndarray or value.base is None else freeze(value)
+        for counts, requests, misses in self.counts:
+            counts.requests += requests
+            counts.misses += misses
+        return ""
+
+    def _describe_mismatch(self, values: Sequence[Any]) -> str:
+        for ref, value, shape, dtype in zip(self.stale, values, self.shapes, self.dtypes, strict=True):
+            if value.shape != shape or value.dtype != dtype:
+                return f"shape {value.shape} and dtype {value.dtype} for {ref()!r}"
+        return ""
+
+
 @attrs.define(eq=False)
 class _Plan:
     """One set of stale nodes, and how to compute them."""
 
     stale: list[Callable[[], Node | None]]  # weakly, as one may be the target that keeps this plan
     fresh: list[Node]
-    schedule: _schedule.Schedule
-    counts: list[tuple[Counts, int, int]]  # requests and misses of the adjoints among them
+    steps: list[_Step]
     failures: int = 0
 
     def fits(self) -> bool:
         """Return whether exactly these nodes are stale."""
-        if not self.schedule.is_current():  # a number in an expression was given a value of its own
-            self.failures = MAX_FAILURES
-            return False
+        for step in self.steps:
+            if step.schedule is not None and not step.schedule.is_current():
+                self.failures = MAX_FAILURES  # a number in an expression was given a value of its own
+                return False
         for ref in self.stale:
             i = ref()
             if i is None or i._value is not None:
@@ -57,22 +137,21 @@ class _Plan:
         return True
 
     def run(self) -> bool:
-        """Compute the stale nodes, and return whether that went well; if not, the walk has to."""
-        try:
-            values = self.schedule(())
-        except Exception:  # a guard, or an error, which the walk finds again and tells better
-            self.failures += 1
-            return False
-        for value in values:
-            if value.__class__ is np.ndarray and value.base is None:
-                value.flags.writeable = False
-        for ref, value in zip(self.stale, values, strict=True):
-            i = ref()
-            if i is not None:
-                i._value = value if value.__class__ is not np.ndarray or value.base is None else freeze(value)
-        for counts, requests, misses in self.counts:
-            counts.requests += requests
-            counts.misses += misses
+        """Compute the stale nodes, and return whether that went well; if not, the walk has to do the rest."""
+        for step in self.steps:
+            if step.schedule is None:
+                step.compute_alone()
+                continue
+            try:
+                wrong = step.run(step.schedule)
+            except Exception as error:  # a guard, or an error, which the walk finds again and tells better
+                logger.debug("a plan leaves it to the walk: %r", error)
+                self.failures += 1
+                return False
+            if wrong:
+                logger.warning("a plan leaves it to the walk, as it gave %s", wrong)
+                self.failures = MAX_FAILURES
+                return False
         return True
 
 
@@ -91,6 +170,12 @@ class Plans:
 
     mirror: Node  # that stands for the target
     questions: dict[tuple[int, ...], _Question] = attrs.field(factory=dict)  # the one asked last stands last
+    runs: int = 0
+    failures: int = 0
+
+    def describe(self) -> PlanInfo:
+        """Return how many plans there are, and how they did."""
+        return PlanInfo(sum(len(q.plans) for q in self.questions.values()), self.runs, self.failures)
 
     def compute(self, roots: Sequence[Node]) -> None:
         """Compute what is missing of these adjoints, if there is a plan for it; else leave it to the walk."""
@@ -109,16 +194,27 @@ class Plans:
         self.questions[key] = question
         for plan in question.plans:
             if plan.failures < MAX_FAILURES and plan.fits():
-                plan.run()
+                self._run(plan)
                 return
         question.times_stale += 1
         if question.times_stale >= PLAN_AFTER and len(question.plans) < MAX_PLANS and not question.too_long:
-            made = _make_plan(stale)
+            try:
+                made = _make_plan(stale)
+            except Exception:
+                logger.warning("no plan for %r: the walk answers", stale[0], exc_info=True)
+                self.failures += 1
+                made = None
             if made is None:
                 question.too_long = True
             else:
                 question.plans.append(made)
-                made.run()
+                self._run(made)
+
+    def _run(self, plan: _Plan) -> None:
+        if plan.run():
+            self.runs += 1
+        else:
+            self.failures += 1
 
 
 def _make_plan(roots: Sequence[Node]) -> _Plan | None:
@@ -144,9 +240,50 @@ def _make_plan(roots: Sequence[Node]) -> _Plan | None:
             nodes.append(original)  # whose value a mirror shows
         nodes.append(i)
     logger.debug("a plan for %d nodes below %r", len(nodes), roots[0])
-    schedule = _schedule.Schedule(nodes, (), exact=True, backend="numpy", boundary=list(fresh.values()), keep=True)
+    steps: list[_Step] = []
+    together: list[Node] = []
+    for i in nodes:
+        if _runs_users_code(i):
+            if together:
+                steps.append(_make_step(together))
+                together = []
+            steps.append(_Step([weakref.ref(i)], None, [], [], []))
+        else:
+            together.append(i)
+    if together:
+        steps.append(_make_step(together))
+    return _Plan([weakref.ref(i) for i in nodes], list(fresh.values()), steps)
+
+
+def _make_step(nodes: Sequence[Node]) -> _Step:
+    """Return the step that computes these nodes from what they read."""
+    own = {i.serial for i in nodes}
+    read = {j.serial: j for i in nodes for j in i.inputs if j.serial not in own}
+    schedule = _schedule.Schedule(nodes, (), exact=True, backend="numpy", boundary=list(read.values()), keep=True)
     schedule.roots = ()
-    return _Plan([weakref.ref(i) for i in nodes], list(fresh.values()), schedule, _count_requests(nodes))
+    refs: list[Callable[[], Node | None]] = [weakref.ref(i) for i in nodes]
+    return _Step(refs, schedule, [i.shape for i in nodes], [i.dtype for i in nodes], _count_requests(nodes))
+
+
+def _runs_users_code(i: Node) -> bool:
+    """Return whether computing a node calls what a user wrote, which may raise, count, or take long."""
+    if not isinstance(i, AdjointNode):
+        return _is_users(i)
+    return any(rule.passes is None and _is_users(consumer) for rule, consumer, *_ in i.each_edge())
+
+
+def _is_users(i: Node) -> bool:
+    if i.op is None:
+        return False
+    op = getattr(i.op, "base", i.op)  # (of a mirror, that of what it shows)
+    return not op.is_adjoint and (OPS.get(op.name) is not op or not _is_plain(tuple(i.static.values())))
+
+
+def _is_plain(static: object) -> bool:
+    """Return whether keyword arguments are data alone."""
+    if static.__class__ is tuple:
+        return all(map(_is_plain, static))  # type: ignore[arg-type]
+    return static.__class__ in PLAIN or isinstance(static, (np.generic, np.dtype))
 
 
 def _count_requests(nodes: Sequence[Node]) -> list[tuple[Counts, int, int]]:

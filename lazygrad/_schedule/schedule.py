@@ -17,6 +17,7 @@ from .._derivatives.target_memo import pause_collector
 from .._graph.guards import Guard
 from .._graph.leaf import count_reforms
 from .._graph.node import Node
+from .._graph.turns import as_one_question, lock
 from .._graph.value import forward_rec
 from .forms.batches import Batches, write_batches
 from .forms.buffers import describe
@@ -140,14 +141,28 @@ class Schedule:
         try:
             if self._direct:
                 return function(*values)
-            held = [forward_rec(i, was_requested=False) if i._value is None else i._value for i in self.other_leaves]
-            return function(*[values[k] for k in self.used_inputs], *held)
+            return function(*[values[k] for k in self.used_inputs], *self._read_leaves())
         except (ZeroDivisionError, OverflowError, ValueError):  # Python's floats raise where NumPy's go on
             if self.exact or self.guarded:
                 raise
             raise NotANumber from None
         finally:
             ready.append(function)
+
+    def _read_leaves(self) -> list[Any]:
+        """Return the values of the other leaves, all of one state; who holds them keeps `set` from writing in place."""
+        if not self.other_leaves:
+            return []
+        with lock:
+            held = [i._value for i in self.other_leaves]
+            for value in held:
+                if value is None:
+                    break
+            else:
+                return held
+            return as_one_question(
+                self.other_leaves, lambda: [forward_rec(i, was_requested=False) for i in self.other_leaves]
+            )
 
     def _run_unguarded(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """Run without the guards of products, and raise instead of warning where one of them was needed."""

@@ -176,7 +176,7 @@ def test_plans_keep_nothing_alive() -> None:
         lg.gradient(loss, weights)
         _ = loss.value
     assert len(plans_of(loss)) == 2
-    gone = [weakref.ref(loss), weakref.ref(plans_of(loss)[0].schedule)]
+    gone = [weakref.ref(loss), weakref.ref(plans_of(loss)[0].steps[0].schedule)]
     gc.collect()
     gc.disable()
     try:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..kernels import Kernel
+from ..program import Program
 
-__all__ = ["EXPRESSIONS", "SIGNS", "SPACE", "write_expression"]
+__all__ = ["EXPRESSIONS", "SIGNS", "SPACE", "takes_floats", "write_expression"]
 
 SIGNS: dict[Any, str] = {  # these mean the same for Python's numbers and for NumPy's
     np.add: "{} + {}",
@@ -42,11 +43,25 @@ EXPRESSIONS: dict[Any, str] = {
 SPACE: dict[str, Any] = {name: getattr(math, name) for name in dir(math) if name[0] != "_"}
 
 
-def write_expression(kernel: Kernel) -> str | Callable[..., float]:
-    """Return the expression of a row on Python floats, or a function of floats where there is no expression."""
+def takes_floats(program: Program, row: int) -> bool:
+    """Return whether all that a row computes with is in double precision, but for the condition of a choice.
+
+    Else Python's operators would give another dtype than NumPy's: True + True is 2, and a float has none of its own.
+    """
+    args = program.args[row]
+    kernel = program.kernels[row]
+    chosen = kernel is not None and kernel.function is np.where
+    return all(program.dtypes[a] == np.float64 for a in (args[1:] if chosen else args))
+
+
+def write_expression(kernel: Kernel, floats: bool) -> str | Callable[..., float]:
+    """Return the expression of a row on Python floats, or a function of floats where there is no expression.
+
+    There is none if not all arguments are `floats`.
+    """
     if kernel.kind == "view":
         return "{}"
-    if (kernel.kind == "ufunc" or kernel.function is np.where) and kernel.function in EXPRESSIONS:
+    if floats and (kernel.kind == "ufunc" or kernel.function is np.where) and kernel.function in EXPRESSIONS:
         return EXPRESSIONS[kernel.function]
     function, static = kernel.function, kernel.static
     if kernel.kind == "sum":

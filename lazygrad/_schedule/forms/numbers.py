@@ -19,7 +19,7 @@ from ..._graph.types import Array
 from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
 from ..program import Program
-from .expressions import SPACE, write_expression
+from .expressions import SPACE, takes_floats, write_expression
 from .straight import compile_source, load_function, show_in_tracebacks, write_function
 
 __all__ = ["Numbers", "Tape", "has_only_numbers", "write_numbers", "write_tape"]
@@ -55,7 +55,7 @@ def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[
     taken = [name for _, name in params]
     lines = [f"    {', '.join(taken)}, = map(float, ({', '.join(taken)},))"] if taken else []
     checked = find_nan_checks(program, live)
-    expressions: dict[int, str] = {}
+    expressions: dict[tuple[int, bool], str] = {}
     uses = [0] * len(program)
     for row in live:
         for a in program.args[row]:
@@ -68,14 +68,15 @@ def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[
             if row in program.literals:
                 names[row] = _write_literal(program.literals[row])
             continue
-        text = expressions.get(id(kernel))
+        floats = takes_floats(program, row)
+        text = expressions.get((id(kernel), floats))
         if text is None:
-            found = write_expression(kernel)
+            found = write_expression(kernel, floats)
             if not isinstance(found, str):
                 name = f"f{len(space)}_{re.sub(chr(92) + 'W+', '_', kernel.name)}"
                 space[name] = found
                 found = f"{name}({', '.join(['{}'] * len(program.args[row]))})"
-            text = expressions[id(kernel)] = found
+            text = expressions[id(kernel), floats] = found
         given = [names[a] for a in program.args[row]]
         if "{0}" in text and text.count("{0}") > 1:  # an argument that stands there twice must not be computed twice
             for k, name in enumerate(given):
@@ -150,9 +151,9 @@ class Tape:
 DIRECT = {f"{{}} {sign} {{}}": f for sign, f in (("+", add), ("-", sub), ("*", mul), ("/", truediv))}
 
 
-def _make_function(kernel: Kernel) -> Callable[..., Any]:
-    """Return the function that computes a row from one or two floats."""
-    text = write_expression(kernel)
+def _make_function(kernel: Kernel, floats: bool) -> Callable[..., Any]:
+    """Return the function that computes a row from one or two numbers."""
+    text = write_expression(kernel, floats)
     if not isinstance(text, str):
         return text
     if text in DIRECT:
@@ -173,7 +174,7 @@ def write_tape(program: Program, live: Sequence[int], params: Sequence[tuple[int
         if row in program.literals:
             place[row] = len(params) + len(start)
             start.append(program.literals[row].item())
-    functions: dict[int, Callable[..., Any]] = {}
+    functions: dict[tuple[int, bool], Callable[..., Any]] = {}
     rows: list[tuple[Any, int, int | None]] = []
     base = len(params) + len(start)
     for row in live:
@@ -182,9 +183,10 @@ def write_tape(program: Program, live: Sequence[int], params: Sequence[tuple[int
             continue
         if not 1 <= len(args) <= 2:
             return None
-        function = functions.get(id(kernel))
+        floats = takes_floats(program, row)
+        function = functions.get((id(kernel), floats))
         if function is None:
-            function = functions[id(kernel)] = _make_function(kernel)
+            function = functions[id(kernel), floats] = _make_function(kernel, floats)
         place[row] = base + len(rows)
         rows.append((function, place[args[0]], place[args[1]] if len(args) == 2 else None))
     outputs = [place[row] for row in program.outputs]

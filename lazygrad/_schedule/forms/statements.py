@@ -15,7 +15,7 @@ from ..guards import Branched, NotANumber, make_guard_test
 from ..kernels import Kernel
 from .blocks import Chain
 from .buffers import Memory
-from .expressions import EXPRESSIONS, SIGNS, SPACE
+from .expressions import EXPRESSIONS, SIGNS, SPACE, takes_floats
 from .order import is_gapless
 
 __all__ = ["BY_KEYWORD", "Writer"]
@@ -86,7 +86,7 @@ class Writer(Memory):
         """Return the arguments of a row as source: literals as plain numbers where no dtype depends on them."""
         program, args = self.program, self.program.args[row]
         given = [self.names[a] for a in args]
-        if kernel.kind == "call" and self.floats:
+        if self.floats and (kernel.kind == "call" or not takes_floats(program, row)):
             for k, a in enumerate(args):  # which may be a number of Python's by now
                 if not program.shapes[a] and program.kernels[a] is not None and program.dtypes[a] in PYTHONS:
                     kind = program.dtypes[a].type
@@ -196,7 +196,7 @@ class Writer(Memory):
             return kernel.text.format(*given)
         if self.floats and self.program.dtypes[row] == np.float64 and kernel.kind in ("ufunc", "call"):
             text = EXPRESSIONS.get(kernel.function)
-            if text is not None and all(self.program.dtypes[a].kind in "fb" for a in self.program.args[row]):
+            if text is not None and takes_floats(self.program, row):
                 name, bracket, rest = text.partition("(")
                 if name in SPACE:
                     text = self.name_function(SPACE[name], name) + bracket + rest

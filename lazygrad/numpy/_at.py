@@ -9,6 +9,7 @@ import attrs
 
 from .._graph.node import Node, Operand, install
 from .._graph.types import both as np
+from ..ops._calls import record_calls
 from ..ops._keys import copy_key
 from ..ops._op import as_node
 from ..ops.indexing import add_at, evaluate_for_shape, find_repeats, parse_key, put
@@ -44,10 +45,7 @@ class Part:
         >>> lg.gradient(z.sum(), [x, y])
         [array([1., 0., 0.]), array(2.)]
         """
-        if (chosen := self._set_by_mask(lambda x, y: y, y)) is not None:
-            return chosen
-        key, arrays = self._parse_key()
-        return put.on_nodes((self.x, self._cast(y), *map(as_node, arrays)), {"key": key})
+        return _set(self.x, self.key, y)
 
     def add(self, y: Operand) -> Node:
         """Return `x` with `y` added to the part, as often as a place is named.
@@ -58,87 +56,115 @@ class Part:
         >>> lg.parameter([1.0, 2.0]).at[[0, 0, 1]].add(10.0).value
         array([21., 12.])
         """
-        if (chosen := self._set_by_mask(np.add, y)) is not None:
-            return chosen
-        key, arrays = self._parse_key()
-        return add_at.on_nodes((self.x, self._cast(y), *map(as_node, arrays)), {"key": key})
+        return _add(self.x, self.key, y)
 
     def subtract(self, y: Operand) -> Node:
         """Return `x` with `y` subtracted from the part."""
-        return self.add(-self._cast(y))
+        return _subtract(self.x, self.key, y)
 
     def multiply(self, y: Operand) -> Node:
         """Return `x` with the part multiplied by `y`."""
-        return self._update("multiply", np.multiply, y)
+        return _update(self.x, self.key, "multiply", y)
 
     mul = multiply
 
     def divide(self, y: Operand) -> Node:
         """Return `x` with the part divided by `y`."""
-        return self._update("divide", np.divide, y)
+        return _update(self.x, self.key, "divide", y)
 
     def power(self, y: Operand) -> Node:
         """Return `x` with the part raised to the power `y`."""
-        return self._update("power", np.power, y)
+        return _update(self.x, self.key, "power", y)
 
     def min(self, y: Operand) -> Node:
         """Return `x` with the part no larger than `y`; ties as in `numpy.minimum`."""
-        return self._update("min", np.minimum, y)
+        return _update(self.x, self.key, "minimum", y)
 
     def max(self, y: Operand) -> Node:
         """Return `x` with the part no smaller than `y`; ties as in `numpy.maximum`."""
-        return self._update("max", np.maximum, y)
+        return _update(self.x, self.key, "maximum", y)
 
-    # -- how ---------------------------------------------------------------------------------------
 
-    def _parse_key(self) -> tuple[tuple[Any, ...], list[Any]]:
-        x, key, arrays = parse_key(self.x, self.key)
-        if x is not self.x:
-            raise IndexError("a single boolean names no part of a node that could be changed: use `np.where`")
-        return key, arrays
+# -- how: functions of the node, the key and `y`, which read shapes and dtypes and are called again for others ------
 
-    def _cast(self, y: Any) -> Node:
-        """Return `y` as a node in the dtype of `x`; an error where that would lose its kind."""
-        y = as_node(y, self.x.dtype)
-        if y.dtype == self.x.dtype:
-            return y
-        if not np.can_cast(y.dtype, self.x.dtype, "same_kind"):
-            raise TypeError(f"{y.dtype} does not fit into {self.x!r}: cast one of the two with `.astype`")
-        return y.astype(self.x.dtype)
 
-    def _set_by_mask(self, change: Callable[[Any, Any], Any], y: Any) -> Node | None:
-        """Return the update at a mask by `where`, if `y` is the same at all places; None for other keys.
+def _parse_part(x: Node, key: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """Return a key as the static of an op, and its index arrays."""
+    whole, static, arrays = parse_key(x, key)
+    if whole is not x:
+        raise IndexError("a single boolean names no part of a node that could be changed: use `np.where`")
+    return static, arrays
 
-        The values of such a mask need not be known.
-        """
-        mask = self.key
-        if not isinstance(mask, Node) or mask.dtype.kind != "b" or mask.shape != self.x.shape[: mask.ndim]:
-            return None
-        y = as_node(y, self.x.dtype)
-        beside = self.x.shape[mask.ndim :]
-        if y.ndim > len(beside) or np.broadcast_shapes(y.shape, beside) != beside:
-            return None
-        changed = self._cast(change(self.x, y))
-        chosen: Any = np.where(mask.reshape(mask.shape + (1,) * len(beside)), changed, self.x)
+
+def _cast(y: Any, x: Node) -> Node:
+    """Return `y` as a node in the dtype of `x`; an error where that would lose its kind."""
+    y = as_node(y, x.dtype)
+    if y.dtype == x.dtype:
+        return y
+    if not np.can_cast(y.dtype, x.dtype, "same_kind"):
+        raise TypeError(f"{y.dtype} does not fit into {x!r}: cast one of the two with `.astype`")
+    return y.astype(x.dtype)
+
+
+def _set_by_mask(x: Node, mask: Any, change: Callable[[Any, Any], Any], y: Any) -> Node | None:
+    """Return the update at a mask by `where`, if `y` is the same at all places; None for other keys.
+
+    The values of such a mask need not be known.
+    """
+    if not isinstance(mask, Node) or mask.dtype.kind != "b" or mask.shape != x.shape[: mask.ndim]:
+        return None
+    y = as_node(y, x.dtype)
+    beside = x.shape[mask.ndim :]
+    if y.ndim > len(beside) or np.broadcast_shapes(y.shape, beside) != beside:
+        return None
+    changed = _cast(change(x, y), x)
+    chosen: Any = np.where(mask.reshape(mask.shape + (1,) * len(beside)), changed, x)
+    return chosen
+
+
+@record_calls
+def _set(x: Node, key: Any, y: Any) -> Node:
+    if (chosen := _set_by_mask(x, key, lambda x, y: y, y)) is not None:
         return chosen
+    static, arrays = _parse_part(x, key)
+    return put.on_nodes((x, _cast(y, x), *map(as_node, arrays)), {"key": static})
 
-    def _update(self, name: str, change: Callable[[Any, Any], Any], y: Any) -> Node:
-        """Return `x` with the part changed by a function of the present part and `y`."""
-        if (chosen := self._set_by_mask(change, y)) is not None:
-            return chosen
-        x = self.x
-        key, arrays = self._parse_key()
-        several = [a for a in arrays if a.size > 1]
-        known = [evaluate_for_shape(f"x.at[...].{name}", a) if several else np.zeros(a.shape, np.intp) for a in arrays]
-        places = find_repeats(x.shape, key, known)
-        if places is None:
-            part = self._cast(change(self.get(), y))
-            return put.on_nodes((x, part, *map(as_node, arrays)), {"key": key})
-        y = np.broadcast_to(as_node(y, x.dtype), self.get().shape).reshape(-1)
-        flat = x.reshape(-1)
-        for turn in _order_of_turns(places):
-            flat = flat.at[places[turn]].set(change(flat[places[turn]], y[turn]))
-        return flat.reshape(x.shape)
+
+@record_calls
+def _add(x: Node, key: Any, y: Any) -> Node:
+    if (chosen := _set_by_mask(x, key, np.add, y)) is not None:
+        return chosen
+    static, arrays = _parse_part(x, key)
+    return add_at.on_nodes((x, _cast(y, x), *map(as_node, arrays)), {"key": static})
+
+
+@record_calls
+def _subtract(x: Node, key: Any, y: Any) -> Node:
+    return _add(x, key, -_cast(y, x))
+
+
+_NAMES = {"minimum": "min", "maximum": "max"}
+
+
+@record_calls
+def _update(x: Node, key: Any, name: str, y: Any) -> Node:
+    """Return `x` with the part changed by a ufunc of the present part and `y`."""
+    change = getattr(np, name)
+    if (chosen := _set_by_mask(x, key, change, y)) is not None:
+        return chosen
+    static, arrays = _parse_part(x, key)
+    several = [a for a in arrays if a.size > 1]
+    what = f"x.at[...].{_NAMES.get(name, name)}"
+    known = [evaluate_for_shape(what, a) if several else np.zeros(a.shape, np.intp) for a in arrays]
+    places = find_repeats(x.shape, static, known)
+    if places is None:
+        part = _cast(change(x[key], y), x)
+        return put.on_nodes((x, part, *map(as_node, arrays)), {"key": static})
+    y = np.broadcast_to(as_node(y, x.dtype), x[key].shape).reshape(-1)
+    flat = x.reshape(-1)
+    for turn in _order_of_turns(places):
+        flat = _set(flat, places[turn], change(flat[places[turn]], y[turn]))
+    return flat.reshape(x.shape)
 
 
 def _order_of_turns(places: Any) -> list[Any]:

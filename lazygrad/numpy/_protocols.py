@@ -14,6 +14,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .._graph.guards import suggest_looking
 from .._graph.node import NO_STATIC, Node, build, install
 from ..ops import linear, logsumexp
+from ..ops._calls import record_calls
 from ..ops._declare import MEANINGS, find_meaning
 from ..ops._op import Op, as_node, as_nodes, unknown_setting
 from ._callers import ELSEWISE, find_caller, find_public_name, find_replacement
@@ -54,6 +55,7 @@ def _split(x: Node, axis: int) -> list[Node]:
     return [x[(slice(None),) * axis + (k,)] for k in range(x.shape[axis])]
 
 
+@record_calls
 def _reduce(ufunc: np.ufunc, x: Node, axis: Any = 0, keepdims: bool = False, **others: Any) -> Any:
     name = f"np.{ufunc.__name__}.reduce"
     if others.get("initial", np._NoValue) is np._NoValue:
@@ -70,6 +72,7 @@ def _reduce(ufunc: np.ufunc, x: Node, axis: Any = 0, keepdims: bool = False, **o
     return x.reshape(sample.shape)
 
 
+@record_calls
 def _accumulate(ufunc: np.ufunc, x: Node, axis: int = 0, **others: Any) -> Any:
     _refuse_keywords(f"np.{ufunc.__name__}.accumulate", others)
     if (known := ACCUMULATIONS.get(ufunc)) is not None and x.ndim:
@@ -81,6 +84,7 @@ def _accumulate(ufunc: np.ufunc, x: Node, axis: int = 0, **others: Any) -> Any:
     return np.stack(list(itertools.accumulate(_split(x.astype(sample.dtype), k), ufunc)), k)
 
 
+@record_calls
 def _outer(ufunc: np.ufunc, x: Any, y: Any, **others: Any) -> Any:
     _refuse_keywords(f"np.{ufunc.__name__}.outer", others)
     x, y = as_node(x), as_node(y)
@@ -241,7 +245,7 @@ PROPERTIES: dict[str, Callable[[Node], Any]] = {
     "imag": lambda self: call_meaning(np.imag, (self,), {}),
     "itemsize": lambda self: self.dtype.itemsize,
     "nbytes": lambda self: self.size * self.dtype.itemsize,
-    "real": lambda self: call_meaning(np.real, (self,), {}) if self.dtype.kind == "c" else self,
+    "real": lambda self: linear.real.single(self),
 }
 
 

@@ -60,6 +60,7 @@ class AdjointNode(Node):
     unfolded: tuple[Node, tuple[Node, ...]] | None = attrs.field(default=None, kw_only=True)
     # Whether this is a consumer of `of` for its shape alone; None while it lives in a memo, which is told instead.
     follows: bool | None = attrs.field(default=None, kw_only=True)
+    masked: bool = attrs.field(default=False, kw_only=True)  # exact zeros may say that something was not taken
 
     def only_follows(self, i: Node) -> bool:
         """Return whether this is a consumer of `i` for its shape alone."""
@@ -112,11 +113,12 @@ def unmirrored(node: Node) -> Node:
 class ValueHolder:
     """A value in place of the node that it belongs to, as `sum_contributions` takes it."""
 
-    __slots__ = ("_value", "node")
+    __slots__ = ("_value", "masked", "node")
 
-    def __init__(self, node: Node, value: Any) -> None:
+    def __init__(self, node: Node, value: Any, masked: bool = False) -> None:
         self.node = node
         self._value = value
+        self.masked = masked
 
 
 @attrs.define(eq=False, repr=False)
@@ -127,6 +129,7 @@ class ContributionSum:
     mirror: Node
     seed: Node
     order: tuple[float, ...] = ()  # where its adjoints stand in sums
+    masked: bool = False  # whether zeros of the seed say that something was not taken
     runs_outside: bool = False  # whether a rule of a user's op is among those that are run
 
     name: ClassVar[str] = "adjoint"

@@ -52,10 +52,18 @@ def _state(i: Node) -> tuple[Any, ...]:
     if i.op is None:
         return dict(i.static), i._value, i.name
     if isinstance(i, AdjointNode):
-        edges = [(consumer, argnum, rule.passes is not None) for rule, consumer, argnum, _, _ in i.each_edge()]
+        edges = [
+            (consumer, argnum, rule.passes is not None, _is_guarded(rule, consumer, argnum), i.masked)
+            for rule, consumer, argnum, _, _ in i.each_edge()
+        ]
         return i.op, i.inputs, i.name, i.of, edges
     op = i.op.base if isinstance(i.op, MirrorOp) else i.op  # a copy of a mirror computes for itself
     return op, i.inputs, dict(i.static), i.shape, i.dtype, i.name
+
+
+def _is_guarded(rule: Rule, consumer: Node, argnum: int) -> bool:
+    """Return whether a rule is read as below an edge that selects."""
+    return rule.passes is None and rule is not consumer.op.rule(argnum)
 
 
 def _restore_node(*state: Any) -> Node:
@@ -69,9 +77,11 @@ def _restore_node(*state: Any) -> Node:
     if len(state) == 5:
         op, inputs, name, of, edges = state
         flat: list[Any] = []
-        for consumer, argnum, passes in edges:
-            flat += (Rule(pass_on, passes=consumer) if passes else consumer.op.rule(argnum), argnum)
-        node: Node = AdjointNode(op, inputs, NO_STATIC, of.shape, of.dtype, name, of=of, edges=tuple(flat))
+        masked = False
+        for consumer, argnum, passes, guarded, masked in edges:  # noqa: B007
+            flat += (Rule(pass_on, passes=consumer) if passes else consumer.op.rule(argnum).reading(guarded), argnum)
+        form = NO_STATIC, of.shape, of.dtype, name
+        node: Node = AdjointNode(op, inputs, *form, of=of, edges=tuple(flat), masked=masked)
         enlist(node)
         return follow(node)  # as it belongs to no memo
     op, inputs, static, shape, dtype, name = state
@@ -120,8 +130,8 @@ def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
     return memo[id(self)]
 
 
-def _restore_adjoint_op(mirror: Node, seed: Node) -> AdjointOp:
-    return AdjointOp(Counts(_find_no_target), mirror, seed, summation_key(mirror))
+def _restore_adjoint_op(mirror: Node, seed: Node, masked: bool = False) -> AdjointOp:
+    return AdjointOp(Counts(_find_no_target), mirror, seed, summation_key(mirror), masked)
 
 
 def _find_no_target() -> None:
@@ -129,7 +139,7 @@ def _find_no_target() -> None:
 
 
 def _reduce_adjoint_op(self: AdjointOp) -> Any:
-    return _restore_adjoint_op, (self.mirror, self.seed)
+    return _restore_adjoint_op, (self.mirror, self.seed, self.masked)
 
 
 for _named in (_NodeBundle, _take_last, _restore_node, _restore_adjoint_op):

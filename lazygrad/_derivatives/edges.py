@@ -16,7 +16,7 @@ from .._graph.leaf import CONSTANT
 from .._graph.node import Node
 from .._graph.value import forward_rec
 from ..ops._rule import OUT, UNDEFINED, Rule, input_name
-from .adjoint_node import unbroadcast_to
+from .adjoint_node import AdjointNode, unbroadcast_to
 from .discover import Discovery, flows
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "find_jvp_rule",
     "find_vjp_rule",
     "make_arc_finder",
+    "selects",
 ]
 
 
@@ -35,20 +36,20 @@ __all__ = [
 
 
 def find_vjp_rule(
-    c: Node, argnum: int, consumers: Mapping[int, Sequence[Node]] | None = None
+    c: Node, argnum: int, consumers: Mapping[int, Sequence[Node]] | None = None, masked: bool = False
 ) -> tuple[Rule, list[Node]]:
     """Return the vjp rule of an edge from a node computed by an op, and the nodes whose values it reads.
 
     `consumers` maps the serials of nodes to those consumers that lead to the target, if these are known.
     """
     nodes: list[Node] = []
-    rule, _ = c.op.contribution(c, argnum, c, consumers, nodes)  # the first is the place of the adjoint
+    rule, _ = c.op.contribution(c, argnum, c, consumers, nodes, masked)  # the first is the place of the adjoint
     return rule, nodes[1:]
 
 
-def find_jvp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
+def find_jvp_rule(c: Node, argnum: int, masked: bool = False) -> tuple[Rule, list[Node]]:
     """Return the jvp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
-    rule: Rule = c.op.jvp_rule(argnum)
+    rule: Rule = c.op.jvp_rule(argnum).reading(masked)
     if rule is UNDEFINED:
         raise NotDifferentiableError(
             f"op {c.op.name!r} has no jvp rule by its input {input_name(c, argnum)!r} ({c.inputs[argnum]!r}), "
@@ -90,13 +91,14 @@ class Edge:
     consumer: Node
     input: Node
     argnum: int
+    masked: bool = False  # whether a path from the consumer to the target selects
 
     def apply_vjp(self, g: object) -> Any:
         """Return J^T g, what `g` of the consumer's shape contributes to the input."""
         c = self.consumer
         adjoint = Node(None, (), CONSTANT, c.shape, c.dtype, value=g)
         nodes: list[Node] = []
-        rule, _ = c.op.contribution(c, self.argnum, adjoint, _InnerMemos(), nodes)
+        rule, _ = c.op.contribution(c, self.argnum, adjoint, _InnerMemos(), nodes, self.masked)
         passed, *values = [forward_rec(j, was_requested=False) for j in nodes]  # (an adjoint has changed `g` already)
         return apply_vjp(rule, c, self.argnum, self.input, passed, values)
 
@@ -131,11 +133,26 @@ def make_arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[
 def find_edges_between(W: Node, L: Node) -> dict[int, list[Edge]]:
     """Return serial -> the edges to consumers, for each node that a path from `W` to `L` leaves; `L` has none."""
     find_arcs = make_arc_finder(L)
-    found: dict[int, list[Edge]] = {L.serial: []}
+    arcs: dict[int, tuple[Node, list[tuple[Node, int]]]] = {L.serial: (L, [])}
     todo = [W] if W is not L else []
     while todo:
         i = todo.pop()
-        if i.serial not in found:
-            found[i.serial] = [Edge(c, i, k) for c, k in find_arcs(i)]
-            todo.extend(edge.consumer for edge in found[i.serial])
+        if i.serial not in arcs:
+            arcs[i.serial] = i, find_arcs(i)
+            todo.extend(c for c, _ in arcs[i.serial][1])
+    found: dict[int, list[Edge]] = {}
+    masked: set[int] = set()
+    for serial in sorted(arcs, reverse=True):  # consumers first
+        i, ways = arcs[serial]
+        found[serial] = [Edge(c, i, k, c.serial in masked) for c, k in ways]
+        if any(c.serial in masked or selects(c, k) for c, k in ways):
+            masked.add(serial)
     return found
+
+
+def selects(c: Node, argnum: int) -> bool:
+    """Return whether exact zeros that an edge passes to an input may say that something was not taken."""
+    if isinstance(c, AdjointNode):
+        return c.masked
+    rule = c.op.rule(argnum)
+    return rule is not None and rule.selects_at(c)

@@ -16,7 +16,7 @@ import numpy as np
 from .._graph.leaf import constant
 from .._graph.node import Node, _next_serial, build, by_serial
 from .._graph.traverse import ancestors, collect_inputs_first
-from ..ops.arithmetic import divide, guarded_divide, guarded_multiply
+from ..ops.arithmetic import divide, guarded_divide, guarded_multiply, multiply
 from .adjoint_node import unbroadcast_node
 from .tangents import Tangents
 
@@ -64,10 +64,14 @@ class Derivation(Tangents):
         x, y = q.inputs
         before = _next_serial()
         by_x, by_y = self._found.get(x.serial), self._found.get(y.serial)
+        masked = x.serial in self._masked or y.serial in self._masked or q.op is guarded_divide
+        if masked:
+            self._masked.add(q.serial)
+        times, over = (guarded_multiply, guarded_divide) if masked else (multiply, divide)
         if by_y is not None:
-            by_y = -guarded_multiply(by_y, q)
+            by_y = -times(by_y, q)
         numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y
-        return None if numerator is None else self._share(unbroadcast_node(guarded_divide(numerator, y), q), before)
+        return None if numerator is None else self._share(unbroadcast_node(over(numerator, y), q), before)
 
     def _make_term(self, i: Node, argnum: int, tangent: Any) -> Node:
         """Return the term of one input, in which nodes that are there already take the place of equal new ones."""

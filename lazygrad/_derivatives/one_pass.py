@@ -70,6 +70,7 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
         i = below[serial]
         pairs: list[tuple[Rule, int]] = []
         inputs: list[Any] = []
+        masked = False
         if len(found) > 1:
             found.sort(key=summation_key)
         for c in found:
@@ -79,14 +80,16 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
             op = c.op
             for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.find(c, i):
                 if j is i and (op.fully_open or op.passes_derivative(c, argnum)):
-                    pairs.append(op.contribution(c, argnum, adjoint, consumers, inputs))
+                    pair = op.contribution(c, argnum, adjoint, consumers, inputs, adjoint.masked)
+                    masked = masked or adjoint.masked or (pair[0].selects and pair[0].selects_at(c))
+                    pairs.append(pair)
         if pairs:
             for j in inputs:
                 if j._value is None:
                     forward_rec(j, was_requested=False)
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
             total = sum_contributions(inputs, edges, i, _consumer_of)
-            held[serial] = ValueHolder(i, total if i.shape else total[()])
+            held[serial] = ValueHolder(i, total if i.shape else total[()], masked)
         inputs.clear()
         for c in found:
             readers[c.serial] -= 1

@@ -33,9 +33,12 @@ class Tangents:
     ----------
     seeds
         Node -> its tangent, a node of the same shape.
+    masked
+        Whether zeros of these tangents say that something was not taken, as those of a unit tangent do.
     """
 
-    def __init__(self, seeds: Mapping[Node, Node]) -> None:
+    def __init__(self, seeds: Mapping[Node, Node], masked: bool = False) -> None:
+        self._masked = {i.serial for i in seeds} if masked else set()  # nodes that have such a tangent
         self._oldest = min((i.serial for i in seeds), default=0)
         self._found: dict[int, Any] = {i.serial: unbroadcast_node(t, i) for i, t in seeds.items()}
 
@@ -59,19 +62,23 @@ class Tangents:
     def _build(self, i: Node) -> None:
         if isinstance(i, AdjointNode):  # it is what it unfolds into
             self._found[i.serial] = next((self._found.get(j.serial) for j in self._list_needs(i)), None)
+            if any(j.serial in self._masked for j in self._list_needs(i)):
+                self._masked.add(i.serial)
             return
         total: Any = None
         for k, j in enumerate(i.inputs):
             t = self._found.get(j.serial)
             if t is None or i.op.jvp_rule(k) in (BLOCKED, ZERO):
                 continue
+            if j.serial in self._masked or i.op.jvp_rule(k).selects_at(i):
+                self._masked.add(i.serial)
             term = self._make_term(i, k, t)
             total = term if total is None else self._add(total, term)
         self._found[i.serial] = total
 
     def _make_term(self, i: Node, argnum: int, tangent: Any) -> Any:
         """Return what one input's tangent adds to that of `i`."""
-        rule, reads = find_jvp_rule(i, argnum)
+        rule, reads = find_jvp_rule(i, argnum, i.inputs[argnum].serial in self._masked)
         return unbroadcast_node(apply_rule(rule, i, argnum, tangent, reads), i)
 
     def _add(self, first: Any, second: Any) -> Any:
@@ -95,11 +102,11 @@ class TangentValues(Tangents):
         Node -> a node that holds its tangent.
     """
 
-    def __init__(self, seeds: Mapping[Node, Node]) -> None:
-        super().__init__(seeds)
+    def __init__(self, seeds: Mapping[Node, Node], masked: bool = False) -> None:
+        super().__init__(seeds, masked)
         self._found = {serial: forward_rec(t) for serial, t in self._found.items()}
 
     def _make_term(self, i: Node, argnum: int, tangent: Any) -> Any:
-        rule, reads = find_jvp_rule(i, argnum)
+        rule, reads = find_jvp_rule(i, argnum, i.inputs[argnum].serial in self._masked)
         values = [forward_rec(j, was_requested=False) if j._value is None else j._value for j in reads]
         return apply_jvp(rule, i, argnum, tangent, values)

@@ -49,18 +49,18 @@ class AdjointOp(ContributionSum):
         return target_memo(root).leads(stands[argnum])
 
     def contribution(
-        self, node: AdjointNode, argnum: int, adjoint: Node, memo: TargetMemo, inputs: list[Node]
+        self, node: AdjointNode, argnum: int, adjoint: Node, memo: TargetMemo, inputs: list[Node], masked: bool = False
     ) -> tuple[Rule, int]:
         """Add the derivative through the unfolded ops to `inputs`, and return the edge that passes it on."""
         root, stands = self.unfold(node)
         inner = memo.inner.get(node.serial)
         if inner is None:
             order = (*summation_key(node), THROUGH, len(memo.order), *memo.order)
-            inner = memo.inner[node.serial] = TargetMemo.of(root, adjoint, order)
+            inner = memo.inner[node.serial] = TargetMemo.of(root, adjoint, order, masked)
         found = inner.adjoint(stands[argnum])
         assert found is not None  # `passes_derivative` said so
         inputs.append(found)
-        return Rule(pass_on, passes=node), argnum
+        return Rule(pass_on, passes=node, selects=inner.masks(found)), argnum
 
     def build_again(self, held: AdjointNode, changes: Changes, memos: dict[int, TargetMemo]) -> None:
         """Give an adjoint that outlives its memo the edges that lead to the target now; `memos` holds those in use."""
@@ -73,13 +73,13 @@ class AdjointOp(ContributionSum):
             found = memo.adjoint(held.of)
         finally:
             unfolded, AdjointOp.unfolding = AdjointOp.unfolding or (), None
-        inputs, edges = ((), ()) if found is None else (found.inputs, found.edges)
+        inputs, edges, masked = ((), (), False) if found is None else (found.inputs, found.edges, found.masked)
         new = collect_new(inputs, mark)
         place_before(held, new, max([held.of.serial, *[j.serial for i in new for j in i.inputs if j.serial <= mark]]))
         memo.inner.clear()  # its keys are serials that have changed, as are those of what is unfolded
         for i in unfolded:
             i.unfolded = None
-        changes.set(held, inputs=inputs, edges=edges, unfolded=None, follows=held.follows or None)
+        changes.set(held, inputs=inputs, edges=edges, masked=masked, unfolded=None, follows=held.follows or None)
         for j in (held, *inputs):
             follow(j)
         if held.op is self:
@@ -155,8 +155,14 @@ class TargetMemo:
     facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
 
     @classmethod
-    def of(cls, target: Node, seed: Node | None = None, order: tuple[float, ...] = ()) -> TargetMemo:
-        """Make a memo of a target; `seed` is dL/dL, one by default, and `order` where its adjoints stand in sums."""
+    def of(
+        cls, target: Node, seed: Node | None = None, order: tuple[float, ...] = (), masked: bool = False
+    ) -> TargetMemo:
+        """Make a memo of a target; `seed` is dL/dL, one by default, and `order` where its adjoints stand in sums.
+
+        `masked` if zeros of the seed say that something was not taken, as those of a unit cotangent do.
+        """
+        masked = masked or (seed.__class__ is AdjointNode and seed.masked)  # type: ignore[union-attr]
         ref = weakref.ref(target)
         mirror = copy_bare(target)
         mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
@@ -166,7 +172,7 @@ class TargetMemo:
         if hasattr(target, "_call"):
             mirror._call = target._call
         order = order or (*summation_key(target), 0 if seed is None else mirror.serial)
-        op = AdjointOp(Counts(ref), mirror, _make_unit_seed(target) if seed is None else seed, order)
+        op = AdjointOp(Counts(ref), mirror, _make_unit_seed(target) if seed is None else seed, order, masked)
         return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
 
     @property
@@ -211,22 +217,29 @@ class TargetMemo:
         mirror = self.op.mirror
         return [c for c in self.discovery.leading[i.serial] if c.serial not in adjoints and c is not mirror]
 
+    def masks(self, adjoint: Node) -> bool:
+        """Return whether zeros of an adjoint may say that something was not taken."""
+        return self.op.masked or (adjoint.__class__ is AdjointNode and adjoint.masked)
+
     def build(self, i: Node) -> None:
         """Collect the edges of `i` that lead to the target, and what their rules read, into a node."""
         pairs: list[tuple[Rule, int]] = []
         inputs: list[Node] = []
         op, adjoints = self.op, self.adjoints
-        mirror, seed = op.mirror, op.seed
+        mirror, seed, masked = op.mirror, op.seed, op.masked
         leading = self.discovery.leading
         for c in leading[i.serial]:
             adjoint = seed if c is mirror else adjoints[c.serial]
+            above = op.masked or (c is not mirror and adjoints[c.serial].masked)
             local = c.op
             for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else self.wide.find(c, i):
                 if j is i and (local.fully_open or local.passes_derivative(c, argnum)):
-                    pairs.append(local.contribution(c, argnum, adjoint, self, inputs))
+                    pair = local.contribution(c, argnum, adjoint, self, inputs, above)
+                    masked = masked or above or (pair[0].selects and pair[0].selects_at(c))
+                    pairs.append(pair)
         # Most edges are alone; then the pair that all nodes of the op share will do.
         edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
-        node = AdjointNode(op, tuple(inputs), NO_STATIC, i.shape, i.dtype, of=i, edges=edges)
+        node = AdjointNode(op, tuple(inputs), NO_STATIC, i.shape, i.dtype, of=i, edges=edges, masked=masked)
         enlist(node)
         adjoints[i.serial] = node
         leading[i.serial] = BUILT

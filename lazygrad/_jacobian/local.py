@@ -18,7 +18,8 @@ from .._derivatives.edges import apply_rule, apply_vjp, find_vjp_rule
 from .._derivatives.target_memo import TargetMemo
 from .._errors import NotDifferentiableError
 from .._graph.leaf import constant
-from .._graph.node import Node, label, lock
+from .._graph.node import Node, label
+from .._graph.turns import as_one_question
 from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view
 from .._query.checks import check_node
@@ -82,7 +83,7 @@ def _matmul_form(x: tuple[int, ...], y: tuple[int, ...], argnum: int) -> Form | 
 
 def _read_rule(c: Node, argnum: int) -> tuple[Rule, list[Any]]:
     """Return the vjp rule of an edge and the values it reads."""
-    rule, reads = find_vjp_rule(c, argnum)
+    rule, reads = find_vjp_rule(c, argnum, masked=c.size > 1)  # for unit cotangents, which take one element
     return rule, [forward_rec(n) for n in reads]
 
 
@@ -115,7 +116,7 @@ def _through_adjoint(c: AdjointNode, argnum: int) -> Matrix:
     for k in range(c.size):
         g = np.zeros(c.size, c.dtype)
         g[k] = 1
-        found = TargetMemo.of(root, seed=constant(g.reshape(c.shape))).adjoint(stands[argnum])
+        found = TargetMemo.of(root, seed=constant(g.reshape(c.shape)), masked=c.size > 1).adjoint(stands[argnum])
         if found is not None:
             rows[k] = np.reshape(forward_rec(found), -1)
     return Matrix(Form.dense(c.size, i.size), rows.reshape(1, c.size, i.size, 1))
@@ -196,12 +197,15 @@ def local_jacobian(consumer: Node, input: Node) -> Array:
         raise ValueError(
             f"{input!r} is no input of {consumer!r}: those are {', '.join(map(label, consumer.inputs)) or 'none'}"
         )
-    total = np.zeros((consumer.size, input.size), consumer.dtype)
-    with lock:
+
+    def compute() -> Array:
+        total = np.zeros((consumer.size, input.size), consumer.dtype)
         for argnum in positions:
             if not isinstance(consumer, AdjointNode) and consumer.op.rule(argnum) is ZERO:
                 continue
             if input.dtype.kind != "f":
                 raise NotDifferentiableError(f"there is no derivative by {input!r}: its dtype is {input.dtype}")
             total = total + product([entries() for _, entries in factors(consumer, argnum)]).dense()
-    return readonly_view(total)
+        return readonly_view(total)
+
+    return as_one_question((consumer,), compute)

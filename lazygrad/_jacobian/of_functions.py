@@ -57,18 +57,30 @@ def _dtype(out: Node, node: Node) -> Any:
     return np.result_type(out.dtype, node.dtype)
 
 
+def _take_unit(out: Node, seed: Node) -> Differentiator:
+    """Return the derivatives of one element of a node: zeros of the cotangent say that the others are not taken."""
+    d = Differentiator(out, cotangent=seed)
+    d._memo.op.masked = out.size > 1
+    return d
+
+
+def _push_unit(node: Node, seed: Node) -> Tangents:
+    """Return the tangents in the direction of one element of a node."""
+    return Tangents({node: seed}, masked=node.size > 1)
+
+
 class Passes:
     """The passes of one call, each made anew: a leaf that moves, and the derivatives in its direction."""
 
     def reverse(self, out: Node) -> tuple[Node, Differentiator]:
         """Return the pass of one output by all arguments."""
         seed = parameter(zeros(out))
-        return seed, Differentiator(out, cotangent=seed)
+        return seed, _take_unit(out, seed)
 
     def forward(self, node: Node) -> tuple[Node, Tangents]:
         """Return the pass of all outputs by one argument."""
         seed = parameter(zeros(node))
-        return seed, Tangents({node: seed})
+        return seed, _push_unit(node, seed)
 
 
 def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
@@ -82,7 +94,7 @@ def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
             parts = []
             for half in halves:  # by real arguments, a cotangent 1 gives the real part of a row, -i the imaginary one
                 if call.lazy:
-                    own = Differentiator(out, cotangent=unit * half)
+                    own = _take_unit(out, constant(unit * half))
                     parts.append([call.answer(own.adjoint(node)) for node in nodes])
                 else:
                     seed.set(unit * half)
@@ -104,7 +116,7 @@ def _forward(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
         seed, shared = passes.forward(node)
         columns: list[list[Any]] = [[] for _ in outs]
         for unit in _iterate_units(node):
-            tangents = Tangents({node: constant(unit)}) if call.lazy else shared
+            tangents = _push_unit(node, constant(unit)) if call.lazy else shared
             if not call.lazy:
                 seed.set(unit)
             for k, out in enumerate(outs):

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode
-from .._derivatives.edges import apply_vjp, find_jvp_rule, find_vjp_rule
+from .._derivatives.edges import apply_vjp, find_jvp_rule, find_vjp_rule, selects
 from .._errors import NotDifferentiableError
 from .._graph.node import INEXACT, Node, NodeOrArray
 from .._graph.traverse import collect_inputs_first
@@ -71,11 +71,11 @@ def _open_inputs(c: Node) -> list[tuple[int, Node]]:
     return [(k, j) for k, j in enumerate(c.inputs) if j.dtype.kind in INEXACT and c.op.passes_derivative(c, k)]
 
 
-def _edge(c: Node, argnum: int, j: Node, consumers: dict[int, list[Node]]) -> Edge:
+def _edge(c: Node, argnum: int, j: Node, consumers: dict[int, list[Node]], masked: bool) -> Edge:
     """Return the edge, or raise NotDifferentiableError if it has no rule."""
     if isinstance(c, AdjointNode):
         return Edge(c, argnum, j, PASS_ON, ())
-    rule, reads = find_vjp_rule(c, argnum, consumers)
+    rule, reads = find_vjp_rule(c, argnum, consumers, masked)
     return Edge(c, argnum, j, rule, tuple(reads))
 
 
@@ -106,18 +106,21 @@ class Graph:
                 depends.add(c.serial)
         edges: dict[int, list[Edge]] = {L.serial: []}
         consumers: dict[int, list[Node]] = {}  # of each node, those that lead to the target
+        masked: set[int] = set()  # below an edge that selects
         for c in reversed(order):
             if c.serial not in edges:
                 continue
             for argnum, j in opened[c.serial]:
                 try:
-                    edges[c.serial].append(_edge(c, argnum, j, consumers))
+                    edges[c.serial].append(_edge(c, argnum, j, consumers, c.serial in masked))
                 except NotDifferentiableError:
                     if j.serial in depends:
                         raise
                 else:
                     edges.setdefault(j.serial, [])
                     consumers.setdefault(j.serial, []).append(c)
+                    if c.serial in masked or (c.__class__ is not AdjointNode and selects(c, argnum)):
+                        masked.add(j.serial)
         return cls(order, edges)
 
     def consumers(self) -> dict[int, list[Edge]]:
@@ -156,13 +159,13 @@ def pull_back(edge: Edge, g: object) -> NodeOrArray:
 
 
 def as_push(edge: Edge) -> Edge | None:
-    """Return an edge with its jvp rule in place of its vjp rule; None if that is zero."""
+    """Return an edge with its jvp rule, for unit tangents, in place of its vjp rule; None if that is zero."""
     c, argnum, j = edge[:3]
     if isinstance(c, AdjointNode):
         return edge
     if c.op.jvp_rule(argnum) in (BLOCKED, ZERO):
         return None
-    rule, reads = find_jvp_rule(c, argnum)
+    rule, reads = find_jvp_rule(c, argnum, masked=True)
     return Edge(c, argnum, j, rule, tuple(reads))
 
 

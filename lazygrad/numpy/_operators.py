@@ -11,7 +11,7 @@ import numpy as np
 from .._graph.guards import inside_transform, suggest_looking
 from .._graph.node import INEXACT, Node, install
 from .._graph.value import read_guarded
-from ..ops import arithmetic, indexing, linalg, linear, rounding
+from ..ops import arithmetic, indexing, linalg, linear, magnitudes, rounding
 from ..ops._op import Op, as_node, as_nodes
 from ..ops.arithmetic import NUMBERS
 from ._callers import ELSEWISE, find_caller, find_replacement, find_statement, takes_lists
@@ -95,7 +95,7 @@ def _install_operators() -> None:
     install({f"__r{name}__": reflect(op) for name, op in OPERATORS.items()})
     install({"__neg__": lambda self: linear.negative.single(self)})
     install({"__invert__": lambda self: rounding.invert.single(self)})
-    install({"__abs__": lambda self: arithmetic.absolute.single(self)})
+    install({"__abs__": lambda self: magnitudes.absolute.single(self)})
     install({"__pos__": lambda self: self, "__getitem__": indexing.index})
 
 

@@ -35,8 +35,6 @@ from typing import TYPE_CHECKING
 from .._graph.later import import_later
 from ._op import op_named as op_named
 from .arithmetic import (
-    absolute,
-    copysign,
     divide,
     equal,
     greater,
@@ -50,7 +48,6 @@ from .arithmetic import (
     pow,
     power,
     reciprocal,
-    sign,
     square,
     where,
 )
@@ -58,6 +55,7 @@ from .bounds import at_least, at_most, maximum, minimum
 from .exponentials import logsumexp
 from .linalg import dot, matmul
 from .linear import add, astype, broadcast_to, concatenate, negative, reshape, subtract, sum, transpose
+from .magnitudes import absolute, copysign, sign
 from .reduce import max, mean, min, prod
 from .transcendental import (
     arccos,

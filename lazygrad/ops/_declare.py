@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import operator
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import attrs
 import numpy as np
@@ -23,7 +22,7 @@ from .._graph.shapes import broadcast
 from .._graph.types import DType, Function
 from ._calls import Source, record_calls
 from ._op import OPS, Op, Signature, declare_all
-from ._rule import BLOCKED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
+from ._rule import BLOCKED, GUARDED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
 
 __all__ = [
     "MEANINGS",
@@ -40,6 +39,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+Selects = bool | Literal["vjp", "jvp"] | Callable[[Node], bool]
 
 # NumPy's function -> the op or function that it is on nodes; filled by the declarations at import.
 MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -91,7 +91,7 @@ def function(*numpy: Function) -> Callable[[F], F]:
 
 def _find_source(public: Function) -> Source:
     """Return the source that a public function was declared as; for pickles."""
-    found: Source = (getattr(public, "source", None) or getattr(find_meaning(public), "source", None))
+    found: Source = getattr(public, "source", None) or getattr(find_meaning(public), "source", None)
     return found
 
 
@@ -119,6 +119,7 @@ def op(
     numpy: tuple[Callable[..., Any], ...] = (),
     pointwise: bool = False,
     composite: bool = False,
+    selects: Selects = False,
     register: bool = True,
 ) -> Op:
     """Declare an op of any kind.
@@ -143,6 +144,10 @@ def op(
         Whether each element of the output depends on one element of each input: the Jacobian is diagonal.
     composite
         Whether `function` can be read on nodes, as rules can: schedules write it out into the ops it is made of.
+    selects
+        Whether exact zeros in what a rule gives may say that an element was not taken, as those of `where` do: then a
+        singular derivative further on contributes 0 where what comes in is exactly 0. ``"vjp"`` or ``"jvp"`` if so
+        in one mode alone; a function of the node if it depends on the statics.
     register
         Whether the op is known, and pickled, by its name.
     """
@@ -162,7 +167,11 @@ def op(
     made = Op(name, function, shape, names, statics, read_all(vjp), read_all(jvp or {}), inspect.cleandoc(doc), numpy)
     made.pointwise, made.composite = pointwise, composite
     made.plain = len(names) if not statics and names[-1][0] != "*" else -1
-    made.edge_rules = tuple([(rule, k) for k, rule in enumerate(made.vjp)])
+    if selects and selects != "jvp":
+        made.vjp = tuple([_mark_selecting(rule, selects) for rule in made.vjp])
+    if selects and selects != "vjp":
+        made.jvp = tuple([_mark_selecting(rule, selects) for rule in made.jvp])
+    made.set_edge_rules()
     made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
     if register:
         if name in OPS:
@@ -170,6 +179,15 @@ def op(
         OPS[name] = made
         _enter_meaning(numpy, made)
     return made
+
+
+def _mark_selecting(rule: Rule | None, selects: Selects) -> Rule | None:
+    """Return the rule as one whose zeros may say that something was not taken."""
+    if rule is BLOCKED or rule is ZERO or rule is UNDEFINED:
+        return rule
+    when = selects if callable(selects) else True
+    guarded = rule.guarded and attrs.evolve(rule.guarded, selects=when)
+    return attrs.evolve(rule, selects=when, guarded=guarded)
 
 
 @functools.cache
@@ -180,11 +198,13 @@ def result_dtype(function: Function, *dtypes: DType) -> DType:
     return result
 
 
-def multiply_by(derivative: Function, inputs: Sequence[str], multiply: Function) -> Rule:
+def multiply_by(derivative: Function, inputs: Sequence[str]) -> Rule:
     """Return the rule that multiplies what comes in by a local derivative (the Jacobian is diagonal, Stratos H.2)."""
     parameters = inspect.signature(derivative).parameters
     reads = tuple([OUT if p == "out" else inputs.index(p) for p in parameters])
-    return Rule(lambda g, *values: multiply(g, derivative(*values)), reads)
+    multiply = GUARDED["times"]
+    guarded = Rule(lambda g, *values: multiply(g, derivative(*values)), reads)
+    return Rule(lambda g, *values: g * derivative(*values), reads, guarded=guarded)
 
 
 def elementwise(
@@ -198,6 +218,7 @@ def elementwise(
     doc: str = "",
     numpy: tuple[Callable[..., Any], ...] = (),
     composite: bool = False,
+    selects: Selects = False,
     register: bool = True,
 ) -> Op:
     """Declare an op that acts element by element, with broadcasting.
@@ -213,7 +234,7 @@ def elementwise(
                 shape = broadcast(shape, n.shape)
         return shape, result_dtype(function, *[n.dtype for n in nodes])
 
-    rules = {key: multiply_by(d, inputs.split(), operator.mul) for key, d in (partial or {}).items()}
+    rules = {key: multiply_by(d, inputs.split()) for key, d in (partial or {}).items()}
     made = op(
         name,
         function,
@@ -225,6 +246,7 @@ def elementwise(
         numpy=numpy,
         pointwise=True,
         composite=composite,
+        selects=selects,
         register=register,
     )
     with np.errstate(all="ignore"), contextlib.suppress(TypeError):  # which functions of integers raise
@@ -243,6 +265,7 @@ def linear(
     statics: Mapping[str, Any] | None = None,
     doc: str = "",
     numpy: tuple[Callable[..., Any], ...] = (),
+    selects: Selects = False,
 ) -> Op:
     """Declare an op that is linear in its first input: the jvp is the op itself, the vjp its transpose.
 
@@ -261,11 +284,14 @@ def linear(
         statics=statics,
         doc=doc,
         numpy=numpy,
+        selects=selects,
     )
     # The jvp reads the other inputs and all statics, and calls the op.
     metas = tuple([(name, look_up) for name in made.statics if (look_up := meta_look_up(name, (), made.statics))])
     starred = bool(others) and others[-1][0] == "*"
     own = Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas)
+    if selects and selects != "vjp":
+        own = attrs.evolve(own, selects=selects if callable(selects) else True)
     made.jvp = (own, *[BLOCKED for _ in others])
     return made
 

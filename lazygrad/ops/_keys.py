@@ -10,7 +10,7 @@ import numpy as np
 from .._graph.leaf import refuse_masked
 from .._graph.node import Node, label
 
-__all__ = ["as_index_array", "check_bounds", "check_key", "copy_key", "is_flag"]
+__all__ = ["as_index_array", "check_bounds", "check_key", "copy_key", "is_flag", "takes_part"]
 
 
 def is_flag(item: Any) -> bool:
@@ -59,3 +59,11 @@ def copy_key(key: Any) -> Any:
     if isinstance(key, tuple):
         return tuple([copy_key(item) for item in key])
     return np.array(key) if isinstance(key, np.ndarray) else list(key) if isinstance(key, list) else key
+
+
+WHOLE = (slice(None), slice(None, None, -1))
+
+
+def takes_part(node: Node) -> bool:
+    """Return whether an index may leave elements out: any but one that only turns axes round, or adds some."""
+    return not all(k is None or k is Ellipsis or (k.__class__ is slice and k in WHOLE) for k in node.static["key"])

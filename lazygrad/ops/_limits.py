@@ -1,4 +1,4 @@
-"""Second derivatives where a first one has the form 0/0: their limits, or nan with a warning.
+"""Second derivatives where a first one has the form 0/0: what their limits are, or nan with a warning.
 
 The gradient of F(n(x)) for a norm n is F'(n) x / n. At n = 0 its derivative is F''(0) if F'(0) = 0, and there is none
 otherwise. F'' is no number that the rule of the norm could know from the adjoint F' alone, but the adjoint is a node:
@@ -16,18 +16,16 @@ from .._errors import NotDifferentiableError
 from .._graph.frames import find_user_frame
 from .._graph.node import Node
 from .._graph.types import both as np
-from ._declare import elementwise, op
-from ._op import Op
+from ._declare import op
 from ._rule import BLOCKED, ZERO
 
 __all__ = [
-    "divide_by_size",
+    "find_original",
     "find_result",
     "find_slope",
-    "multiply_kink",
     "over_gaps",
-    "over_kink",
     "set_tangent_builder",
+    "undefined_value",
     "undefined_where",
     "warn",
 ]
@@ -40,7 +38,8 @@ def warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=find_user_frame()[1])
 
 
-def _undefined_value(x: Any, mask: Any, message: str) -> Any:
+def undefined_value(x: Any, mask: Any, message: str) -> Any:
+    """Return x, and nan where the mask holds, with a warning then."""
     if not np.any(mask):
         return x
     warn(message)
@@ -49,7 +48,7 @@ def _undefined_value(x: Any, mask: Any, message: str) -> Any:
 
 undefined_where = op(
     "undefined_where",
-    _undefined_value,
+    undefined_value,
     shape=lambda x, mask, message: (x.shape, x.dtype),
     vjp={"x": lambda g, mask: np.where(mask, 0, g), "mask": BLOCKED},
     jvp={"x": lambda t, mask: np.where(mask, 0, t), "mask": BLOCKED},
@@ -88,7 +87,7 @@ def set_tangent_builder(build: Callable[[Node, Node, Node], Node | None]) -> Non
     _build_tangent[:] = [build]
 
 
-def _original(node: Node) -> Node:
+def find_original(node: Node) -> Node:
     """Return the node that an unfolded adjoint reads through a stand-in."""
     while node.op is not None and node.op.name == "identity":
         node = node.inputs[0]
@@ -104,17 +103,25 @@ def _passing(node: Node) -> list[Node]:
     return [j for k, j in enumerate(node.inputs) if rules[min(k, last)] not in (BLOCKED, ZERO)]
 
 
-def _reach(start: Node, stop: Node | None) -> dict[int, Node] | None:
-    """Return by serial what a node depends on differentiably, not beyond `stop`; None if these are too many."""
-    found, todo = {start.serial: start}, [start]
+def _reach(start: Node, stop: Node | None) -> tuple[dict[int, Node], bool] | None:
+    """Return by serial what a node depends on differentiably, not beyond `stop`, and whether that was met.
+
+    None stands for too many.
+    """
+    found, todo, met = {start.serial: start}, [start], False
     while todo:
         for j in _passing(todo.pop()):
+            met |= j is stop
             if j is not stop and j.serial not in found:
                 found[j.serial] = j
                 todo.append(j)
         if len(found) > MAX_SEARCH:
             return None
-    return found
+    return found, met
+
+
+def _is_parameter(node: Node) -> bool:
+    return node.op is None and node.static.get("leaf") not in ("constant", "seed")
 
 
 def _parameters(node: Node) -> set[int]:
@@ -122,7 +129,7 @@ def _parameters(node: Node) -> set[int]:
     found, todo, leaves = {node.serial}, [node], set()
     while todo:
         i = todo.pop()
-        if i.op is None and i.static.get("leaf") != "constant":
+        if _is_parameter(i):
             leaves.add(i.serial)
         for j in i.inputs:
             if j.serial not in found:
@@ -133,9 +140,10 @@ def _parameters(node: Node) -> set[int]:
 
 def find_result(g: Node, x: Node, name: str) -> Node | None:
     """Return the one node that an op of one input has made of `x` and that `g` depends on; None if it is not one."""
-    x = _original(x)
-    found = [c for c in (_reach(_original(g), None) or {}).values() if c.op is not None and c.op.name == name]
-    found = [c for c in found if _original(c.inputs[0]) is x]
+    x = find_original(x)
+    reached = _reach(find_original(g), None)
+    found = [c for c in (reached[0].values() if reached else ()) if c.op is not None and c.op.name == name]
+    found = [c for c in found if find_original(c.inputs[0]) is x]
     return found[0] if len(found) == 1 else None
 
 
@@ -147,136 +155,21 @@ def find_slope(g: Any, out: Any, x: Any, direction: Any) -> Any:
     """
     if not isinstance(g, Node) or not isinstance(out, Node) or not isinstance(x, Node):
         return None
-    adjoint, value, below = _original(g), _original(out), _original(x)
+    adjoint, value, below = find_original(g), find_original(out), find_original(x)
     if any(i.op is None and i.static.get("leaf") == "stand-in" for i in (adjoint, value, below)):
         return None
-    reached = _reach(adjoint, value)
     if adjoint.op is None:
         return np.zeros(out.shape, out.dtype)
-    if reached is None or reached.keys() & _parameters(below):
+    reached = _reach(adjoint, value)
+    if reached is None:
         return np.full(out.shape, np.nan, out.dtype)
+    others = {serial for serial, i in reached[0].items() if _is_parameter(i)}
+    if others and others & _parameters(below):
+        return np.full(out.shape, np.nan, out.dtype)
+    if not reached[1]:
+        return np.zeros(out.shape, out.dtype)
     try:
         found = _build_tangent[0](adjoint, value, direction)
     except NotDifferentiableError:  # an op on the way has no jvp rule: what is not known is nan where it is needed
         return np.full(out.shape, np.nan, out.dtype)
     return np.zeros(out.shape, out.dtype) if found is None else found
-
-
-# -- x / |x| at 0 ------------------------------------------------------------------------------------
-
-multiply_kink: Op = elementwise(
-    "multiply_kink",
-    lambda x, y: np.where(x == 0, np.zeros((), np.result_type(x, y)), x * y)[()],
-    inputs="x y",
-    vjp={"x": lambda g, y: g * y, "y": lambda g, x: multiply_kink(x, g)},
-    jvp={"x": lambda t, y: t * y, "y": lambda t, x: multiply_kink(x, t)},
-    doc="Return x * y, and 0 where x is exactly 0, even if y is nan: then the derivative by x is nan.",
-)
-
-
-def _nonzero(size: Any) -> Any:
-    return np.where(size == 0, 1, size)
-
-
-over_kink = elementwise(
-    "over_kink",
-    lambda x, size: np.where(size == 0, np.zeros((), np.result_type(x, size)), x / _nonzero(size))[()],
-    inputs="x size",
-    vjp={"x": lambda g, size: g / _nan_at_zero(size), "size": lambda g, size, out: -(g * out) / _nan_at_zero(size)},
-    jvp={"x": lambda t, size: t / _nan_at_zero(size), "size": lambda t, size, out: -(t * out) / _nan_at_zero(size)},
-    doc="Return x / size for an x that is 0 where the size is, and 0 there, where it has no derivative: nan.",
-)
-
-
-def _nan_at_zero(size: Any) -> Any:
-    return np.where(size == 0, np.nan, size).astype(size.dtype)
-
-
-def _ratio_value(g: Any, size: Any, slope: Any, message: str) -> Any:
-    zero = size == 0
-    ratio = np.where(zero, slope, g / _nonzero(size))
-    kink = zero & ((g != 0) | (slope != slope))
-    return _undefined_value(ratio, kink, message)[()]
-
-
-def _over_or_zero(g: Any, size: Any) -> Any:
-    return np.where(size == 0, 0, g / _nonzero(size))
-
-
-_ratio = op(
-    "limit_of_ratio",
-    _ratio_value,
-    shape=lambda g, size, slope, message: (g.shape, g.dtype),
-    vjp={
-        "g": lambda g, size: _over_or_zero(g, size),
-        "size": lambda g, size, out: -multiply_kink(_over_or_zero(g, size), out),
-        "slope": ZERO,
-    },
-    jvp={
-        "g": lambda t, size: _over_or_zero(t, size),
-        "size": lambda t, size, out: -multiply_kink(_over_or_zero(t, size), out),
-        "slope": ZERO,
-    },
-    inputs="g size slope",
-    statics={"message": ""},
-    doc="Return g / size, and where both are 0 the slope; nan where only the size is 0.",
-)
-
-
-def divide_by_size(g: Any, size: Any, x: Any, name: str, along: Any = None) -> Any:
-    """Return g / size for the adjoint of a size of x, with what second derivatives need where the size is 0.
-
-    Multiply x by it with `multiply_kink`. None stands for arrays, whose first derivatives alone count. `along` is the
-    node of the graph that has this size, if `size` is another one.
-    """
-    slope = find_slope(g, size if along is None else along, x, np.ones(size.shape, size.dtype))
-    if slope is None or 0 in x.shape:
-        return None
-    node = _original(x)
-    if node.name is not None:
-        name = f"{name} of {node.name!r}"
-    message = f"{name} has no second derivative at 0: it is nan, unless the slope there is 0 and depends on it alone"
-    return _ratio(g, size, slope, message=message)
-
-
-# -- |x| at 0 ------------------------------------------------------------------------------------------
-
-
-def _keep_slope(h: Any, g: Any, x: Any, slope: Any) -> Any:
-    """Return the second derivative where |x| has its kink: the slope of an adjoint that is 0 there, else 0."""
-    smooth = (x == 0) & (g == 0)
-    return np.where(smooth, h, 0) * np.where(smooth, slope, 0)
-
-
-_pull_sign = op(
-    "pull_sign",
-    lambda g, x, slope: np.where(x == 0, np.zeros((), g.dtype), g * np.sign(x))[()],
-    shape=lambda g, x, slope: (g.shape, g.dtype),
-    vjp={
-        "g": lambda h, x: multiply_kink(np.sign(x), h),
-        "x": lambda h, g, x, slope: _keep_slope(h, g, x, slope),
-        "slope": ZERO,
-    },
-    jvp={
-        "g": lambda t, x: multiply_kink(np.sign(x), t),
-        "x": lambda t, g, x, slope: _keep_slope(t, g, x, slope),
-        "slope": ZERO,
-    },
-    inputs="g x slope",
-    pointwise=True,
-    doc="Return g times the sign of x, with what second derivatives need at 0.",
-)
-
-
-def pull_absolute(g: Any, x: Any) -> Any:
-    """Return the gradient of |x| for its adjoint, with what second derivatives need at 0; None stands for arrays."""
-    if not isinstance(x, Node) or not isinstance(g, Node):
-        return None
-    size = np.absolute(x)
-    found = find_result(g, x, "absolute")
-    along = size if found is None else found
-    if x.dtype.kind == "c":
-        ratio = divide_by_size(g, size, x, "absolute", along)
-        return None if ratio is None else multiply_kink(np.conjugate(x), ratio)
-    slope = find_slope(g, along, x, np.ones(size.shape, size.dtype))
-    return None if slope is None else _pull_sign(g, x, slope)

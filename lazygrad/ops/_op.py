@@ -100,6 +100,7 @@ class Op:
     fully_open: bool = False  # every input has a rule: spares discovery a look
     plain: int = -1  # how many inputs it takes, if it takes nothing else
     edge_rules: tuple[tuple[Any, int], ...] = ()  # (rule, argnum) of each input, shared by all nodes of the op
+    guarded_rules: tuple[tuple[Any, int], ...] = ()  # as they read for masked adjoints; empty if that is no other way
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -203,6 +204,12 @@ class Op:
                 kind = ValueError
             raise kind(f"{self.name}({shown}{extra}): {error}") from None
 
+    def set_edge_rules(self) -> None:
+        """Set the pairs that adjoints consist of, from the rules."""
+        self.edge_rules = tuple([(rule, k) for k, rule in enumerate(self.vjp)])
+        guarded = tuple([(None if rule is None else rule.reading(True), k) for k, rule in enumerate(self.vjp)])
+        self.guarded_rules = guarded if guarded != self.edge_rules else ()
+
     # -- what a node asks of its op ---------------------------------------------------------------
 
     def infer(self, node: Node) -> Signature:
@@ -254,10 +261,10 @@ class Op:
         """Count a request by the caller; only adjoints do."""
 
     def contribution(
-        self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node]
+        self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node], masked: bool = False
     ) -> tuple[Rule, int]:
         """Return the edge from `node` to one input as (rule, argnum); what the rule is called on goes into `inputs`."""
-        pairs = self.edge_rules
+        pairs = (masked and self.guarded_rules) or self.edge_rules
         rule, _ = pair = pairs[argnum] if argnum < len(pairs) else (pairs[-1][0], argnum)
         if rule is UNDEFINED or rule is None:
             name = input_name(node, argnum)

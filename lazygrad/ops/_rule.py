@@ -11,16 +11,24 @@ an input's name        that input's value (``*rest`` for the inputs of a starred
 ``label``              what warnings call the node
 ``shapes``, ``argnum`` all inputs' shapes, and which of them is meant (for starred inputs)
 a static's name        that keyword argument of the op, such as ``axis``
+``times``, ``over``    (last) how `g` is multiplied, or divided, by a local derivative
 =====================  ====================================================================
 
 The names are read once, here; so the graph knows which forward values a derivative needs before
 any is computed. Called on arrays a rule is plain NumPy; called on nodes it builds nodes.
+
+A rule with ``times`` or ``over`` has two readings. Where no edge on the way selects they are ``*`` and ``/``: 0 times
+inf is nan. Below an edge that selects (`where`, indexing, ...) an adjoint is *masked*: its zeros may say that something
+was not taken, and then 0 times anything is 0 (`_guards`).
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, TypeVar
 
 import attrs
@@ -28,11 +36,26 @@ import attrs
 from .._graph.node import Node
 from .._graph.types import Function
 
-__all__ = ["BLOCKED", "OUT", "UNDEFINED", "ZERO", "Rule", "input_name", "meta_look_up", "pass_on", "read_rule"]
+__all__ = [
+    "BLOCKED",
+    "GUARDED",
+    "OUT",
+    "UNDEFINED",
+    "ZERO",
+    "Rule",
+    "input_name",
+    "meta_look_up",
+    "pass_on",
+    "read_rule",
+]
 
 T = TypeVar("T")
 
 OUT = -1  # a rule reads the op's own output
+
+# What `times` and `over` mean to a rule, and what below an edge that selects: ops, entered by `_guards`.
+PLAIN: dict[str, Callable[..., Any]] = {"times": operator.mul, "over": operator.truediv}
+GUARDED: dict[str, Callable[..., Any]] = {}
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -49,6 +72,9 @@ class Rule:
     # Adds the term to an array in place, bit for bit, where the term is zero but for a part. Then the term of
     # `function` is an array of its own without -0.0, in the shape and dtype of the input.
     into: Callable[..., None] | None = None
+    guarded: Rule | None = None  # how it reads below an edge that selects, if that is another way
+    # Whether exact zeros in what it gives may say that something was not taken; of some ops it depends on the statics.
+    selects: bool | Callable[[Node], bool] = False
     simple: int = attrs.field(init=False)  # how many values it takes, if that is 1 or 2 and nothing else
 
     def __attrs_post_init__(self) -> None:
@@ -57,6 +83,14 @@ class Rule:
 
     def __repr__(self) -> str:
         return self.label or f"the rule {self.function.__name__}"
+
+    def reading(self, masked: bool) -> Rule:
+        """Return the rule as it reads for an adjoint or tangent that is masked, or for one that is not."""
+        return self.guarded if masked and self.guarded is not None else self
+
+    def selects_at(self, node: Node) -> bool:
+        """Return whether zeros in what the rule gives at a node may say that something was not taken."""
+        return self.selects is True or (self.selects is not False and self.selects(node))
 
     def width(self, node: Node) -> int:
         """Return how many values the rule takes on a node, the adjoint included."""
@@ -95,6 +129,14 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
     return [f"*{p.name}" if p.kind is p.VAR_POSITIONAL else p.name for p in parameters]
 
 
+def _bind_products(function: Function, names: Sequence[str], meanings: Mapping[str, Function]) -> Function:
+    """Return a copy of a rule whose last parameters, `times` and `over`, have these meanings as their defaults."""
+    bound = tuple([meanings[n] for n in names])
+    if not isinstance(function, FunctionType):
+        return functools.partial(function, **dict(zip(names, bound, strict=True)))
+    return FunctionType(function.__code__, function.__globals__, function.__name__, bound, function.__closure__)
+
+
 def read_rule(
     name: str, function: Function, inputs: Sequence[str], statics: Mapping[str, object], label: str = ""
 ) -> Rule:
@@ -105,11 +147,33 @@ def read_rule(
     TypeError
         If a parameter names nothing that a rule of this op can read.
     """
-    plain = [i.lstrip("*") for i in inputs]
     all_parameters = _parameters(function)
     if not all_parameters:
         raise TypeError(f"a rule of op {name!r} takes no parameter: its first one is the adjoint or tangent, `g`")
     parameters = all_parameters[1:]
+    products = [p for p in parameters if p in PLAIN]
+    if not products:
+        return _read_plain(name, function, parameters, inputs, statics, label)
+    if parameters[-len(products) :] != products:
+        raise TypeError(f"a rule of op {name!r} reads {products[0]!r} before something else: it has to be last")
+    del parameters[-len(products) :]
+    plain, guarded = [
+        _read_plain(name, _bind_products(function, products, meanings), parameters, inputs, statics, label)
+        for meanings in (PLAIN, GUARDED)
+    ]
+    return attrs.evolve(plain, guarded=guarded)
+
+
+def _read_plain(
+    name: str,
+    function: Function,
+    parameters: Sequence[str],
+    inputs: Sequence[str],
+    statics: Mapping[str, object],
+    label: str,
+) -> Rule:
+    """Turn a function into a `Rule` by the names of those parameters that say what it reads."""
+    plain = [i.lstrip("*") for i in inputs]
     reads: list[int] = []
     rest: int | None = None
     metas: list[tuple[str, Callable[[Node, int], Any]]] = []

@@ -34,15 +34,19 @@ DEPTH = 12
 class FactorOp(Op):
     """An op of several results in one array; its rule reads last which elements of that are used, as booleans."""
 
-    def contribution(self, node: Node, argnum: int, adjoint: Any, memo: object, inputs: list[Node]) -> tuple[Rule, int]:
+    def contribution(
+        self, node: Node, argnum: int, adjoint: Any, memo: object, inputs: list[Node], masked: bool = False
+    ) -> tuple[Rule, int]:
         """Return the edge to the input; what its rule reads last is which elements of the result are used."""
-        pair = super().contribution(node, argnum, adjoint, memo, inputs)
+        pair = super().contribution(node, argnum, adjoint, memo, inputs, masked)
         consumers = memo if isinstance(memo, dict) else {}
         inputs[-1] = constant(_find_used(node, adjoint, consumers, DEPTH))
         return pair
 
 
-def declare_factors(name: str, function: Any, *, shape: Any, vjp: Any, jvp: Any, statics: Any = None, doc: str) -> Op:
+def declare_factors(
+    name: str, function: Any, *, shape: Any, vjp: Any, jvp: Any, statics: Any = None, doc: str, selects: bool = False
+) -> Op:
     """Declare an op of one matrix `a` whose result is several arrays in one.
 
     The vjp rule takes g, out, a, and which elements are used; shapes and statics as keywords alone.
@@ -51,7 +55,8 @@ def declare_factors(name: str, function: Any, *, shape: Any, vjp: Any, jvp: Any,
     names = [p.name for p in inspect.signature(vjp).parameters.values() if p.kind is p.KEYWORD_ONLY]
     found = [(n, meta_look_up(n, ["a"], statics)) for n in names]
     rule = Rule(vjp, (OUT, 0, OUT), None, tuple([(n, f) for n, f in found if f]), f"the rule of {name!r} by 'a'")
-    made = op(name, function, shape=shape, vjp={"a": rule}, jvp={"a": jvp}, inputs="a", statics=statics, doc=doc)
+    rules: Any = {"vjp": {"a": rule}, "jvp": {"a": jvp}}
+    made = op(name, function, shape=shape, **rules, inputs="a", statics=statics, doc=doc, selects=selects)
     OPS[name] = FactorOp(**{f.name: getattr(made, f.name) for f in attrs.fields(Op)})
     return OPS[name]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import Any
 
@@ -10,19 +9,16 @@ from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
-from ._limits import over_kink, pull_absolute
+from ._guards import guarded_divide, guarded_multiply, strong_multiply
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, ZERO
 
 __all__ = [
     "NUMBERS",
-    "absolute",
     "chosen",
-    "copysign",
     "declare_locally_constant",
     "divide",
     "equal",
-    "fabs",
     "float_power",
     "greater",
     "greater_equal",
@@ -35,7 +31,6 @@ __all__ = [
     "pow",
     "power",
     "reciprocal",
-    "sign",
     "strong_multiply",
     "where",
 ]
@@ -43,92 +38,15 @@ __all__ = [
 NUMBERS = (int, float, complex, np.integer, np.inexact)  # they have no shape and are no nodes
 
 
-def _multiply_guarded(g: Any, y: Any) -> Any:
-    if g.__class__ is np.float64 and y.__class__ is np.float64:  # as in a graph of numbers, without a detour
-        return g * y if g or math.isfinite(y) else np.float64(0)
-    return guarded_multiply(g, y)
-
-
 multiply = elementwise(
     "multiply",
     operator.mul,
     inputs="x y",
-    vjp={"x": _multiply_guarded, "y": lambda g, x: _multiply_guarded(g, x)},
-    jvp={"x": lambda t, y: t * y, "y": lambda t, x: t * x},
+    vjp={"x": lambda g, y, times: times(g, y), "y": lambda g, x, times: times(g, x)},
+    jvp={"x": lambda t, y, times: times(t, y), "y": lambda t, x, times: times(t, x)},
     numpy=(np.multiply,),
     doc="Return x * y (Stratos H: cmult; J = diag of the other factor).\n\n"
     ">>> multiply(np.array([1.0, 2.0]), 3.0)\narray([3., 6.])",
-)
-
-# -- guards: a singular local derivative contributes 0 where the incoming adjoint is exactly 0, so that
-#    `where` lets no nan or inf through from the branch that was not taken. Each element is
-#    that of the plain product or quotient, except for a nan that would come of a 0. ------------------
-
-
-def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
-    """Evaluate function(x, y) where the mask holds, and give 0 elsewhere, where nothing is computed or warned of."""
-    shape = np.broadcast_shapes(np.shape(x), np.shape(y))
-    return function(x, y, out=np.zeros(shape, np.result_type(x, y)), where=mask)
-
-
-def _has_no_zero(x: Any) -> bool:
-    """Return whether no element is 0; counting is the quickest way to see, for large arrays of booleans."""
-    size = getattr(x, "size", 1)
-    return bool(np.count_nonzero(x != 0 if size > 2048 else x) == size)
-
-
-def _is_finite(x: Any) -> bool:
-    return bool(np.isfinite(x).all())
-
-
-def _guarded_multiply(g: Any, d: Any) -> Any:
-    if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
-        return g * d if g or _is_finite(d) else (g + d).__class__(0)
-    return g * d if _has_no_zero(g) or _is_finite(d) else _apply_where(np.multiply, g, d, (g != 0) | np.isfinite(d))
-
-
-def _guarded_divide(g: Any, d: Any) -> Any:
-    if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
-        return g / d if g or (d and d == d) else (g + d).__class__(0)
-    if _has_no_zero(g) or (_has_no_zero(d) and _is_finite(d)):
-        return g / d
-    return _apply_where(np.divide, g, d, (g != 0) | ((d != 0) & ~np.isnan(d)))
-
-
-def _strong_multiply(x: Any, y: Any) -> Any:
-    if (_has_no_zero(x) and _has_no_zero(y)) or (_is_finite(x) and _is_finite(y)):
-        return x * y
-    return _apply_where(np.multiply, x, y, ((x != 0) & (y != 0)) | (np.isfinite(x) & np.isfinite(y)))
-
-
-strong_multiply: Op = elementwise(
-    "strong_multiply",
-    _strong_multiply,
-    inputs="x y",
-    vjp={"x": lambda g, y: strong_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
-    jvp={"x": lambda t, y: strong_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
-    doc="Return x * y, and 0 where either is exactly 0 even if the other is infinite or nan.",
-)
-
-
-guarded_multiply: Op = elementwise(
-    "guarded_multiply",
-    _guarded_multiply,
-    inputs="x y",
-    vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
-    jvp={"x": lambda t, y: guarded_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
-    doc="Return x * y, and 0 where x is exactly 0 even if y is infinite or nan.\n\n"
-    ">>> guarded_multiply(np.array([0.0, 2.0]), np.array([np.inf, 3.0]))\narray([0., 6.])",
-)
-
-guarded_divide: Op = elementwise(
-    "guarded_divide",
-    _guarded_divide,
-    inputs="x y",
-    vjp={"x": lambda g, y: guarded_divide(g, y), "y": lambda g, y, out: -guarded_divide(strong_multiply(g, out), y)},
-    jvp={"x": lambda t, y: guarded_divide(t, y), "y": lambda t, y, out: -guarded_divide(strong_multiply(t, out), y)},
-    doc="Return x / y, and 0 where x is exactly 0 even if y is 0 or nan.\n\n"
-    ">>> guarded_divide(np.array([0.0, 3.0]), np.array([0.0, 2.0]))\narray([0. , 1.5])",
 )
 
 divide = elementwise(
@@ -136,12 +54,12 @@ divide = elementwise(
     operator.truediv,
     inputs="x y",
     vjp={
-        "x": lambda g, y: guarded_divide(g, y),
-        "y": lambda g, y, out: -guarded_divide(guarded_multiply(g, out), y),
+        "x": lambda g, y, over: over(g, y),
+        "y": lambda g, y, out, times, over: -over(times(g, out), y),
     },
     jvp={
-        "x": lambda t, y: guarded_divide(t, y),
-        "y": lambda t, y, out: -guarded_divide(guarded_multiply(t, out), y),
+        "x": lambda t, y, over: over(t, y),
+        "y": lambda t, y, out, times, over: -over(times(t, out), y),
     },
     numpy=(np.divide,),
     doc="Return x / y.\n\n>>> divide(np.array([1.0, 3.0]), 2.0)\narray([0.5, 1.5])",
@@ -150,8 +68,8 @@ divide = elementwise(
 reciprocal = elementwise(
     "reciprocal",
     np.reciprocal,
-    vjp={"x": lambda g, out: -guarded_multiply(guarded_multiply(g, out), out)},
-    jvp={"x": lambda t, out: -guarded_multiply(guarded_multiply(t, out), out)},
+    vjp={"x": lambda g, out, times: -times(times(g, out), out)},
+    jvp={"x": lambda t, out, times: -times(times(t, out), out)},
     numpy=(np.reciprocal,),
     doc="Return 1 / x.\n\n>>> reciprocal(np.array([2.0, 4.0]))\narray([0.5 , 0.25])",
 )
@@ -164,12 +82,12 @@ def _pow_shape(x: Node, n: float) -> Signature:
     return x.shape, (sample**n).dtype
 
 
-def _pow_rule(g: Any, x: Any, n: float) -> Any:
+def _pow_rule(g: Any, x: Any, n: float, times: Function) -> Any:
     if n == 0:
         return guarded_multiply(g.dtype.type(0), g)
     if n == 2:
-        return guarded_multiply(g, 2 * x)
-    return guarded_multiply(g, n * x ** (n - 1))
+        return times(g, 2 * x)
+    return times(g, n * x ** (n - 1))
 
 
 pow = op(
@@ -185,12 +103,12 @@ pow = op(
 )
 
 
-def _power_by_base(g: Any, x: Any, y: Any) -> Any:
-    return guarded_multiply(g, guarded_multiply(y, x ** np.where((x == 0) * (y == 0), 1, y - 1)))
+def _power_by_base(g: Any, x: Any, y: Any, times: Function) -> Any:
+    return times(g, guarded_multiply(y, x ** np.where((x == 0) * (y == 0), 1, y - 1)))
 
 
-def _power_by_exponent(g: Any, x: Any, out: Any) -> Any:
-    return guarded_multiply(g, strong_multiply(out, np.log(np.where(x == 0, 1, x).astype(out.dtype))))
+def _power_by_exponent(g: Any, x: Any, out: Any, times: Function) -> Any:
+    return times(g, guarded_multiply(out, np.log(np.where(x == 0, 1, x).astype(out.dtype))))
 
 
 power = elementwise(
@@ -227,8 +145,8 @@ def float_power(x: Operand, y: Operand) -> NodeOrArray:
 square = elementwise(
     "square",
     np.square,
-    vjp={"x": lambda g, x: guarded_multiply(g, 2 * x)},
-    jvp={"x": lambda t, x: t * (2 * x)},
+    vjp={"x": lambda g, x, times: times(g, 2 * x)},
+    jvp={"x": lambda t, x, times: times(t, 2 * x)},
     numpy=(np.square,),
     doc="Return x * x.\n\n>>> square(np.array([1.0, -3.0]))\narray([1., 9.])",
 )
@@ -238,71 +156,6 @@ square = elementwise(
 def positive(x: NodeOrArray) -> NodeOrArray:
     """Return x itself."""
     return x
-
-
-# -- sign and absolute value ------------------------------------------------------------------------
-
-sign = elementwise(
-    "sign",
-    np.sign,
-    vjp={"x": ZERO},
-    jvp={"x": ZERO},
-    doc="Return -1, 0 or 1.\n\n>>> sign(np.array([-2.0, 0.0, 3.0]))\narray([-1.,  0.,  1.])",
-)
-
-
-@function(np.sign)
-def sign_or_phase(x: NodeOrArray) -> NodeOrArray:
-    """Return -1, 0 or 1; for complex numbers x / |x|, and 0 at 0."""
-    if x.dtype.kind != "c":
-        return sign(x)
-    size = np.absolute(x)
-    return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
-
-
-def _multiply_by_sign(g: Any, x: Any) -> Any:
-    """Multiply by the sign of x, or for complex numbers by the conjugate of the phase."""
-    return guarded_multiply(g, np.conjugate(np.sign(x)) if x.dtype.kind == "c" else np.sign(x))
-
-
-def _absolute_vjp(g: Any, x: Any) -> Any:
-    found = pull_absolute(g, x)
-    return _multiply_by_sign(g, x) if found is None else found
-
-
-def _absolute_jvp(t: Any, x: Any) -> Any:
-    if x.dtype.kind != "c":
-        return _multiply_by_sign(t, x)
-    if isinstance(t, Node):  # with a derivative that is nan at 0
-        return over_kink(np.real(np.conjugate(x) * t), np.absolute(x))
-    return np.real(_multiply_by_sign(t, x))
-
-
-absolute = elementwise(
-    "absolute",
-    abs,
-    vjp={"x": _absolute_vjp},
-    jvp={"x": _absolute_jvp},
-    numpy=(np.absolute,),
-    doc="Return |x|; the derivative at 0 is 0.\n\n"
-    ">>> absolute(np.array([-2.0, 3.0])), lg.grad(absolute)(0.0)\n(array([2., 3.]), array(0.))",
-)
-
-fabs = elementwise(
-    "fabs", np.fabs, partial={"x": lambda x: np.sign(x)}, numpy=(np.fabs,), doc="Return |x|, for integers as a float."
-)
-
-
-copysign = elementwise(
-    "copysign",
-    np.copysign,
-    inputs="x y",
-    vjp={"x": lambda g, x, y: g * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
-    jvp={"x": lambda t, x, y: t * (np.sign(x) * np.copysign(1.0, y)), "y": ZERO},
-    numpy=(np.copysign,),
-    doc="Return |x| with the sign of y.\n\n"
-    ">>> copysign(np.array([2.0, 3.0]), np.array([-1.0, 1.0]))\narray([-2.,  3.])",
-)
 
 
 # -- choice and comparison -------------------------------------------------------------------------
@@ -326,6 +179,7 @@ chosen: Op = elementwise(
     inputs="x condition",
     vjp={"x": lambda g, condition: chosen(g, condition), "condition": BLOCKED},
     jvp={"x": lambda t, condition: chosen(t, condition), "condition": BLOCKED},
+    selects=True,
     doc="Return x where the condition (of booleans) holds, else 0.\n\n"
     ">>> chosen(np.array([1.0, 2.0]), np.array([True, False]))\narray([1., 0.])",
 )
@@ -344,6 +198,7 @@ where = elementwise(
         "x": lambda t, condition: chosen(t, condition != 0),
         "y": lambda t, condition: chosen(t, condition == 0),
     },
+    selects=True,
     doc="Return x where the condition holds, else y; the condition is a blocked input.\n\n"
     ">>> where(np.array([True, False]), 1.0, 2.0)\narray([1., 2.])",
 )

@@ -39,7 +39,7 @@ def _declare_choice(ufunc: Any, wins: Callable[..., Any], word: str, found: str)
         f"(np.float64({found}), (array(0.5), array(0.5)))"
     )
     doc = f"Return the {word} of two arrays; a tie splits the derivative evenly.\n\n{example}"
-    return elementwise(name, ufunc, inputs="x y", vjp=rules, jvp=rules, doc=doc)
+    return elementwise(name, ufunc, inputs="x y", vjp=rules, jvp=rules, selects=True, doc=doc)
 
 
 maximum = _declare_choice(np.maximum, operator.gt, "larger", "2.0")
@@ -72,6 +72,7 @@ def _declare_bound(name: str, choice: Op, wins: Callable[..., Any], kin: str, ex
         jvp={"x": rule},
         statics={"bound": 0},
         pointwise=True,
+        selects=True,
         doc=f"Return {choice.name}(x, bound) for a number: the derivative at the bound is 0, as for {kin}.\n\n"
         f"{example}",
     )
@@ -117,7 +118,7 @@ def _declare_extreme(ufunc: Any, wins: Callable[..., Any], bound: Op, word: str)
     rules = {"x": lambda g, x, y: _share_of_first(g, x, y, wins), "y": lambda g, y, x: _share_of_first(g, y, x, wins)}
     name = ufunc.__name__
     doc = f"Return the {word} of two arrays, passing over nan; a tie splits the derivative evenly."
-    made = elementwise(name, ufunc, inputs="x y", vjp=rules, jvp=rules, doc=doc)
+    made = elementwise(name, ufunc, inputs="x y", vjp=rules, jvp=rules, selects=True, doc=doc)
 
     def call(x: Any, y: Any) -> Any:
         if isinstance(x, NUMBERS):
@@ -155,6 +156,7 @@ within = op(
     jvp={"x": _inside},
     statics={"low": 0, "high": 1},
     pointwise=True,
+    selects=True,
     doc="Return x kept between two numbers; the derivative at a bound is 0, as for relu.",
 )
 
@@ -206,6 +208,7 @@ finite_or = op(
     jvp={"x": _where_finite},
     statics={"nan": 0.0, "posinf": None, "neginf": None},
     pointwise=True,
+    selects=True,
     doc="Return x with numbers in the place of nan and infinities, where the derivative is 0.",
 )
 

@@ -15,6 +15,7 @@ from typing import Any, overload
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array, ArrayLike, DType, Lengths
 from .._graph.types import both as np
+from ._calls import record_calls
 from ._declare import op, result_dtype
 from ._op import Op, Signature
 
@@ -248,6 +249,7 @@ def conv2d(
 ) -> Node: ...
 
 
+@record_calls
 def conv2d(
     x: Operand,
     w: Operand,
@@ -323,6 +325,7 @@ def conv_transpose2d(
 ) -> Node: ...
 
 
+@record_calls
 def conv_transpose2d(
     x: Any,
     w: Any,

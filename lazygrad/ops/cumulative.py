@@ -10,6 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from .._graph.node import Node
 from ._declare import function, linear, op, result_dtype
 from ._op import Op, Signature
+from .arithmetic import guarded_multiply
 from .reduce import prepare
 
 __all__ = ["ACCUMULATE", "cummax", "cummin", "cumprod", "cumsum", "linear_recurrence"]
@@ -161,12 +162,12 @@ def _ties(x: Any, out: Any) -> tuple[Any, Any]:
 
 def _extremum_vjp(g: Any, x: Any, out: Any) -> Any:
     reached, stays = _ties(x, out)
-    return reached * _by_input(g / linear_recurrence(stays, reached), stays)
+    return guarded_multiply(reached, _by_input(g / linear_recurrence(stays, reached), stays))
 
 
 def _extremum_jvp(t: Any, x: Any, out: Any) -> Any:
     reached, stays = _ties(x, out)
-    return linear_recurrence(stays, reached * t) / linear_recurrence(stays, reached)
+    return linear_recurrence(stays, guarded_multiply(reached, t)) / linear_recurrence(stays, reached)
 
 
 def _declare_extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
@@ -178,6 +179,7 @@ def _declare_extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
         vjp={"x": lambda g, x, out, axis: vjp(g, axis, x, out)},
         jvp={"x": lambda t, x, out, axis: jvp(t, axis, x, out)},
         statics={"axis": 0},
+        selects=True,
         doc=f"Return the running {what} along an axis; ties so far split the derivative evenly.",
     )
 

@@ -56,6 +56,7 @@ diagonal = linear(
     ),
     statics={"offset": 0, "axis1": 0, "axis2": 1},
     numpy=(np.diagonal,),
+    selects=True,
     doc="Return the diagonals of the matrices in two axes, along a last axis.",
 )
 
@@ -65,6 +66,7 @@ diagonal_embed: Any = linear(
     shape=_infer_embedding,
     transpose=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
     statics={"offset": 0, "axis1": 0, "axis2": 1, "shape": None},
+    selects=True,
     doc="Return zeros with x on the diagonals, for a vector in a square matrix: the transpose of diagonal.",
 )
 
@@ -105,6 +107,7 @@ def _declare_triangle(name: str, function: Any, side: str) -> Any:
         inputs="m",
         statics={"k": 0},
         numpy=(function,),
+        selects=True,
         doc=f"Return the matrices with zeros {side} their k-th diagonal.",
     )
     return made

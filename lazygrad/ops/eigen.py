@@ -101,6 +101,7 @@ _eigh = declare_factors(
     jvp=_eigh_jvp,
     statics={"UPLO": "L"},
     doc="Return eigenvalues and eigenvectors of Hermitian matrices, packed.",
+    selects=True,  # the other triangle is not read
 )
 
 
@@ -147,6 +148,7 @@ _eigvalsh = op(
     inputs="a",
     statics={"UPLO": "L"},
     doc="Return eigenvalues of Hermitian matrices, ascending.",
+    selects=True,  # the other triangle is not read
 )
 
 

@@ -68,12 +68,18 @@ def _uncollapse(g: Any, subscripts: str, shape: tuple[int, ...]) -> Any:
     return full
 
 
+def _takes_diagonal(node: Node) -> bool:
+    term = node.static["subscripts"].split("->")[0]
+    return len(set(term)) < len(term)
+
+
 collapse: Op = linear(
     "collapse",
     lambda x, subscripts: np.einsum(subscripts, x),
     shape=_collapse_shape,
     transpose=lambda g, x_shape, subscripts: uncollapse(g, subscripts=subscripts, shape=x_shape),
     statics={"subscripts": "->"},
+    selects=_takes_diagonal,
     doc="Take the diagonal along axes of one letter and sum over the letters not in the output: einsum of one operand.",
 )
 
@@ -83,6 +89,7 @@ uncollapse: Op = linear(
     shape=lambda g, subscripts, shape: (shape, g.dtype),
     transpose=lambda g, subscripts: collapse(g, subscripts=subscripts),
     statics={"subscripts": "->", "shape": ()},
+    selects=_takes_diagonal,
     doc="Repeat x along the axes that `collapse` sums, on the diagonal it takes, among zeros: its transpose.",
 )
 

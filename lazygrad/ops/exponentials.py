@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.node import Node, NodeOrArray
-from .._graph.types import Axis, Signature
+from .._graph.types import Axis, Function, Signature
 from .._graph.types import both as np
 from ._declare import op
 from ._rule import ZERO
@@ -67,9 +67,9 @@ def _exponential_shares(x: Any, total: Any, axis: Any) -> Any:
     return e / np.where(among == 0, 1, among)
 
 
-def _shares_rule(g: Any, out: Any, axis: Any) -> Any:
-    h = g * out
-    return h - out * np.sum(h, axis=axis, keepdims=True)
+def _shares_rule(g: Any, out: Any, axis: Any, times: Function) -> Any:
+    h = times(g, out)
+    return h - times(np.sum(h, axis=axis, keepdims=True), out)
 
 
 exponential_shares = op(
@@ -93,13 +93,13 @@ logsumexp = op(
     _logsumexp,
     shape=_infer_total,
     vjp={
-        "x": lambda g, x, out, x_shape, axis, keepdims: (
-            spread(g, x_shape, axis, keepdims) * _softness(x, out, axis, keepdims)
+        "x": lambda g, x, out, x_shape, axis, keepdims, times: times(
+            spread(g, x_shape, axis, keepdims), _softness(x, out, axis, keepdims)
         )
     },
     jvp={
-        "x": lambda t, x, out, axis, keepdims: np.sum(
-            t * _softness(x, out, axis, keepdims), axis=axis, keepdims=keepdims
+        "x": lambda t, x, out, axis, keepdims, times: np.sum(
+            times(t, _softness(x, out, axis, keepdims)), axis=axis, keepdims=keepdims
         )
     },
     statics=AXES,

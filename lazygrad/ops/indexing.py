@@ -14,8 +14,9 @@ from .._graph.settings import describe
 from .._graph.types import Array, DTypeLike
 from .._graph.types import both as np
 from .._graph.value import read_guarded
+from ._calls import record_calls
 from ._declare import linear, op
-from ._keys import as_index_array, check_key, is_flag
+from ._keys import as_index_array, check_key, is_flag, takes_part
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, pass_on
 
@@ -214,6 +215,7 @@ getitem = linear(
     into=_scatter_into,
     inputs="x *indices",
     statics={"key": ()},
+    selects=takes_part,
     doc="Return x[key], basic or with integer arrays, which are blocked inputs (Collins 1.4.4).",
 )
 
@@ -224,6 +226,7 @@ scatter_add: Op = linear(
     transpose=lambda g, *indices, key: getitem(g, *indices, key=key),
     inputs="x *indices",
     statics={"shape": (), "key": ()},
+    selects=takes_part,
     doc="Add x at key to zeros, summing repeated places: the transpose of getitem.",
 )
 
@@ -285,6 +288,7 @@ put: Op = op(
     },
     inputs="x y *indices",
     statics={"key": ()},
+    selects=True,
     doc="Return x with the part at key replaced by y; of several written to one place the last stays.",
 )
 
@@ -308,6 +312,7 @@ add_at: Op = op(
     },
     inputs="x y *indices",
     statics={"key": ()},
+    selects="jvp",
     doc="Return x with y added to the part at key, as often as a place is named.",
 )
 
@@ -391,5 +396,18 @@ def index(x: Node, key: Any) -> Node:
     A boolean node as a mask gives a result whose shape depends on its values, so it is evaluated; inside a
     function transform only.
     """
+    keys = key if key.__class__ is tuple else (key,)
+    for item in keys:
+        if item.__class__ not in _FIXED:
+            return _index_by_arrays(x, key)
+    return getitem.on_nodes((x,), {"key": keys})
+
+
+_FIXED = {int, slice, type(None), type(Ellipsis)}  # what means the same for any shape
+
+
+@record_calls
+def _index_by_arrays(x: Node, key: Any) -> Node:
+    """Return the node ``x[key]`` for a key with masks, index arrays or nodes in it."""
     x, items, arrays = parse_key(x, key)
-    return getitem.on_nodes((x, *[as_node(a) for a in arrays]) if arrays else (x,), {"key": items})
+    return getitem.on_nodes((x, *[as_node(a) for a in arrays]), {"key": items})

@@ -51,6 +51,7 @@ stack = op(
     jvp={"xs": Rule(lambda t, place, whole: scatter_add(t, shape=whole, key=place), metas=(_PLACE, WHOLE))},
     inputs="*xs",
     statics={"axis": 0},
+    selects="jvp",
     doc="Join the inputs, of one shape, along a new axis.",
 )
 

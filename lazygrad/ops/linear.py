@@ -318,6 +318,7 @@ concatenate = op(
     jvp={"xs": Rule(_among_zeros, metas=(("part", _part), WHOLE, _AXIS))},
     inputs="*xs",
     statics={"axis": 0},
+    selects="jvp",
     doc="Join the inputs along an axis (Stratos H: concat; the Jacobian is a block of identity among zeros).\n\n"
     ">>> concatenate(np.array([1.0]), np.array([2.0, 3.0]), axis=0)\narray([1., 2., 3.])",
 )

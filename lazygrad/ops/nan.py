@@ -93,14 +93,23 @@ def nanmean(
 
 
 def _nanvar(
-    name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+    squared: bool,
+    name: str,
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    ddof: Any,
+    keepdims: bool,
+    where: Any,
+    mean: Any,
+    correction: Any,
 ) -> Any:
-    """Return the variance of what is no nan, around its mean or a number given as `mean`."""
+    """Return the variance of what is no nan, around its mean or `mean`; unless `squared` the root of it."""
     node, seen = _find_known(name, a, dtype, where)
-    if mean is None:
-        mean = nanmean(node, axis, keepdims=True, where=seen)
-    total, count = spread_around(node, axis, keepdims, seen, mean)
-    return _divide_by_free(total, count - degrees_of_freedom(name, ddof, correction))
+    center = nanmean(node, axis, keepdims=True, where=seen) if mean is None else mean
+    total, count = spread_around(node, axis, keepdims, seen, center, squared=squared, alone=mean is None)
+    free = count - degrees_of_freedom(name, ddof, correction)
+    return _divide_by_free(total, free if squared else np.sqrt(np.maximum(free, 0)))
 
 
 nanvar = declare_spread("nanvar", _nanvar, "the variance over `axis` of what is no nan", squared=True)

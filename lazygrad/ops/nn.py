@@ -9,8 +9,9 @@ from typing import Any, overload
 from .._errors import ShapeError
 from .._graph.leaf import refuse_masked
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import Array, ArrayLike
+from .._graph.types import Array, ArrayLike, Function
 from .._graph.types import both as np
+from ._calls import record_calls
 from ._declare import elementwise, op
 from ._op import Op, Signature, as_nodes
 from ._rule import BLOCKED
@@ -34,6 +35,7 @@ relu = elementwise(
     lambda x: np.maximum(x, 0),
     vjp={"x": _relu_rule},
     jvp={"x": _relu_rule},
+    selects=True,
     doc="Return max(x, 0); the derivative at 0 is 0.\n\n"
     ">>> relu(np.array([-1.0, 2.0])), lg.grad(relu)(0.0)\n(array([0., 2.]), array(0.))",
     composite=True,
@@ -46,9 +48,9 @@ def _softmax(x: Any, axis: Any) -> Any:
     return e / np.add.reduce(e, axis=axis, keepdims=True)
 
 
-def _softmax_rule(g: Any, out: Any, axis: Any) -> Any:
-    h = g * out
-    return h - out * np.sum(h, axis=axis, keepdims=True)
+def _softmax_rule(g: Any, out: Any, axis: Any, times: Function) -> Any:
+    h = times(g, out)
+    return h - times(np.sum(h, axis=axis, keepdims=True), out)
 
 
 softmax = op(
@@ -73,8 +75,8 @@ log_softmax = op(
     "log_softmax",
     _log_softmax,
     shape=_infer_like,
-    vjp={"x": lambda g, out, axis: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True)},
-    jvp={"x": lambda t, out, axis: t - np.sum(np.exp(out) * t, axis=axis, keepdims=True)},
+    vjp={"x": lambda g, out, axis, times: g - times(np.sum(g, axis=axis, keepdims=True), np.exp(out))},
+    jvp={"x": lambda t, out, axis, times: t - np.sum(times(t, np.exp(out)), axis=axis, keepdims=True)},
     statics={"axis": -1},
     composite=True,
     doc="Return log(softmax(x)) without overflow (Collins 1.2.5: LOG-SOFTMAX; J = [[k = k']] - softmax_k').\n\n"
@@ -150,6 +152,7 @@ _pick_op: Op = op(
     },
     jvp={"x": lambda t, labels: pick(t, labels), "labels": BLOCKED},
     inputs="x labels",
+    selects=True,
     doc="Return x[..., label], one score for each row (Stratos H: pick; J^T g = g e_l).",
 )
 
@@ -162,6 +165,7 @@ def pick(scores: ArrayLike, labels: ArrayLike) -> Array: ...
 def pick(scores: Operand, labels: Operand) -> Node: ...
 
 
+@record_calls
 def pick(scores: Operand, labels: Operand) -> NodeOrArray:
     """Return the score of the label for each row: ``scores[..., label]`` (Stratos, appendix H: pick).
 
@@ -188,8 +192,8 @@ _hard = op(
     "cross_entropy",
     _pnls,
     shape=_infer_labelled,
-    vjp={"x": lambda g, x, labels: g[..., None] * _surplus(x, labels), "labels": BLOCKED},
-    jvp={"x": lambda t, x, labels: np.sum(t * _surplus(x, labels), axis=-1), "labels": BLOCKED},
+    vjp={"x": lambda g, x, labels, times: times(g[..., None], _surplus(x, labels)), "labels": BLOCKED},
+    jvp={"x": lambda t, x, labels, times: np.sum(times(t, _surplus(x, labels)), axis=-1), "labels": BLOCKED},
     inputs="x labels",
     composite=True,
     doc="Return -log softmax(x)[label] (Stratos H: pnls; Collins 1.2.5: -q_y).",
@@ -204,17 +208,21 @@ def _infer_same_rows(x: Node, y: Node) -> Signature:
     return x.shape[:-1], dtype if dtype.kind == "f" else np.dtype(float)
 
 
+def _excess(x: Any, y: Any) -> Any:
+    return softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y
+
+
 _soft = op(
     "cross_entropy_one_hot",
     lambda x, y: np.add.reduce(guarded_multiply(y, -_log_softmax(x, -1)), axis=-1),
     shape=_infer_same_rows,
     vjp={
-        "x": lambda g, x, y: g[..., None] * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y),
-        "y": lambda g, x: guarded_multiply(-g[..., None], log_softmax(x, axis=-1)),
+        "x": lambda g, x, y, times: times(g[..., None], _excess(x, y)),
+        "y": lambda g, x, times: times(-g[..., None], log_softmax(x, axis=-1)),
     },
     jvp={
-        "x": lambda t, x, y: np.sum(t * (softmax(x, axis=-1) * np.sum(y, axis=-1, keepdims=True) - y), axis=-1),
-        "y": lambda t, x: -np.sum(guarded_multiply(t, log_softmax(x, axis=-1)), axis=-1),
+        "x": lambda t, x, y, times: np.sum(times(t, _excess(x, y)), axis=-1),
+        "y": lambda t, x, times: -np.sum(times(t, log_softmax(x, axis=-1)), axis=-1),
     },
     inputs="x y",
     composite=True,
@@ -230,6 +238,7 @@ def cross_entropy(scores: ArrayLike, labels: ArrayLike) -> Array: ...
 def cross_entropy(scores: Operand, labels: Operand) -> Node: ...
 
 
+@record_calls
 def cross_entropy(scores: Operand, labels: Operand) -> NodeOrArray:
     """Return -log p(label) for each row of scores, p = softmax(scores); never overflows.
 
@@ -289,9 +298,10 @@ _svm_loss = op(
     "svm_loss",
     _svm,
     shape=_infer_labelled,
-    vjp={"x": lambda g, x, labels: g[..., None] * _slope_of_margins(x, labels), "labels": BLOCKED},
-    jvp={"x": lambda t, x, labels: np.sum(t * _slope_of_margins(x, labels), axis=-1), "labels": BLOCKED},
+    vjp={"x": lambda g, x, labels, times: times(g[..., None], _slope_of_margins(x, labels)), "labels": BLOCKED},
+    jvp={"x": lambda t, x, labels, times: np.sum(times(t, _slope_of_margins(x, labels)), axis=-1), "labels": BLOCKED},
     inputs="x labels",
+    selects=True,
     doc="Return the SVM loss of each row: the sum over j != y of max(0, x_j - x_y + 1) (Sullivan, lecture 3).",
 )
 
@@ -304,6 +314,7 @@ def svm_loss(scores: ArrayLike, labels: ArrayLike) -> Array: ...
 def svm_loss(scores: Operand, labels: Operand) -> Node: ...
 
 
+@record_calls
 def svm_loss(scores: Operand, labels: Operand) -> NodeOrArray:
     """Return the multi-class SVM loss of each row: the sum over j != y of max(0, s_j - s_y + 1) (Sullivan, lecture 3).
 

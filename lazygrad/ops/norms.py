@@ -10,10 +10,10 @@ from typing import Any
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import Axis
+from .._graph.types import Axis, Function
 from .._graph.types import both as np
 from ._declare import function, op
-from ._limits import divide_by_size, multiply_kink, over_kink
+from ._kinks import divide_by_size, multiply_kink, over_kink, where_zero
 from ._op import Signature, as_node
 from .decompositions import svdvals
 from .linear import spread
@@ -35,15 +35,33 @@ def _infer_norm(x: Node, axis: Any, keepdims: bool, **static: Any) -> Signature:
     return shape, np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else np.dtype(float)
 
 
+def _rescale(x: Any, found: Any, axis: Any, keepdims: bool, measure: Any) -> Any:
+    """Return what was found; where it over- or underflowed, but x does not, the size in units of the largest."""
+    tiny = np.finfo(found.dtype).tiny / np.finfo(found.dtype).eps
+    lost = (found < tiny**0.5) | ~np.isfinite(found)
+    if not np.any(lost) or 0 in x.shape:
+        return found
+    largest = np.max(np.abs(x), axis=axis, keepdims=True)
+    unit = np.where((largest > 0) & (largest < np.inf), largest, 1)
+    scaled = measure(x / unit) * (unit if keepdims else unit.reshape(found.shape))
+    return np.where(lost & np.isfinite(scaled), scaled, found)[()]
+
+
 def _euclidean_value(x: Any, axis: Any, keepdims: bool) -> Any:
     x = _as_floating(x)
-    return np.sqrt(np.sum((conj(x) * x).real, axis=axis, keepdims=keepdims))
+
+    def measure(x: Any) -> Any:
+        return np.sqrt(np.sum((conj(x) * x).real, axis=axis, keepdims=keepdims))
+
+    with np.errstate(over="ignore", under="ignore"):
+        found = measure(x)
+        return _rescale(x, found, axis, keepdims, measure)
 
 
-def _euclidean_vjp(g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    ratio = divide_by_size(g, out, x, "norm")
+def _euclidean_vjp(g: Any, x: Any, out: Any, axis: Any, keepdims: bool, label: str, times: Function) -> Any:
+    ratio = divide_by_size(g, out, x, label)
     if ratio is None:
-        return spread(g * reciprocal(out), x.shape, axis, keepdims) * conj(x)
+        return times(spread(times(g, reciprocal(out)), x.shape, axis, keepdims), conj(x))
     return multiply_kink(conj(x), spread(ratio, x.shape, axis, keepdims))
 
 
@@ -53,8 +71,8 @@ _euclidean = op(
     shape=_infer_norm,
     vjp={"x": _euclidean_vjp},
     jvp={
-        "x": lambda dx, x, out, axis, keepdims: over_kink(
-            real(np.sum(conj(x) * dx, axis=axis, keepdims=keepdims)), out
+        "x": lambda dx, x, out, axis, keepdims, label: over_kink(
+            real(np.sum(conj(x) * dx, axis=axis, keepdims=keepdims)), out, label=label
         ),
     },
     statics={"axis": None, "keepdims": False},
@@ -63,33 +81,50 @@ _euclidean = op(
 
 
 def _p_value(x: Any, ord: float, axis: Any, keepdims: bool) -> Any:
-    with np.errstate(divide="ignore"):  # a negative power of 0 is infinite, and the norm then rightly 0
-        return np.sum(np.abs(_as_floating(x)) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+    x = _as_floating(x)
+
+    def measure(x: Any) -> Any:
+        return np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+    # A negative power of 0 is infinite, and the norm then rightly 0.
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
+        found = measure(x)
+        return found if ord < 0 else _rescale(x, found, axis, keepdims, measure)
 
 
-def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
+def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool, label: str) -> Any:
     """Return the derivative by each element: x* / |x| (|x| / norm)^(p-1), and 0 where either is 0."""
     total = spread(out, x.shape, axis, keepdims)
-    at_zero = (x == 0) + (total == 0)
+    at_zero = (x == 0) | (total == 0)
     size = np.abs(np.where(at_zero, 1, x))
     ratio = size / np.where(at_zero, 1, total)
-    return np.where(at_zero, 0, conj(x) / size * ratio ** (ord - 1))
+    slope = np.where(at_zero, 0, conj(x) / size * ratio ** (ord - 1))
+    return slope if ord > 2 or not isinstance(x, Node) else where_zero(slope, (x == 0) & (total != 0), label=label)
+
+
+def _p_vjp(g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool, label: str, times: Function) -> Any:
+    slope = _p_slope(x, out, ord, axis, keepdims, label)
+    ratio = divide_by_size(g, out, x, label, round=False)
+    if ratio is None:
+        return times(spread(g, x.shape, axis, keepdims), slope)
+    total, factor = [spread(v, x.shape, axis, keepdims) for v in (out, ratio)]
+    return multiply_kink(total * slope, factor)
+
+
+def _p_jvp(dx: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool, label: str) -> Any:
+    slope = _p_slope(x, out, ord, axis, keepdims, label)
+    if not isinstance(dx, Node):
+        return real(np.sum(dx * slope, axis=axis, keepdims=keepdims))
+    total = spread(out, x.shape, axis, keepdims)
+    return over_kink(real(np.sum(dx * (total * slope), axis=axis, keepdims=keepdims)), out, label=label)
 
 
 _p_norm = op(
     "p_norm",
     _p_value,
     shape=_infer_norm,
-    vjp={
-        "x": lambda g, x, out, ord, axis, keepdims: (
-            spread(g, x.shape, axis, keepdims) * _p_slope(x, out, ord, axis, keepdims)
-        )
-    },
-    jvp={
-        "x": lambda dx, x, out, ord, axis, keepdims: real(
-            np.sum(dx * _p_slope(x, out, ord, axis, keepdims), axis=axis, keepdims=keepdims)
-        )
-    },
+    vjp={"x": _p_vjp},
+    jvp={"x": _p_jvp},
     statics={"ord": 2.0, "axis": None, "keepdims": False},
     doc="Return the p-th root of the sum of p-th powers of moduli over `axis`; its derivative by a 0 is 0.",
 )

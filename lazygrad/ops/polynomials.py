@@ -13,7 +13,6 @@ from .._graph.node import Node, Operand
 from .._graph.types import both as np
 from ._declare import function, op, result_dtype
 from ._op import Op, Signature
-from .arithmetic import guarded_divide
 from .einsum import as_operand, einsum
 from .linear import concatenate, reshape
 from .products import convolve
@@ -56,11 +55,11 @@ _polyval: Op = op(
     shape=_polyval_shape,
     vjp={
         "p": lambda g, x, p_shape: g.reshape(-1) @ _powers(x.reshape(-1), p_shape[0]),
-        "x": lambda g, p, x: g * _polyval(_slope(p), x),
+        "x": lambda g, p, x, times: times(g, _polyval(_slope(p), x)),
     },
     jvp={
         "p": lambda t, x: _polyval(t, x),
-        "x": lambda t, p, x: t * _polyval(_slope(p), x),
+        "x": lambda t, p, x, times: times(t, _polyval(_slope(p), x)),
     },
     inputs="p x",
     doc="Return the polynomial of coefficients p at x.",
@@ -87,8 +86,8 @@ _roots_of = op(
     "roots",
     _roots,
     shape=_roots_shape,  # from p(r) = 0 follows dr = -dp(r) / p'(r)
-    vjp={"p": lambda g, p, out: -(guarded_divide(g, _polyval(_slope(p), out)) @ _powers(out, p.shape[0]))},
-    jvp={"p": lambda t, p, out: -guarded_divide(_polyval(t, out), _polyval(_slope(p), out))},
+    vjp={"p": lambda g, p, out, over: -(over(g, _polyval(_slope(p), out)) @ _powers(out, p.shape[0]))},
+    jvp={"p": lambda t, p, out, over: -over(_polyval(t, out), _polyval(_slope(p), out))},
     inputs="p",
     doc="Return the roots of the polynomial of coefficients p, always as complex numbers.",
 )

@@ -10,6 +10,7 @@ from typing import Any, overload
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Array, ArrayLike, Lengths
 from .._graph.types import both as np
+from ._calls import record_calls
 from ._declare import linear
 from ._op import Op, Signature
 from .convolution import Sizes, as_pair, count_windows, overlap_add, windows
@@ -47,6 +48,7 @@ strided_windows: Op = linear(
         g, length=x_shape[len(x_shape) - len(size) :], stride=stride
     ),
     statics={"size": (1, 1), "stride": (1, 1)},
+    selects=True,
     doc="Return windows sliding over the last axes; the places inside a window come first.",
 )
 
@@ -56,6 +58,7 @@ strided_overlap_add: Op = linear(
     shape=lambda x, length, stride: ((*x.shape[len(length) : x.ndim - len(length)], *length), x.dtype),
     transpose=lambda g, x_shape, length, stride: strided_windows(g, size=x_shape[: len(length)], stride=stride),
     statics={"length": (1, 1), "stride": (1, 1)},
+    selects=True,
     doc="Sum windows laid over each other: the transpose of windows.",
 )
 
@@ -76,6 +79,7 @@ def max_pool2d(x: ArrayLike, kernel_size: Lengths, stride: Lengths | None = ...,
 def max_pool2d(x: Operand, kernel_size: Lengths, stride: Lengths | None = ..., padding: Lengths = ...) -> Node: ...
 
 
+@record_calls
 def max_pool2d(
     x: Operand,
     kernel_size: Lengths,
@@ -125,6 +129,7 @@ def avg_pool2d(
 ) -> Node: ...
 
 
+@record_calls
 def avg_pool2d(
     x: Any,
     kernel_size: Lengths,

@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from .._graph.node import Node, Operand
-from .._graph.types import DType
+from .._graph.types import DType, Function
 from .._graph.types import both as np
 from ._declare import op
 from ._op import Signature, as_node
@@ -144,8 +144,8 @@ def _element_vjp(g: Any, x: Any, q: Any, axis: Any, method: str, skipna: bool) -
     return np.sum(guarded_multiply(shares, _keep_axes(g, x, q, axis)), axis=tuple(range(len(q.shape))))
 
 
-def _level_vjp(g: Any, x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
-    terms = guarded_multiply(_keep_axes(g, x, q, axis), _slopes(x, q, axis, method, skipna))
+def _level_vjp(g: Any, x: Any, q: Any, axis: Any, method: str, skipna: bool, times: Function) -> Any:
+    terms = times(_keep_axes(g, x, q, axis), _slopes(x, q, axis, method, skipna))
     return np.sum(terms, axis=tuple(range(len(q.shape), len(q.shape) + len(x.shape))))
 
 
@@ -158,8 +158,8 @@ def _element_jvp(t: Any, x: Any, q: Any, axis: Any, keepdims: bool, method: str,
     return _add_up(guarded_multiply(shares, t), x, axis, keepdims)
 
 
-def _level_jvp(t: Any, x: Any, q: Any, axis: Any, keepdims: bool, method: str, skipna: bool) -> Any:
-    return _add_up(_behind(t, len(x.shape)) * _slopes(x, q, axis, method, skipna), x, axis, keepdims)
+def _level_jvp(t: Any, x: Any, q: Any, axis: Any, keepdims: bool, method: str, skipna: bool, times: Function) -> Any:
+    return _add_up(times(_behind(t, len(x.shape)), _slopes(x, q, axis, method, skipna)), x, axis, keepdims)
 
 
 def _infer(x: Node, q: Node, axis: Any, keepdims: bool, method: str, skipna: bool) -> Signature:

@@ -190,6 +190,7 @@ def declare_extremum(name: str, function: Any, doc: str, share: Function = _shar
             )
         },
         statics=AXES,
+        selects=True,
         doc=f"{doc} over `axis` (all axes by default); ties split the derivative evenly.\n\n{example}",
     )
 
@@ -268,8 +269,10 @@ prod = op(
     "prod",
     lambda x, axis, keepdims: np.prod(x, axis=axis, keepdims=keepdims),
     shape=infer_reduction(np.prod),
-    vjp={"x": lambda g, x, x_shape, axis, keepdims: spread(g, x_shape, axis, keepdims) * _cofactors(x, axis)},
-    jvp={"x": lambda t, x, axis, keepdims: np.sum(t * _cofactors(x, axis), axis=axis, keepdims=keepdims)},
+    vjp={
+        "x": lambda g, x, x_shape, axis, keepdims, times: times(spread(g, x_shape, axis, keepdims), _cofactors(x, axis))
+    },
+    jvp={"x": lambda t, x, axis, keepdims, times: np.sum(times(t, _cofactors(x, axis)), axis=axis, keepdims=keepdims)},
     statics=AXES,
     doc="Return the product over `axis` (all axes by default); its derivative is exact where elements are 0.\n\n"
     ">>> prod(np.array([[1.0, 2.0], [3.0, 4.0]]), axis=0)\narray([3., 8.])",
@@ -314,6 +317,7 @@ trace = linear(
     shape=_trace_shape,
     transpose=_onto_diagonal,
     statics={"offset": 0, "axis1": 0, "axis2": 1},
+    selects=True,
     doc="Return the sum along a diagonal of two axes.",
 )
 

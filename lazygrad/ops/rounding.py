@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.node import Node, Operand
+from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
 from ._op import Op, as_node
 from ._rule import BLOCKED, ZERO, pass_on
-from .arithmetic import declare_locally_constant, guarded_multiply
+from .arithmetic import declare_locally_constant
 
 __all__ = [
     "allclose",
@@ -89,12 +90,12 @@ nextafter = elementwise(
 # -- remainders: x less a whole number of times y, which is constant almost everywhere ---------------
 
 
-def _times_floor(g: Any, x: Any, y: Any) -> Any:
-    return guarded_multiply(g, -np.floor_divide(x, y))
+def _times_floor(g: Any, x: Any, y: Any, times: Function) -> Any:
+    return times(g, -np.floor_divide(x, y))
 
 
-def _times_trunc(g: Any, x: Any, y: Any, out: Any) -> Any:
-    return guarded_multiply(g, -np.rint((x - out) / y))  # the quotient itself may have been rounded to the next whole
+def _times_trunc(g: Any, x: Any, y: Any, out: Any, times: Function) -> Any:
+    return times(g, -np.rint((x - out) / y))  # the quotient itself may have been rounded to the next whole
 
 
 def _declare_remainder(ufunc: Any, by_y: Any, doc: str) -> Op:

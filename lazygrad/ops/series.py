@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import op, result_dtype
 from ._op import Op
-from .arithmetic import guarded_multiply
 
 __all__ = ["i0", "sinc"]
 
@@ -20,8 +20,8 @@ __all__ = ["i0", "sinc"]
 def _declare_of_order(name: str, function: Callable[..., Any], numpy: Callable[..., Any], doc: str) -> Op:
     """Declare an op with the static `order`, whose derivative is itself at the next order."""
 
-    def rule(g: Any, x: Any, order: int) -> Any:
-        return guarded_multiply(g, made(x, order=order + 1))
+    def rule(g: Any, x: Any, order: int, times: Function) -> Any:
+        return times(g, made(x, order=order + 1))
 
     made: Op = op(
         name,

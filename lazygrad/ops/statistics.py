@@ -10,7 +10,7 @@ from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Axis, DTypeLike, Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
-from ._limits import divide_by_size, multiply_kink, over_kink
+from ._kinks import divide_by_size, multiply_kink, over_kink
 from ._op import Signature, as_node
 from ._rule import ZERO
 from .arithmetic import guarded_multiply
@@ -64,13 +64,13 @@ var = op(
     lambda x, axis, keepdims, ddof: np.var(x, axis=axis, ddof=ddof, keepdims=keepdims),
     shape=lambda x, axis, keepdims, ddof: _infer_var(x, axis, keepdims),
     vjp={
-        "x": lambda g, x, x_shape, axis, keepdims, ddof: guarded_multiply(
+        "x": lambda g, x, x_shape, axis, keepdims, ddof, times: times(
             spread(g, x_shape, axis, keepdims), _pull(x, axis, ddof)
         )
     },
     jvp={
-        "x": lambda t, x, axis, keepdims, ddof: np.sum(
-            _real_part(guarded_multiply(t, _pull(x, axis, ddof))), axis=axis, keepdims=keepdims
+        "x": lambda t, x, axis, keepdims, ddof, times: np.sum(
+            _real_part(times(t, _pull(x, axis, ddof))), axis=axis, keepdims=keepdims
         )
     },
     statics={**AXES, "ddof": 0},
@@ -78,11 +78,13 @@ var = op(
 )
 
 
-def _std_vjp(g: Any, x: Any, out: Any, x_shape: Any, axis: Any, keepdims: bool, ddof: float) -> Any:
+def _std_vjp(
+    g: Any, x: Any, out: Any, x_shape: Any, axis: Any, keepdims: bool, ddof: float, label: str, times: Function
+) -> Any:
     pull = 0.5 * _pull(x, axis, ddof)
-    ratio = divide_by_size(g, out, x, "std")
+    ratio = divide_by_size(g, out, x, label)
     if ratio is None:
-        return guarded_multiply(spread(over_kink(g, out), x_shape, axis, keepdims), pull)
+        return times(spread(over_kink(g, out, label=label), x_shape, axis, keepdims), pull)
     return multiply_kink(pull, spread(ratio, x_shape, axis, keepdims))
 
 
@@ -92,8 +94,8 @@ std_alone = op(
     shape=lambda x, axis, keepdims, ddof: _infer_var(x, axis, keepdims),
     vjp={"x": _std_vjp},
     jvp={
-        "x": lambda t, x, out, axis, keepdims, ddof: over_kink(
-            np.sum(_real_part(t * (0.5 * _pull(x, axis, ddof))), axis=axis, keepdims=keepdims), out
+        "x": lambda t, x, out, axis, keepdims, ddof, label, times: over_kink(
+            np.sum(_real_part(times(t, 0.5 * _pull(x, axis, ddof))), axis=axis, keepdims=keepdims), out, label=label
         )
     },
     statics={**AXES, "ddof": 0},
@@ -102,12 +104,29 @@ std_alone = op(
 
 
 def spread_around(
-    a: NodeOrArray, axis: int | None, keepdims: bool, where: NodeOrArray, mean: NodeOrArray
+    a: NodeOrArray,
+    axis: int | None,
+    keepdims: bool,
+    where: NodeOrArray,
+    mean: NodeOrArray,
+    *,
+    squared: bool,
+    alone: bool = False,
 ) -> tuple[NodeOrArray, NodeOrArray]:
-    """Sum the squared distances from `mean` of the elements where the mask holds, and count these."""
+    """Sum the squared distances from `mean` where the mask holds, or take the root of that; and count the elements.
+
+    `alone` says that an element without others has the distance 0, whatever it is.
+    """
     d = np.where(where, a - mean, 0)
-    squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)
-    total = np.sum(squares, axis=axis, keepdims=keepdims)
+    if squared:
+        squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)
+        total = np.sum(squares, axis=axis, keepdims=keepdims)
+    elif not alone:
+        total = np.linalg.vector_norm(d, axis=axis, keepdims=keepdims)
+    else:
+        d = np.where(count_where(where, a.shape, axis, True) > 1, d, 1)
+        several = count_where(where, a.shape, axis, keepdims) > 1
+        total = np.where(several, np.linalg.vector_norm(d, axis=axis, keepdims=keepdims), 0)
     return total, count_where(where, a.shape, axis, keepdims).astype(total.dtype)
 
 
@@ -119,23 +138,35 @@ def degrees_of_freedom(name: str, ddof: float, correction: float | None) -> floa
 
 
 def _variance(
-    name: str, a: Any, axis: Any, dtype: Any, ddof: Any, keepdims: bool, where: Any, mean: Any, correction: Any
+    squared: bool,
+    name: str,
+    a: Any,
+    axis: Any,
+    dtype: Any,
+    ddof: Any,
+    keepdims: bool,
+    where: Any,
+    mean: Any,
+    correction: Any,
 ) -> Any:
-    """Return the mean squared distance from the mean, or from another number given as `mean`."""
+    """Return the mean squared distance from the mean, or from `mean`; then, unless `squared`, the root of that."""
     ddof = degrees_of_freedom(name, ddof, correction)
     node = prepare(name, a, dtype)
     if where is True and mean is None:
         return reduce_by(var, node, axis, keepdims, ddof=ddof)
     if node.dtype.kind not in "fc":
         node = prepare(name, node, float)
-    if mean is None:
-        mean = np.mean(node, axis=axis, keepdims=True, where=where)
-    total, count = spread_around(node, axis, keepdims, where, mean)
-    return total / np.maximum(count - ddof, 0)
+    center = np.mean(node, axis=axis, keepdims=True, where=where) if mean is None else mean
+    total, count = spread_around(node, axis, keepdims, where, center, squared=squared, alone=mean is None)
+    free = np.maximum(count - ddof, 0)
+    return total / (free if squared else np.sqrt(free))
 
 
 def declare_spread(name: str, variance: Function, what: str, *, squared: bool) -> Function:
-    """Declare a variance, or its square root, on nodes; `variance` takes the name and the arguments."""
+    """Declare a variance, or its square root, on nodes; `variance` takes which of these, the name and the arguments.
+
+    Of elements without mask or mean it may return the variance in either case.
+    """
 
     def call(
         a: Any,
@@ -148,10 +179,10 @@ def declare_spread(name: str, variance: Function, what: str, *, squared: bool) -
         mean: Any = None,
         correction: float | None = None,
     ) -> Any:
-        found = variance(name, a, axis, dtype, ddof, keepdims, where, mean, correction)
-        if squared:
+        found = variance(squared, name, a, axis, dtype, ddof, keepdims, where, mean, correction)
+        if squared or found.op is not var:
             return found
-        several = found.op is var and count_of(found.inputs[0].shape, found.static["axis"]) != 1
+        several = count_of(found.inputs[0].shape, found.static["axis"]) != 1
         return std_alone.on_nodes(found.inputs, found.static) if several else root.single(found)
 
     call.__name__, call.__doc__ = name, f"Return {what}."

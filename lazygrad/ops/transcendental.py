@@ -9,11 +9,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from .._graph.node import Node
+from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise
-from ._limits import divide_by_size, multiply_kink, over_kink
+from ._kinks import divide_by_size, multiply_kink, over_kink
+from ._limits import find_original
 from ._op import Op
-from .arithmetic import guarded_divide, guarded_multiply
 
 __all__ = [
     "arccos",
@@ -53,54 +55,53 @@ def _declare_unary(ufunc: Any, rule: Callable[..., Any], doc: str, *aliases: Any
 
 
 # -- exponentials, logarithms, roots ---------------------------------------------------------------
-#    Guarded, as the derivative may be inf where `where` does not look.
 
 LN2, LN10 = math.log(2), math.log(10)
 
 exp = _declare_unary(
     np.exp,
-    lambda g, out: guarded_multiply(g, out),
+    lambda g, out, times: times(g, out),
     "Return e ** x.\n\n>>> exp(np.array([0.5, 2.0])).round(4)\narray([1.6487, 7.3891])",
 )
 exp2 = _declare_unary(
     np.exp2,
-    lambda g, out: guarded_multiply(g, LN2 * out),
+    lambda g, out, times: times(g, LN2 * out),
     "Return 2 ** x.\n\n>>> exp2(np.array([0.5, 2.0])).round(4)\narray([1.4142, 4.    ])",
 )
 expm1 = _declare_unary(
     np.expm1,
-    lambda g, x: guarded_multiply(g, np.exp(x)),
+    lambda g, x, times: times(g, np.exp(x)),
     "Return e ** x - 1, accurate near 0.\n\n>>> expm1(np.array([0.5, 2.0])).round(4)\narray([0.6487, 6.3891])",
 )
 log = _declare_unary(
     np.log,
-    lambda g, x: guarded_divide(g, x),
+    lambda g, x, over: over(g, x),
     "Return the natural logarithm.\n\n>>> log(np.array([0.5, 2.0])).round(4)\narray([-0.6931,  0.6931])",
 )
 log2 = _declare_unary(
     np.log2,
-    lambda g, x: guarded_divide(g, LN2 * x),
+    lambda g, x, over: over(g, LN2 * x),
     "Return the logarithm to base 2.\n\n>>> log2(np.array([0.5, 2.0])).round(4)\narray([-1.,  1.])",
 )
 log10 = _declare_unary(
     np.log10,
-    lambda g, x: guarded_divide(g, LN10 * x),
+    lambda g, x, over: over(g, LN10 * x),
     "Return the logarithm to base 10.\n\n>>> log10(np.array([0.5, 2.0])).round(4)\narray([-0.301,  0.301])",
 )
 log1p = _declare_unary(
     np.log1p,
-    lambda g, x: guarded_divide(g, 1 + x),
+    lambda g, x, over: over(g, 1 + x),
     "Return log(1 + x), accurate near 0.\n\n>>> log1p(np.array([0.5, 2.0])).round(4)\narray([0.4055, 1.0986])",
 )
 sqrt = _declare_unary(
     np.sqrt,
-    lambda g, out: guarded_divide(0.5 * g, out),
+    lambda g, out, over: over(0.5 * g, out),
     "Return the square root; its derivative at 0 is inf.\n\n"
     ">>> sqrt(np.array([0.5, 2.0])).round(4)\narray([0.7071, 1.4142])",
 )
 cbrt = _declare_unary(
     np.cbrt,
-    lambda g, out: guarded_divide(g, 3 * out * out),
+    lambda g, out, over: over(g, 3 * out * out),
     "Return the cube root; its derivative at 0 is inf.\n\n"
     ">>> cbrt(np.array([0.5, 2.0])).round(4)\narray([0.7937, 1.2599])",
 )
@@ -122,36 +123,36 @@ one_minus_square = elementwise(
 
 sin = _declare_unary(
     np.sin,
-    lambda g, x: g * np.cos(x),
+    lambda g, x, times: times(g, np.cos(x)),
     "Return sin x.\n\n>>> sin(np.array([0.5, 2.0])).round(4)\narray([0.4794, 0.9093])",
 )
 cos = _declare_unary(
     np.cos,
-    lambda g, x: -g * np.sin(x),
+    lambda g, x, times: times(-g, np.sin(x)),
     "Return cos x.\n\n>>> cos(np.array([0.5, 2.0])).round(4)\narray([ 0.8776, -0.4161])",
 )
 tan = _declare_unary(
     np.tan,
-    lambda g, out: g * (1 + out * out),
+    lambda g, out, times: times(g, 1 + out * out),
     "Return tan x.\n\n>>> tan(np.array([0.5, 2.0])).round(4)\narray([ 0.5463, -2.185 ])",
 )
 arcsin = _declare_unary(
     np.arcsin,
-    lambda g, x: guarded_divide(g, np.sqrt(one_minus_square(x))),
+    lambda g, x, over: over(g, np.sqrt(one_minus_square(x))),
     "Return the angle of a sine; its derivative is inf at the ends.\n\n"
     ">>> arcsin(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.5236])",
 )
 arccos = _declare_unary(
     np.arccos,
-    lambda g, x: -guarded_divide(g, np.sqrt(one_minus_square(x))),
+    lambda g, x, over: -over(g, np.sqrt(one_minus_square(x))),
     "Return the angle of a cosine; its derivative is -inf at the ends.\n\n"
     ">>> arccos(np.array([0.0, 0.5])).round(4)\narray([1.5708, 1.0472])",
 )
 
 
-def _by_tangent(g: Any, x: Any) -> Any:
+def _by_tangent(g: Any, x: Any, over: Function) -> Any:
     root = _root_beside_one(x)
-    return g / root / root
+    return over(over(g, root), root)
 
 
 arctan = _declare_unary(
@@ -176,35 +177,35 @@ rad2deg = _declare_unary(
 
 sinh = _declare_unary(
     np.sinh,
-    lambda g, x: guarded_multiply(g, np.cosh(x)),
+    lambda g, x, times: times(g, np.cosh(x)),
     "Return the hyperbolic sine.\n\n>>> sinh(np.array([0.5, 2.0])).round(4)\narray([0.5211, 3.6269])",
 )
 cosh = _declare_unary(
     np.cosh,
-    lambda g, x: guarded_multiply(g, np.sinh(x)),
+    lambda g, x, times: times(g, np.sinh(x)),
     "Return the hyperbolic cosine.\n\n>>> cosh(np.array([0.5, 2.0])).round(4)\narray([1.1276, 3.7622])",
 )
 tanh = _declare_unary(
     np.tanh,
-    lambda g, out: g * (1 - out * out),
+    lambda g, out, times: times(g, 1 - out * out),
     "Return the hyperbolic tangent (Stratos H: tanh; J = diag(1 - tanh(x)^2)).\n\n"
     ">>> tanh(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.4621])",
 )
 arcsinh = _declare_unary(
     np.arcsinh,
-    lambda g, x: g / _root_beside_one(x),
+    lambda g, x, over: over(g, _root_beside_one(x)),
     "Return the inverse of sinh.\n\n>>> arcsinh(np.array([0.5, 2.0])).round(4)\narray([0.4812, 1.4436])",
 )
 arccosh = _declare_unary(
     np.arccosh,
     # The roots of the factors, not of their product: that would be on the wrong branch for complex x.
-    lambda g, x: guarded_divide(guarded_divide(g, np.sqrt(x - 1)), np.sqrt(x + 1)),
+    lambda g, x, over: over(over(g, np.sqrt(x - 1)), np.sqrt(x + 1)),
     "Return the inverse of cosh; its derivative at 1 is inf.\n\n"
     ">>> arccosh(np.array([1.0, 2.0])).round(4)\narray([0.   , 1.317])",
 )
 arctanh = _declare_unary(
     np.arctanh,
-    lambda g, x: guarded_divide(g, one_minus_square(x)),
+    lambda g, x, over: over(g, one_minus_square(x)),
     "Return the inverse of tanh; its derivative at 1 is inf.\n\n"
     ">>> arctanh(np.array([0.0, 0.5])).round(4)\narray([0.    , 0.5493])",
 )
@@ -217,8 +218,7 @@ def _sigmoid(x: Any) -> Any:
 sigmoid = elementwise(
     "sigmoid",
     _sigmoid,
-    vjp={"x": lambda g, out: g * (out * (1 - out))},
-    jvp={"x": lambda t, out: t * (out * (1 - out))},
+    partial={"x": lambda out: out * (1 - out)},
     doc="Return 1 / (1 + exp(-x)) (Stratos H: logit; J = diag(logit(x) (1 - logit(x)))).\n\n"
     ">>> sigmoid(np.array([0.0, 2.0])).round(4)\narray([0.5   , 0.8808])",
 )
@@ -227,8 +227,8 @@ sigmoid = elementwise(
 
 
 def _declare_binary(ufunc: Any, by_x: Callable[..., Any], by_y: Callable[..., Any], doc: str) -> Op:
-    rules = {"x": by_x, "y": by_y}
-    return elementwise(ufunc.__name__, ufunc, inputs="x y", vjp=rules, jvp=rules, numpy=(ufunc,), doc=doc)
+    partial = {"x": by_x, "y": by_y}
+    return elementwise(ufunc.__name__, ufunc, inputs="x y", partial=partial, numpy=(ufunc,), doc=doc)
 
 
 def _over(x: Any, size: Any) -> Any:
@@ -236,36 +236,48 @@ def _over(x: Any, size: Any) -> Any:
     return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
 
 
-def _leg(g: Any, x: Any, out: Any) -> Any:
-    ratio = divide_by_size(g, out, x, "hypot")
-    return guarded_multiply(g, _over(x, out)) if ratio is None else multiply_kink(x, ratio)
+def _name_legs(x: Any, y: Any) -> str:
+    """Return what warnings call a hypot, whichever leg they are about."""
+    names = [repr(j.name) for j in map(find_original, (x, y)) if j.name is not None] if isinstance(x, Node) else []
+    return f"hypot of {' and '.join(names)}" if names else "hypot"
 
 
-def _leg_jvp(t: Any, x: Any, out: Any) -> Any:
-    return guarded_multiply(t, over_kink(x, out))
+def _leg(g: Any, x: Any, out: Any, label: str, times: Function) -> Any:
+    ratio = divide_by_size(g, out, x, label)
+    return times(g, _over(x, out)) if ratio is None else multiply_kink(x, ratio)
+
+
+def _leg_jvp(t: Any, x: Any, out: Any, label: str, times: Function) -> Any:
+    return times(t, over_kink(x, out, label=label))
 
 
 hypot = elementwise(
     "hypot",
     np.hypot,
     inputs="x y",
-    vjp={"x": _leg, "y": lambda g, y, out: _leg(g, y, out)},
-    jvp={"x": _leg_jvp, "y": lambda t, y, out: _leg_jvp(t, y, out)},
+    vjp={
+        "x": lambda g, x, y, out, times: _leg(g, x, out, _name_legs(x, y), times),
+        "y": lambda g, x, y, out, times: _leg(g, y, out, _name_legs(x, y), times),
+    },
+    jvp={
+        "x": lambda t, x, y, out, times: _leg_jvp(t, x, out, _name_legs(x, y), times),
+        "y": lambda t, x, y, out, times: _leg_jvp(t, y, out, _name_legs(x, y), times),
+    },
     numpy=(np.hypot,),
     doc="Return sqrt(x^2 + y^2) without overflow; its derivative at the origin is 0, as the norm's.\n\n"
     ">>> hypot(3.0, 4.0)\nnp.float64(5.0)",
 )
 
 
-def _turn(g: Any, across: Any, x: Any, y: Any) -> Any:
+def _turn(across: Any, x: Any, y: Any) -> Any:
     size = np.hypot(x, y)
-    return guarded_multiply(g, _over(_over(across, size), size))
+    return _over(_over(across, size), size)
 
 
 arctan2 = _declare_binary(  # NumPy's x1 is y, its x2 is x
     np.arctan2,
-    lambda g, x, y: _turn(g, y, x, y),
-    lambda g, x, y: -_turn(g, x, x, y),
+    lambda x, y: _turn(y, x, y),
+    lambda x, y: -_turn(x, x, y),
     "Return the angle of the point (y, x); its derivative at the origin is 0.\n\n"
     ">>> arctan2(1.0, np.array([1.0, -1.0])).round(4)\narray([0.7854, 2.3562])",
 )
@@ -278,7 +290,7 @@ def _share(x: Any, y: Any, scale: float) -> Any:
 
 
 def _declare_log_add(ufunc: Any, scale: float, doc: str) -> Op:
-    return _declare_binary(ufunc, lambda g, x, y: g * _share(x, y, scale), lambda g, x, y: g * _share(y, x, scale), doc)
+    return _declare_binary(ufunc, lambda x, y: _share(x, y, scale), lambda x, y: _share(y, x, scale), doc)
 
 
 logaddexp = _declare_log_add(

@@ -23,8 +23,8 @@ Ranked = tuple[float, int, int]  # weight, arc, rank of the rest among the child
 
 
 def multiply_weights(rest: float, weight: float) -> float:
-    """Return the weight of a path: 0 absorbs even inf, as in the ops' guarded rules; nan counts as inf, to be seen."""
-    product = weight * rest if rest else 0.0
+    """Return the weight of a path; nan, as 0 times inf, counts as inf, to be seen."""
+    product = weight * rest
     return math.inf if math.isnan(product) else product
 
 

@@ -71,7 +71,9 @@ class _Slope:
 
     edge: Edge
     factor: float
-    extremes: dict[float, float] = attrs.field(factory=dict)  # 0 and inf, as the rule itself has them: it may guard
+    extremes: dict[float, float] = attrs.field(
+        factory=dict
+    )  # 0 and inf, as the rule itself has them: it may be guarded
 
     def multiply(self, norm: float) -> float:
         """Return the norm beyond the edge; inf for what is not a number."""
@@ -158,7 +160,7 @@ class Search:
             self.L.serial,
             self.W.serial,
             lambda s: _end_edges(down[s], "input"),
-            Semiring(max, lambda below, weight: multiply_weights(weight, below), 0.0, 1.0),  # (0 absorbs from L down)
+            Semiring(max, lambda below, weight: multiply_weights(weight, below), 0.0, 1.0),
             lambda i, c, number: norm_of(down[c][number]),
             rest,
         )

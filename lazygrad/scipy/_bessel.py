@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..ops._rule import BLOCKED, OUT, Rule
-from ..ops.arithmetic import guarded_multiply
+from .._graph.types import Function
+from ..ops._rule import BLOCKED
 from ._calls import declare_ufunc
 
 __all__ = [
@@ -138,16 +138,16 @@ kv = declare_ufunc(
 # -- scaled by an exponential of the argument, which is no holomorphic factor for J and I -------------
 
 
-def _scaled_rules(neighbours: Callable[[Any, Any], Any], part: Callable[[Any], Any], unit: complex) -> dict[str, Rule]:
+def _scaled_rules(neighbours: Callable[[Any, Any], Any], part: Callable[[Any], Any], unit: complex) -> dict[str, Any]:
     """Return the rules of f(v, z) exp(-|part(z)|), where part(z) = Re(unit z): one holomorphic, one real factor."""
 
-    def vjp(g: Any, out: Any, v: Any, z: Any) -> Any:
-        return guarded_multiply(g, neighbours(v, z)) - unit * np.sign(part(z)) * np.real(g * out)
+    def vjp(g: Any, out: Any, v: Any, z: Any, times: Function) -> Any:
+        return times(g, neighbours(v, z)) - unit * np.sign(part(z)) * np.real(times(g, out))
 
-    def jvp(t: Any, out: Any, v: Any, z: Any) -> Any:
-        return guarded_multiply(t, neighbours(v, z)) - np.sign(part(z)) * np.real(unit * t) * out
+    def jvp(t: Any, out: Any, v: Any, z: Any, times: Function) -> Any:
+        return times(t, neighbours(v, z)) - np.sign(part(z)) * times(np.real(unit * t), out)
 
-    return {"vjp": Rule(vjp, (OUT, 0, 1)), "jvp": Rule(jvp, (OUT, 0, 1))}
+    return {"vjp": vjp, "jvp": jvp}
 
 
 i0e = declare_ufunc(

@@ -12,7 +12,6 @@ from ..numpy._creation import asarray
 from ..ops._declare import elementwise, function, multiply_by
 from ..ops._op import Op
 from ..ops._rule import BLOCKED, Rule
-from ..ops.arithmetic import guarded_multiply
 
 __all__ = ["declare_on_nodes", "declare_ufunc", "holds_node"]
 
@@ -44,8 +43,7 @@ def declare_on_nodes(original: Function) -> Callable[[F], F]:
                 return meaning(*map(_join, args), **{name: _join(v) for name, v in kwargs.items()})
             return original(*args, **kwargs)
 
-        function(original)(call)
-        return call  # type: ignore[return-value]
+        return function(original)(call)  # type: ignore[return-value]
 
     return enter
 
@@ -61,14 +59,10 @@ def declare_ufunc(
 ) -> Op:
     """Declare an element-by-element function of SciPy's by its local derivatives.
 
-    Instead of a derivative there may be `ZERO` or `BLOCKED`; an input without any is undefined. A singular
-    derivative contributes 0 where the incoming adjoint is exactly 0.
+    Instead of a derivative there may be `ZERO` or `BLOCKED`; an input without any is undefined.
     """
     names = inputs.split()
-    rules = {
-        k: d if d is BLOCKED or isinstance(d, Rule) else multiply_by(d, names, guarded_multiply)
-        for k, d in partials.items()
-    }
+    rules = {k: d if d is BLOCKED or isinstance(d, Rule) else multiply_by(d, names) for k, d in partials.items()}
     return elementwise(
         f"scipy.special.{original.__name__}",
         original,

@@ -14,7 +14,8 @@ import numpy as np
 import scipy.special as sc
 
 from .._graph.node import Node
-from ..ops._declare import elementwise, multiply_by, op
+from .._graph.types import Function
+from ..ops._declare import elementwise, op
 from ..ops._op import Op, Signature
 from ..ops.arithmetic import guarded_multiply
 from ._polygamma import polygamma
@@ -45,8 +46,7 @@ def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _declare(name: str, function: Callable[..., Any], inputs: str, doc: str, **partials: Callable[..., Any]) -> Op:
     """Declare an element-by-element function by its local derivatives, as `declare_ufunc` does SciPy's."""
-    rules = {k: multiply_by(d, inputs.split(), guarded_multiply) for k, d in partials.items()}
-    return elementwise(f"scipy.special.{name}", function, inputs=inputs, vjp=rules, jvp=rules, doc=doc)
+    return elementwise(f"scipy.special.{name}", function, inputs=inputs, partial=partials, doc=doc)
 
 
 # -- parts of the logarithms of gamma functions ----------------------------------------------------
@@ -200,13 +200,13 @@ def _infer_by_shape(a: Node, x: Node, n: int) -> Signature:
     return np.broadcast_shapes(a.shape, x.shape), np.result_type(a.dtype, x.dtype, np.float32)
 
 
-def _density_by_shape(g: Any, a: Any, x: Any, n: int) -> Any:
+def _density_by_shape(g: Any, a: Any, x: Any, n: int, times: Function) -> Any:
     density = gamma_density(a, x)
-    return guarded_multiply(g, density * _moment(log_less_psi(np.where(density == 0, 1, x), a), a, n))
+    return times(g, density * _moment(log_less_psi(np.where(density == 0, 1, x), a), a, n))
 
 
 _BY_SHAPE = {
-    "a": lambda g, a, x, n: g * gammainc_by_shape(a, x, n=n + 1),
+    "a": lambda g, a, x, n, times: times(g, gammainc_by_shape(a, x, n=n + 1)),
     "x": _density_by_shape,
 }
 

@@ -11,7 +11,6 @@ import scipy.special as sc
 from .._graph.node import NodeOrArray, Operand
 from ..ops._op import Op
 from ..ops._rule import ZERO
-from ..ops.arithmetic import guarded_multiply
 from ._calls import declare_on_nodes, declare_ufunc, holds_node
 from ._densities import beta_density, gamma_density, gammainc_by_shape, psi_step, student_density
 from ._polygamma import digamma, polygamma, psi
@@ -43,7 +42,7 @@ __all__ = [
 
 gamma = declare_ufunc(
     sc.gamma,
-    x=lambda x, out: guarded_multiply(out, sc.psi(x)),
+    x=lambda x, out: out * sc.psi(x),
     doc="Return the gamma function.\n\n>>> gamma(np.array([0.5, 4.0])).round(4)\narray([1.7725, 6.    ])",
 )
 
@@ -219,19 +218,55 @@ stdtr = declare_ufunc(
 
 # -- factorials ------------------------------------------------------------------------------------
 
+
+def _binom_slopes(n: Any, k: Any, out: Any) -> tuple[Any, Any]:
+    """Return the derivatives by n and k; beyond the ends by reflection, where psi has poles but the coefficient none.
+
+    There it is beta(n + 1, d) sin(pi d) / pi with d = k - n, or the same with n - k in place of k.
+    """
+    below, proper = k < -0.5, n > -1
+    far = np.where(below, n - k, k)
+    beyond = proper * (far - n > 0.5)
+    m, d = np.where(beyond, n, 1), np.where(beyond, far - n, 1)
+    factor, angle = sc.beta(m + 1, d), math.pi * d
+    sine, cosine = np.sin(angle) / math.pi, np.cos(angle)
+    by_n = factor * ((sc.psi(m + 1) - sc.psi(d)) * sine - cosine)
+    by_far = factor * ((sc.psi(d) - sc.psi(m + d + 1)) * sine + cosine)
+    a, b = np.where(beyond, 1, n), np.where(beyond, 1, k)
+    inside = sc.psi(a - b + 1)
+    return (
+        np.where(beyond, by_n + np.where(below, by_far, 0), out * (sc.psi(a + 1) - inside)),
+        np.where(beyond, np.where(below, -by_far, by_far), out * (inside - sc.psi(b + 1))),
+    )
+
+
 binom = declare_ufunc(
     sc.binom,
     "n k",
-    n=lambda n, k, out: guarded_multiply(out, sc.psi(n + 1) - sc.psi(n - k + 1)),
-    k=lambda n, k, out: guarded_multiply(out, sc.psi(n - k + 1) - sc.psi(k + 1)),
+    n=lambda n, k, out: _binom_slopes(n, k, out)[0],
+    k=lambda n, k, out: _binom_slopes(n, k, out)[1],
     doc="Return the binomial coefficient of real numbers.\n\n"
     ">>> binom(4.0, np.array([1.0, 1.5])).round(4)\narray([4.    , 5.4325])",
 )
 
+
+def _poch_slope(a: Any, m: Any, out: Any) -> Any:
+    """Return the derivative by a; by reflection where a is not positive, as gamma(a) may have a pole there."""
+    left, whole = a < 0.5, np.floor(m) == m
+    down = left * whole * (a + m < 0.5)  # a product of m factors, whose poles cancel
+    up = left * (a + m >= 0.5)
+    c, d = np.where(down, 1 - a, 1), np.where(down, 1 - a - m, 1)
+    e, f = np.where(up, a, 1), np.where(up, a + m, 1)
+    rising = out * sc.psi(f) + sc.gamma(f) * _rgamma_slope(e)
+    plain = down + up
+    p, q = np.where(plain, 1, a), np.where(plain, 1, m)
+    return np.where(down, out * (sc.psi(d) - sc.psi(c)), np.where(up, rising, -out * _fall(p, q)))
+
+
 poch = declare_ufunc(
     sc.poch,
     "a m",
-    a=lambda a, m, out: -out * _fall(a, m),
+    a=_poch_slope,
     m=lambda a, m, out: out * sc.psi(a + m),
     doc="Return gamma(a + m) / gamma(a).\n\n>>> poch(2.0, np.array([1.0, 3.0])).round(4)\narray([ 2., 24.])",
 )

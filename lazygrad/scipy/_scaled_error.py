@@ -15,6 +15,7 @@ import numpy as np
 import scipy.special as sc
 
 from .._graph.node import Node
+from .._graph.types import Function
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 
@@ -82,7 +83,7 @@ def _scaled_erfc_integral(x: Any, n: int) -> Any:
 scaled_erfc_integral: Op = _declare(
     "scaled_erfc_integral",
     _scaled_erfc_integral,
-    lambda g, x, n: g * (-2 * (n + 1) * scaled_erfc_integral(x, n=n + 1)),
+    lambda g, x, n, times: times(g, -2 * (n + 1) * scaled_erfc_integral(x, n=n + 1)),
     1,
     "Return exp(x^2) times the n-th repeated integral of erfc from x to infinity.",
 )
@@ -97,7 +98,7 @@ def _erfc_ratio(x: Any, n: int) -> Any:
 erfc_ratio: Op = _declare(
     "erfc_ratio",
     _erfc_ratio,
-    lambda g, x, out, n: g * (2 * out * (n * out - (n + 1) * erfc_ratio(x, n=n + 1))),
+    lambda g, x, out, n, times: times(g, 2 * out * (n * out - (n + 1) * erfc_ratio(x, n=n + 1))),
     1,
     "Return the n-th repeated integral of erfc over the one before it, for x > -20.",
 )
@@ -118,14 +119,14 @@ def _mills_gap(x: Any) -> Any:
     return np.where(x < 0, ROOT_TWO * _erfc_ratio(np.maximum(-x, 0) / ROOT_TWO, n=1), sum_of_both)
 
 
-def _gap_slope(g: Any, x: Any, out: Any) -> Any:
+def _gap_slope(g: Any, x: Any, out: Any, times: Function) -> Any:
     near = 1 - inverse_mills(x) * out
     if x.dtype.kind == "c":
-        return g * near
+        return times(g, near)
     far = x < -1
     y = np.where(far, x, -1) / -ROOT_TWO
     first = erfc_ratio(y, n=1)
-    return g * np.where(far, 2 * first * (2 * erfc_ratio(y, n=2) - first), near)
+    return times(g, np.where(far, 2 * first * (2 * erfc_ratio(y, n=2) - first), near))
 
 
 _gap: Op = _declare("inverse_mills_gap", _mills_gap, _gap_slope, None, "Return x + inverse_mills(x).")
@@ -133,7 +134,7 @@ _gap: Op = _declare("inverse_mills_gap", _mills_gap, _gap_slope, None, "Return x
 inverse_mills = _declare(
     "inverse_mills",
     _inverse_mills,
-    lambda g, x, out: -g * (out * _gap(x)),
+    lambda g, x, out, times: times(-g, out * _gap(x)),
     None,
     "Return the normal density over the distribution function, the derivative of log_ndtr.",
 )
@@ -162,7 +163,7 @@ def _dawsn_derivative(x: Any, n: int) -> Any:
 dawsn_derivative: Op = _declare(
     "dawsn_derivative",
     _dawsn_derivative,
-    lambda g, x, n: g * dawsn_derivative(x, n=n + 1),
+    lambda g, x, n, times: times(g, dawsn_derivative(x, n=n + 1)),
     1,
     "Return the n-th derivative of Dawson's integral.",
 )

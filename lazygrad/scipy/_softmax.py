@@ -9,7 +9,7 @@ import scipy.special as sc
 
 from .. import ops
 from .._graph.node import Node, NodeOrArray, Operand
-from .._graph.types import Axis
+from .._graph.types import Axis, Function
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ..ops._rule import ZERO
@@ -54,9 +54,9 @@ def _shares(a: Any, b: Any, axis: Any) -> Any:
         return np.where(e == 0, 0, e / np.sum(b * np.where(b == 0, 0, e), axis=axis, keepdims=True))
 
 
-def _shares_by_exponent(g: Any, out: Any, b: Any, axis: Any) -> Any:
-    h = g * out
-    return h - _weigh(b, out) * np.sum(h, axis=axis, keepdims=True)
+def _shares_by_exponent(g: Any, out: Any, b: Any, axis: Any, times: Function) -> Any:
+    h = times(g, out)
+    return h - times(np.sum(h, axis=axis, keepdims=True), _weigh(b, out))
 
 
 def _weigh(b: Any, shares: Any) -> Any:
@@ -90,17 +90,19 @@ _logsumexp: Op = op(
     lambda a, b, axis, keepdims: _signed(a, b, axis, keepdims)[0],
     shape=_weighted_shape,
     vjp={
-        "a": lambda g, a, b, axis, keepdims: (
-            _spread(g, a, b, axis, keepdims) * _weigh(b, _weighted_shares(a, b, axis=axis))
+        "a": lambda g, a, b, axis, keepdims, times: times(
+            _spread(g, a, b, axis, keepdims), _weigh(b, _weighted_shares(a, b, axis=axis))
         ),
-        "b": lambda g, a, b, axis, keepdims: _spread(g, a, b, axis, keepdims) * _weighted_shares(a, b, axis=axis),
+        "b": lambda g, a, b, axis, keepdims, times: times(
+            _spread(g, a, b, axis, keepdims), _weighted_shares(a, b, axis=axis)
+        ),
     },
     jvp={
-        "a": lambda t, a, b, axis, keepdims: np.sum(
-            t * _weigh(b, _weighted_shares(a, b, axis=axis)), axis=axis, keepdims=keepdims
+        "a": lambda t, a, b, axis, keepdims, times: np.sum(
+            times(t, _weigh(b, _weighted_shares(a, b, axis=axis))), axis=axis, keepdims=keepdims
         ),
-        "b": lambda t, a, b, axis, keepdims: np.sum(
-            t * _weighted_shares(a, b, axis=axis), axis=axis, keepdims=keepdims
+        "b": lambda t, a, b, axis, keepdims, times: np.sum(
+            times(t, _weighted_shares(a, b, axis=axis)), axis=axis, keepdims=keepdims
         ),
     },
     inputs="a b",

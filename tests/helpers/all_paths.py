@@ -13,6 +13,7 @@ from lazygrad.paths._search import Search, operator_norm
 def walk_paths(L, W, seed=1.0):
     """Return every path as (nodes, argnums, contribution), down from L by the rules themselves."""
     found = []
+    masked = {e.consumer.serial: e.masked for edges in find_edges_between(W, L).values() for e in edges}
 
     def down(i, nodes, argnums, g):
         if i is W:
@@ -20,7 +21,7 @@ def walk_paths(L, W, seed=1.0):
             return
         for k, j in enumerate(i.inputs):
             if i.dtype.kind == j.dtype.kind == "f" and i.op.passes_derivative(i, k) and paths.count(j, W):
-                rule = i.op.rule(k)
+                rule = i.op.rule(k).reading(masked[i.serial])
                 reads = [(i if r == OUT else i.inputs[r]).value[()] for r in rule.reads]
                 if rule.rest is not None:
                     reads += [n.value for n in i.inputs[rule.rest :]]

@@ -25,7 +25,7 @@ def seen(norms):
 def test_nan_counts_as_infinite_in_a_product_of_weights():
     nan, inf = math.nan, math.inf
     assert [multiply_weights(2.0, nan), multiply_weights(nan, 2.0), multiply_weights(inf, 0.0)] == [inf] * 3
-    assert [multiply_weights(0.0, nan), multiply_weights(0.0, inf), multiply_weights(2.0, 3.0)] == [0.0, 0.0, 6.0]
+    assert [multiply_weights(0.0, nan), multiply_weights(0.0, inf), multiply_weights(2.0, 3.0)] == [inf, inf, 6.0]
 
 
 @pytest.mark.parametrize("turn", range(4))
@@ -82,10 +82,18 @@ def test_what_a_product_makes_of_zero_is_not_hidden(start):
 
 def test_a_rule_that_guards_hides_what_is_infinite_below_it():
     x = lg.parameter(0.0)
-    for L in (0.0 * np.sqrt(x) + 3 * x, np.where(x > 1.0, x / x, 3.0 * x), np.where(x > 1.0, 1.0 / x, 0.0) + 3.0 * x):
+    for L in (np.where(x > 1.0, x / x, 3.0 * x), np.where(x > 1.0, 1.0 / x, 0.0) + 3.0 * x):
         assert [p.norm for p in paths.top(L, x, 1)] == [3.0] == [float(lg.gradient(L, x))]
     masked = np.where(x < 1.0, 0.0, np.sqrt(x)) * math.inf + 3.0 * x  # inf comes down to the mask, which lets none by
     assert [p.norm for p in paths.top(masked, x, 1)] == [3.0]
+
+
+def test_where_nothing_is_selected_zero_times_inf_is_seen():
+    x = lg.parameter(0.0)
+    L = 0.0 * np.sqrt(x) + 3 * x
+    first, second = paths.top(L, x, 2)
+    assert (math.isnan(first.norm), second.norm) == (True, 3.0)
+    assert math.isnan(lg.gradient(L, x))
 
 
 @pytest.mark.parametrize(("seed", "first"), [(0.0, 0.0), (2.0, 4.0), (math.inf, math.nan)])

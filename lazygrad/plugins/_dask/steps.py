@@ -57,18 +57,20 @@ class _Edge:
     op: Any  # None where a derivative that was found in another way is passed on
     argnum: int = 0
     consumer: _NodeForm | None = None
+    guarded: bool = False  # whether the rule is read as below an edge that selects
 
     @classmethod
     def of(cls, rule: Rule, consumer: Node, argnum: int) -> _Edge:
         """Return the contribution of an edge."""
         if rule.passes is not None:
             return cls(None)
-        return cls(_without_mirror(consumer.op), argnum, None if rule.simple else _NodeForm.of(consumer))
+        guarded = rule is not consumer.op.rule(argnum)
+        return cls(_without_mirror(consumer.op), argnum, None if rule.simple else _NodeForm.of(consumer), guarded)
 
     @property
     def rule(self) -> Rule:
         """Return the rule as it is in this process."""
-        found: Rule = PASS_ON if self.op is None else self.op.rule(self.argnum)
+        found: Rule = PASS_ON if self.op is None else self.op.rule(self.argnum).reading(self.guarded)
         return found
 
 
@@ -116,7 +118,7 @@ class Step:
         return _unpack_step, (pack((self.title, self.form, self.op, self.edges)),)
 
     def __dask_tokenize__(self) -> Any:
-        edges = [(_identify(edge.op), edge.argnum, edge.consumer) for edge in self.edges]
+        edges = [(_identify(edge.op), edge.argnum, edge.consumer, edge.guarded) for edge in self.edges]
         return "lazygrad", _identify(self.op), edges, self.form
 
 

@@ -17,7 +17,6 @@ import numpy as np
 from ..._graph.node import Node, NodeOrArray, Operand
 from ..._graph.types import Function
 from ...ops._declare import elementwise
-from ...ops.arithmetic import guarded_multiply
 from .._calls import declare_on_nodes
 
 __all__ = ["as_array", "continuous", "discrete", "log_probability", "look_up_in"]
@@ -61,9 +60,9 @@ def _log(p: Any) -> Any:
         return np.log(p)
 
 
-def _log_rule(g: Any, p: Any) -> Any:
+def _log_rule(g: Any, p: Any, times: Function) -> Any:
     some = p > 0
-    return guarded_multiply(g, np.where(some, 1 / np.where(some, p, 1), math.nan))
+    return times(g, np.where(some, 1 / np.where(some, p, 1), math.nan))
 
 
 log_probability = elementwise(

@@ -17,6 +17,7 @@ import numpy as np
 import scipy.stats
 
 from ..._graph.node import Node
+from ..._graph.types import Function
 from ...ops._declare import op
 from ...ops._op import Op, Signature
 from ._families import continuous, log_probability, look_up_in
@@ -36,8 +37,8 @@ def _infer(z: Node, **static: Any) -> Signature:
     return z.shape, z.dtype if z.dtype.kind == "f" else np.dtype(float)
 
 
-def _term_rule(g: Any, z: Any, out: Any, n: int) -> Any:
-    return g * (gumbel_term(z, n=n + 1) - n * out)
+def _term_rule(g: Any, z: Any, out: Any, n: int, times: Function) -> Any:
+    return times(g, gumbel_term(z, n=n + 1) - n * out)
 
 
 # Each is a derivative of the one before but for a multiple of that; as products they would be 0 * inf far to the left.
@@ -59,8 +60,8 @@ def _survival(z: Any) -> Any:
         return -np.expm1(-np.exp(-z))
 
 
-def _survival_rule(g: Any, z: Any) -> Any:
-    return g * -gumbel_term(z, n=1)
+def _survival_rule(g: Any, z: Any, times: Function) -> Any:
+    return times(g, -gumbel_term(z, n=1))
 
 
 gumbel_survival = op(

@@ -1,0 +1,89 @@
+"""Guards: products and quotients in which 0 says that something was not taken.
+
+Below an edge that selects, such as `where`, an adjoint is 0 for what was not taken, and a singular local derivative
+contributes 0 there, so that no nan or inf comes from that branch. Each element is that of the plain
+product or quotient, except for a nan that would come of a 0. Elsewhere rules multiply and divide plainly (`_rule`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._graph.types import both as np
+from ._declare import elementwise
+from ._op import Op
+from ._rule import GUARDED
+
+__all__ = ["guarded_divide", "guarded_multiply", "strong_multiply"]
+
+
+def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
+    """Evaluate function(x, y) where the mask holds, and give 0 elsewhere, where nothing is computed or warned of."""
+    shape = np.broadcast_shapes(np.shape(x), np.shape(y))
+    return function(x, y, out=np.zeros(shape, np.result_type(x, y)), where=mask)
+
+
+def _has_no_zero(x: Any) -> bool:
+    """Return whether no element is 0; counting is the quickest way to see, for large arrays of booleans."""
+    size = getattr(x, "size", 1)
+    return bool(np.count_nonzero(x != 0 if size > 2048 else x) == size)
+
+
+def _is_finite(x: Any) -> bool:
+    return bool(np.isfinite(x).all())
+
+
+def _guarded_multiply(g: Any, d: Any) -> Any:
+    if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
+        return g * d if g or _is_finite(d) else (g + d).__class__(0)
+    return g * d if _has_no_zero(g) or _is_finite(d) else _apply_where(np.multiply, g, d, (g != 0) | np.isfinite(d))
+
+
+def _guarded_divide(g: Any, d: Any) -> Any:
+    if g.__class__ is not np.ndarray and d.__class__ is not np.ndarray:
+        return g / d if g or (d and d == d) else (g + d).__class__(0)
+    if _has_no_zero(g) or (_has_no_zero(d) and _is_finite(d)):
+        return g / d
+    return _apply_where(np.divide, g, d, (g != 0) | ((d != 0) & ~np.isnan(d)))
+
+
+def _strong_multiply(x: Any, y: Any) -> Any:
+    if (_has_no_zero(x) and _has_no_zero(y)) or (_is_finite(x) and _is_finite(y)):
+        return x * y
+    return _apply_where(np.multiply, x, y, ((x != 0) & (y != 0)) | (np.isfinite(x) & np.isfinite(y)))
+
+
+strong_multiply: Op = elementwise(
+    "strong_multiply",
+    _strong_multiply,
+    inputs="x y",
+    vjp={"x": lambda g, y: strong_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
+    jvp={"x": lambda t, y: strong_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
+    selects=True,
+    doc="Return x * y, and 0 where either is exactly 0 even if the other is infinite or nan.",
+)
+
+
+guarded_multiply: Op = elementwise(
+    "guarded_multiply",
+    _guarded_multiply,
+    inputs="x y",
+    vjp={"x": lambda g, y: guarded_multiply(g, y), "y": lambda g, x: strong_multiply(g, x)},
+    jvp={"x": lambda t, y: guarded_multiply(t, y), "y": lambda t, x: strong_multiply(t, x)},
+    selects=True,
+    doc="Return x * y, and 0 where x is exactly 0 even if y is infinite or nan.\n\n"
+    ">>> guarded_multiply(np.array([0.0, 2.0]), np.array([np.inf, 3.0]))\narray([0., 6.])",
+)
+
+guarded_divide: Op = elementwise(
+    "guarded_divide",
+    _guarded_divide,
+    inputs="x y",
+    vjp={"x": lambda g, y: guarded_divide(g, y), "y": lambda g, y, out: -guarded_divide(strong_multiply(g, out), y)},
+    jvp={"x": lambda t, y: guarded_divide(t, y), "y": lambda t, y, out: -guarded_divide(strong_multiply(t, out), y)},
+    selects=True,
+    doc="Return x / y, and 0 where x is exactly 0 even if y is 0 or nan.\n\n"
+    ">>> guarded_divide(np.array([0.0, 3.0]), np.array([0.0, 2.0]))\narray([0. , 1.5])",
+)
+
+GUARDED.update(times=guarded_multiply, over=guarded_divide)

@@ -20,14 +20,17 @@ from .._functions.call import name_of
 from .._graph.invalidate import update
 from .._graph.leaf import count_reforms
 from .._graph.node import Node, label, lock
+from .._graph.settings import check_flag, describe
 from .._graph.traverse import ancestors
 from .._graph.trees import Tree, flatten, leaves
+from .._graph.turns import as_one_question
 from .._graph.types import Array, Structure
 from .._query.checks import K, W, check_node, check_target, check_wrt, map_nodes, resolve_names
 from .._query.differentiator import differentiator
 from .._schedule.schedule import BACKENDS, load_numba
+from .followed import Followed, is_same_zero
 from .of_functions import CompiledFunction
-from .specialised import FLOAT, Compiled, Specialization, as_input, as_readonly_result
+from .specialised import FLOAT, Compiled, Specialization, as_input
 
 __all__ = ["compile"]
 
@@ -54,11 +57,11 @@ class CompiledNodes(Compiled[Any]):
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Return the values of the targets, and their gradients, for these values of the inputs."""
+        inputs = self.inputs
+        if named or len(args) != len(inputs):  # what is left out is of one state with all that is read from the graph
+            return as_one_question(inputs, lambda: self(*self._fill_in(args, named)))
         statistics = self.statistics
         statistics.calls += 1
-        inputs = self.inputs
-        if named or len(args) != len(inputs):
-            args = self._fill_in(args, named)
         if self._version != count_reforms():
             self._review()
         specialization = self._last or self._specialize([(i.shape, i.dtype) for i in inputs], [])
@@ -86,8 +89,7 @@ class CompiledNodes(Compiled[Any]):
             name = self.names[k] or label(leaf)
             raise type(error)(f"the value of input {name!r} of {self!r}: {error}") from None
 
-    def _arrange(self, found: tuple[Any, ...]) -> Any:
-        results = [as_readonly_result(r) for r in found]
+    def _arrange(self, results: list[Array]) -> Any:
         count = len(self.targets.leaves)
         if self._plain:
             return results[0], results[1:]
@@ -116,7 +118,7 @@ class CompiledNodes(Compiled[Any]):
 
     def _specialize(self, kinds: list[Any], values: Sequence[Any]) -> Specialization:
         """Return the specialisation for these shapes and dtypes, made if it is new."""
-        with self._lock, lock:
+        with lock:
             key = tuple(kinds)
             known = self._specializations.get(key)
             if known is None:
@@ -139,6 +141,16 @@ class CompiledNodes(Compiled[Any]):
                 roots += leaves(map_nodes(wrt, adjoint))
         return roots
 
+    def _still_asks(self, specialization: Specialization) -> bool:
+        """Return whether a specialisation is still for the nodes that the question asks for.
+
+        The memo of a target forgets its adjoints when a leaf takes another shape, even if it goes back to the first.
+        """
+        if specialization.twins:
+            return True
+        roots = self._list_roots(self.targets.leaves, self.wrt)
+        return all(i is j or is_same_zero(i, j) for i, j in zip(roots, specialization.roots, strict=True))
+
     def _specialize_graph(self) -> Specialization:
         roots = self._list_roots(self.targets.leaves, self.wrt)
         return Specialization(roots, self.inputs, [(i.shape, i.dtype) for i in self.inputs], self.options)
@@ -156,7 +168,9 @@ class CompiledNodes(Compiled[Any]):
         below = [i for target in originals for i in ancestors(target) if i.op is None]
         twins = {memo[id(i)].serial: i for i in below}
         kinds = [(i.shape, i.dtype) for i in inputs]
-        return Specialization(self._list_roots(targets, wrt), inputs, kinds, self.options, twins=twins)
+        followed = Followed.below(self._list_roots(originals, self.wrt), but=self.inputs)
+        roots = self._list_roots(targets, wrt)
+        return Specialization(roots, inputs, kinds, self.options, twins=twins, followed=followed)
 
 
 class Options(TypedDict, total=False):
@@ -314,7 +328,7 @@ def compile(
         load_numba(backend)  # or an error that says what to install
     if isinstance(specializations, bool) or not isinstance(specializations, int) or specializations < 1:
         raise ValueError(f"specializations must be a whole number from 1 on, not {specializations!r}")
-    options = {"backend": backend, "exact": exact}
+    options = {"backend": backend, "exact": check_flag(exact, "exact")}
     if callable(targets) and not isinstance(targets, Node):
         if leaves(inputs):
             raise TypeError("the inputs of a function are its arguments: compile it without `inputs`")
@@ -323,6 +337,8 @@ def compile(
             raise TypeError(f"wrt of a function names positional arguments, an int or several, not {wrt!r}")
         return CompiledFunction(name_of(targets), options, specializations, function=targets, argnums=wrt)  # type: ignore[arg-type]
     tree = flatten(targets)
+    if not tree.leaves:
+        raise ValueError(f"compile takes a node, nodes or a function, but {describe(targets)} holds none")
     for target in tree.leaves:
         check_node(target)
     if wrt is not None:

@@ -10,14 +10,15 @@ import attrs
 import numpy as np
 
 from .._functions.call import Argnums, resolve_argnums
-from .._functions.trace import make_signature, trace_function
+from .._functions.trace import Trace, make_signature, trace_function
+from .._graph.bits import same_static
 from .._graph.leaf import count_reforms
 from .._graph.node import INEXACT, Node, _next_serial, delist, lock
 from .._graph.traverse import collect_inputs_first
 from .._graph.trees import leaves, map_tree
 from .._query.differentiator import differentiator
 from .._schedule.schedule import Branched
-from .specialised import FLOAT, Compiled, Specialization, as_input, as_readonly_result
+from .specialised import FLOAT, Compiled, Specialization, as_input
 
 __all__ = ["CompiledFunction"]
 
@@ -94,9 +95,13 @@ class CompiledFunction(Compiled[Any]):
         kwargs: Mapping[str, Any],
         options: Mapping[str, Any],
     ) -> Specialization:
-        with self._lock, lock:
-            before = _next_serial()
-            trace = trace_function(self.function, argnums, args, kwargs)
+        earlier = list(self._specializations.get(key, ()))
+        before = _next_serial()
+        trace = trace_function(self.function, argnums, args, kwargs)  # without the lock: it is the user's code
+        with lock:
+            for other in self._specializations.get(key, ()):
+                if other not in earlier and other.options == options and _goes_alike(other.trace, trace):
+                    return other  # made by another thread meanwhile
             outputs = [out for out in leaves(trace.out) if isinstance(out, Node)]
             roots: list[Node] = list(outputs)
             if self.argnums is not None:
@@ -125,7 +130,7 @@ class CompiledFunction(Compiled[Any]):
     def _arrange(self, specialization: Specialization, results: Sequence[Any]) -> Any:
         trace = specialization.trace
         assert trace is not None
-        found = iter([as_readonly_result(r) for r in results])
+        found = iter(results)
         value = map_tree(lambda out: next(found) if isinstance(out, Node) else out, trace.out)
         if self.argnums is None:
             return value
@@ -135,6 +140,13 @@ class CompiledFunction(Compiled[Any]):
                 for i, static in zip(trace.wrt.leaves, specialization.statics, strict=True)
             ]
         )
+
+
+def _goes_alike(one: Trace | None, other: Trace) -> bool:
+    """Return whether two traces of a function read the same values."""
+    assert one is not None
+    pairs = zip(one.guards, other.guards, strict=False)
+    return len(one.guards) == len(other.guards) and all(same_static(a[2], b[2]) for a, b in pairs)
 
 
 def _classify(argument: Any) -> Any:
@@ -154,6 +166,9 @@ def _detach(roots: Sequence[Node], before: int) -> None:
             seen.add(i.serial)
             if any(j.serial < before for j in i.inputs):
                 delist(i)
+            if (call := getattr(i, "_call", None)) is not None:
+                for relay in call[0].relays.values():
+                    delist(relay)
 
 
 def _is_float(leaf: Any) -> bool:

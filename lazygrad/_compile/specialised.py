@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -13,10 +12,11 @@ import numpy as np
 from .._functions.trace import Trace
 from .._graph.leaf import as_leaf_array, count_reforms
 from .._graph.log import logger
-from .._graph.node import Node
-from .._graph.types import Array, Function, Structure
+from .._graph.node import Node, lock
+from .._graph.types import Array, DType, Function, Shape, Structure
 from .._schedule.forms.buffers import LARGE
 from .._schedule.schedule import NotANumber, Schedule
+from .followed import Followed
 
 __all__ = ["FLOAT", "CompileStatistics", "Compiled", "Specialization", "as_input", "as_readonly_result"]
 
@@ -38,6 +38,9 @@ class CompileStatistics:
         How many of them were given up for newer ones.
     guarded
         How many calls met a nan that a guard keeps out, and so took the schedule with guards.
+    failures
+        How many schedules could not be made, or gave a value of another shape or dtype than its node: in their place
+        the walk of the memo answers, on a copy of the graph, and the log ``lazygrad`` says why.
 
     Examples
     --------
@@ -46,7 +49,7 @@ class CompileStatistics:
     >>> cube(2.0), cube(3.0)
     ((array(8.), array(12.)), (array(27.), array(27.)))
     >>> cube.statistics
-    CompileStatistics(calls=2, specialisations=1, evicted=0, guarded=0)
+    CompileStatistics(calls=2, specialisations=1, evicted=0, guarded=0, failures=0)
     """
 
     __module__ = "lazygrad"
@@ -55,6 +58,7 @@ class CompileStatistics:
     specialisations: int = 0
     evicted: int = 0
     guarded: int = 0
+    failures: int = 0
 
 
 @attrs.define(eq=False)
@@ -70,6 +74,9 @@ class Specialization:
     twins: Mapping[int, Node] = attrs.field(factory=dict)  # leaves of a copied graph -> those it copies
     trace: Trace | None = None  # of a function
     statics: Sequence[Any] = ()  # leaves of the arguments to differentiate by, where they are no numbers
+    followed: Followed | None = None  # what its structure depends on; by default all leaves below its nodes
+    shapes: list[Shape] = attrs.field(init=False)  # of the roots
+    dtypes: list[DType] = attrs.field(init=False)
     plain: Schedule = attrs.field(init=False)
     careful: Schedule | None = attrs.field(init=False, default=None)
     failures: int = attrs.field(init=False, default=0)
@@ -80,7 +87,14 @@ class Specialization:
         return self.kinds is not None and float in self.kinds
 
     def __attrs_post_init__(self) -> None:
+        self.shapes, self.dtypes = [i.shape for i in self.roots], [i.dtype for i in self.roots]
+        if self.followed is None:
+            self.followed = Followed.below([*self.roots, *[i for i, _, _ in self.guards]])
         self.plain = self.make_schedule(guarded=False)
+
+    def is_current(self) -> bool:
+        """Return whether the structure that it was made for still holds."""
+        return self.followed is not None and self.followed.are_same()
 
     def make_schedule(self, guarded: bool) -> Schedule:
         """Return a new schedule, with the guards of products on request."""
@@ -94,10 +108,20 @@ class Specialization:
             **self.options,
         )
 
-    def run(self, values: Sequence[object], statistics: CompileStatistics) -> tuple[Array, ...]:
-        """Return the values of the roots for these values of the inputs."""
+    def run(self, values: Sequence[object], statistics: CompileStatistics) -> list[Array]:
+        """Return the values of the roots for these values of the inputs, as read-only arrays."""
         if self.options["exact"]:  # sums are added up in the order of memory, which is the leaves'
             values = [v if v.__class__ is not np.ndarray or v.flags.c_contiguous else v.copy() for v in values]
+        results = [as_readonly_result(r) for r in self._run_schedule(values, statistics)]
+        if [r.shape for r in results] == self.shapes and [r.dtype for r in results] == self.dtypes:
+            return results
+        statistics.failures += 1
+        for schedule in (self.plain, self.careful):
+            if schedule is not None:
+                schedule.give_up("a result of another shape or dtype than its node's")
+        return [as_readonly_result(r) for r in self._run_schedule(values, statistics)]
+
+    def _run_schedule(self, values: Sequence[object], statistics: CompileStatistics) -> tuple[Array, ...]:
         if self.failures < MAX_FAILURES:  # where guards are always needed, do not try without
             try:
                 found = self.plain(values)
@@ -109,6 +133,7 @@ class Specialization:
         statistics.guarded += 1
         if self.careful is None:
             self.careful = self.make_schedule(guarded=True)
+            statistics.failures += self.careful.walks
         return self.careful(values)
 
 
@@ -146,7 +171,6 @@ class Compiled(Generic[Answer]):
     _specializations: dict[Hashable, list[Specialization]] = attrs.field(factory=dict, init=False)
     _last: Specialization | None = attrs.field(default=None, init=False)
     _version: int = attrs.field(factory=count_reforms, init=False)
-    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
 
     if TYPE_CHECKING:
 
@@ -164,10 +188,10 @@ class Compiled(Generic[Answer]):
 
     def _review(self) -> None:
         """Drop the specialisations made for leaves that have changed in more than their value."""
-        with self._lock:
+        with lock:
             self._version = count_reforms()
             for key, group in list(self._specializations.items()):
-                group[:] = [specialization for specialization in group if specialization.plain.fits()]
+                group[:] = [one for one in group if one.is_current() and self._still_asks(one)]
                 if not group:
                     del self._specializations[key]
             if not any(
@@ -175,9 +199,14 @@ class Compiled(Generic[Answer]):
             ):
                 self._last = None
 
+    def _still_asks(self, specialization: Specialization) -> bool:
+        """Return whether a specialisation is still for the nodes that the question asks for."""
+        return True
+
     def _store(self, key: Hashable, made: Specialization) -> Specialization:
         """Add a specialisation, in place of the oldest if there are too many."""
         self.statistics.specialisations += 1
+        self.statistics.failures += made.plain.walks
         while sum(map(len, self._specializations.values())) >= self.limit:
             oldest = next(iter(self._specializations))
             self._specializations[oldest].pop(0)

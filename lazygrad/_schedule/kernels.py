@@ -56,6 +56,7 @@ class Kernel:
     text: str = ""
     pointwise: bool = False  # each element of the result depends on one element of each argument
     number: Any = None  # a number that follows the arrays as the last argument
+    users: bool = False  # a user wrote the function, so it is run once, and its errors are the caller's
     solid: bool = False  # its result is a new array without gaps, in C order, whatever it is called with
     alone: bool = False  # of a single number NumPy's operator may give other last bits than its function of arrays
 
@@ -140,7 +141,10 @@ def choose_call(op: Op, static: Mapping[str, object], known: dict[Hashable, Kern
 
 def make_call(op: Op, static: Mapping[str, Any]) -> Kernel:
     """Return a new kernel that calls an op's own function."""
-    return Kernel("call", op.name, op.function, static, pure=is_ours(op), pointwise=op.pointwise, solid=op in SOLID)
+    ours = is_ours(op)
+    return Kernel(
+        "call", op.name, op.function, static, pure=ours, users=not ours, pointwise=op.pointwise, solid=op in SOLID
+    )
 
 
 @lru_cache(maxsize=1024)

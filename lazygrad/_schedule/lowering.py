@@ -30,6 +30,11 @@ STAND = {"leaf": "stand-in"}
 SHORT = (np.dtype(np.float16), np.dtype(np.float32))
 
 
+def get_base(op: Any) -> Any:
+    """Return the op that a mirror has from its target; any other op itself."""
+    return op.base if op.__class__ is MirrorOp else op
+
+
 @attrs.frozen(eq=False)
 class Template:
     """The rows of a rule that was read once: op, statics, arguments, shape, dtype.
@@ -84,7 +89,7 @@ class _Lowering:
         elif i.__class__ is AdjointNode:
             row = self._lower_adjoint(i)
         else:
-            op = i.op.base if i.op.__class__ is MirrorOp else i.op
+            op = get_base(i.op)
             args = tuple([self.rows[j.serial] for j in i.inputs])
             row = (
                 self._lower_composite(op, i, args)
@@ -136,9 +141,9 @@ class _Lowering:
             def term(*values: Any) -> Any:
                 return unbroadcast_to(rule.function(*values, **meta), of.shape, of.dtype, rule)
 
-            return self.program.add_kernel(
-                Kernel("call", rule.label or "rule", term, pure=False), args, of.shape, of.dtype
-            )
+            users = rule.passes is None and not is_ours(get_base(consumer.op))
+            kernel = Kernel("call", rule.label or "rule", term, pure=False, users=users)
+            return self.program.add_kernel(kernel, args, of.shape, of.dtype)
         return self._copy_rows(template, args)
 
     def _lower_composite(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
@@ -166,7 +171,7 @@ class _Lowering:
         program = self.program
         if not program.exact:
             return False
-        if not is_ours(op.base if op.__class__ is MirrorOp else op):
+        if not is_ours(get_base(op)):
             return True
         scipys = op.name.startswith("scipy.")
         dtypes = program.dtypes
@@ -207,7 +212,9 @@ class _Lowering:
             held = [ValueHolder(j, value) for value, j in zip(values, inputs, strict=True)]
             return sum_contributions(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
 
-        return self.program.add_kernel(Kernel("call", "contributions", total, pure=False), args, of.shape, of.dtype)
+        users = any(rule.passes is None and not is_ours(get_base(c.op)) for rule, c, *_ in i.each_edge())
+        kernel = Kernel("call", "contributions", total, pure=False, users=users)
+        return self.program.add_kernel(kernel, args, of.shape, of.dtype)
 
 
 def lower(

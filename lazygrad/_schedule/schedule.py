@@ -16,7 +16,9 @@ import numpy as np
 from .._derivatives.target_memo import pause_collector
 from .._graph.guards import Guard
 from .._graph.leaf import count_reforms
-from .._graph.node import Node
+from .._graph.log import logger
+from .._graph.node import Node, label
+from .._graph.traverse import ancestors
 from .._graph.turns import as_one_question, lock
 from .._graph.value import forward_rec
 from .forms.batches import Batches, write_batches
@@ -25,13 +27,14 @@ from .forms.loop import Loop, write_loop
 from .forms.numbers import Numbers, Tape, has_only_numbers, write_numbers, write_tape
 from .forms.order import find_out_of_order
 from .forms.straight import Straight, name_leaves, write_straight
+from .forms.walk import Walk, can_be_set
 from .guards import Branched, NotANumber
 from .lowering import lower
 from .program import Program
 
 __all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule", "load_numba"]
 
-Form = Straight | Numbers | Tape | Batches | Loop
+Form = Straight | Numbers | Tape | Batches | Loop | Walk
 BACKENDS = ("auto", "numpy", "numba")
 NO_TWINS: Mapping[int, Node] = MappingProxyType({})
 
@@ -71,13 +74,43 @@ class Schedule:
 
     def __attrs_post_init__(self) -> None:
         with pause_collector():
-            self._make()
+            try:
+                self._make()
+            except Exception:
+                if self.keep:  # then whoever makes a plan of it leaves the question to the walk
+                    raise
+                self.give_up("it could not be made", failed=True)
+
+    @property
+    def walks(self) -> bool:
+        """Return whether the walk of the memo answers, as there is no schedule."""
+        return isinstance(self._form, Walk)
+
+    def give_up(self, reason: str, failed: bool = False) -> None:
+        """Let the walk answer from now on, on a copy of the graph, and log why."""
+        named = ", ".join([label(i) for i in self.roots[:3]])
+        logger.warning("no schedule of %s, the walk answers: %s", named, reason, exc_info=failed)
+        own = {i.serial for i in self.inputs}
+        below = {i.serial: i for root in [*self.roots, *[i for i, _, _ in self.guards]] for i in ancestors(root)}
+        others = [i for i in below.values() if i.op is None and i.serial not in own and can_be_set(i)]
+        self._form = Walk(list(self.roots), [*self.inputs, *others], list(self.guards))
+        self._ready = deque()  # a call that is under way puts its function back into the old one
+        self.used_inputs = list(range(len(self.inputs)))
+        self.other_leaves = [self.twins.get(i.serial, i) for i in others]
+        self._direct, self._unguarded = not others, False
+        if failed:
+            self._assumed, self._version = [], count_reforms()
 
     def _make(self) -> None:
         own = {i.serial for i in self.inputs}
         roots = [*[i for i, _, _ in self.guards], *self.roots]
         settled = 0 if self.keep or self.twins else self.before  # (the memo of a copy would not follow its original)
         program = lower(roots, self.guarded, self.boundary, self.exact, own, settled)
+        if not self.guarded and any(k is not None and k.users for k in program.kernels):
+            self.guarded = (
+                True  # what a user wrote runs once, with the state of warnings as it is, and tells its errors
+            )
+            program = lower(roots, self.guarded, self.boundary, self.exact, own, settled)
         program.guards = list(zip(program.outputs[: len(self.guards)], self.guards, strict=True))
         del program.outputs[: len(self.guards)]
         live = set(program.find_live())
@@ -217,9 +250,13 @@ def choose_form(program: Program, params: Sequence[tuple[int, str]], exact: bool
     rows = sum(program.kernels[row] is not None for row in live)
     if backend == "numba" or rows >= WORTH_NUMBA:
         numba = load_numba(backend)
-        machine = numba and numba.machine_for(program, live, params, exact)
-        if machine:
-            return machine
+        try:
+            machine = numba and numba.machine_for(program, live, params, exact)
+        except Exception:
+            logger.warning("numba takes no part in a schedule", exc_info=True)
+        else:
+            if machine:
+                return machine
     floats = not exact and not program.guarded and not program.guards and has_only_numbers(program, live)
     if exact and _depends_on_placement(program, live):
         return write_straight(program, params, exact, title)

@@ -1,6 +1,6 @@
 """What the structure of a compiled question depends on: shapes, dtypes and kinds of all leaves below it.
 
-A program may read no value of a leaf whose shape it holds, as in the derivative of a sum. So what is looked at when some
+A program may read no value of a leaf whose shape it holds, as in the derivative of a sum. So what is looked at when a
 leaf has changed in more than its value are not the leaves that the program reads, but all that its nodes are built on.
 """
 

@@ -251,7 +251,8 @@ class TargetMemo:
 
     def list_seeds(self) -> list[Node]:
         """Return the seeds that are 1 in the shape and dtype of the target."""
-        return [memo.seed for memo in (self, *self.others) if not memo.seeded]
+        memos = [memo for memo in (self, *self.others) if isinstance(memo, TargetMemo)]  # (or graphs of a backend)
+        return [memo.seed for memo in memos if not memo.seeded]
 
     def follow_target(self, target: Node, changes: Changes) -> None:
         """Give the seeds the shape and dtype that the target has now."""

@@ -98,6 +98,10 @@ class Call:
             raise TypeError(f"{name_of(self.function)} returned dtype {node.dtype}, which has no derivative")
         return node
 
+    def outputs(self) -> list[Node]:
+        """Return the nodes that the function returned."""
+        return [i for i in leaves((self.out, self.aux)) if isinstance(i, Node)]
+
     def answer(self, found: object) -> Any:
         """Return a node as the caller gets it: as it is if answers are nodes, else its value, read-only."""
         return readonly_view(forward_rec(found)) if isinstance(found, Node) and not self.lazy else found

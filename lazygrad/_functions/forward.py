@@ -12,12 +12,15 @@ from .._derivatives.tangents import Tangents, TangentValues
 from .._graph.leaf import constant
 from .._graph.node import Node
 from .._graph.trees import align_leaves, map_tree
-from .._graph.types import Array, Function, Structure
+from .._graph.turns import as_one_question
+from .._graph.types import Array, ArrayLike, Function, Structure
 from .._graph.value import readonly_view, zeros
 from .._graph.watch import watchers
-from .._query.checks import as_cotangent
+from .._query.checks import Nested, as_cotangent
+from .._query.second_order import hvp_of_node
 from ..ops._op import freeze
 from .call import call_on_nodes
+from .checks import check_transform
 from .reverse import grad
 
 if TYPE_CHECKING:
@@ -99,6 +102,7 @@ def jvp(f: Function, primals: Structure, tangents: Structure, has_aux: bool = Fa
     >>> lg.jvp(lambda x, y: {"product": x * y}, (3.0, 4.0), (1.0, 0.0))
     ({'product': array(12.)}, {'product': array(4.)})
     """
+    check_transform("jvp", f, "`lazygrad.backend.prepare(y, wrt=...).jvp`", has_aux=has_aux)
     primals, tangents, _ = _as_tuples(primals, tangents)
     call = call_on_nodes(f, range(len(primals)), primals, {}, has_aux)
     given = align_leaves(tangents, primals, "a tangent must have the structure of the primals")
@@ -117,10 +121,14 @@ def jvp(f: Function, primals: Structure, tangents: Structure, has_aux: bool = Fa
             return zeros(out) if immediate else call.answer(constant(zeros(out)))
         return readonly_view(freeze(found)) if immediate else call.answer(found)
 
-    pushed = map_tree(tangent, call.out)
+    def answer() -> Any:
+        pushed = map_tree(tangent, call.out)
+        value = map_tree(lambda out: call.answer(call.as_target(out)), call.out)
+        return (value, pushed, call.answers(call.aux)) if has_aux else (value, pushed)
+
+    found = as_one_question(call.outputs(), answer)
     call.warn_if_unconnected()
-    value = map_tree(lambda out: call.answer(call.as_target(out)), call.out)
-    return (value, pushed, call.answers(call.aux)) if has_aux else (value, pushed)
+    return found
 
 
 @overload
@@ -139,15 +147,24 @@ def hvp(f: Callable[..., object], primals: tuple[Plain, ...], tangents: tuple[Pl
 def hvp(f: Callable[..., object], primals: Structure, tangents: Structure) -> Any: ...
 
 
-def hvp(f: Function, primals: Structure, tangents: Structure) -> object:
+@overload
+def hvp(f: Node, primals: Node | str, tangents: ArrayLike) -> Array: ...
+
+
+@overload
+def hvp(f: Node, primals: Nested, tangents: Structure) -> Any: ...
+
+
+def hvp(f: Node | Function, primals: Structure, tangents: Structure) -> object:
     """Return the product of the Hessian of a function with a vector, without the Hessian.
 
     Parameters
     ----------
     f
-        Function of all primals that returns one number.
+        Function of all primals that returns one number; or a node L of one element.
     primals, tangents
-        As for `jvp`.
+        As for `jvp`; of a node, the nodes to differentiate by (one, its name, or a list, tuple or dict of them), and
+        a vector for each.
 
     Returns
     -------
@@ -158,7 +175,13 @@ def hvp(f: Function, primals: Structure, tangents: Structure) -> object:
     >>> import lazygrad as lg, numpy as np
     >>> lg.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 10.0]))
     array([  6., 120.])
+    >>> x = lg.parameter([1.0, 2.0])
+    >>> lg.hvp(np.sum(x**3), x, [1.0, 10.0])
+    array([  6., 120.])
     """
+    if isinstance(f, Node):
+        return hvp_of_node(f, primals, tangents)
+    check_transform("hvp", f, "")
     primals, tangents, alone = _as_tuples(primals, tangents)
     _, product = jvp(grad(f, tuple(range(len(primals)))), primals, tangents)
     return product[0] if alone else product

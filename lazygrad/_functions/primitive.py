@@ -10,21 +10,25 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from pickle import PicklingError
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import attrs
 import numpy as np
 
 from .._derivatives.adjoint_node import unbroadcast_node
+from .._derivatives.target_memo import TargetMemo
 from .._errors import LazygradError, ShapeError
 from .._graph.leaf import constant, copy_frozen
-from .._graph.node import INEXACT, Node, build, lock
+from .._graph.node import Node, build
+from .._graph.settings import check_function, describe
+from .._graph.turns import lock, now, outside, run_alone
 from .._graph.types import Array, Function
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator
 from ..ops._declare import op, result_dtype
 from ..ops._op import OfEachOp, Op, Signature, as_node, as_nodes, freeze
 from ..ops._rule import UNDEFINED, ZERO, Rule
+from .user_results import check_answers, check_rules, check_value, wrap_shape_function
 
 __all__ = ["Primitive", "primitive"]
 
@@ -39,6 +43,7 @@ class Primitive(Op):
 
     __doc__ = OfEachOp(lambda op: op.doc, __doc__)
 
+    runs_outside: ClassVar[bool] = True
     home: tuple[str, str] = ("", "")  # module and qualified name of the decorated function: pickles refer to it
     eager: bool = False  # whether it has no shape function, and so is evaluated when it is built
 
@@ -69,7 +74,13 @@ class Primitive(Op):
             return super().on_nodes(inputs, static)
         nodes = as_nodes(inputs)
         with lock:
-            value = freeze(self.function(*[readonly_view(forward_rec(j)) for j in nodes], **static))
+            asked = now.asked
+            try:
+                for j in nodes:
+                    now.asked = (j, now.asked)  # so that none of them is set meanwhile
+                value = freeze(self.function(*[readonly_view(forward_rec(j)) for j in nodes], **static))
+            finally:
+                now.asked = asked
             if value.dtype.kind not in "biufc":
                 raise TypeError(f"{self.name} returned dtype {value.dtype}, but a node holds numbers")
             node = build(self, nodes, static, value.shape, value.dtype)
@@ -90,7 +101,16 @@ class Primitive(Op):
         return super().infer(node)
 
     def run(self, node: Node) -> Array:
-        """Return the value of `node`, whose shape and dtype must be as promised."""
+        """Return the value of `node`, whose shape and dtype must be as promised; the lock is free meanwhile."""
+        return run_alone(node, self._run)
+
+    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: Any, *more: Any) -> tuple[Rule, int]:
+        """Return the edge to one input, as every op does, and note that its rule runs outside of the lock."""
+        if isinstance(memo, TargetMemo):
+            memo.op.runs_outside = True
+        return super().contribution(node, argnum, adjoint, memo, *more)
+
+    def _run(self, node: Node) -> Array:
         value = super().run(node)
         if value.shape != node.shape or value.dtype != node.dtype:
             raise LazygradError(
@@ -188,6 +208,12 @@ def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
     return Rule(transpose, rule.reads, rule.rest, (*rule.metas, shape, dtype))
 
 
+def run_rules_outside(rules: tuple[Rule | None, ...]) -> tuple[Rule | None, ...]:
+    """Return a user's rules so that they run without the lock."""
+    fixed = (None, ZERO, UNDEFINED)
+    return tuple([r if r in fixed else attrs.evolve(r, function=outside(r.function)) for r in rules])
+
+
 def complete_rules(
     rules: tuple[Rule | None, ...], others: tuple[Rule | None, ...], to_output: bool
 ) -> tuple[Rule | None, ...]:
@@ -199,19 +225,6 @@ def complete_rules(
         return other if other is None or other is ZERO or other is UNDEFINED else _transpose_rule(other, to_output)
 
     return tuple(map(one, rules, others))
-
-
-def _wrap_shape_function(shape: Callable[..., Any]) -> Callable[..., Signature]:
-    """Return a user's shape function, completed by NumPy's promotion where it gives no dtype."""
-
-    def infer(*nodes: Node, **static: Any) -> Signature:
-        found = shape(*nodes, **static)
-        if len(found) == 2 and isinstance(found[0], tuple):
-            return found[0], np.dtype(found[1])
-        dtype = np.result_type(*[n.dtype for n in nodes])
-        return tuple(found), dtype if dtype.kind in INEXACT else np.dtype(float)
-
-    return infer
 
 
 @overload
@@ -288,9 +301,14 @@ def primitive(
     """
     if function is None:
         return lambda f: primitive(f, vjp=vjp, jvp=jvp, shape=shape, name=name)
+    check_function(function, "lazygrad.primitive", "the function that it came from")
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name= of a primitive must be a string, not {describe(name)}")
     inputs, statics = _split_parameters(function)
     names = [n.lstrip("*") for n in inputs.split()]
     name = str(name or getattr(function, "__name__", type(function).__name__))
+    check_rules(vjp, "vjp", name)
+    check_rules(jvp, "jvp", name)
     infer = (
         _make_shape_function(shape, function, names, name)
         if shape is not None
@@ -299,7 +317,7 @@ def primitive(
     made = op(
         name,
         function,
-        shape=_wrap_shape_function(infer),
+        shape=wrap_shape_function(infer, name),
         vjp=_mark_zeros(_list_rules(vjp, names, "vjp")),
         jvp=_mark_zeros(_list_rules(jvp, names, "jvp")),
         inputs=inputs,
@@ -308,8 +326,10 @@ def primitive(
         register=False,
     )
     fields = {a.name: getattr(made, a.name) for a in attrs.fields(Op)}
-    fields["vjp"] = complete_rules(made.vjp, made.jvp, to_output=False)
-    fields["jvp"] = complete_rules(made.jvp, made.vjp, to_output=True)
+    fields["function"] = outside(check_value(function, name))
+    pulls, pushes = (run_rules_outside(check_answers(rules)) for rules in (made.vjp, made.jvp))
+    fields["vjp"] = complete_rules(pulls, pushes, to_output=False)
+    fields["jvp"] = complete_rules(pushes, pulls, to_output=True)
     fields["edge_rules"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
     home = (str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", name)))
     return Primitive(**fields, home=home, eager=shape is None)

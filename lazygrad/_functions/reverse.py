@@ -15,14 +15,17 @@ import numpy as np
 from .._derivatives.one_pass import gradients_in_one_pass
 from .._graph.leaf import parameter
 from .._graph.log import logger
-from .._graph.node import Node, lock
+from .._graph.node import Node
 from .._graph.trees import align_leaves, flatten
+from .._graph.turns import as_one_question
 from .._graph.types import Array, Function, Structure
 from .._graph.value import readonly_view, zeros
 from .._graph.watch import watchers
 from .._query.checks import as_cotangent
 from .._query.differentiator import Differentiator, differentiator
+from .._query.second_order import pair_with_cotangents
 from .call import Argnums, Call, call_on_nodes, check_number, name_of
+from .checks import check_transform
 from .nested import find_base, find_nth_derivative, is_real_number, mark_derivative
 
 if TYPE_CHECKING:
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = [
     "elementwise_grad",
     "grad",
-    "pair_with_cotangents",
     "value_and_grad",
     "vjp",
 ]
@@ -60,8 +62,8 @@ def _compute_gradients(call: Call, L: Node, seeded: bool = False) -> Any:
     With `seeded` its adjoint is given as ones, for any shape and dtype.
     """
     if call.nodes and not (call.lazy or watchers()):  # whose events are those of the recursion
-        with lock:
-            found = gradients_in_one_pass(L, call.nodes, np.ones(L.shape, L.dtype)[()])
+        seed = np.ones(L.shape, L.dtype)[()]
+        found = as_one_question((L,), gradients_in_one_pass, L, call.nodes, seed)
         if found is not None:
             if missing := [i for i in call.nodes if i.serial not in found]:
                 # An error, if an edge that leads to them has no rule.
@@ -124,6 +126,8 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, hol
     >>> lg.value_and_grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
+    of_nodes = "`L.value` and `lazygrad.gradient(L, wrt)`"
+    check_transform("value_and_grad", f, of_nodes, argnums, has_aux=has_aux, holomorphic=holomorphic)
 
     @functools.wraps(f)
     def with_gradient(*args: Any, **kwargs: Any) -> Any:
@@ -131,9 +135,13 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, hol
         L = call.target()
         check_number(call, L, holomorphic)
         call.warn_if_unconnected()
-        value = call.answer(L)
-        gradients = _compute_gradients(call, L, holomorphic)
-        return ((value, call.answers(call.aux)) if has_aux else value), gradients
+
+        def answer() -> Any:
+            value = call.answer(L)
+            gradients = _compute_gradients(call, L, holomorphic)
+            return ((value, call.answers(call.aux)) if has_aux else value), gradients
+
+        return as_one_question(call.outputs(), answer)
 
     return with_gradient
 
@@ -216,6 +224,8 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
     >>> lg.grad(lg.grad(lambda x: x**3))(2.0)
     array(12.)
     """
+    of_nodes = "`lazygrad.gradient(L, wrt)`"
+    check_transform("grad", f, of_nodes, argnums, has_aux=has_aux, holomorphic=holomorphic)
     pure = isinstance(argnums, int) and not has_aux and not holomorphic
     base, order = find_base(f, argnums) if pure else (f, 0)
 
@@ -230,8 +240,11 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False, holomorphic: 
         L = call.target()
         check_number(call, L, holomorphic)
         call.warn_if_unconnected()
-        gradients = _compute_gradients(call, L, holomorphic)
-        return (gradients, call.answers(call.aux)) if has_aux else gradients
+        if has_aux:
+            return as_one_question(
+                call.outputs(), lambda: (_compute_gradients(call, L, holomorphic), call.answers(call.aux))
+            )
+        return _compute_gradients(call, L, holomorphic)
 
     return mark_derivative(gradient, (argnums, base, order + 1) if pure else None)
 
@@ -272,6 +285,7 @@ def elementwise_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -
     >>> lg.elementwise_grad(np.sin)(np.array([0.0, np.pi]))
     array([ 1., -1.])
     """
+    check_transform("elementwise_grad", f, "`lazygrad.gradient(y.sum(), wrt)`", argnums, has_aux=has_aux)
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
@@ -283,20 +297,11 @@ def elementwise_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -
                 f"their `.real`, `.imag` or `abs`"
             )
         call.warn_if_unconnected()
-        gradients = _compute_gradients(call, L, seeded=True)
-        return (gradients, call.answers(call.aux)) if has_aux else gradients
+        if has_aux:
+            return as_one_question(call.outputs(), lambda: (_compute_gradients(call, L, True), call.answers(call.aux)))
+        return _compute_gradients(call, L, seeded=True)
 
     return derivative
-
-
-def pair_with_cotangents(outs: list[Node], cotangents: list[Node]) -> Differentiator:
-    """Return the differentiator of all outputs at once: of the sum of their products with the cotangents."""
-    if len(outs) == 1:
-        return Differentiator(outs[0], cotangent=cotangents[0])
-    total: Any = 0.0
-    for out, w in zip(outs, cotangents, strict=True):
-        total = total + (out * w).sum()
-    return Differentiator(total, cotangent=np.ones(()))
 
 
 @overload
@@ -353,6 +358,7 @@ def vjp(f: Function, *primals: Structure, has_aux: bool = False) -> object:
     >>> value, pull(1.0), pull(10.0)
     (array(12.), (array(4.), array(3.)), (array(40.), array(30.)))
     """
+    check_transform("vjp", f, "`lazygrad.gradient(y, wrt, cotangent=...)`", has_aux=has_aux)
     call = call_on_nodes(f, range(len(primals)), primals, {}, has_aux)
     tree = flatten(call.out)
     outs = [call.float_target(out) for out in tree.leaves]
@@ -366,10 +372,17 @@ def vjp(f: Function, *primals: Structure, has_aux: bool = False) -> object:
         lazy = call.lazy or any(isinstance(w, Node) for w in given)
         if lazy:  # nodes may be kept, so each cotangent has its own
             return _ask_memo(attrs.evolve(call, lazy=lazy), pair_with_cotangents(outs, cotangents))
-        with lock:
-            for seed, w in zip(seeds, cotangents, strict=True):
-                seed.set(w.value)
+        values = [w.value for w in cotangents]
+
+        def answer() -> Any:
+            for seed, value in zip(seeds, values, strict=True):
+                seed.set(value)
             return _ask_memo(call, together)
 
-    value = tree.like(map(call.answer, outs))
-    return (value, pull, call.answers(call.aux)) if has_aux else (value, pull)
+        return as_one_question(outs, answer)
+
+    def evaluate() -> tuple[Any, Any]:
+        return tree.like(map(call.answer, outs)), call.answers(call.aux) if has_aux else None
+
+    value, aux = as_one_question(call.outputs(), evaluate)
+    return (value, pull, aux) if has_aux else (value, pull)

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 
-__all__ = ["import_later"]
+__all__ = ["PATIENCE", "import_later", "turn"]
 
 # Threads take turns: one that imports a package while another one imports a module of it would meet Python's deadlock
 # of imports. Not for ever, as a thread may wait for a module that the thread whose turn it is imports, too.
-_turn = threading.RLock()
+turn = threading.RLock()
 PATIENCE = 5.0  # seconds
 
 
@@ -42,14 +42,14 @@ def import_later(package: str, homes: Mapping[str, Collection[str]]) -> Callable
         home = places.get(name)
         if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
-        mine = _turn.acquire(timeout=PATIENCE)
+        mine = turn.acquire(timeout=PATIENCE)
         try:
             module = import_module(home, package)
             found = getattr(module, name) if name in homes[home] else module
             setattr(sys.modules[package], name, found)  # next time Python finds it by itself
         finally:
             if mine:
-                _turn.release()
+                turn.release()
         return found
 
     return get

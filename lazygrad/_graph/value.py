@@ -16,7 +16,8 @@ import numpy as np
 
 from .demand import demand
 from .guards import guards
-from .node import Node, install, lock
+from .node import Node, install
+from .turns import lock, now
 from .types import Array, Function
 from .watch import Watcher, watchers
 
@@ -34,6 +35,8 @@ def _list_missing(i: Node) -> Sequence[Node] | None:
 
 def _compute(i: Node) -> None:
     """Run the op of a node whose inputs have values."""
+    if i._value is not None:  # while this thread waited, another one computed it
+        return
     try:
         i._value = i.op.run(i)
     except Exception as error:
@@ -58,13 +61,24 @@ def forward_rec(i: Node, *, was_requested: bool = True) -> Array:
         if was_requested and i.op is not None:
             i.op.count_request()
         if not listening:
-            if i._value is None and was_requested and i._memo is not None and i._memo.plans is not None:
-                i._memo.plans.compute((i,))  # as it is asked for again and again
             if i._value is None:
-                demand(i, _list_missing, _compute)
+                _demand(i, _compute, i._memo.plans if was_requested and i._memo is not None else None)
         else:
             _demand_watched(i, was_requested, listening)
         return i._value
+
+
+def _demand(i: Node, compute: Callable[[Node], None], plans: Any = None) -> None:
+    """Compute the value of `i`, and before it what it needs; by a plan, if it is asked for again and again."""
+    asked = now.asked
+    try:
+        now.asked = (i, asked)  # changes from other threads wait until this is over
+        if plans is not None:
+            plans.compute((i,))
+        if i._value is None:
+            demand(i, _list_missing, compute)
+    finally:
+        now.asked = asked
 
 
 def _pass_on(value: Any) -> Any:
@@ -105,7 +119,7 @@ def _demand_watched(i: Node, was_requested: bool, listening: Sequence[Watcher]) 
         watcher.need_begins(i, was_requested)
     try:
         if i._value is None:
-            demand(i, _list_missing, compute_and_tell)
+            _demand(i, compute_and_tell)
     finally:
         for watcher in listening:
             watcher.need_ends()

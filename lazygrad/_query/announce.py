@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from .._graph.node import Node
-from .._graph.watch import watchers
+from .._graph.turns import lock, now
+from .._graph.watch import Watcher, watchers
 from .checks import map_nodes
 
 __all__ = ["announce", "as_question"]
@@ -16,22 +17,33 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def as_question(method: Method) -> Method:
-    """Make each call of a method one question, whose begin and end watchers are told."""
+    """Make each call of a Differentiator's method one question: of one state, and watchers are told of it."""
 
     @functools.wraps(method)
-    def ask(*args: Any, **kwargs: Any) -> Any:
-        listening = watchers()
-        if not listening:
-            return method(*args, **kwargs)
-        for watcher in listening:
-            watcher.question_begins()
-        try:
-            return method(*args, **kwargs)
-        finally:
-            for watcher in listening:
-                watcher.question_ends()
+    def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            asked = now.asked
+            try:
+                now.asked = (self.target, (self._memo.seed, asked))
+                listening = watchers()
+                return _tell(listening, method, self, args, kwargs) if listening else method(self, *args, **kwargs)
+            finally:
+                now.asked = asked
 
     return ask  # type: ignore[return-value]
+
+
+def _tell(listening: Sequence[Watcher], method: Callable[..., Any], d: Any, args: Any, kwargs: Any) -> Any:
+    """Answer a question, and tell watchers when it begins and ends."""
+    told: list[Watcher] = []
+    try:
+        for watcher in listening:
+            told.append(watcher)
+            watcher.question_begins()
+        return method(d, *args, **kwargs)
+    finally:
+        for watcher in told:
+            watcher.question_ends()
 
 
 def announce(differentiator: Any, wrt: Any, lazily: bool) -> None:

@@ -18,10 +18,11 @@ from .._graph.log import logger
 from .._graph.node import INEXACT, Node, Operand, label, lock
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
+from .._graph.turns import as_one_question
 from .._graph.types import Array, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
-from .._schedule.plans import Plans
+from .._schedule.plans import PlanInfo, Plans
 from ..ops._rule import input_name
 from .announce import announce, as_question
 from .checks import (
@@ -39,7 +40,7 @@ from .checks import (
 )
 from .engine import LAZY, answer_with
 
-__all__ = ["CacheInfo", "Contribution", "Differentiator", "Unconnected", "differentiator"]
+__all__ = ["CacheInfo", "Contribution", "Differentiator", "PlanInfo", "Unconnected", "differentiator"]
 
 Unconnected = Literal["zero", "none", "raise"]
 
@@ -177,40 +178,39 @@ class Differentiator:
     @as_question
     def gradient(self, wrt: Structure, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> object:
         """Return dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
-        with lock:
-            self._check_seed()
-            if unconnected not in ("zero", "none", "raise"):
-                raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
-            nodes = resolve_names(wrt, self.target)
-            lazy = engine == LAZY
-            announce(self, nodes, lazy)
-            connected = self._find_adjoint if lazy else self._answer_by_engine(engine, nodes)
-            missing: list[Node] = []
-            found = 0
+        self._check_seed()
+        if unconnected not in ("zero", "none", "raise"):
+            raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
+        nodes = resolve_names(wrt, self.target)
+        lazy = engine == LAZY
+        announce(self, nodes, lazy)
+        connected = self._find_adjoint if lazy else self._answer_by_engine(engine, nodes)
+        missing: list[Node] = []
+        found = 0
 
-            def one(i: Node) -> Any:
-                nonlocal found
-                adjoint = connected(i)
-                if adjoint is None:
-                    missing.append(i)
-                    return None if unconnected == "none" else zeros(i)
-                found += 1
-                return readonly_view(read_guarded(adjoint) if lazy else adjoint)
+        def one(i: Node) -> Any:
+            nonlocal found
+            adjoint = connected(i)
+            if adjoint is None:
+                missing.append(i)
+                return None if unconnected == "none" else zeros(i)
+            found += 1
+            return readonly_view(read_guarded(adjoint) if lazy else adjoint)
 
-            if unconnected == "raise":  # before anything is computed, if the engine is lazy
-                map_nodes(nodes, lambda i: None if connected(i) is not None else missing.append(i))
-                if missing:
-                    names = ", ".join(label(i) for i in missing)
-                    raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
-            if lazy and not watchers():
-                self._compute_by_plan(nodes)
-            gradients = map_nodes(nodes, one)
-            if missing and not found and unconnected == "zero":
+        if unconnected == "raise":  # before anything is computed, if the engine is lazy
+            map_nodes(nodes, lambda i: None if connected(i) is not None else missing.append(i))
+            if missing:
                 names = ", ".join(label(i) for i in missing)
-                message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
-                logger.warning(message)
-                warnings.warn(UnconnectedWarning(message), stacklevel=find_user_frame()[1])
-            return gradients
+                raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
+        if lazy and not watchers():
+            self._compute_by_plan(nodes)
+        gradients = map_nodes(nodes, one)
+        if missing and not found and unconnected == "zero":
+            names = ", ".join(label(i) for i in missing)
+            message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
+            logger.warning(message)
+            warnings.warn(UnconnectedWarning(message), stacklevel=find_user_frame()[1])
+        return gradients
 
     def adjoint(self, node: Node) -> Node:
         """Return dL/d`node` as a lazy node that can be differentiated again; see `lazygrad.adjoint`."""
@@ -245,17 +245,19 @@ class Differentiator:
         >>> [(c.consumer.op.name, float(c.value)) for c in lg.differentiator(L).contributions(x)]
         [('multiply', 3.0), ('multiply', 3.0), ('multiply', 2.0)]
         """
-        with lock:
-            self._check_seed()
-            found = self._find_adjoint(node)
-            if not isinstance(found, AdjointNode):
-                return []
-            for j in found.inputs:
-                forward_rec(j)
-            return [
-                Contribution(unmirrored(c), argnum, readonly_view(unbroadcast_to(term, found.shape, found.dtype, c.op)))
-                for c, argnum, term in found.contributions([j._value for j in found.inputs])
-            ]
+        return as_one_question((self.target, self._memo.seed), self._list_contributions, node)
+
+    def _list_contributions(self, node: Node) -> list[Contribution]:
+        self._check_seed()
+        found = self._find_adjoint(node)
+        if not isinstance(found, AdjointNode):
+            return []
+        for j in found.inputs:
+            forward_rec(j)
+        return [
+            Contribution(unmirrored(c), argnum, readonly_view(unbroadcast_to(term, found.shape, found.dtype, c.op)))
+            for c, argnum, term in found.contributions([j._value for j in found.inputs])
+        ]
 
     def is_connected(self, node: Node) -> bool:
         """Return whether a derivative flows from `node` to the target; nothing is computed.
@@ -286,6 +288,18 @@ class Differentiator:
         """
         counts = self._memo.op.counts
         return CacheInfo(counts.requests - counts.misses, counts.misses, None, len(self._memo.adjoints))
+
+    def plan_info(self) -> PlanInfo:
+        """Return what has become of the plans for questions about the target that are asked again and again.
+
+        Returns
+        -------
+        PlanInfo(plans, runs, failures): how many plans there are, how often one answered, and how often the walk of
+        the memo had to answer in the place of one. `cache_clear`, and a leaf below the target that changes its shape,
+        start them anew.
+        """
+        plans = self._memo.plans
+        return PlanInfo(0, 0, 0) if plans is None else plans.describe()
 
     def cache_clear(self) -> None:
         """Drop the adjoints and the counts; forward values stay."""

@@ -15,15 +15,17 @@ import numpy as np
 from .._derivatives.tangents import Tangents
 from .._derivatives.target_memo import target_memo
 from .._functions.call import Argnums, Call
-from .._functions.reverse import pair_with_cotangents, vjp
+from .._functions.reverse import vjp
 from .._functions.trace import Trace, trace_function
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, label, lock
 from .._graph.trees import Tree, flatten, list_places
+from .._graph.turns import call_outside, now
 from .._graph.types import Array, ArrayLike, Structure
 from .._graph.value import forward_rec, readonly_view, zeros
 from .._jacobian.of_functions import Passes, choose_mode
 from .._query.differentiator import Differentiator, differentiator
+from .._query.second_order import pair_with_cotangents
 from ._backend import Backend
 from ._point import Flat, Pull
 from ._point_memo import PointMemo
@@ -95,6 +97,13 @@ class Graph:
     def load(self, values: Sequence[Any]) -> None:
         """Go to a point; nothing is computed."""
         self._point_memo.load(values)
+        self.hold()
+
+    def hold(self) -> None:
+        """Let other threads that would move the leaves wait until the question, which `Prepared` ends, is over."""
+        for i in (*self.moving, *self.outs):
+            if isinstance(i, Node):
+                now.asked = (i, now.asked)
 
     def clear(self) -> None:
         """Forget answers and derived graphs: nodes below the outputs are about to change their shapes.
@@ -271,9 +280,8 @@ class PreparedFunction(PreparedByExample[Callable[..., Graph]]):
         if (known := self._graphs.find(serves)) is not None:
             self._graphs.use(known)
             return known[2]
-        trace = trace_function(
-            self._function, self._wrt, self.signature.build_arguments(arguments.leaves), self._kwargs
-        )
+        given = self.signature.build_arguments(arguments.leaves)
+        trace = call_outside(trace_function, self._function, self._wrt, given, self._kwargs)
         self.statistics.schedules += 1
         named = [(slot.name, leaf) for slot, leaf in zip(slots, arguments.leaves, strict=True) if slot.dtype is None]
         self._static_numbers.note(named)
@@ -308,7 +316,9 @@ class PreparedNode(Prepared):
         return super()._check_arguments(args)
 
     def _go_to(self, arguments: Arguments | None) -> Answers:
-        if arguments is not None:
+        if arguments is None:
+            self._graph.hold()
+        else:
             self._graph.load(arguments.leaves)
         return self._remember(Arguments([i._value for i in self._graph.moving], ()), self._graph)
 

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 
 from .._graph.bits import same_bits
-from .._graph.invalidate import update
+from .._graph.invalidate import update, wait_for_questions
 from .._graph.node import Node, by_serial, lock
 from .._graph.traverse import dependents
 from .._graph.types import Array
@@ -55,6 +55,7 @@ class PointMemo:
     def load(self, values: Sequence[Array]) -> None:
         """Give the leaves these values; nothing is computed."""
         with lock:
+            wait_for_questions(self.leaves)  # before anything is looked at, as it may move meanwhile
             changes = {
                 leaf: new for leaf, new in zip(self.leaves, values, strict=True) if not same_bits(leaf._value, new)
             }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from .._functions.call import Argnums
 from .._graph.node import INEXACT
 from .._graph.trees import Tree
+from .._graph.turns import as_one_question, lock, make_lock
 from .._graph.types import Array, ArrayLike, Structure
 from ._recent import Recent
 from ._selection import Selection
@@ -21,6 +22,7 @@ from ._statistics import Statistics
 __all__ = ["Answers", "Prepared", "PreparedByExample"]
 
 Source = TypeVar("Source")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Answers(Protocol):
@@ -57,6 +59,19 @@ class Answers(Protocol):
         """Return for each output the Jacobian by each wanted leaf, of the shapes of both."""
 
 
+def _as_one_question(method: Method) -> Method:
+    """Let a method of a prepared function see one point from begin to end: one thread at a time asks."""
+
+    @functools.wraps(method)
+    def ask(self: Prepared, *args: Any, **kwargs: Any) -> Any:
+        if self._lock is lock:
+            return as_one_question((), method, self, *args, **kwargs)
+        with self._lock:
+            return method(self, *args, **kwargs)
+
+    return ask  # type: ignore[return-value]
+
+
 class Prepared(ABC):
     """A function that is prepared for one structure of its arguments, with shapes and dtypes.
 
@@ -85,7 +100,7 @@ class Prepared(ABC):
 
     __module__ = "lazygrad.backend"
 
-    def __init__(self, signature: Signature, points: int, lock: Any = None) -> None:
+    def __init__(self, signature: Signature, points: int, shared: Any = None) -> None:
         if isinstance(points, bool) or not isinstance(points, (int, np.integer)) or points < 1:
             raise ValueError(f"points must be the number of points that are remembered, at least 1, not {points!r}")
         self.signature = signature
@@ -93,7 +108,7 @@ class Prepared(ABC):
         self._points = int(points)
         self._recent: Recent[tuple[Arguments, Answers]] = Recent(self._points)
         self._everything = Selection.of(signature, None)
-        self._lock = threading.RLock() if lock is None else lock
+        self._lock = make_lock() if shared is None else shared
 
     def __repr__(self) -> str:
         by = ", ".join(slot.name for slot in self.signature.wanted_slots())
@@ -135,6 +150,7 @@ class Prepared(ABC):
 
     # -- questions ---------------------------------------------------------------------------------
 
+    @_as_one_question
     def value(self, *args: object) -> Any:
         """Return the value, in the structure that the function returns.
 
@@ -143,10 +159,10 @@ class Prepared(ABC):
         TypeError, ShapeError
             If an argument is not what the function is prepared for.
         """
-        with self._lock:
-            at = self._begin(args, "value")
-            return at.out.like(at.values())
+        at = self._begin(args, "value")
+        return at.out.like(at.values())
 
+    @_as_one_question
     def gradient(self, *args: object, select: Structure = None) -> Any:
         """Return the gradient of a function that returns one real number.
 
@@ -168,51 +184,51 @@ class Prepared(ABC):
         KeyError, IndexError
             If `select` names nothing.
         """
-        with self._lock:
-            selection = self._select(select)
-            at = self._begin(args, "gradient")
-            self._check_number(at)
-            return selection.fill(at.gradients(selection.wanted))
+        selection = self._select(select)
+        at = self._begin(args, "gradient")
+        self._check_number(at)
+        return selection.fill(at.gradients(selection.wanted))
 
+    @_as_one_question
     def value_and_gradient(self, *args: object, select: Structure = None) -> tuple[Any, Any]:
         """Return the value and the gradient; see `value` and `gradient`."""
-        with self._lock:
-            selection = self._select(select)
-            at = self._begin(args, "value", "gradient")
-            self._check_number(at)
-            gradients = selection.fill(at.gradients(selection.wanted))
-            return at.out.like(at.values()), gradients
+        selection = self._select(select)
+        at = self._begin(args, "value", "gradient")
+        self._check_number(at)
+        gradients = selection.fill(at.gradients(selection.wanted))
+        return at.out.like(at.values()), gradients
 
+    @_as_one_question
     def vjp(self, *args: object, cotangent: object, select: Any = None) -> Any:
         """Return the vector-Jacobian product of a cotangent in the value's structure; `select` as for `gradient`."""
-        with self._lock:
-            selection = self._select(select)
-            at = self._begin(args, "vjp")
-            return selection.fill(at.pull(self._check_cotangents(at, cotangent), selection.wanted))
+        selection = self._select(select)
+        at = self._begin(args, "vjp")
+        return selection.fill(at.pull(self._check_cotangents(at, cotangent), selection.wanted))
 
+    @_as_one_question
     def jvp(self, *args: object, tangents: Structure) -> tuple[Any, Any]:
         """Return the value, and its derivative along `tangents`, which have the structure of a gradient."""
-        with self._lock:
-            found = self.signature.check_vectors(tangents, "tangent")
-            at = self._begin(args, "jvp")
-            self._check_floats(at)
-            pushed = at.push(found)
-            return at.out.like(at.values()), at.out.like(pushed)
+        found = self.signature.check_vectors(tangents, "tangent")
+        at = self._begin(args, "jvp")
+        self._check_floats(at)
+        pushed = at.push(found)
+        return at.out.like(at.values()), at.out.like(pushed)
 
+    @_as_one_question
     def hvp(self, *args: Any, vectors: Structure, cotangent: object = None, select: Any = None) -> Any:
         """Return the Hessian's product with vectors in the structure of a gradient; `select` chooses among its blocks.
 
         If the function does not return one number, the Hessian is that of the value's product with `cotangent`.
         """
-        with self._lock:
-            selection = self._select(select)
-            found = self.signature.check_vectors(vectors, "vector")
-            at = self._begin(args, "hvp")
-            if cotangent is None:
-                self._check_number(at)
-                return selection.fill(at.hessian_times(found, selection.wanted))
-            return selection.fill(at.hessian_times(found, selection.wanted, self._check_cotangents(at, cotangent)))
+        selection = self._select(select)
+        found = self.signature.check_vectors(vectors, "vector")
+        at = self._begin(args, "hvp")
+        if cotangent is None:
+            self._check_number(at)
+            return selection.fill(at.hessian_times(found, selection.wanted))
+        return selection.fill(at.hessian_times(found, selection.wanted, self._check_cotangents(at, cotangent)))
 
+    @_as_one_question
     def jacobian(self, *args: object, select: Structure = None) -> Any:
         """Return the Jacobian: for each output a gradient's structure, with arrays of the shapes of output and leaf.
 
@@ -221,18 +237,17 @@ class Prepared(ABC):
         TypeError
             If a leaf is complex: a Jacobian by it is one array only for holomorphic functions.
         """
-        with self._lock:
-            selection = self._select(select)
-            slots = self.signature.wanted_slots()
-            for slot in (slots[k] for k in selection.wanted):
-                if slot.dtype is not None and slot.dtype.kind == "c":
-                    raise TypeError(
-                        f"there is no Jacobian of {self.signature.function} by the complex argument {slot.name}: take "
-                        f"it by real and imaginary parts, or use `vjp`"
-                    )
-            at = self._begin(args, "jacobian")
-            self._check_floats(at)
-            return at.out.like([selection.fill(row) for row in at.jacobian(selection.wanted)])
+        selection = self._select(select)
+        slots = self.signature.wanted_slots()
+        for slot in (slots[k] for k in selection.wanted):
+            if slot.dtype is not None and slot.dtype.kind == "c":
+                raise TypeError(
+                    f"there is no Jacobian of {self.signature.function} by the complex argument {slot.name}: take "
+                    f"it by real and imaginary parts, or use `vjp`"
+                )
+        at = self._begin(args, "jacobian")
+        self._check_floats(at)
+        return at.out.like([selection.fill(row) for row in at.jacobian(selection.wanted)])
 
     # -- checks ------------------------------------------------------------------------------------
 
@@ -284,9 +299,9 @@ class PreparedByExample(Prepared, Generic[Source]):
         kwargs: Mapping[str, Any],
         wrt: Argnums,
         points: int,
-        lock: Any = None,
+        shared: Any = None,
     ) -> None:
-        super().__init__(Signature.of(f, example, kwargs, wrt), points, lock)
+        super().__init__(Signature.of(f, example, kwargs, wrt), points, shared)
         self._source, self._function, self._kwargs, self._wrt = source, f, kwargs, wrt
         self._present = self.signature.check_arguments(example).copy()
 

@@ -8,15 +8,18 @@ are shown (`top`): *why* a gradient is what it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import partial
 from typing import Any, Literal
 
 from .._derivatives.defined import find_defined_leaves
 from .._derivatives.edges import make_arc_finder
-from .._graph.node import Node, Operand, lock
-from .._graph.settings import check_function, check_instance
+from .._graph.node import Node, Operand
+from .._graph.settings import check_count, check_function, check_instance, describe
+from .._graph.turns import as_one_question, call_outside
 from .._graph.types import Array
 from .._jacobian.local import factors
 from .._jacobian.structured import product
+from .._query.checks import check_node
 from .._query.differentiator import Contribution, differentiator
 from ._semirings import Memo, Semiring, counting, sum_over_paths
 
@@ -109,10 +112,14 @@ def sum_product(
         if edges not in ("open", "all"):
             raise ValueError(f"edges must be 'open' or 'all', not {edges!r}")
         memo.belong(graph, semiring, arc, edges)
-        with lock:
-            return sum_over_paths(W, graph, make_arc_finder(graph, edges == "all"), semiring, arc, memo, _serial)
+        own = arc if arc is None or arc is edge_jacobian else partial(call_outside, arc)  # the user's code
+        find_arcs = make_arc_finder(graph, edges == "all")
+        return as_one_question((graph, W), sum_over_paths, W, graph, find_arcs, semiring, own, memo, _serial)
     if not isinstance(graph, Mapping):
         raise TypeError(f"expected a node or a mapping from nodes to their children, not {type(graph).__name__}")
+    for end, name in ((W, "W"), (to, "to")):
+        if not isinstance(end, Hashable) or isinstance(end, (slice, Node)):
+            raise TypeError(f"{name} must be a node of the mapping, not {describe(end)}")
     target = _only_sink(graph) if to is None else to
     memo.belong(graph, semiring, arc, to)
     return sum_over_paths(W, target, lambda s: [(j, k) for k, j in enumerate(graph.get(s, ()))], semiring, arc, memo)
@@ -209,8 +216,15 @@ def edge_jacobian(consumer: Node, input: Node, argnum: int) -> Array | float:
     >>> lg.gradient(L, x)
     array([0.        , 1.75664891])
     """
-    with lock:
-        dense = product([entries() for _, entries in factors(consumer, argnum)]).dense()
+    check_node(consumer)
+    check_node(input)
+    if check_count(argnum, "argnum") >= len(consumer.inputs) or consumer.inputs[argnum] is not input:
+        raise ValueError(f"{input!r} is not input number {argnum} of {consumer!r}, which has {len(consumer.inputs)}")
+
+    def compute() -> Array:
+        return product([entries() for _, entries in factors(consumer, argnum)]).dense()
+
+    dense = as_one_question((consumer,), compute)
     return float(dense[0, 0]) if consumer.size == input.size == 1 else dense
 
 
@@ -235,5 +249,4 @@ def differentiable_leaves(L: Node) -> tuple[Node, ...]:
     """
     if not isinstance(L, Node):
         raise TypeError(f"expected a node, not {type(L).__name__}")
-    with lock:
-        return find_defined_leaves(L)
+    return as_one_question((L,), find_defined_leaves, L)

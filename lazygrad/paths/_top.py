@@ -14,7 +14,8 @@ import attrs
 import numpy as np
 
 from .._derivatives.edges import Edge, find_edges_between
-from .._graph.node import Node, label, lock
+from .._graph.node import Node, label
+from .._graph.turns import as_one_question
 from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator, differentiator
@@ -197,7 +198,8 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
         raise ValueError(f"k must be at least 1, not {k}")
     if not isinstance(W, Node):
         raise TypeError(f"paths are followed from one node, not from {type(W).__name__}")
-    with lock:
+
+    def search() -> TopPaths:
         d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
         gradient = d.gradient(W, unconnected="none")  # with whatever forward values rules read
         found = TopPaths()
@@ -213,6 +215,9 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
             found.exact, found.steps = found.bound == 0.0, search.steps
             for _, _, link, contribution in sorted(search.best, key=lambda item: (-item[0], -item[1])):
                 found.append(_path(W, edges_of(link), contribution, gradient))
+        return found
+
+    found = as_one_question((L, W), search)
     if found.number > len(found):
         last = found[-1].norm
         found.bound = max(found.bound, math.inf if math.isnan(last) else last)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
+from .._graph.turns import make_lock
 from .._graph.types import Array
 from ..backend import Prepared, prepare
 from ..backend._recent import Recent
@@ -23,7 +23,7 @@ class PreparedByShape:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self._recent: Recent[tuple[Hashable, Prepared]] = Recent(STRUCTURES)
-        self._lock = threading.RLock()
+        self._lock = make_lock()
 
     @property
     def prepared(self) -> tuple[Prepared, ...]:
@@ -35,8 +35,10 @@ class PreparedByShape:
         key = tuple([(x.shape, x.dtype) for x in point])
         with self._lock:
             found = self._recent.find(lambda one: one[0] == key)
-            if found is None:
-                found = key, prepare(self.function, *point, wrt=tuple(range(len(point))))
+        if found is None:  # without the lock, as the function is the user's
+            found = key, prepare(self.function, *point, wrt=tuple(range(len(point))))
+        with self._lock:
+            found = self._recent.find(lambda one: one[0] == key) or found  # of a thread that was quicker
             self._recent.use(found)
             return found[1]
 

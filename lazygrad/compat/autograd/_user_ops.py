@@ -16,6 +16,7 @@ import numpy as np
 from ..._functions.primitive import Primitive, complete_rules
 from ..._graph.guards import enter_transform
 from ..._graph.node import Node
+from ..._graph.turns import outside
 from ..._graph.types import Function
 from ...ops._op import freeze
 from ...ops._rule import OUT, UNDEFINED, ZERO, Rule
@@ -127,7 +128,7 @@ class _UserOp:
         pushes = tuple([self.or_undefined(rule, "JVP", place) for rule, place in zip(forward, places, strict=True)])
         return Primitive(
             name=self.name,
-            function=lambda *values, call: freeze(call.run(*values)),
+            function=outside(lambda *values, call: freeze(call.run(*values))),
             infer_from=lambda *nodes, call: ((), np.dtype(float)),  # never asked: it is evaluated when built
             inputs=("*inputs",),
             statics={"call": None},
@@ -150,7 +151,7 @@ class _UserOp:
                 found = follow_path(vjp(call.unpack(g)), path)
             return found if any(isinstance(v, Node) for v in (g, out, *inputs)) else _read_value(found)
 
-        return Rule(pull, (OUT,), 0, (("call", _read_call),))
+        return Rule(outside(pull), (OUT,), 0, (("call", _read_call),))
 
     def make_jvp_rule(self, place: Place) -> Rule:
         """Make the forward-mode rule for one input from the function that the user declared."""
@@ -165,7 +166,7 @@ class _UserOp:
                 found = call.pack(maker(place_tangent(args[argnum], path, t), call.unpack(out), args, call.kwargs))
             return found if any(isinstance(v, Node) for v in (t, out, *inputs)) else _read_value(found)
 
-        return Rule(push, (OUT,), 0, (("call", _read_call),))
+        return Rule(outside(push), (OUT,), 0, (("call", _read_call),))
 
     def or_undefined(self, rule: Rule | None, kind: str, place: Place) -> Rule | None:
         """Return the rule itself, or one that raises an error if there is none."""

@@ -164,6 +164,22 @@ def expand_to(shape: Shape) -> Kernel:
 SOLID = (indexing.scatter_add,)  # ops whose results are new arrays in C order
 
 
+PLAIN = {type(None), bool, int, str, bytes, type, type(...), *{type(np.dtype(c)) for c in np.typecodes["All"]}}
+
+
+@attrs.frozen(eq=False)
+class _Same:
+    """The key of an array, or of what is no plain data, and may call anything its equal: the very object."""
+
+    value: object
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is _Same and other.value is self.value  # type: ignore[attr-defined, no-any-return]
+
+
 def make_typed_key(static: object) -> Hashable:
     """Return keyword arguments as a key that tells 1 from 1.0 and True, and 0.0 from -0.0."""
     if static is NO_STATIC:
@@ -172,7 +188,15 @@ def make_typed_key(static: object) -> Hashable:
         return tuple([(name, make_typed_key(value)) for name, value in static.items()])
     if static.__class__ is tuple:
         return tuple([make_typed_key(value) for value in static])
-    return static.__class__, static, str(static) if isinstance(static, (float, complex)) else None
+    if isinstance(static, np.generic):
+        return static.__class__, static.tobytes()
+    if static.__class__ in (float, complex):
+        return static.__class__, repr(static)
+    if static.__class__ in PLAIN:
+        return static.__class__, static
+    if static.__class__ is slice:
+        return slice, *[make_typed_key(n) for n in (static.start, static.stop, static.step)]  # type: ignore[attr-defined]
+    return _Same(static)
 
 
 def _make_kernel(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Kernel:
@@ -200,9 +224,7 @@ def _make_kernel(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool)
         return Kernel("sum", op.name, fold, static)
     if (view := _make_view(op, static)) is not None:
         return view
-    if op is indexing.getitem:
-        places = iter(range(1, len(static["key"]) + 1))
-        key = ", ".join([_write_index(k) if k is not indexing.SLOT else f"{{{next(places)}}}" for k in static["key"]])
+    if op is indexing.getitem and (key := _write_key(static["key"])) is not None:
         return Kernel("call", op.name, op.function, static, text=f"{{0}}[{key}]")
     return make_call(op, static)
 
@@ -220,24 +242,53 @@ def _make_power(op: Op, static: Mapping[str, Any]) -> Kernel:
     return Kernel("call", op.name, op.function, static, text=text, pointwise=True, alone=True)
 
 
-def _write_index(k: Any) -> str:
-    """Write one item of an index as source."""
-    if isinstance(k, slice):
-        return ":".join(["" if n is None else str(n) for n in (k.start, k.stop, k.step)])
-    return "..." if k is ... else str(k)
+def _write_key(key: tuple[Any, ...]) -> str | None:
+    """Write an index as source, with ``{}`` for arrays; None if it holds anything but plain whole numbers."""
+    places = iter(range(1, len(key) + 1))
+    written = []
+    for k in key:
+        if k is indexing.SLOT:
+            written.append(f"{{{next(places)}}}")
+        elif k.__class__ is slice:
+            parts = (k.start, k.stop, k.step)
+            if not all(n is None or n.__class__ is int for n in parts):
+                return None
+            written.append(":".join(["" if n is None else repr(n) for n in parts]))
+        elif k is None or k is ... or k.__class__ in (int, bool):
+            written.append("..." if k is ... else repr(k))
+        else:
+            return None
+    return ", ".join(written) + ("," if len(written) == 1 else "")
+
+
+def _write_shape(shape: object) -> str | None:
+    """Write a shape, or axes, as source; None if they hold anything but plain whole numbers."""
+    if shape.__class__ is int:
+        return repr(shape)
+    if isinstance(shape, (tuple, list)) and all(n.__class__ is int for n in shape):
+        return repr((*shape,))
+    return None
+
+
+def _fill(text: str, shape: object) -> str:
+    """Return a text with a shape in its place; nothing, so that a function is called, if that is no plain one."""
+    written = _write_shape(shape)
+    return "" if written is None else text.format(written)
 
 
 def _make_view(op: Op, static: Mapping[str, Any]) -> Kernel | None:
     if op is linear.transpose:
         axes = static["axes"]
-        text = "{}.T" if axes is None else f"{{}}.transpose({tuple(axes)})"
+        text = "{}.T" if axes is None else _fill("{{}}.transpose({})", axes)
         return Kernel("view", op.name, lambda x: x.transpose(axes), static, text=text)
     if op is linear.reshape:
         shape = static["shape"]
-        return Kernel("view", op.name, lambda x: x.reshape(shape), static, text=f"{{}}.reshape({shape})")
+        return Kernel("view", op.name, lambda x: x.reshape(shape), static, text=_fill("{{}}.reshape({})", shape))
     if op is linear.broadcast_to:
         shape = static["shape"]
-        return Kernel("view", op.name, lambda x: np.broadcast_to(x, shape), static, text=f"broadcast_to({{}}, {shape})")
+        return Kernel(
+            "view", op.name, lambda x: np.broadcast_to(x, shape), static, text=_fill("broadcast_to({{}}, {})", shape)
+        )
     if op is shape_ops.expand_dims or op is shape_ops.squeeze:
         return Kernel("view", op.name, partial(op.function, **static), static)
     if op is indexing.getitem and all(isinstance(k, (slice, int, type(None), type(...))) for k in static["key"]):

@@ -22,11 +22,11 @@ from .._graph.traverse import ancestors
 from .._graph.turns import as_one_question, lock
 from .._graph.value import forward_rec
 from .forms.batches import Batches, write_batches
-from .forms.buffers import describe
 from .forms.loop import Loop, write_loop
+from .forms.names import describe, name_leaves, write_title
 from .forms.numbers import Numbers, Tape, has_only_numbers, write_numbers, write_tape
 from .forms.order import find_out_of_order
-from .forms.straight import Straight, name_leaves, write_straight
+from .forms.straight import Straight, write_straight
 from .forms.walk import Walk, can_be_set
 from .guards import Branched, NotANumber
 from .lowering import lower
@@ -237,8 +237,7 @@ def _describe_program(program: Program) -> str:
     found = [program.origins[row] for row in dict.fromkeys(program.outputs)]
     named = [describe(i) for i in found[:3] if i is not None]
     more = "" if len(found) <= 3 else f" and {len(found) - 3} more"
-    title = f"Compute {', '.join(named) or 'what is known'}{more}."
-    return title.replace("\\", "/").replace('"', "'")  # it goes into a docstring
+    return write_title(f"Compute {', '.join(named) or 'what is known'}{more}.")
 
 
 def choose_form(program: Program, params: Sequence[tuple[int, str]], exact: bool, keep: bool, backend: str) -> Form:

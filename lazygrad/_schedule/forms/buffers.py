@@ -13,13 +13,12 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._derivatives.adjoint_node import AdjointNode
-from ..._graph.node import Node, label
 from ..._graph.types import DType, Shape
 from ..kernels import Kernel
 from ..program import Program
+from .names import describe, write_ints
 
-__all__ = ["LARGE", "Buffers", "Memory", "Views", "bind_buffers", "count_bytes", "describe"]
+__all__ = ["LARGE", "Buffers", "Memory", "Views", "bind_buffers", "count_bytes"]
 
 LARGE = 1 << 16  # bytes, from which on memory for a result is worth keeping
 
@@ -158,7 +157,7 @@ class Memory:
             self.outputs.append((name, shape, dtype))
             small = math.prod(shape) * dtype.itemsize < LARGE
             made = (
-                f"{self.name_function(np.empty, 'empty')}({shape}, {self.name_object(dtype)})"
+                f"{self.name_function(np.empty, 'empty')}({write_ints(shape)}, {self.name_object(dtype)})"
                 if small
                 else f"new_{name}()"
             )
@@ -225,17 +224,11 @@ class Memory:
 
     def write_copy(self, row: int) -> str:
         """Write the line that copies a row, and return the name of the copy."""
-        name = self.names[row]
-        if f"{name}_copy" not in self.names.values():
-            self.lines.append(f"    {name}_copy = {self.name_function(np.array, 'array')}({name})")
-            self.names[row] = f"{name}_copy"
-        return f"{name}_copy"
-
-
-def describe(node: Node) -> str:
-    """Return what comments call a node."""
-    name = f"adjoint of {label(node.of)}" if isinstance(node, AdjointNode) else label(node)
-    return " ".join(name.replace("\0", " ").encode(errors="replace").decode().split())  # what source may hold
+        name, copied = self.names[row], f"t{row}_copy"
+        if name != copied:
+            self.lines.append(f"    {copied} = {self.name_function(np.array, 'array')}({name})")
+            self.names[row] = copied
+        return copied
 
 
 def _as_scalar(value: Any, dtype: DType) -> Any:

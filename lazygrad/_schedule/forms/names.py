@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..._derivatives.adjoint_node import AdjointNode
 from ..._graph.node import Node, label
 
@@ -26,8 +28,6 @@ RESERVED = re.compile(r"[bcfijkostvw]\d*_*|(view|differs|new_o|[bfost]\d+_)\w*|_
 
 def name_leaves(leaves: Sequence[Node]) -> list[str]:
     """Return a Python name for each leaf: its own where that is possible."""
-    import numpy as np  # noqa: PLC0415
-
     taken: set[str] = set()
     names = []
     for leaf in leaves:
@@ -71,7 +71,7 @@ def describe(node: Node) -> str:
 
 
 def _label(node: Node) -> str:
-    return as_text(node.name) or as_text(label(node)) if node.name is None else as_text(node.name)
+    return as_text(label(node) if node.name is None else node.name)
 
 
 def write_title(text: str) -> str:

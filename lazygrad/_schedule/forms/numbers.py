@@ -6,7 +6,6 @@ an overflow), the schedule made for guards answers instead.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from operator import add, mul, sub, truediv
 from types import CodeType
@@ -20,6 +19,7 @@ from ..guards import NotANumber, find_nan_checks
 from ..kernels import Kernel
 from ..program import Program
 from .expressions import SPACE, takes_floats, write_expression
+from .names import as_identifier
 from .straight import compile_source, load_function, show_in_tracebacks, write_function
 
 __all__ = ["Numbers", "Tape", "has_only_numbers", "write_numbers", "write_tape"]
@@ -51,7 +51,7 @@ class Numbers:
 def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[int, str]], title: str) -> Numbers:
     """Write a program of single numbers."""
     names = dict(params)
-    space: dict[str, Any] = {"NotANumber": NotANumber, **SPACE}
+    space: dict[str, Any] = {"f_nan": NotANumber, **SPACE}
     taken = [name for _, name in params]
     lines = [f"    {', '.join(taken)}, = map(float, ({', '.join(taken)},))"] if taken else []
     checked = find_nan_checks(program, live)
@@ -73,7 +73,7 @@ def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[
         if text is None:
             found = write_expression(kernel, floats)
             if not isinstance(found, str):
-                name = f"f{len(space)}_{re.sub(chr(92) + 'W+', '_', kernel.name)}"
+                name = f"f{len(space)}_{as_identifier(kernel.name)}"
                 space[name] = found
                 found = f"{name}({', '.join(['{}'] * len(program.args[row]))})"
             text = expressions[id(kernel), floats] = found
@@ -90,7 +90,7 @@ def write_numbers(program: Program, live: Sequence[int], params: Sequence[tuple[
         names[row] = name = f"v{row}"
         lines.append(f"    {name} = {written}")
         if row in checked:
-            lines.append(f"    if {name} != {name}: raise NotANumber")
+            lines.append(f"    if {name} != {name}: raise f_nan")
     source = write_function(taken, title, lines, [names[row] for row in program.outputs])
     made = Numbers(source, len(lines), compile_source(source), space)
     show_in_tracebacks(made)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -16,6 +16,7 @@ from ..kernels import Kernel
 from .blocks import Chain
 from .buffers import Memory
 from .expressions import EXPRESSIONS, SIGNS, SPACE, takes_floats
+from .names import as_identifier, is_keyword_name, write_ints
 from .order import is_gapless
 
 __all__ = ["BY_KEYWORD", "Writer"]
@@ -142,8 +143,11 @@ class Writer(Memory):
             self.names[row] = f"v{row}"
             text = kernel.text.format(*given)
             if not text:
-                name = self.name_function(kernel.function, re.sub(r"\W+", "_", kernel.name))
-                keywords = [f", {k}={self.write_static(v)}" for k, v in kernel.static.items()]
+                function, static = kernel.function, kernel.static
+                if not all(map(is_keyword_name, static)):
+                    function, static = partial(function, **static), {}
+                name = self.name_function(function, as_identifier(kernel.name))
+                keywords = [f", {k}={self.write_static(v)}" for k, v in static.items()]
                 text = f"{name}({', '.join(given)}{''.join(keywords)})"
             if self.exact and not kernel.solid and program.origins[row] is not None:  # as the memo keeps a node's value
                 text = f"{self.name_function(_copy_foreign, 'as_kept')}({text})"
@@ -162,10 +166,10 @@ class Writer(Memory):
             chain.program, self.exact, chain.rows, {}, checked=chain.checked, outer=self, chained=row, prefix=f"t{row}_"
         )
         flat = []
-        for a, name in zip([*chain.given, *chain.stored], given, strict=True):
+        for k, (a, name) in enumerate(zip([*chain.given, *chain.stored], given, strict=True)):
             if chain.program.shapes[a]:
-                flat.append((f"{name}_", name))
-                inner.names[a] = f"{name}_"
+                flat.append((f"t{row}_f{k}", name))
+                inner.names[a] = f"t{row}_f{k}"
             else:
                 inner.names[a] = name
         inner.write()
@@ -183,12 +187,18 @@ class Writer(Memory):
 
     def name_ufunc(self, kernel: Kernel) -> str:
         """Return the name of a ufunc in the source."""
-        return self.name_function(kernel.function, kernel.function.__name__)
+        function = kernel.function
+        name = function.__name__
+        return self.name_function(function, name if getattr(np, name, None) is function else as_identifier(name))
 
     def write_static(self, v: object) -> str:
-        if v is None or v.__class__ in (bool, int, str):  # a subclass may write itself as anything
+        if v is None or v.__class__ in (bool, int):  # a subclass may write itself as anything
             return repr(v)
         return self.name_object(v)
+
+    def write_axis(self, kernel: Kernel) -> str:
+        axis = kernel.static["axis"]
+        return write_ints(axis) or self.name_object(axis)
 
     def write_scalar(self, row: int, kernel: Kernel, given: list[str]) -> str:
         """Return the expression of a single number."""
@@ -207,13 +217,13 @@ class Writer(Memory):
                 return sign.format(*given)
             return f"{self.name_ufunc(kernel)}({', '.join(given)})"
         if kernel.kind == "sum":
-            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, {kernel.static['axis']})"
+            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, {self.write_axis(kernel)})"
         if kernel.kind == "matmul":
             name = (
                 self.name_function(np.dot, "dot") if self.can_be_dot(row) else self.name_function(np.matmul, "matmul")
             )
             return f"{name}({', '.join(given)})"
-        name = self.name_function(_return_number(kernel), re.sub(r"\W+", "_", kernel.name))
+        name = self.name_function(_return_number(kernel), as_identifier(kernel.name))
         return f"{name}({', '.join(given)})"
 
     def write_into(self, row: int, kernel: Kernel, given: list[str], out: str) -> str:
@@ -236,7 +246,7 @@ class Writer(Memory):
                     return f"{dot}({given[0]}, {self.name_object(ones)}, {out})"
             name = self.name_ufunc(kernel)
             keyword = ", keepdims=True" if keepdims else ""
-            return f"{name}.reduce({given[0]}, axis={axis}, out={out}{keyword})"
+            return f"{name}.reduce({given[0]}, axis={self.write_axis(kernel)}, out={out}{keyword})"
         if kernel.kind == "matmul":
             plain = all(
                 len(program.shapes[a]) <= 2 and program.dtypes[a] == program.dtypes[row] for a in program.args[row]
@@ -259,8 +269,8 @@ class Writer(Memory):
     def write_unplaced(self, kernel: Kernel, given: list[str]) -> str:
         """Return the expression of a row whose memory NumPy chooses."""
         if kernel.kind == "sum":
-            axis, keepdims = kernel.static["axis"], kernel.static["keepdims"]
-            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, axis={axis}, keepdims={keepdims})"
+            keepdims = bool(kernel.static["keepdims"])
+            return f"{self.name_ufunc(kernel)}.reduce({given[0]}, axis={self.write_axis(kernel)}, keepdims={keepdims})"
         return f"{self.name_ufunc(kernel)}({', '.join(given)})"
 
 
@@ -322,7 +332,7 @@ class _Block(Writer):
 
 def _write_literal(value: Any) -> str:
     """Return a literal as a number in the source, or nothing if it has to stay an array."""
-    if value.shape or value.dtype.kind != "f" or not np.isfinite(value):
+    if value.shape or value.dtype.kind != "f" or value.dtype.itemsize > 8 or not np.isfinite(value):
         return ""
     text = repr(float(value))
     return f"({text})" if text[0] == "-" else text

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
-import keyword
 import linecache
-import math
-import re
-import unicodedata
 import weakref
 from collections.abc import Callable, Sequence
 from sys import getrefcount
@@ -18,7 +13,6 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..._graph.node import Node
 from ..._graph.types import Array, DType, Shape
 from ..guards import find_nan_checks
 from ..program import Program
@@ -32,36 +26,12 @@ __all__ = [
     "buffer_pool",
     "compile_source",
     "load_function",
-    "name_leaves",
     "show_in_tracebacks",
     "write_function",
     "write_straight",
 ]
 
-# Names that no leaf may have in the source.
-TAKEN = frozenset([*dir(builtins), *dir(math), *keyword.kwlist, "schedule"])
-RESERVED = re.compile(r"[bcfijkostvw]\d*|(view|differs|new_o|[st]\d+_)\w*")
-
 _next_number = itertools.count(1).__next__
-
-
-def name_leaves(leaves: Sequence[Node]) -> list[str]:
-    """Return a Python name for each leaf: its own where that is possible."""
-    taken: set[str] = set()
-    names = []
-    for leaf in leaves:
-        stem = unicodedata.normalize("NFKC", re.sub(r"\W+", "_", leaf.name or f"leaf{leaf.serial}")).strip("_")
-        if not stem.isidentifier() or not leaf.name:
-            stem = f"leaf{leaf.serial}"
-        elif RESERVED.fullmatch(stem) or stem in TAKEN or hasattr(np, stem):
-            stem = f"leaf_{stem}"
-        name, k = stem, 1
-        while name in taken:
-            k += 1
-            name = f"{stem}_{k}"
-        taken.add(name)
-        names.append(name)
-    return names
 
 
 @attrs.define(eq=False, repr=False)

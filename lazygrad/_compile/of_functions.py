@@ -13,9 +13,10 @@ from .._functions.call import Argnums, resolve_argnums
 from .._functions.trace import Trace, make_signature, trace_function
 from .._graph.bits import same_static
 from .._graph.leaf import count_reforms
-from .._graph.node import INEXACT, Node, _next_serial, delist, lock
+from .._graph.node import INEXACT, Node, _next_serial, delist
 from .._graph.traverse import collect_inputs_first
 from .._graph.trees import leaves, map_tree
+from .._graph.turns import lock
 from .._query.differentiator import differentiator
 from .._schedule.schedule import Branched
 from .specialised import FLOAT, Compiled, Specialization, as_input

@@ -12,7 +12,8 @@ import numpy as np
 from .._functions.trace import Trace
 from .._graph.leaf import as_leaf_array, count_reforms
 from .._graph.log import logger
-from .._graph.node import Node, lock
+from .._graph.node import Node
+from .._graph.turns import lock
 from .._graph.types import Array, DType, Function, Shape, Structure
 from .._schedule.forms.buffers import LARGE
 from .._schedule.schedule import NotANumber, Schedule

@@ -177,7 +177,7 @@ class _Same:
         return id(self.value)
 
     def __eq__(self, other: object) -> bool:
-        return other.__class__ is _Same and other.value is self.value  # type: ignore[attr-defined, no-any-return]
+        return other.__class__ is _Same and other.value is self.value
 
 
 def make_typed_key(static: object) -> Hashable:
@@ -195,7 +195,7 @@ def make_typed_key(static: object) -> Hashable:
     if static.__class__ in PLAIN:
         return static.__class__, static
     if static.__class__ is slice:
-        return slice, *[make_typed_key(n) for n in (static.start, static.stop, static.step)]  # type: ignore[attr-defined]
+        return slice, *[make_typed_key(n) for n in (static.start, static.stop, static.step)]
     return _Same(static)
 
 

@@ -282,7 +282,7 @@ def _is_users(i: Node) -> bool:
 def _is_plain(static: object) -> bool:
     """Return whether keyword arguments are data alone."""
     if static.__class__ is tuple:
-        return all(map(_is_plain, static))  # type: ignore[arg-type]
+        return all(map(_is_plain, static))
     return static.__class__ in PLAIN or isinstance(static, (np.generic, np.dtype))
 
 

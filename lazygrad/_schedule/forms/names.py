@@ -56,7 +56,7 @@ def as_identifier(text: object) -> str:
 
 def is_keyword_name(text: object) -> bool:
     """Return whether a text can stand before the ``=`` of a keyword argument as it is."""
-    return text.__class__ is str and text.isascii() and text.isidentifier() and not keyword.iskeyword(text)  # type: ignore[attr-defined, no-any-return]
+    return text.__class__ is str and text.isascii() and text.isidentifier() and not keyword.iskeyword(text)
 
 
 def as_text(value: object) -> str:

@@ -23,8 +23,7 @@ from .._graph.node import Node, label
 from .._graph.settings import check_flag, describe
 from .._graph.traverse import ancestors
 from .._graph.trees import Tree, flatten, leaves
-from .._graph.turns import lock
-from .._graph.turns import as_one_question
+from .._graph.turns import as_one_question, lock
 from .._graph.types import Array, Structure
 from .._query.checks import K, W, check_node, check_target, check_wrt, map_nodes, resolve_names
 from .._query.differentiator import differentiator

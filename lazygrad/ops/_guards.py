@@ -14,7 +14,7 @@ from ._declare import elementwise
 from ._op import Op
 from ._rule import GUARDED
 
-__all__ = ["guarded_divide", "guarded_multiply", "strong_multiply"]
+__all__ = ["guarded_divide", "guarded_multiply", "set_aside", "strong_multiply"]
 
 
 def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
@@ -85,5 +85,12 @@ guarded_divide: Op = elementwise(
     doc="Return x / y, and 0 where x is exactly 0 even if y is 0 or nan.\n\n"
     ">>> guarded_divide(np.array([0.0, 3.0]), np.array([0.0, 2.0]))\narray([0. , 1.5])",
 )
+
+
+
+def set_aside(v: Any, g: Any, times: Any) -> Any:
+    """Return a value that a rule reads; if its adjoint is masked, 1 where that is 0 and the value is not finite."""
+    return v if times is not guarded_multiply else np.where((g == 0) & ~np.isfinite(v), 1, v)
+
 
 GUARDED.update(times=guarded_multiply, over=guarded_divide)

@@ -215,16 +215,18 @@ def push_absolute(t: Any, x: Any, label: str, name: str = "absolute") -> Any:
 
 _MODULI = ("absolute", "copysign", "fabs", "sign")
 _LINEAR = frozenset(
-    ("add", "subtract", "negative", "sum", "mean", "cumsum", "trace", "max", "min", "maximum", "minimum", "where")
-    + ("chosen", "getitem", "diagonal", "concatenate", "stack", "pad", "roll", "flip", "repeat", "tile", "transpose")
-    + ("reshape", "squeeze", "expand_dims", "broadcast_to", "sum_to", "collapse", "astype", "identity")
+    (
+        *("add", "subtract", "negative", "sum", "mean", "cumsum", "trace", "max", "min", "maximum", "minimum", "where"),
+        *("chosen", "getitem", "diagonal", "concatenate", "stack", "pad", "roll", "flip", "repeat", "tile"),
+        *("transpose", "reshape", "squeeze", "expand_dims", "broadcast_to", "sum_to", "collapse", "astype", "identity"),
+    )
 )
 _BILINEAR = frozenset(("contract", "matmul", "multiply"))
 _MOST = 100  # nodes to look at
 
 
 def _is_read_linearly(node: Node) -> bool:
-    """Return whether whoever reads a modulus adds it up, moves it, or multiplies it by what has nothing to do with it."""
+    """Return whether whoever reads a modulus adds it up, moves it, or multiplies it by what contains none."""
     found, todo = {node.serial}, [node]
     while todo:
         for c in living_consumers(todo.pop()):

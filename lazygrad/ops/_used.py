@@ -45,7 +45,7 @@ class FactorOp(Op):
 
 
 def declare_factors(
-    name: str, function: Any, *, shape: Any, vjp: Any, jvp: Any, statics: Any = None, doc: str, selects: bool = False
+    name: str, function: Any, *, shape: Any, vjp: Any, jvp: Any, statics: Any = None, doc: str, selects: Any = False
 ) -> Op:
     """Declare an op of one matrix `a` whose result is several arrays in one.
 

@@ -101,7 +101,7 @@ _eigh = declare_factors(
     jvp=_eigh_jvp,
     statics={"UPLO": "L"},
     doc="Return eigenvalues and eigenvectors of Hermitian matrices, packed.",
-    selects=True,  # the other triangle is not read
+    selects="vjp",  # the other triangle is not read
 )
 
 
@@ -126,6 +126,7 @@ _eigh_values = op(
     vjp={"a": _values_vjp, "packed": BLOCKED},
     jvp={"a": _values_jvp, "packed": BLOCKED},
     inputs="a packed",
+    selects="vjp",  # the other triangle is not read
     statics={"UPLO": "L"},
     doc="Return the eigenvalues among those packed with eigenvectors: they have a derivative where these have none.",
 )
@@ -148,7 +149,7 @@ _eigvalsh = op(
     inputs="a",
     statics={"UPLO": "L"},
     doc="Return eigenvalues of Hermitian matrices, ascending.",
-    selects=True,  # the other triangle is not read
+    selects="vjp",  # the other triangle is not read
 )
 
 

@@ -82,7 +82,7 @@ fabs = elementwise(
 )
 
 
-def _copysign_vjp(g: Any, x: Any, y: Any, out: Any, times: Function) -> Any:
+def _copysign_vjp(g: Any, x: Any, y: Any, out: Any, label: str, times: Function) -> Any:
     h = g * np.copysign(1.0, y)
     slope = find_slope(g, out, x, np.ones(out.shape, out.dtype)) if x.shape == out.shape else None
     return times(h, np.sign(x)) if slope is None else pull_kink(h, x, slope, label=label)

@@ -13,7 +13,8 @@ from .arithmetic import guarded_divide
 from .counting import declare_index_of
 from .linear import spread
 from .reduce import count_where, declare_extremum, prepare, reduce_by
-from .statistics import declare_median, declare_quantile, declare_spread, degrees_of_freedom, spread_around
+from .statistics import declare_median, declare_quantile
+from .variance import declare_spread, degrees_of_freedom, spread_around
 
 __all__ = ["nanargmax", "nanargmin", "nanmax", "nanmean", "nanmin", "nanprod", "nanstd", "nansum", "nanvar"]
 
@@ -107,9 +108,9 @@ def _nanvar(
     """Return the variance of what is no nan, around its mean or `mean`; unless `squared` the root of it."""
     node, seen = _find_known(name, a, dtype, where)
     center = nanmean(node, axis, keepdims=True, where=seen) if mean is None else mean
-    total, count = spread_around(node, axis, keepdims, seen, center, squared=squared, alone=mean is None)
-    free = count - degrees_of_freedom(name, ddof, correction)
-    return _divide_by_free(total, free if squared else np.sqrt(np.maximum(free, 0)))
+    ddof = degrees_of_freedom(name, ddof, correction)
+    found, free = spread_around(node, axis, keepdims, seen, center, squared=squared, alone=mean is None, ddof=ddof)
+    return np.where(free > 0, found, float("nan"))
 
 
 nanvar = declare_spread("nanvar", _nanvar, "the variance over `axis` of what is no nan", squared=True)

@@ -13,6 +13,7 @@ from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Axis, Function
 from .._graph.types import both as np
 from ._declare import function, op
+from ._guards import set_aside
 from ._kinks import divide_by_size, multiply_kink, over_kink, where_zero
 from ._op import Signature, as_node
 from .decompositions import svdvals
@@ -59,10 +60,11 @@ def _euclidean_value(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _euclidean_vjp(g: Any, x: Any, out: Any, axis: Any, keepdims: bool, label: str, times: Function) -> Any:
-    ratio = divide_by_size(g, out, x, label)
+    ratio = divide_by_size(g, set_aside(out, g, times), x, label, out)
     if ratio is None:
         return times(spread(times(g, reciprocal(out)), x.shape, axis, keepdims), conj(x))
-    return multiply_kink(conj(x), spread(ratio, x.shape, axis, keepdims))
+    living = set_aside(x, spread(g, x.shape, axis, keepdims), times)
+    return multiply_kink(conj(living), spread(ratio, x.shape, axis, keepdims))
 
 
 _euclidean = op(

@@ -6,18 +6,16 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.node import Node, Operand
 from .._graph.types import Axis, DTypeLike, Function
 from .._graph.types import both as np
-from ._declare import elementwise, function, op
-from ._kinks import divide_by_size, multiply_kink, over_kink
+from ._declare import function, op
 from ._op import Signature, as_node
 from ._rule import ZERO
 from .arithmetic import guarded_multiply
 from .bounds import at_least, at_most
-from .linear import spread
 from .quantiles import find_quantiles, find_shares, quantile_dtype, quantile_of_levels
-from .reduce import AXES, axes_of, count_of, count_where, infer_average, prepare, reduce_by
+from .reduce import AXES, axes_of, infer_average, prepare, reduce_by
 
 __all__ = [
     "average",
@@ -25,179 +23,9 @@ __all__ = [
     "cov",
     "declare_median",
     "declare_quantile",
-    "declare_spread",
-    "degrees_of_freedom",
     "median",
     "quantile",
-    "root",
-    "spread_around",
-    "std",
-    "var",
 ]
-
-# -- variance and standard deviation ---------------------------------------------------------------
-
-root = elementwise(
-    "root",
-    np.sqrt,
-    vjp={"x": lambda g, out: np.where(out == 0, 0, 0.5 * g / np.where(out == 0, 1, out))},
-    jvp={"x": lambda t, out: np.where(out == 0, 0, 0.5 * t / np.where(out == 0, 1, out))},
-    doc="Return the square root of a variance: like a norm, and unlike `sqrt`, it has derivative 0 at 0.",
-)
-
-
-def _pull(x: Any, axis: Any, ddof: float) -> Any:
-    """Return the derivative of the variance by each element: 2 (x - mean) / (n - ddof), conjugated."""
-    d = x - np.mean(x, axis=axis, keepdims=True)
-    free = count_of(x.shape, axis) - ddof
-    return (np.conj(d) if d.dtype.kind == "c" else d) * (2.0 / free if free > 0 else float("inf"))
-
-
-def _real_part(x: Any) -> Any:
-    return np.real(x) if x.dtype.kind == "c" else x
-
-
-_infer_var = infer_average(np.var)
-
-var = op(
-    "var",
-    lambda x, axis, keepdims, ddof: np.var(x, axis=axis, ddof=ddof, keepdims=keepdims),
-    shape=lambda x, axis, keepdims, ddof: _infer_var(x, axis, keepdims),
-    vjp={
-        "x": lambda g, x, x_shape, axis, keepdims, ddof, times: times(
-            spread(g, x_shape, axis, keepdims), _pull(x, axis, ddof)
-        )
-    },
-    jvp={
-        "x": lambda t, x, axis, keepdims, ddof, times: np.sum(
-            _real_part(times(t, _pull(x, axis, ddof))), axis=axis, keepdims=keepdims
-        )
-    },
-    statics={**AXES, "ddof": 0},
-    doc="Return the mean squared distance from the mean over `axis`, n - ddof in the denominator.",
-)
-
-
-def _std_vjp(
-    g: Any, x: Any, out: Any, x_shape: Any, axis: Any, keepdims: bool, ddof: float, label: str, times: Function
-) -> Any:
-    pull = 0.5 * _pull(x, axis, ddof)
-    ratio = divide_by_size(g, out, x, label)
-    if ratio is None:
-        return times(spread(over_kink(g, out, label=label), x_shape, axis, keepdims), pull)
-    return multiply_kink(pull, spread(ratio, x_shape, axis, keepdims))
-
-
-std_alone = op(
-    "std",
-    lambda x, axis, keepdims, ddof: np.std(x, axis=axis, ddof=ddof, keepdims=keepdims),
-    shape=lambda x, axis, keepdims, ddof: _infer_var(x, axis, keepdims),
-    vjp={"x": _std_vjp},
-    jvp={
-        "x": lambda t, x, out, axis, keepdims, ddof, label, times: over_kink(
-            np.sum(_real_part(times(t, 0.5 * _pull(x, axis, ddof))), axis=axis, keepdims=keepdims), out, label=label
-        )
-    },
-    statics={**AXES, "ddof": 0},
-    doc="Return the square root of the variance; where it is 0, so is its derivative.",
-)
-
-
-def spread_around(
-    a: NodeOrArray,
-    axis: int | None,
-    keepdims: bool,
-    where: NodeOrArray,
-    mean: NodeOrArray,
-    *,
-    squared: bool,
-    alone: bool = False,
-) -> tuple[NodeOrArray, NodeOrArray]:
-    """Sum the squared distances from `mean` where the mask holds, or take the root of that; and count the elements.
-
-    `alone` says that an element without others has the distance 0, whatever it is.
-    """
-    d = np.where(where, a - mean, 0)
-    if squared:
-        squares = np.real(d * np.conj(d)) if d.dtype.kind == "c" else np.square(d)
-        total = np.sum(squares, axis=axis, keepdims=keepdims)
-    elif not alone:
-        total = np.linalg.vector_norm(d, axis=axis, keepdims=keepdims)
-    else:
-        d = np.where(count_where(where, a.shape, axis, True) > 1, d, 1)
-        several = count_where(where, a.shape, axis, keepdims) > 1
-        total = np.where(several, np.linalg.vector_norm(d, axis=axis, keepdims=keepdims), 0)
-    return total, count_where(where, a.shape, axis, keepdims).astype(total.dtype)
-
-
-def degrees_of_freedom(name: str, ddof: float, correction: float | None) -> float:
-    """Return the degrees of freedom that the mean takes, under either of their names."""
-    if correction is not None and ddof != 0:
-        raise ValueError(f"np.{name}: `ddof` and `correction` are two names of one number: give one of them")
-    return ddof if correction is None else correction
-
-
-def _variance(
-    squared: bool,
-    name: str,
-    a: Any,
-    axis: Any,
-    dtype: Any,
-    ddof: Any,
-    keepdims: bool,
-    where: Any,
-    mean: Any,
-    correction: Any,
-) -> Any:
-    """Return the mean squared distance from the mean, or from `mean`; then, unless `squared`, the root of that."""
-    ddof = degrees_of_freedom(name, ddof, correction)
-    node = prepare(name, a, dtype)
-    if where is True and mean is None:
-        return reduce_by(var, node, axis, keepdims, ddof=ddof)
-    if node.dtype.kind not in "fc":
-        node = prepare(name, node, float)
-    center = np.mean(node, axis=axis, keepdims=True, where=where) if mean is None else mean
-    total, count = spread_around(node, axis, keepdims, where, center, squared=squared, alone=mean is None)
-    free = np.maximum(count - ddof, 0)
-    return total / (free if squared else np.sqrt(free))
-
-
-def declare_spread(name: str, variance: Function, what: str, *, squared: bool) -> Function:
-    """Declare a variance, or its square root, on nodes; `variance` takes which of these, the name and the arguments.
-
-    Of elements without mask or mean it may return the variance in either case.
-    """
-
-    def call(
-        a: Any,
-        axis: Any = None,
-        dtype: Any = None,
-        ddof: float = 0,
-        keepdims: bool = False,
-        *,
-        where: Any = True,
-        mean: Any = None,
-        correction: float | None = None,
-    ) -> Any:
-        found = variance(squared, name, a, axis, dtype, ddof, keepdims, where, mean, correction)
-        if squared or found.op is not var:
-            return found
-        several = count_of(found.inputs[0].shape, found.static["axis"]) != 1
-        return std_alone.on_nodes(found.inputs, found.static) if several else root.single(found)
-
-    call.__name__, call.__doc__ = name, f"Return {what}."
-    return function(getattr(np, name))(call)
-
-
-declare_spread(
-    "var", _variance, "the mean squared distance from the mean over `axis` (all axes by default)", squared=True
-)
-std = declare_spread(
-    "std",
-    _variance,
-    "the standard deviation over `axis` (all axes by default); where it is 0, so is its derivative",
-    squared=False,
-)
 
 # -- order statistics ------------------------------------------------------------------------------
 
@@ -238,6 +66,7 @@ median = op(
     vjp={"x": lambda g, x, axis, skipna: _order_vjp(g, x, axis, 0.5, "linear", skipna)},
     jvp={"x": lambda t, x, axis, keepdims, skipna: _order_jvp(t, x, axis, keepdims, 0.5, "linear", skipna)},
     statics={**AXES, "skipna": False},
+    selects=True,
     doc="Return the middle one of the sorted elements, or the middle two's mean; ties split the derivative evenly.",
 )
 
@@ -259,6 +88,7 @@ quantile = op(
     vjp={"x": _order_vjp},
     jvp={"x": _order_jvp},
     statics={**AXES, "q": 0.5, "method": "linear", "skipna": False},
+    selects=True,
     doc="Return quantiles, piecewise linear in the sorted elements; ties split the derivative evenly.",
 )
 

@@ -13,6 +13,7 @@ from .._graph.node import Node
 from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise
+from ._guards import set_aside
 from ._kinks import divide_by_size, multiply_kink, over_kink
 from ._limits import find_original
 from ._op import Op
@@ -243,8 +244,8 @@ def _name_legs(x: Any, y: Any) -> str:
 
 
 def _leg(g: Any, x: Any, out: Any, label: str, times: Function) -> Any:
-    ratio = divide_by_size(g, out, x, label)
-    return times(g, _over(x, out)) if ratio is None else multiply_kink(x, ratio)
+    ratio = divide_by_size(g, set_aside(out, g, times), x, label, out)
+    return times(g, _over(x, out)) if ratio is None else multiply_kink(set_aside(x, g, times), ratio)
 
 
 def _leg_jvp(t: Any, x: Any, out: Any, label: str, times: Function) -> Any:

@@ -8,7 +8,19 @@ import numpy as np
 
 from tests.cases.linalg import FEW, LONG, any_shape, complex_any, general, op_row
 from tests.helpers.op_checks import Point
-from tests.helpers.op_rows import BINARY, FLOATS, INF, UNARY, calls, complexes, nonzero, real, spaced, zeros_of
+from tests.helpers.op_rows import (
+    BINARY,
+    FLOATS,
+    INF,
+    UNARY,
+    calls,
+    complexes,
+    nonzero,
+    positive,
+    real,
+    spaced,
+    zeros_of,
+)
 
 linalg = np.linalg
 
@@ -43,9 +55,12 @@ def nowhere(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
 # What second derivatives of norms are made of; their limits have tests of their own.
 LIMITS = (
     op_row("multiply_kink", np.multiply, (real, real), BINARY, broadcasts=True),
-    op_row("over_kink", np.divide, (real, nonzero), BINARY, broadcasts=True),
+    op_row("over_kink", np.divide, (real, nonzero), TWO),
+    op_row("where_zero", lambda x, at: x, (real, nowhere), TWO),
+    op_row("push_sign", lambda t, x: t * np.sign(x), (real, nonzero), TWO),
     op_row("limit_of_ratio", lambda g, size, slope: g / size, (real, nonzero, real), THREE),
     op_row("pull_sign", lambda g, x, slope: g * np.sign(x), (real, nonzero, real), THREE),
+    op_row("root_mean_square", lambda d, free: np.sqrt(np.sum(d * d) / free), (real, positive), (((3,), ()),)),
     op_row("undefined_where", lambda x, mask: x, (real, nowhere), TWO),
 )
 

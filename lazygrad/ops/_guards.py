@@ -87,7 +87,6 @@ guarded_divide: Op = elementwise(
 )
 
 
-
 def set_aside(v: Any, g: Any, times: Any) -> Any:
     """Return a value that a rule reads; if its adjoint is masked, 1 where that is 0 and the value is not finite."""
     return v if times is not guarded_multiply else np.where((g == 0) & ~np.isfinite(v), 1, v)

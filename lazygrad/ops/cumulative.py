@@ -9,8 +9,8 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from .._graph.node import Node
 from ._declare import function, linear, op, result_dtype
+from ._guards import guarded_multiply, set_aside
 from ._op import Op, Signature
-from .arithmetic import guarded_multiply
 from .reduce import prepare
 
 __all__ = ["ACCUMULATE", "cummax", "cummin", "cumprod", "cumsum", "linear_recurrence"]
@@ -101,11 +101,18 @@ def _multiply_before(x: Any) -> Any:
 _product_vjp = _apply_along_axis(lambda g, x: _by_input(g, x) * _multiply_before(x))
 _product_jvp = _apply_along_axis(lambda t, x: linear_recurrence(x, t * _multiply_before(x)))
 
+
+def _cumprod_vjp(g: Any, x: Any, axis: int, times: Any) -> Any:
+    if times is guarded_multiply:  # what no element from here on was taken of
+        x = set_aside(x, _cumsum_backwards(np.abs(g), axis), times)
+    return _product_vjp(g, axis, x)
+
+
 cumprod: Op = op(
     "cumprod",
     lambda x, axis: np.multiply.accumulate(x, axis=axis),
     shape=_infer_running(np.cumprod),
-    vjp={"x": lambda g, x, axis: _product_vjp(g, axis, x)},
+    vjp={"x": _cumprod_vjp},
     jvp={"x": lambda t, x, axis: _product_jvp(t, axis, x)},
     statics={"axis": 0},
     doc="Return the running product along an axis; its derivative is exact where elements are 0.\n\n"

@@ -299,7 +299,10 @@ _svm_loss = op(
     _svm,
     shape=_infer_labelled,
     vjp={"x": lambda g, x, labels, times: times(g[..., None], _slope_of_margins(x, labels)), "labels": BLOCKED},
-    jvp={"x": lambda t, x, labels, times: np.sum(times(t, _slope_of_margins(x, labels)), axis=-1), "labels": BLOCKED},
+    jvp={
+        "x": lambda t, x, labels: np.sum(guarded_multiply(_slope_of_margins(x, labels), t), axis=-1),
+        "labels": BLOCKED,
+    },
     inputs="x labels",
     selects=True,
     doc="Return the SVM loss of each row: the sum over j != y of max(0, x_j - x_y + 1) (Sullivan, lecture 3).",

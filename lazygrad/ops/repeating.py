@@ -128,6 +128,7 @@ _resize = linear(
     shape=_resized_shape,
     transpose=_sum_of_rounds,
     statics={"new_shape": ()},
+    selects=True,
     doc="Return the elements in another shape, again from the first where they do not suffice.",
 )
 

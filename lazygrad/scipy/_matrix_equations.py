@@ -111,6 +111,7 @@ _triangular: Op = op(
             a, t, trans=trans, lower=lower, unit_diagonal=unit_diagonal
         ),
     },
+    selects="vjp",  # the other triangle is not read
     inputs="a b",
     statics={"trans": 0, "lower": False, "unit_diagonal": False},
     doc="Return the solution x of a x = b, or of a^T x = b, for a triangular matrix.",
@@ -263,6 +264,7 @@ _banded: Op = op(
         "b": lambda g, ab, lower, upper: _banded(_align_rows(ab, lower, upper), g, lower=upper, upper=lower),
     },
     jvp={"ab": _banded_tangent, "b": lambda t, ab, lower, upper: _banded(ab, t, lower=lower, upper=upper)},
+    selects="vjp",  # the corners of the array of diagonals are not read
     inputs="ab b",
     statics={"lower": 0, "upper": 0},
     doc="Return the solution x of a x = b for a matrix given by its diagonals.",

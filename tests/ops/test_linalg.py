@@ -191,10 +191,11 @@ def test_norms_of_vectors_with_zeros(ord: Any, at: list[float]) -> None:
     gradient = lg.gradient(linalg.norm(x, ord), x)
     assert np.isfinite(gradient).all()
     assert not gradient[np.equal(at, 0)].any()
-    kink = ord in (None, 2) and not np.any(at)  # where there is no second derivative
+    # Where there is no second derivative: |x| counts as smooth, and above 2 an element that is 0 is.
+    kink = not np.any(at) and ord in (None, 2, 2.5, 3) or ord in (0.5, 1.5, -1)
     with pytest.warns(RuntimeWarning, match="no second derivative") if kink else contextlib.nullcontext():
         found = second(lambda a: (linalg.norm(a, ord) + 1) ** 2, np.array(at), np.array([1.0, 2.0, 3.0]))
-    assert np.isnan(found).all() if kink else np.isfinite(found).all()
+    assert np.isnan(found[np.equal(at, 0)]).all() if kink else np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("ord", ["fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf])

@@ -21,7 +21,7 @@ from .._errors import LazygradError, ShapeError
 from .._graph.leaf import constant, copy_frozen
 from .._graph.node import Node, build
 from .._graph.settings import check_function, describe
-from .._graph.turns import lock, now, outside, run_alone
+from .._graph.turns import as_one_question, outside, run_alone
 from .._graph.types import Array, Function
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator
@@ -73,18 +73,14 @@ class Primitive(Op):
         if not self.eager:
             return super().on_nodes(inputs, static)
         nodes = as_nodes(inputs)
-        with lock:
-            asked = now.asked
-            try:
-                for j in nodes:
-                    now.asked = (j, now.asked)  # so that none of them is set meanwhile
-                value = freeze(self.function(*[readonly_view(forward_rec(j)) for j in nodes], **static))
-            finally:
-                now.asked = asked
-            if value.dtype.kind not in "biufc":
-                raise TypeError(f"{self.name} returned dtype {value.dtype}, but a node holds numbers")
-            node = build(self, nodes, static, value.shape, value.dtype)
-            node._value = value
+        return as_one_question(nodes, self._evaluate, nodes, static)
+
+    def _evaluate(self, nodes: tuple[Node, ...], static: Mapping[str, Any]) -> Node:
+        value = freeze(self.function(*[readonly_view(forward_rec(j)) for j in nodes], **static))
+        if value.dtype.kind not in "biufc":
+            raise TypeError(f"{self.name} returned dtype {value.dtype}, but a node holds numbers")
+        node = build(self, nodes, static, value.shape, value.dtype)
+        node._value = value
         return node
 
     def single(self, x: Node) -> Node:

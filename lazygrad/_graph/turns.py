@@ -95,13 +95,17 @@ def call_outside(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
 def as_one_question(nodes: Iterable[Node], ask: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     """Call a function that asks for several things, all of which see one state of the leaves below these nodes."""
     with lock:
-        asked = now.asked
-        try:
-            for i in nodes:
-                now.asked = (i, now.asked)
-            return ask(*args, **kwargs)
-        finally:
-            now.asked = asked
+        return _ask(nodes, ask, args, kwargs)
+
+
+def _ask(nodes: Iterable[Node], ask: Callable[..., T], args: Any, kwargs: Any) -> T:
+    asked = now.asked  # (not within `with`: between that and a `try` an interruption would leave the lock taken)
+    try:
+        for i in nodes:
+            now.asked = (i, now.asked)
+        return ask(*args, **kwargs)
+    finally:
+        now.asked = asked
 
 
 def outside(function: Callable[..., T]) -> Callable[..., T]:

@@ -22,15 +22,20 @@ def as_question(method: Method) -> Method:
     @functools.wraps(method)
     def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         with lock:
-            asked = now.asked
-            try:
-                now.asked = (self.target, (self._memo.seed, asked))
-                listening = watchers()
-                return _tell(listening, method, self, args, kwargs) if listening else method(self, *args, **kwargs)
-            finally:
-                now.asked = asked
+            return _ask_as_one(method, self, args, kwargs)
 
     return ask  # type: ignore[return-value]
+
+
+def _ask_as_one(method: Callable[..., Any], d: Any, args: Any, kwargs: Any) -> Any:
+    """Answer a question about the target of a Differentiator; changes of what it depends on wait."""
+    asked = now.asked
+    try:
+        now.asked = (d.target, (d._memo.seed, asked))
+        listening = watchers()
+        return _tell(listening, method, d, args, kwargs) if listening else method(d, *args, **kwargs)
+    finally:
+        now.asked = asked
 
 
 def _tell(listening: Sequence[Watcher], method: Callable[..., Any], d: Any, args: Any, kwargs: Any) -> Any:

@@ -101,7 +101,10 @@ def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool, label: str
     size = np.abs(np.where(at_zero, 1, x))
     ratio = size / np.where(at_zero, 1, total)
     slope = np.where(at_zero, 0, conj(x) / size * ratio ** (ord - 1))
-    return slope if ord > 2 or not isinstance(x, Node) else where_zero(slope, (x == 0) & (total != 0), label=label)
+    if ord > 2 or not isinstance(x, Node):
+        return slope
+    kink = (x == 0) & (total != 0)
+    return np.where(kink, where_zero(conj(x), kink, label=label), slope)
 
 
 def _p_vjp(g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool, label: str, times: Function) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from .._errors import LazygradError, ShapeError
 from .._graph.bits import same_bits
 from .._graph.leaf import copy_frozen
-from .._graph.node import NO_STATIC, Node, _next_serial, delist, enlist
+from .._graph.node import NO_STATIC, Node, _next_serial, by_serial, delist, enlist
 from .._graph.reform import Changes, collect_new, make_relay, place_before
 from .._graph.trees import check_depth
 from .._graph.types import Function
@@ -165,7 +165,7 @@ class Call:
     def _own(self, value: Any, mark: float, roots: list[Node]) -> Any:
         """Return an outcome with identities of nodes that are others' as well, and collect its nodes."""
         if isinstance(value, Node):
-            if value.serial <= mark or any(value is root for root in roots):
+            if value.serial <= mark or value.op is None or any(value is root for root in roots):
                 value = OPS["identity"].on_nodes((value,), NO_STATIC)
             roots.append(value)
         elif isinstance(value, (tuple, list)):
@@ -188,7 +188,7 @@ class Call:
             def keep(array: Any) -> Any:
                 for leaf in leaves:
                     if leaf._value is array or same_bits(leaf._value, array):
-                        shared[leaf.serial] = leaf, leaf._value  # type: ignore[index]
+                        shared[leaf.serial] = leaf, leaf._value
                         return leaf._value
                 return copy_frozen(array)
 
@@ -225,23 +225,14 @@ class Call:
             self._own(self.source.meaning(*self.args, **self.kwargs), mark, built)
         if len(built) != self.count:
             raise ShapeError(
-                f"{name} gives {len(built)} results for the new shapes, where it gave {self.count}: build the graph again"
+                f"{name} gives {len(built)} results for the new shapes, not {self.count}: build the graph again"
             )
-        taken = {built[root._call[1]].serial: root for root in outcome if not root.op.is_mirror}  # type: ignore[misc]
-        waiting: list[Node] = []
+        taken = {built[root._call[1]].serial: root for root in outcome if not root.op.is_mirror}
         last = self.mark
-        for i in collect_new(built, mark):
-            root = taken.get(i.serial)
-            inputs = tuple([taken.get(j.serial, j) for j in i.inputs])
-            if root is None:
-                waiting.append(i)
-                if not _are_same(inputs, i.inputs):
-                    changes.set(i, inputs=inputs)
-                continue
-            if root.serial <= last:
-                raise LazygradError(f"{name} builds its results in another order now: build the graph again")
-            place_before(root, waiting, max(last, root.serial - 1))
-            waiting, last = [], root.serial
+        for root in sorted(taken.values(), key=by_serial):
+            i = built[root._call[1]]
+            inputs = self._place_inside(root, i, taken, max(last, root.serial - 1), mark, changes)
+            last = root.serial
             changes.set(root, op=i.op, inputs=inputs, static=i.static)
             changes.set_signature(root, i.shape, i.dtype)
             delist(i)
@@ -249,11 +240,25 @@ class Call:
                 root._memo.follow_target(root, changes)
         for mirror in outcome:
             if mirror.op.is_mirror:
-                i = built[mirror._call[1]]  # type: ignore[index]
+                i = built[mirror._call[1]]
                 i = taken.get(i.serial, i)
-                if waiting:
-                    place_before(mirror, waiting, mirror.serial - 1)
-                    waiting = []
-                changes.set(mirror, op=mirror.op.take_over(i.op), inputs=i.inputs, static=i.static)
+                inputs = self._place_inside(mirror, i, taken, mirror.serial - 1, mark, changes)
+                changes.set(mirror, op=mirror.op.take_over(i.op), inputs=inputs, static=i.static)
                 changes.set_signature(mirror, i.shape, i.dtype)
         self._settle(built, [root for root in outcome if not root.op.is_mirror])
+
+    def _place_inside(
+        self, root: Node, i: Node, taken: Mapping[int, Node], after: float, mark: float, changes: Changes
+    ) -> tuple[Node, ...]:
+        """Place what `i` is computed from before `root`, which takes it over, and return the inputs it will have."""
+        inside = [j for j in collect_new([i], mark) if j is not i]
+        if any(taken[j.serial].serial >= root.serial for j in inside if j.serial in taken):
+            name = getattr(self.source.public, "__name__", "the function")
+            raise LazygradError(f"{name} builds its results in another order now: build the graph again")
+        waiting = [j for j in inside if j.serial not in taken]
+        for j in waiting:
+            inputs = tuple([taken.get(k.serial, k) for k in j.inputs])
+            if not _are_same(inputs, j.inputs):
+                changes.set(j, inputs=inputs)
+        place_before(root, waiting, after)
+        return tuple([taken.get(k.serial, k) for k in i.inputs])

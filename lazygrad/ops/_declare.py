@@ -71,7 +71,7 @@ def is_ufunc_of_scipy(function: Function) -> bool:
     return isinstance(function, np.ufunc) and getattr(special, function.__name__, None) is function
 
 
-def function(*numpy: Function) -> Callable[[F], F]:
+def function(*numpy: Function, recorded: bool = True) -> Callable[[F], F]:
     """Declare a function of nodes that stands for NumPy functions of the same arguments.
 
     For instance::
@@ -79,12 +79,14 @@ def function(*numpy: Function) -> Callable[[F], F]:
         @function(np.ptp)
         def ptp(a, axis=None):
             return np.max(a, axis=axis) - np.min(a, axis=axis)
+
+    Nodes that come of it remember the call, unless `recorded` says that it reads no shape nor dtype.
     """
 
     def enter(meaning: F) -> F:
-        recorded = record_calls(meaning, numpy[0])
-        _enter_meaning(numpy, recorded)
-        return recorded
+        found = record_calls(meaning, numpy[0]) if recorded else meaning
+        _enter_meaning(numpy, found)
+        return found
 
     return enter
 

@@ -40,7 +40,7 @@ def full_like(
     return broadcast_to(fill_value if fill_value.dtype == dtype else fill_value.astype(dtype), shape=shape)
 
 
-@function(np.copy)
+@function(np.copy, recorded=False)
 def copy(a: Operand) -> Node:
     """Return the node itself, as nodes do not change."""
     return as_node(a)

@@ -28,6 +28,7 @@ __all__ = ["Program", "run_kernel"]
 
 
 SMALL = 4096  # elements of a literal that is worked out beforehand
+LARGEST_OUTER = 1024.0  # a factor by which numbers that have lost bits next to 0 may be multiplied
 PRODUCTS = (arithmetic.multiply, arithmetic.guarded_multiply, arithmetic.strong_multiply)
 QUOTIENTS = (arithmetic.divide, arithmetic.guarded_divide)
 
@@ -200,7 +201,10 @@ class Program:
                 d = self.literals.get(b)
                 if d is None or d.shape or dtype.kind != "f" or not self.shapes[y] == self.shapes[x] == shape:
                     continue
-                if abs(math.frexp(c)[0]) == 0.5 or abs(math.frexp(d)[0]) == 0.5:
+                # The product in between must not be out of range where the whole is not (but for last bits of the
+                # smallest numbers).
+                between = not abs(d) > 1 > abs(c) and not abs(d) < 1 < LARGEST_OUTER < abs(c)
+                if between and (abs(math.frexp(c)[0]) == 0.5 or abs(math.frexp(d)[0]) == 0.5):
                     limits = np.finfo(dtype)
                     with np.errstate(all="ignore"):
                         product = dtype.type(c * d)

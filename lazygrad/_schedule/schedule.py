@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._derivatives.target_memo import pause_collector
+from .._graph.collector import pause_collector
 from .._graph.guards import Guard
 from .._graph.leaf import count_reforms
 from .._graph.log import logger
@@ -73,13 +73,12 @@ class Schedule:
     _ready: deque[Callable[..., tuple[Any, ...]]] = attrs.field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
-        with pause_collector():
-            try:
-                self._make()
-            except Exception:
-                if self.keep:  # then whoever makes a plan of it leaves the question to the walk
-                    raise
-                self.give_up("it could not be made", failed=True)
+        try:
+            pause_collector(self._make)
+        except Exception:
+            if self.keep:  # then whoever makes a plan of it leaves the question to the walk
+                raise
+            self.give_up("it could not be made", failed=True)
 
     @property
     def walks(self) -> bool:

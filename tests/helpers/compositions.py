@@ -135,6 +135,7 @@ class Composition:
     before: list[Callable[[Any], Any]]
     after: list[Callable[[Any, Any], Any]]
     points: list[list[Any]]  # values of the leaves
+    is_single: bool  # whether single precision is among the dtypes
 
     def build(self) -> Built:
         """Return the composition as nodes, its leaves at the first point."""
@@ -182,7 +183,8 @@ def draw_composition(rng: np.random.Generator, row: Row, most_after: int = 2) ->
         points.append([*held, np.float64(rng.normal()), np.float64(rng.normal())])
     after = [list(AFTER)[k] for k in rng.integers(len(AFTER), size=rng.integers(1, most_after + 1))]
     text = f"{' + '.join(names)} -> {row.name} {static or ''} of {shapes} {dtype or ''} -> {' -> '.join(after)}"
-    made = Composition(text, case, before, [AFTER[name] for name in after], [*points, points[0]])
+    single = "single" in after or any(np.asarray(v).dtype in (np.float32, np.complex64) for v in points[0])
+    made = Composition(text, case, before, [AFTER[name] for name in after], [*points, points[0]], single)
     return made if is_sound(made) else None
 
 
@@ -230,9 +232,14 @@ def without_plans() -> Iterator[None]:
 
 @contextmanager
 def with_plans_at_once() -> Iterator[None]:
-    """Let a plan answer every question that can have one."""
+    """Let a plan answer every question that can have one; that one cannot be made, or gives another shape, fails."""
+
+    def fail(text: str, *args: Any, **_: Any) -> None:
+        raise AssertionError(text % args)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plans, "PLAN_AFTER", 1)
+        patch.setattr("lazygrad._schedule.plans.logger.warning", fail)
         yield
 
 

@@ -128,10 +128,17 @@ def check_forms(made: Composition, forms: Sequence[str]) -> None:
                 for place, (a, b) in enumerate(zip(some, others, strict=True)):
                     where = f"{name} of {made.text}: root {place} at point {k}"
                     assert (a.shape, a.dtype) == (b.shape, b.dtype), where
-                    if FORMS[name].exactly:
-                        assert hold_same_numbers(a, b), where
-                    else:
+                    if not FORMS[name].exactly:
                         assert are_close(a, b, made.is_single), where
+                    elif not hold_same_numbers(a, b):
+                        assert varies_by_itself(made, k, place), where
+                        assert are_close(a, b, made.is_single), where
+
+
+def varies_by_itself(made: Composition, point: int, place: int) -> bool:
+    """Return whether the walk gives now these bits, now others: some of LAPACK's follow where arrays begin in memory."""
+    with without_plans():
+        return len({made.build().ask(made.points[point])[place].tobytes() for _ in range(60)}) > 1
 
 
 def hold_same_numbers(a: Any, b: Any) -> bool:

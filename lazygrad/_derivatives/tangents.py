@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._graph.collector import pause_collector
 from .._graph.demand import demand
 from .._graph.node import INEXACT, Node
 from .._graph.value import forward_rec
 from ..ops._limits import set_tangent_builder
 from ..ops._op import as_node
 from ..ops._rule import BLOCKED, ZERO
-from .adjoint_node import AdjointNode, unbroadcast_node
-from .edges import apply_jvp, apply_rule, find_jvp_rule
-from .target_memo import pause_collector
+from .adjoint_node import AdjointNode, unbroadcast_node, unbroadcast_to
+from .edges import find_jvp_rule
+from .taken import join_marks, mark_taken, mark_unit, push
 
 __all__ = ["TangentValues", "Tangents"]
 
@@ -38,14 +39,14 @@ class Tangents:
     """
 
     def __init__(self, seeds: Mapping[Node, Node], masked: bool = False) -> None:
-        self._masked = {i.serial for i in seeds} if masked else set()  # nodes that have such a tangent
         self._oldest = min((i.serial for i in seeds), default=0)
         self._found: dict[int, Any] = {i.serial: unbroadcast_node(t, i) for i, t in seeds.items()}
+        # Which elements were taken, of nodes of which not all were: see `taken`.
+        self._taken: dict[int, Any] = {i: mark_unit(t) for i, t in self._found.items()} if masked else {}
 
     def of(self, i: Node) -> Node | None:
         """Return the tangent of `i`, a lazy node of its shape and dtype; None if it is structurally zero."""
-        with pause_collector():
-            demand(i, self._list_missing, self._build)
+        pause_collector(demand, i, self._list_missing, self._build)
         return self._found.get(i.serial)
 
     def _list_needs(self, i: Node) -> Sequence[Node]:
@@ -61,25 +62,45 @@ class Tangents:
 
     def _build(self, i: Node) -> None:
         if isinstance(i, AdjointNode):  # it is what it unfolds into
-            self._found[i.serial] = next((self._found.get(j.serial) for j in self._list_needs(i)), None)
-            if any(j.serial in self._masked for j in self._list_needs(i)):
-                self._masked.add(i.serial)
+            for j in self._list_needs(i):
+                self._take_over(i, j)
             return
         total: Any = None
+        marks: list[Any] = []
         for k, j in enumerate(i.inputs):
             t = self._found.get(j.serial)
             if t is None or i.op.jvp_rule(k) in (BLOCKED, ZERO):
                 continue
-            if j.serial in self._masked or i.op.jvp_rule(k).selects_at(i):
-                self._masked.add(i.serial)
+            taken = self._taken.get(j.serial)
+            rule, reads = find_jvp_rule(i, k)
+            if taken is not None or rule.selects is not False:
+                marks.append(mark_taken(rule, i, k, reads, taken, self._read))
+            else:
+                marks.append(None)
             term = self._make_term(i, k, t)
             total = term if total is None else self._add(total, term)
         self._found[i.serial] = total
+        self._mark(i, marks)
+
+    def _take_over(self, i: Node, j: Node) -> None:
+        self._found[i.serial] = self._found.get(j.serial)
+        if (taken := self._taken.get(j.serial)) is not None:
+            self._taken[i.serial] = taken
+
+    def _mark(self, i: Node, marks: Sequence[Any]) -> None:
+        """Note which elements of a node were taken over some edge, unless over one of them all were."""
+        if (taken := join_marks(marks)) is not None:
+            self._taken[i.serial] = taken
+
+    def _read(self, nodes: Sequence[Node]) -> Sequence[Any]:
+        """Return what rules are run on."""
+        return nodes
 
     def _make_term(self, i: Node, argnum: int, tangent: Any) -> Any:
         """Return what one input's tangent adds to that of `i`."""
-        rule, reads = find_jvp_rule(i, argnum, i.inputs[argnum].serial in self._masked)
-        return unbroadcast_node(apply_rule(rule, i, argnum, tangent, reads), i)
+        rule, reads = find_jvp_rule(i, argnum)
+        taken = self._taken.get(i.inputs[argnum].serial)
+        return unbroadcast_node(push(rule, i, argnum, tangent, reads, taken), i)
 
     def _add(self, first: Any, second: Any) -> Any:
         return first + second
@@ -105,8 +126,12 @@ class TangentValues(Tangents):
     def __init__(self, seeds: Mapping[Node, Node], masked: bool = False) -> None:
         super().__init__(seeds, masked)
         self._found = {serial: forward_rec(t) for serial, t in self._found.items()}
+        self._taken = {serial: forward_rec(t) for serial, t in self._taken.items()}
+
+    def _read(self, nodes: Sequence[Node]) -> Sequence[Any]:
+        return [forward_rec(j, was_requested=False) if j._value is None else j._value for j in nodes]
 
     def _make_term(self, i: Node, argnum: int, tangent: Any) -> Any:
-        rule, reads = find_jvp_rule(i, argnum, i.inputs[argnum].serial in self._masked)
-        values = [forward_rec(j, was_requested=False) if j._value is None else j._value for j in reads]
-        return apply_jvp(rule, i, argnum, tangent, values)
+        rule, reads = find_jvp_rule(i, argnum)
+        taken = self._taken.get(i.inputs[argnum].serial)
+        return unbroadcast_to(push(rule, i, argnum, tangent, self._read(reads), taken), i.shape, i.dtype, i.op)

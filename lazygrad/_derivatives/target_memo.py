@@ -11,16 +11,15 @@ it, and it can itself be differentiated.
 
 from __future__ import annotations
 
-import gc
 import itertools
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 
+from .._graph.collector import pause_collector
 from .._graph.demand import demand
 from .._graph.leaf import constant
 from .._graph.node import NO_STATIC, Node, _next_serial, enlist, summation_key
@@ -78,7 +77,7 @@ class AdjointOp(ContributionSum):
         place_before(held, new, max([held.of.serial, *[j.serial for i in new for j in i.inputs if j.serial <= mark]]))
         memo.inner.clear()  # its keys are serials that have changed, as are those of what is unfolded
         for i in unfolded:
-            i.unfolded = None
+            i._former, i.unfolded = tuple(map(weakref.ref, self.list_unfolded(i))), None
         changes.set(held, inputs=inputs, edges=edges, masked=masked, unfolded=None, follows=held.follows or None)
         for j in (held, *inputs):
             follow(j)
@@ -114,21 +113,6 @@ class MirrorOp:
         """Return the target's value, computed there; or here if the target is gone."""
         original = self.original()
         return self.base.run(node) if original is None else forward_rec(original, was_requested=False)
-
-
-@contextmanager
-def pause_collector() -> Iterator[None]:
-    """Keep the garbage collector from searching what is only being built; nothing here makes cycles.
-
-    Its passes over a graph that grows to 100 000 nodes cost more than building it.
-    """
-    enabled = gc.isenabled()
-    try:
-        gc.disable()
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def copy_bare(node: Node) -> Node:
@@ -198,12 +182,16 @@ class TargetMemo:
         """Return the node of dL/di, built with all it needs; None if nothing leads from `i` to L."""
         if i.serial == self.serial:
             return self.seed
-        if i.serial not in self.adjoints:
-            with pause_collector():
-                if not self.discovery.find(i):
-                    return None
-                demand(i, self._list_missing, self.build)
+        if i.serial not in self.adjoints and not pause_collector(self._derive, i):
+            return None
         return self.adjoints[i.serial]
+
+    def _derive(self, i: Node) -> bool:
+        """Build the adjoint of `i` and what it needs; return False if nothing leads from `i` to L."""
+        if not self.discovery.find(i):
+            return False
+        demand(i, self._list_missing, self.build)
+        return True
 
     def zero_adjoint(self, i: Node) -> Node:
         """Build the adjoint of a node that does not lead to the target: zeros, in the shape the node has when asked."""

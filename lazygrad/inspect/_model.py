@@ -8,7 +8,7 @@ import attrs
 
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.discover import flows
-from .._derivatives.target_memo import pause_collector
+from .._graph.collector import pause_collector
 from .._graph.node import Node, by_serial, label, lock
 from .._graph.traverse import collect_inputs_first
 from .._graph.types import Structure
@@ -136,18 +136,22 @@ def find_kind(node: Node) -> str:
 def build_picture(L: Node, wrt: Structure = None, report: Report | None = None) -> Picture:
     """Build the picture of all nodes below a target, one box each; nothing is computed, the memo stays as it is."""
     check_target(L)
-    with lock, pause_collector():
-        asked: dict[int, Node] = {}
-        if wrt is not None:
-            map_nodes(resolve_names(wrt, L), lambda i: asked.update({check_node(i).serial: i}))
-        below = {i.serial: i for i in collect_inputs_first(L, _list_inputs)}
-        nodes = sorted((below | asked).values(), key=by_serial)
-        place = {i.serial: k for k, i in enumerate(nodes)}
-        edges = _find_edges(nodes, place, place[L.serial], asked)
-        made = Picture(
-            L, [_make_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report)
-        )
-        _give_states(made, report)
+    with lock:
+        return pause_collector(_build_picture, L, wrt, report)
+
+
+def _build_picture(L: Node, wrt: Structure, report: Report | None) -> Picture:
+    asked: dict[int, Node] = {}
+    if wrt is not None:
+        map_nodes(resolve_names(wrt, L), lambda i: asked.update({check_node(i).serial: i}))
+    below = {i.serial: i for i in collect_inputs_first(L, _list_inputs)}
+    nodes = sorted((below | asked).values(), key=by_serial)
+    place = {i.serial: k for k, i in enumerate(nodes)}
+    edges = _find_edges(nodes, place, place[L.serial], asked)
+    made = Picture(
+        L, [_make_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report)
+    )
+    _give_states(made, report)
     boxes = made.boxes
     boxes[place[L.serial]].target = True
     for serial in asked:

@@ -16,6 +16,7 @@ from .._graph.trees import check_depth, leaves
 from .._graph.types import DTypeLike, Lengths, Structure, both
 from .._graph.value import read_guarded
 from ..ops import concatenate
+from ..ops._calls import record_calls
 from ..ops._op import as_node
 from ..ops.constructors import full_like as _full_like
 
@@ -67,6 +68,7 @@ def _with_axes(node: Node, ndim: int) -> Node:
     return node[(None,) * (ndim - node.ndim)] if node.ndim < ndim else node
 
 
+@record_calls
 def array(object: Structure, dtype: DTypeLike | None = None, *, ndmin: int = 0, **kwargs: object) -> NodeOrArray:
     """Make an array as `numpy.array`, or the node that joins nested lists with nodes in them.
 
@@ -89,6 +91,7 @@ def array(object: Structure, dtype: DTypeLike | None = None, *, ndmin: int = 0, 
     return both.array(object, dtype, ndmin=ndmin, **kwargs)
 
 
+@record_calls
 def asarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asarray`; nested lists with nodes in them become a node.
 
@@ -101,6 +104,7 @@ def asarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = No
     return _join_nested(a, dtype) if has_node(a) else both.asarray(a, dtype, order, **kwargs)
 
 
+@record_calls
 def asanyarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asanyarray`; nodes as `asarray` does.
 
@@ -112,6 +116,7 @@ def asanyarray(a: Structure, dtype: DTypeLike | None = None, order: str | None =
     return _join_nested(a, dtype) if has_node(a) else both.asanyarray(a, dtype, order, **kwargs)
 
 
+@record_calls
 def ascontiguousarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.ascontiguousarray`; nodes as `asarray` does, with at least one axis.
 
@@ -123,6 +128,7 @@ def ascontiguousarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: ob
     return _with_axes(_join_nested(a, dtype), 1) if has_node(a) else both.ascontiguousarray(a, dtype, **kwargs)
 
 
+@record_calls
 def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asfortranarray`; nodes, which have no order in memory, as `ascontiguousarray`.
 
@@ -134,6 +140,7 @@ def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: objec
     return ascontiguousarray(a, dtype) if has_node(a) else both.asfortranarray(a, dtype, **kwargs)
 
 
+@record_calls
 def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs: object) -> NodeOrArray:
     """Make an array from an iterable as `numpy.fromiter`, or the node that joins several nodes.
 
@@ -146,6 +153,7 @@ def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs
     return _join_nested(items, dtype) if has_node(items) else both.fromiter(items, dtype, count, **kwargs)
 
 
+@record_calls
 def full(
     shape: Lengths, fill_value: Structure, dtype: DTypeLike | None = None, order: str = "C", **kwargs: object
 ) -> NodeOrArray:
@@ -163,6 +171,7 @@ def full(
     return both.full(shape, fill_value, dtype, order, **kwargs)
 
 
+@record_calls
 def full_like(
     a: Structure, fill_value: Structure, dtype: DTypeLike | None = None, *args: object, **kwargs: Any
 ) -> NodeOrArray:
@@ -179,6 +188,7 @@ def full_like(
     return both.full_like(a, fill_value, dtype, *args, **kwargs)
 
 
+@record_calls
 def arange(*args: Any, **kwargs: Any) -> NodeOrArray:
     """Count as `numpy.arange`; from nodes only inside a function transform, where values may decide a shape.
 

@@ -112,7 +112,7 @@ def _as_labels(labels: Any, scores: Any) -> Any:
         return labels
     refuse_masked(labels, "labels")
     labels = np.asarray(labels)
-    shape = scores.shape if isinstance(scores, Node) else np.shape(scores)
+    shape = scores.shape if isinstance(scores, Node) else np.asarray(scores).shape
     if labels.dtype.kind in "iu" and shape and labels.shape == shape[:-1]:
         _check_labels(labels, shape[-1])  # what is known already is an error on the user's line
     return labels
@@ -304,7 +304,7 @@ _svm_loss = op(
         "labels": BLOCKED,
     },
     inputs="x labels",
-    selects=True,
+    selects="vjp",
     doc="Return the SVM loss of each row: the sum over j != y of max(0, x_j - x_y + 1) (Sullivan, lecture 3).",
 )
 

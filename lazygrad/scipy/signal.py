@@ -133,6 +133,7 @@ def _along_some(x: Any, y: Any, axes: Any, dot_axes: Any, mode: str) -> Any:
     return out.reshape(*kept_x, *kept_y, *out.shape[2:])
 
 
+@function(scipy.signal.convolve)
 def convolve(
     in1: Operand,
     in2: Operand,
@@ -182,6 +183,7 @@ def convolve(
     return _along_all(x, y, mode, method)
 
 
+@function(scipy.signal.correlate)
 def correlate(in1: Operand, in2: Operand, mode: str = "full", method: str = "auto") -> Node:
     """Return the cross-correlation of two arrays, as `scipy.signal.correlate`.
 
@@ -195,10 +197,6 @@ def correlate(in1: Operand, in2: Operand, mode: str = "full", method: str = "aut
         return scipy.signal.correlate(in1, in2, mode=mode, method=method)
     x, y = [v if isinstance(v, Node) else np.asarray(v) for v in (in1, in2)]
     return _along_all(x, _flip(np.conj(y)), mode, method)
-
-
-function(scipy.signal.convolve)(convolve)
-function(scipy.signal.correlate)(correlate)
 
 
 def __getattr__(name: str) -> Any:

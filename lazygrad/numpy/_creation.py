@@ -5,8 +5,9 @@ Called without a node, each is NumPy's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numpy
 
@@ -33,6 +34,8 @@ __all__ = [
     "isscalar",
     "vectorize",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def has_node(x: Any, _depth: int = 0) -> bool:
@@ -68,7 +71,19 @@ def _with_axes(node: Node, ndim: int) -> Node:
     return node[(None,) * (ndim - node.ndim)] if node.ndim < ndim else node
 
 
-@record_calls
+def _or_itself(make: F) -> F:
+    """Let a maker that is given a node, and nothing else, return the node: what it is to be is no question of shapes."""
+    recorded: Any = record_calls(make)
+
+    @functools.wraps(make)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return args[0] if len(args) == 1 and not kwargs and isinstance(args[0], Node) else recorded(*args, **kwargs)
+
+    call.source = recorded.source  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
+
+
+@_or_itself
 def array(object: Structure, dtype: DTypeLike | None = None, *, ndmin: int = 0, **kwargs: object) -> NodeOrArray:
     """Make an array as `numpy.array`, or the node that joins nested lists with nodes in them.
 
@@ -91,7 +106,7 @@ def array(object: Structure, dtype: DTypeLike | None = None, *, ndmin: int = 0, 
     return both.array(object, dtype, ndmin=ndmin, **kwargs)
 
 
-@record_calls
+@_or_itself
 def asarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asarray`; nested lists with nodes in them become a node.
 
@@ -104,7 +119,7 @@ def asarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = No
     return _join_nested(a, dtype) if has_node(a) else both.asarray(a, dtype, order, **kwargs)
 
 
-@record_calls
+@_or_itself
 def asanyarray(a: Structure, dtype: DTypeLike | None = None, order: str | None = None, **kwargs: object) -> NodeOrArray:
     """Convert to an array as `numpy.asanyarray`; nodes as `asarray` does.
 

@@ -6,6 +6,7 @@ of a consumer and to the forward values that the rule reads. All are inputs of t
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -61,6 +62,8 @@ class AdjointNode(Node):
     # Whether this is a consumer of `of` for its shape alone; None while it lives in a memo, which is told instead.
     follows: bool | None = attrs.field(default=None, kw_only=True)
     masked: bool = attrs.field(default=False, kw_only=True)  # exact zeros may say that something was not taken
+    # Weak references to the ops that a derivative was built of as this was built anew; not set before that.
+    _former: tuple[weakref.ref[Node], ...] = attrs.field(init=False)
 
     def only_follows(self, i: Node) -> bool:
         """Return whether this is a consumer of `i` for its shape alone."""
@@ -198,11 +201,12 @@ class ContributionSum:
 
     def list_unfolded(self, node: AdjointNode) -> list[Node]:
         """Return the ops that the adjoint unfolds into, and its stand-ins for its inputs, if it has been unfolded."""
-        if node.unfolded is None:
-            return []
+        former = [i for ref in getattr(node, "_former", ()) if (i := ref()) is not None]
+        if node.unfolded is None or node.unfolded[0] is None:  # (of a zero nothing is built)
+            return former
         root, stands = node.unfolded
         first = min([k.serial for k in stands], default=root.serial)
-        return [*stands, *collect_new([root], first)]
+        return [*former, *stands, *collect_new([root], first)]
 
     def blocks(self, node: AdjointNode, argnum: int) -> bool:
         """Return False: what an adjoint does not depend on, its rules have left out already."""

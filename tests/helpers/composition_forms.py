@@ -136,7 +136,7 @@ def check_forms(made: Composition, forms: Sequence[str]) -> None:
 
 
 def varies_by_itself(made: Composition, point: int, place: int) -> bool:
-    """Return whether the walk gives now these bits, now others: some of LAPACK's follow where arrays begin in memory."""
+    """Return whether the walk gives now these bits, now others: some of LAPACK follow where arrays begin."""
     with without_plans():
         return len({made.build().ask(made.points[point])[place].tobytes() for _ in range(60)}) > 1
 

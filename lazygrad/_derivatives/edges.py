@@ -47,9 +47,9 @@ def find_vjp_rule(
     return rule, nodes[1:]
 
 
-def find_jvp_rule(c: Node, argnum: int, masked: bool = False) -> tuple[Rule, list[Node]]:
+def find_jvp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
     """Return the jvp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
-    rule: Rule = c.op.jvp_rule(argnum).reading(masked)
+    rule: Rule = c.op.jvp_rule(argnum)
     if rule is UNDEFINED:
         raise NotDifferentiableError(
             f"op {c.op.name!r} has no jvp rule by its input {input_name(c, argnum)!r} ({c.inputs[argnum]!r}), "

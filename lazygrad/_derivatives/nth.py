@@ -8,7 +8,7 @@ products a^(i) b^(j), i + j <= n, and of sums of them, each once.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from .._graph.leaf import constant
 from .._graph.node import Node, _next_serial, build, by_serial
 from .._graph.traverse import ancestors, collect_inputs_first
+from ..ops._guards import keep_taken
 from ..ops.arithmetic import divide, guarded_divide, guarded_multiply, multiply
 from .adjoint_node import unbroadcast_node
 from .tangents import Tangents
@@ -64,20 +65,28 @@ class Derivation(Tangents):
         x, y = q.inputs
         before = _next_serial()
         by_x, by_y = self._found.get(x.serial), self._found.get(y.serial)
-        masked = x.serial in self._masked or y.serial in self._masked or q.op is guarded_divide
-        if masked:
-            self._masked.add(q.serial)
-        times, over = (guarded_multiply, guarded_divide) if masked else (multiply, divide)
+        times, over = (guarded_multiply, guarded_divide) if q.op is guarded_divide else (multiply, divide)
         if by_y is not None:
             by_y = -times(by_y, q)
         numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y
-        return None if numerator is None else self._share(unbroadcast_node(over(numerator, y), q), before)
+        if numerator is None:
+            return None
+        quotient = over(numerator, y)
+        self._keep_mark(q, [self._taken.get(j.serial) for j in (x, y) if self._found.get(j.serial) is not None])
+        if (taken := self._taken.get(q.serial)) is not None:
+            quotient = keep_taken(quotient, taken)
+        return self._share(unbroadcast_node(quotient, q), before)
 
     def _make_term(self, i: Node, argnum: int, tangent: Any) -> Node:
         """Return the term of one input, in which nodes that are there already take the place of equal new ones."""
         before = _next_serial()
         term = super()._make_term(i, argnum, tangent)
         return self._share(term, before)
+
+    def _mark(self, make: Callable[..., Any], *args: Any) -> Any:
+        before = _next_serial()
+        mark = make(*args)
+        return mark if mark is None or mark.serial < before else self._share(mark, before)
 
     def _add(self, first: Any, second: Any) -> Node:
         return self._share(super()._add(first, second), 0)

@@ -10,7 +10,7 @@ younger than the oldest seed: nothing older can depend on one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._graph.collector import pause_collector
@@ -73,24 +73,26 @@ class Tangents:
                 continue
             taken = self._taken.get(j.serial)
             rule, reads = find_jvp_rule(i, k)
-            if taken is not None or rule.selects is not False:
-                marks.append(mark_taken(rule, i, k, reads, taken, self._read))
-            else:
-                marks.append(None)
+            all_taken = taken is None and rule.selects is False
+            marks.append(None if all_taken else self._mark(mark_taken, rule, i, k, reads, taken, self._read))
             term = self._make_term(i, k, t)
             total = term if total is None else self._add(total, term)
         self._found[i.serial] = total
-        self._mark(i, marks)
+        self._keep_mark(i, marks)
 
     def _take_over(self, i: Node, j: Node) -> None:
         self._found[i.serial] = self._found.get(j.serial)
         if (taken := self._taken.get(j.serial)) is not None:
             self._taken[i.serial] = taken
 
-    def _mark(self, i: Node, marks: Sequence[Any]) -> None:
+    def _keep_mark(self, i: Node, marks: Sequence[Any]) -> None:
         """Note which elements of a node were taken over some edge, unless over one of them all were."""
-        if (taken := join_marks(marks)) is not None:
+        if (taken := self._mark(join_marks, marks)) is not None:
             self._taken[i.serial] = taken
+
+    def _mark(self, make: Callable[..., Any], *args: Any) -> Any:
+        """Return which elements are taken, as made now of the arguments."""
+        return make(*args)
 
     def _read(self, nodes: Sequence[Node]) -> Sequence[Any]:
         """Return what rules are run on."""

@@ -159,13 +159,13 @@ def pull_back(edge: Edge, g: object) -> NodeOrArray:
 
 
 def as_push(edge: Edge) -> Edge | None:
-    """Return an edge with its jvp rule, for unit tangents, in place of its vjp rule; None if that is zero."""
+    """Return an edge with its jvp rule in place of its vjp rule; None if that is zero."""
     c, argnum, j = edge[:3]
     if isinstance(c, AdjointNode):
         return edge
     if c.op.jvp_rule(argnum) in (BLOCKED, ZERO):
         return None
-    rule, reads = find_jvp_rule(c, argnum, masked=True)
+    rule, reads = find_jvp_rule(c, argnum)
     return Edge(c, argnum, j, rule, tuple(reads))
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from .._graph.types import both as np
 from ._declare import elementwise
 from ._op import Op
-from ._rule import GUARDED
+from ._rule import BLOCKED, GUARDED
 
-__all__ = ["guarded_divide", "guarded_multiply", "set_aside", "strong_multiply"]
+__all__ = ["guarded_divide", "guarded_multiply", "keep_taken", "set_aside", "strong_multiply"]
 
 
 def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
@@ -84,6 +84,22 @@ guarded_divide: Op = elementwise(
     selects=True,
     doc="Return x / y, and 0 where x is exactly 0 even if y is 0 or nan.\n\n"
     ">>> guarded_divide(np.array([0.0, 3.0]), np.array([0.0, 2.0]))\narray([0. , 1.5])",
+)
+
+
+def _keep_taken(x: Any, taken: Any) -> Any:
+    return np.where(taken, x, x.dtype.type(0))[()] if np.isnan(x).any() else x
+
+
+keep_taken: Op = elementwise(
+    "keep_taken",
+    _keep_taken,
+    inputs="x taken",
+    vjp={"x": lambda g, taken: np.where(taken, g, 0), "taken": BLOCKED},
+    jvp={"x": lambda t, taken: np.where(taken, t, 0), "taken": BLOCKED},
+    selects=True,
+    doc="Return x, a product with a tangent that is 0 where it was not taken, and 0 there even if it is nan.\n\n"
+    ">>> keep_taken(np.array([np.nan, 2.0]), np.array([False, True]))\narray([0., 2.])",
 )
 
 

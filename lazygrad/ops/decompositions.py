@@ -84,7 +84,7 @@ _cholesky = op(
     jvp={"a": _cholesky_jvp},
     inputs="a",
     doc="Return the lower triangular L of positive definite matrices a = L L^H.",
-    selects=True,  # the other triangle is not read
+    selects="vjp",  # the other triangle is not read
 )
 
 

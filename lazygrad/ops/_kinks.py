@@ -11,7 +11,7 @@ from typing import Any
 from .._graph.node import Node, living_consumers
 from .._graph.types import both as np
 from ._declare import elementwise, op, result_dtype
-from ._limits import find_result, find_slope, undefined_value, undefined_where
+from ._limits import find_made, find_read, find_slope, undefined_value, undefined_where
 from ._op import Op, Signature
 from ._rule import ZERO
 from .arithmetic import guarded_multiply
@@ -165,13 +165,12 @@ def pull_absolute(g: Any, x: Any, label: str, name: str = "absolute") -> Any:
     """Return the gradient of |x| for its adjoint, with what second derivatives need at 0; None stands for arrays."""
     if not isinstance(x, Node) or not isinstance(g, Node):
         return None
-    size = np.absolute(x)
-    found = find_result(g, x, name)
-    along = size if found is None else found
+    made = find_read(g, find_made(x, name))
+    along = np.absolute(x) if made is None else made
     if x.dtype.kind == "c":
-        ratio = divide_by_size(g, size, x, label, along)
+        ratio = divide_by_size(g, np.absolute(x), x, label, along)
         return None if ratio is None else multiply_kink(np.conjugate(x), ratio)
-    slope = find_slope(g, along, x, np.ones(size.shape, size.dtype))
+    slope = find_slope(g, along, x, np.ones(along.shape, along.dtype))
     return None if slope is None else pull_kink(g, x, slope, label=label)
 
 
@@ -204,13 +203,8 @@ def push_absolute(t: Any, x: Any, label: str, name: str = "absolute") -> Any:
     """
     if not isinstance(x, Node) or not isinstance(t, Node) or t.shape != x.shape:
         return None
-    sizes, below = [], x
-    while True:  # a stand-in is read in the place of what it stands for
-        sizes += [c for c in living_consumers(below) if c.op.name == name]
-        if below.op is None or below.op.name != "identity":
-            break
-        below = below.inputs[0]
-    return _push_sign(t, x, label="" if sizes and all(_is_read_linearly(c) for c in sizes) else label)
+    made = find_made(x, name)
+    return _push_sign(t, x, label="" if made and all(_is_read_linearly(c) for c in made) else label)
 
 
 _MODULI = ("absolute", "copysign", "fabs", "sign")

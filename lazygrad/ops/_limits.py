@@ -14,14 +14,15 @@ from typing import Any
 
 from .._errors import NotDifferentiableError
 from .._graph.frames import find_user_frame
-from .._graph.node import Node
+from .._graph.node import Node, living_consumers
 from .._graph.types import both as np
 from ._declare import op
 from ._rule import BLOCKED, ZERO
 
 __all__ = [
+    "find_made",
     "find_original",
-    "find_result",
+    "find_read",
     "find_slope",
     "over_gaps",
     "set_tangent_builder",
@@ -94,13 +95,10 @@ def find_original(node: Node) -> Node:
     return node
 
 
-def _passing(node: Node) -> list[Node]:
-    """Return the inputs that a node depends on differentiably: a comparison has none."""
-    rules = getattr(node.op, "vjp", None)
-    if rules is None:
-        return list(node.inputs)
-    last = len(rules) - 1
-    return [j for k, j in enumerate(node.inputs) if rules[min(k, last)] not in (BLOCKED, ZERO)]
+def _list_passing(op: Any) -> list[bool] | None:
+    """Return which inputs of an op its result depends on differentiably: a comparison has none; None for all."""
+    rules = getattr(op, "vjp", None)
+    return None if rules is None or op.fully_open else [rule not in (BLOCKED, ZERO) for rule in rules]
 
 
 def _reach(start: Node, stop: Node | None) -> tuple[dict[int, Node], bool] | None:
@@ -109,12 +107,22 @@ def _reach(start: Node, stop: Node | None) -> tuple[dict[int, Node], bool] | Non
     None stands for too many.
     """
     found, todo, met = {start.serial: start}, [start], False
+    passing: dict[int, list[bool] | None] = {}
     while todo:
-        for j in _passing(todo.pop()):
-            met |= j is stop
-            if j is not stop and j.serial not in found:
+        i = todo.pop()
+        inputs, key = i.inputs, id(i.op)
+        if key not in passing:
+            passing[key] = _list_passing(i.op)
+        flags = passing[key]
+        if flags is not None:
+            inputs = tuple([j for k, j in enumerate(inputs) if flags[k if k < len(flags) else -1]])
+        for j in inputs:
+            if j is stop:
+                met = True
+            elif j.serial not in found:
                 found[j.serial] = j
-                todo.append(j)
+                if j.inputs:
+                    todo.append(j)
         if len(found) > MAX_SEARCH:
             return None
     return found, met
@@ -138,13 +146,22 @@ def _parameters(node: Node) -> set[int]:
     return leaves
 
 
-def find_result(g: Node, x: Node, name: str) -> Node | None:
-    """Return the one node that an op of one input has made of `x` and that `g` depends on; None if it is not one."""
-    x = find_original(x)
-    reached = _reach(find_original(g), None)
-    found = [c for c in (reached[0].values() if reached else ()) if c.op is not None and c.op.name == name]
-    found = [c for c in found if find_original(c.inputs[0]) is x]
-    return found[0] if len(found) == 1 else None
+def find_made(x: Node, name: str) -> list[Node]:
+    """Return the nodes that an op has made of `x`, or of what `x` stands for."""
+    found = []
+    while True:
+        found += [c for c in living_consumers(x) if c.op.name == name]
+        if x.op is None or x.op.name != "identity":
+            return found
+        x = x.inputs[0]
+
+
+def find_read(g: Node, made: list[Node]) -> Node | None:
+    """Return the one node among those made of the same `x` that `g` depends on; None if it is not one."""
+    if len(made) > 1:
+        reached = _reach(find_original(g), None)
+        made = [c for c in made if reached and c.serial in reached[0]]
+    return made[0] if len(made) == 1 else None
 
 
 def find_slope(g: Any, out: Any, x: Any, direction: Any) -> Any:

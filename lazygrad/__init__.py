@@ -10,14 +10,12 @@ from ._graph.leaf import constant, parameter
 from ._graph.node import Node
 from ._graph.invalidate import update
 from .numpy import _operators as _operators, _protocols as _protocols, _at as _at
-from ._derivatives.copies import (  # under names that pickles look for here
-    _NodeBundle as _NodeBundle,
-    _restore_adjoint_op as _restore_adjoint_op,
-    _restore_node as _restore_node,
-    _take_last as _take_last,
-)
+from ._derivatives.copies import copy, dumps, loads
+from ._derivatives.restoring import restore as _restore  # noqa: F401 - pickles look for it here
 from . import ops, numpy
 from .ops import _declare
+from .ops._calls import _restore_call as _restore_call  # (as above)
+from .ops._declare import _find_source as _find_source
 
 # questions about nodes
 from ._query import engine as _engine
@@ -33,6 +31,7 @@ from ._errors import (
     NonFiniteError,
     NonFiniteWarning,
     NotDifferentiableError,
+    RangeError,
     ShapeError,
     UnconnectedError,
     UnconnectedWarning,
@@ -106,6 +105,7 @@ __all__ = [
     "Plan",
     "PlanInfo",
     "Progress",
+    "RangeError",
     "Report",
     "ShapeError",
     "UnconnectedError",
@@ -116,7 +116,9 @@ __all__ = [
     "check_grads",
     "compile",
     "constant",
+    "copy",
     "differentiator",
+    "dumps",
     "elementwise_grad",
     "engines",
     "errstate",
@@ -130,6 +132,7 @@ __all__ = [
     "jacobian_plan",
     "jacrev",
     "jvp",
+    "loads",
     "local_jacobian",
     "numpy",
     "ops",

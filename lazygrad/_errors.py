@@ -5,6 +5,7 @@ __all__ = [
     "NonFiniteError",
     "NonFiniteWarning",
     "NotDifferentiableError",
+    "RangeError",
     "ShapeError",
     "UnconnectedError",
     "UnconnectedWarning",
@@ -19,6 +20,12 @@ class LazygradError(Exception):
 
 class ShapeError(LazygradError, ValueError):
     """Shapes do not fit an op; raised on the line that builds the node, or by `leaf.set`."""
+
+    __module__ = "lazygrad"
+
+
+class RangeError(LazygradError, ValueError, OverflowError):
+    """A number is too large for the dtype that it takes beside an array, or for a length."""
 
     __module__ = "lazygrad"
 

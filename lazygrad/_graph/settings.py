@@ -8,7 +8,7 @@ import numpy as np
 
 from .node import Node
 
-__all__ = ["check_choice", "check_count", "check_flag", "check_function", "check_instance", "describe"]
+__all__ = ["check_choice", "check_count", "check_flag", "check_function", "check_instance", "describe", "is_whole"]
 
 T = TypeVar("T")
 LONGEST = 80  # letters of a value in a message
@@ -36,20 +36,27 @@ def check_flag(value: object, name: str) -> bool:
     raise TypeError(f"{name} must be True or False, not {describe(value)}")
 
 
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number: no truth value, and no span of time, which NumPy counts among them."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
+
+
 def check_count(value: object, name: str, least: int = 0) -> int:
     """Return a whole number that is not below `least`, or raise a TypeError or ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if not is_whole(value):
         raise TypeError(f"{name} must be a whole number, not {describe(value)}")
-    if value < least:
-        raise ValueError(f"{name} must be a whole number from {least} on, not {describe(value)}")
-    return int(value)
+    count = int(value)  # type: ignore[call-overload]  # which is whole
+    if count < least:
+        raise ValueError(f"{name} must be at least {least}, not {describe(value)}")
+    return count
 
 
 def check_choice(value: object, name: str, choices: tuple[Any, ...]) -> None:
     """Raise a ValueError unless the value is one of the choices; nothing but a string or None is compared."""
     if not (value is None or isinstance(value, str)) or value not in choices:
-        known = [repr(choice) for choice in choices]
-        raise ValueError(f"{name} must be {', '.join(known[:-1])} or {known[-1]}, not {describe(value)}")
+        known = ", ".join([repr(choice) for choice in choices if choice is not None])
+        none = "None or " if None in choices else ""
+        raise ValueError(f"{name} must be {none}one of {known}, not {describe(value)}")
 
 
 def check_function(f: object, caller: str, of_nodes: str = "") -> None:

@@ -21,6 +21,7 @@ from .._errors import LazygradError, ShapeError
 from .._graph.leaf import copy_frozen
 from .._graph.names import list_closest
 from .._graph.node import Node
+from .._graph.settings import describe
 from .._graph.types import Array
 
 __all__ = ["LAZY", "Engine", "add", "add_later", "answer_with", "named_engine", "names"]
@@ -73,10 +74,10 @@ def named_engine(name: str) -> Engine:
         ...
     ValueError: no engine is named 'sweeps'; known engines, closest first: sweep, ...
     """
-    found = _load().get(name)
+    found = _load().get(name) if isinstance(name, str) else None
     if found is None:
         close = list_closest(name, _ENGINES)
-        raise ValueError(f"no engine is named {name!r}; known engines, closest first: {close}")
+        raise ValueError(f"no engine is named {describe(name)}; known engines, closest first: {close}")
     return found
 
 

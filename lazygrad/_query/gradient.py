@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 from .. import _report
 from .._graph.node import Node, Operand
+from .._graph.settings import check_flag
 from .._graph.types import Array, Function, Structure
 from .checks import K, Nested, R, W
 from .differentiator import Differentiator, Unconnected, differentiator
@@ -268,7 +269,7 @@ def gradient(
     """
     d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
     ask: Function = d.gradient  # whose overloads tell apart what comes here as any structure
-    if report:
+    if report is not False and check_flag(report, "gradient: report"):
         with _report.record() as opened:
             return ask(wrt, unconnected=unconnected, engine=engine), opened
     return ask(wrt, unconnected=unconnected, engine=engine)

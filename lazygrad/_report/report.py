@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from .._graph.watch import attach_watcher
+from .._graph.settings import check_flag
+from .._graph.watch import Block
 from .views import ReportViews
 
 __all__ = ["Report", "record"]
@@ -36,8 +34,7 @@ class Report(ReportViews):
     __module__ = "lazygrad"
 
 
-@contextmanager
-def record(*, timing: bool = False) -> Iterator[Report]:
+def record(*, timing: bool = False) -> Block[Report]:
     """Collect statistics and events of the block, in this thread.
 
     Parameters
@@ -45,13 +42,13 @@ def record(*, timing: bool = False) -> Iterator[Report]:
     timing
         Whether to time each computation, for ``by_op``, ``seconds`` and the tables.
 
-    Yields
-    ------
-    Report
+    Returns
+    -------
+    Context manager that gives a Report
         With ``values`` and ``adjoints`` (each ``.requests .hits .misses .hit_rate .computed .stale .reused``),
         ``rules_run``, ``nodes_touched``, ``bytes_computed``, ``bytes_held``, ``bytes_peak``, ``queries``, ``by_op``,
         ``trace()``, ``to_dict()``, ``to_json()`` and ``diff(other)``; ``print(report)`` gives a table, ``details()``
-        and a notebook all there is. Blocks may nest.
+        and a notebook all there is. Blocks may nest. In a generator a block counts only while that one runs.
 
     Examples
     --------
@@ -63,6 +60,5 @@ def record(*, timing: bool = False) -> Iterator[Report]:
     >>> report.rules_run, report.adjoints.computed == (a,), report.values.computed
     (1, True, ())
     """
-    report = Report(timing=timing)
-    with attach_watcher(report):
-        yield report
+    report = Report(timing=check_flag(timing, "record: timing"))
+    return Block(lambda around: (*around, report), report)

@@ -7,6 +7,7 @@ from importlib import import_module, metadata, util
 from typing import Any
 
 from .._graph.names import list_closest
+from .._graph.settings import describe
 from .._query import engine as _engine
 from ._backend import Backend
 from ._engines import EngineBackend
@@ -72,6 +73,8 @@ def register(name: str, backend: Backend | Callable[[], Backend]) -> None:
     >>> "mine" in available()
     True
     """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of a backend is a string, not {describe(name)}")
     if name in _OTHERS or name in _engine.names():
         raise ValueError(f"{name!r} is a backend of lazygrad itself; register yours under another name")
     if not isinstance(backend, Backend) and not callable(backend):
@@ -103,6 +106,8 @@ def get(name: str | Backend) -> Backend:
     """
     if isinstance(name, Backend):
         return name
+    if not isinstance(name, str):
+        raise TypeError(f"a backend is given by its name, or is a `Backend`, not {describe(name)}")
     if name == _engine.LAZY:
         return _LAZY
     if name in _engine.names():

@@ -18,6 +18,7 @@ for all but ``numeric``, which touches nothing. This room may import everything 
 
 from __future__ import annotations
 
+from .._graph.settings import describe
 from .._query.engine import Engine, add, named_engine, names
 from ._compare import Comparison, Row, compare
 from .children import children
@@ -76,6 +77,8 @@ def register(name: str, engine: Engine) -> None:
     >>> lg.gradient(x * y, [x, y], engine="one by one")
     [array(3.), array(2.)]
     """
+    if not isinstance(name, str):
+        raise TypeError(f"the name of an engine is a string, not {describe(name)}")
     if name in _OURS:
         raise ValueError(f"{name!r} is an engine of lazygrad itself; register yours under another name")
     if not callable(engine):

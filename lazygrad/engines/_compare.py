@@ -13,8 +13,9 @@ import numpy as np
 
 from .._errors import LazygradError
 from .._graph.node import Node, Operand
+from .._graph.settings import describe
 from .._graph.types import Structure
-from .._query.checks import resolve_names
+from .._query.checks import as_cotangent, check_target, check_wrt, map_nodes, resolve_names
 from .._query.engine import LAZY, names
 from .._query.gradient import gradient
 from .._report.report import record
@@ -127,9 +128,14 @@ def compare(
     lazy 1 3 3 0.0
     sweep 3 4 4 0.0
     """
-    request = (L, resolve_names(wrt, L), cotangent)
+    check_target(L)
+    nodes = map_nodes(resolve_names(wrt, L), check_wrt)
+    known = names()
+    if engines is not None and not (isinstance(engines, (list, tuple)) and all(name in known for name in engines)):
+        raise ValueError(f"engines must be a list of names among {', '.join(known)}, not {describe(engines)}")
+    request = (L, nodes, cotangent if cotangent is None else as_cotangent(L, cotangent))
     truth = _flatten(_ask(request, LAZY))
-    return Comparison([_row(request, name, truth) for name in (names() if engines is None else engines)])
+    return Comparison([_row(request, name, truth) for name in (known if engines is None else engines)])
 
 
 def _ask(request: Any, engine: str) -> Any:

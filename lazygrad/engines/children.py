@@ -23,10 +23,12 @@ from .._graph.node import Node
 from .._graph.types import Array
 from .._graph.value import forward_rec
 from ._graph import Graph, accumulate, list_needs, pull_back, report_visit, seed
+from ._request import check_request
 
 __all__ = ["children"]
 
 
+@check_request
 def children(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Compute values from the leaves upwards, then gradients from `L` downwards; return those of `wrt`.
 

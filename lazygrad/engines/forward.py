@@ -18,13 +18,16 @@ from typing import Any
 import numpy as np
 
 from .._derivatives.adjoint_node import unbroadcast_to
+from .._derivatives.taken import join_marks, mark_taken, mark_unit, push
 from .._graph.node import Node
 from .._graph.types import Array
 from ._graph import Graph, Step, accumulate, as_push, directions, read, report_visit, seed
+from ._request import check_request
 
 __all__ = ["forward"]
 
 
+@check_request
 def forward(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Push the unit tangents of each node of `wrt` up to `L`, one after the other.
 
@@ -48,20 +51,25 @@ def _pass_each(L: Node, w: Node, steps: list[Step], g: Any) -> Any:
     last_use = {edge.input.serial: c.serial for c, edges in steps for edge in edges}
     for c, edges in steps:
         rules = [pushed for edge in edges if (pushed := as_push(edge)) is not None]
-        terms = [(e.rule.function, e.input, read(e.reads), e.rule.meta(c, e.argnum)) for e in rules]
+        terms = [(e, read(e.reads)) for e in rules]
         pushes.append((c, terms, {e.input.serial for e in edges if last_use[e.input.serial] == c.serial}))
         report_visit(c, w.size * len(directions(w)) * len(rules))
     for k, (size, turn) in itertools.product(np.ndindex(w.shape), directions(w)):
         unit = np.zeros(w.shape, w.dtype)
         unit[k] = size
-        tangents = {w.serial: unit[()]}
+        # Tangents, and which elements they take: not all others are 0 because a derivative is.
+        pushed_to: dict[int, tuple[Any, Any]] = {w.serial: (unit[()], mark_unit(unit[()]) if w.size > 1 else None)}
         for c, terms, used_up in pushes:
-            total = None
-            for function, j, values, meta in terms:
-                term = function(tangents[j.serial], *values, **meta)
+            total, marks = None, []
+            for e, values in terms:
+                t, taken = pushed_to[e.input.serial]
+                term = push(e.rule, c, e.argnum, t, values, taken)
                 total = accumulate(total, unbroadcast_to(term, c.shape, c.dtype, c.op))
-            tangents[c.serial] = np.zeros(c.shape, c.dtype)[()] if total is None else total
+                marks.append(mark_taken(e.rule, c, e.argnum, e.reads, taken, read))
+            if total is None:
+                total, marks = np.zeros(c.shape, c.dtype)[()], [np.False_]
+            pushed_to[c.serial] = total, join_marks(marks)
             for serial in used_up:
-                del tangents[serial]
-        result[k] += turn * np.vdot(against, tangents[L.serial]).real
+                del pushed_to[serial]
+        result[k] += turn * np.vdot(against, pushed_to[L.serial][0]).real
     return result

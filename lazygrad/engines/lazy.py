@@ -16,10 +16,12 @@ from .._derivatives.target_memo import TargetMemo, target_memo
 from .._graph.node import Node
 from .._graph.types import Array
 from .._graph.value import forward_rec
+from ._request import check_request
 
 __all__ = ["lazy"]
 
 
+@check_request
 def lazy(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Return the adjoints from the table of `L`, or from a new one if there is a cotangent.
 

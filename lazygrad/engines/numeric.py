@@ -25,6 +25,7 @@ from .._graph.node import NO_STATIC, Node
 from .._graph.types import Array
 from ..ops._op import OPS, freeze
 from ._graph import Graph, Step, directions, list_needs, report_visit, seed
+from ._request import check_request
 
 __all__ = ["numeric"]
 
@@ -32,6 +33,7 @@ FIRST, SHRINK, LEVELS = 2.0**-6, 4.0, 6  # the step in units of w's size; how it
 GOOD = 1e-12  # the relative error that is small enough
 
 
+@check_request
 def numeric(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Estimate gradients by central differences: move each element of each node of `wrt` to and fro.
 

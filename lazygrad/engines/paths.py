@@ -18,12 +18,14 @@ from .._errors import LazygradError
 from .._graph.node import Node, label
 from .._graph.types import Array
 from ._graph import Graph, Step, accumulate, pull_back, report_visit, seed
+from ._request import check_request
 
 __all__ = ["MOST", "paths"]
 
 MOST = 10_000  # paths, for all of `wrt` together
 
 
+@check_request
 def paths(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Sum over all paths from each node of `wrt` to `L`; LazygradError if there are more than `MOST`.
 

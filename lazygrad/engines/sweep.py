@@ -19,10 +19,12 @@ from .._graph.node import Node
 from .._graph.types import Array
 from .._graph.value import forward_rec
 from ._graph import Graph, accumulate, pull_back, report_visit, seed
+from ._request import check_request
 
 __all__ = ["sweep"]
 
 
+@check_request
 def sweep(L: Node, wrt: Sequence[Node], cotangent: Node | None = None) -> list[Array | None]:
     """Compute all values below `L` and then all adjoints, and return those of `wrt`.
 

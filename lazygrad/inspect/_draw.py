@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from .._graph.node import Node
+from .._graph.settings import check_instance, describe
 from .._report.grid import import_optional
 from .._report.report import Report
 from ._dot import WIDTHS, write_dot
@@ -173,6 +174,8 @@ def draw(
       n2("sin<br/>scalar")
     ...
     """
-    if widths not in WIDTHS:
-        raise ValueError(f"widths must be one of {', '.join(map(repr, WIDTHS))}, not {widths!r}")
+    if not (widths is None or isinstance(widths, str)) or widths not in WIDTHS:
+        raise ValueError(f"widths must be one of {', '.join(map(repr, WIDTHS))}, not {describe(widths)}")
+    if report is not None:
+        check_instance(report, Report, "report")
     return Drawing(fold_picture(build_picture(L, wrt, report), fold, max_nodes), fold, widths)

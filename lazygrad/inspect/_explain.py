@@ -16,6 +16,7 @@ import attrs
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.target_memo import TargetMemo
 from .._graph.node import Node, Operand, by_serial, delist, lock
+from .._graph.settings import check_flag
 from .._graph.types import Structure
 from .._graph.value import find_pending
 from .._graph.watch import attach_watcher, detach_watchers
@@ -109,7 +110,7 @@ def explain(
         finally:
             if d is not L and d._memo is not d.target._memo:
                 delist(d._memo.mirror)
-    if not analyze:
+    if not check_flag(analyze, "explain: analyze"):
         return plan
     with record(timing=True) as actual:
         if isinstance(L, Differentiator):

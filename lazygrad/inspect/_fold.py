@@ -22,6 +22,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 
 import numpy as np
 
+from .._graph.settings import check_choice, check_count
 from ._model import Box, Picture, find_kind, merge_boxes
 
 __all__ = ["WAYS", "fold"]
@@ -35,10 +36,8 @@ _separator = re.compile(r"[/.\[]")
 
 def fold(picture: Picture, how: str | None, max_nodes: int) -> Picture:
     """Fold a picture into at most about `max_nodes` boxes; `how` is one of `WAYS`, or None for all nodes."""
-    if how is not None and how not in WAYS:
-        raise ValueError(f"fold must be None or one of {', '.join(map(repr, WAYS))}, not {how!r}")
-    if max_nodes < 1:
-        raise ValueError(f"max_nodes must be at least 1, not {max_nodes}")
+    check_choice(how, "fold", (None, *WAYS))
+    check_count(max_nodes, "max_nodes", 1)
     return picture if how is None else WAYS[how](picture, max_nodes)
 
 

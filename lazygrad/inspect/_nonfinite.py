@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from .._graph.node import Node, Operand, by_serial, lock
+from .._graph.node import Node, Operand, by_serial
+from .._graph.quiet import QUIET, call_with_errstate
 from .._graph.traverse import collect_inputs_first
+from .._graph.turns import as_one_question
 from .._graph.types import Structure
 from .._graph.value import forward_rec
 from .._query.checks import check_node, map_nodes, resolve_names
 from .._query.differentiator import Differentiator, differentiator
-from .._report.nonfinite import NonFinite, describe_leaf, errstate, find_birth, is_finite, silence_numpy
+from .._report.nonfinite import NonFinite, describe_leaf, errstate, find_birth, is_finite
 
 __all__ = ["NonFinite", "find_nonfinite"]
 
@@ -63,7 +65,8 @@ def find_nonfinite(L: Node, wrt: Structure = None, *, cotangent: Operand | None 
       gives its contribution to dL/dx: shape (2,), float64, 1 inf, first at (1,), others 0.5 to 0.5
     """
     check_node(L)
-    with lock, errstate(nonfinite="ignore"), silence_numpy():
+
+    def find() -> NonFinite | None:
         adjoints: list[Node] = []
         if wrt is not None:
             d = differentiator(L) if cotangent is None else Differentiator(L, cotangent=cotangent)
@@ -74,6 +77,12 @@ def find_nonfinite(L: Node, wrt: Structure = None, *, cotangent: Operand | None 
             found = _find_first_below([found.node], looked) or found
         found = found or _find_first_below([L], looked)
         return found or next((_find_leaf_behind(i) for i in (*adjoints, L) if not is_finite(i._value)), None)
+
+    def find_unwatched() -> NonFinite | None:
+        with errstate(nonfinite="ignore"):
+            return find()
+
+    return as_one_question((L,), call_with_errstate, QUIET, find_unwatched)
 
 
 def _find_first_below(roots: list[Node], looked: set[int]) -> NonFinite | None:

@@ -13,8 +13,10 @@ import numpy as np
 
 from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node, label
+from .._graph.quiet import QUIET, call_with_errstate
+from .._graph.settings import check_instance, describe
 from .._report.grid import format_bytes
-from .._report.nonfinite import Operand, silence_numpy
+from .._report.nonfinite import Operand
 from .._report.report import Report
 from ..ops._rule import BLOCKED, OUT, UNDEFINED, ZERO, input_name
 from ._dot import make_printable, measure_widths
@@ -81,6 +83,10 @@ def page(
     ...     lg.inspect.page(L, W, f"{folder}/report.html", report).name
     'report.html'
     """
+    if report is not None:
+        check_instance(report, Report, "report")
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f"path must be a string or a pathlib.Path, not {describe(path)}")
     found = fold_picture(build_picture(L, wrt, report), fold, max_nodes)
     assets = importlib.resources.files(__package__).joinpath("assets")
     parts = {name: assets.joinpath(file).read_text(encoding="utf-8") for name, file in FILES.items()}
@@ -100,8 +106,7 @@ def _collect_data(found: Picture) -> dict[str, Any]:
     names = [
         (make_printable(i.name), k) for k, box in enumerate(boxes) if box.kind == "fold" for i in box.nodes if i.name
     ]
-    with silence_numpy():
-        details = [_describe_box(box) for box in boxes]
+    details = call_with_errstate(QUIET, lambda: [_describe_box(box) for box in boxes])
     return {
         "target": next(k for k, box in enumerate(boxes) if box.target),
         "asked": [k for k, box in enumerate(boxes) if box.asked],

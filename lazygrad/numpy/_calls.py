@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .._errors import RangeError
 from .._graph.guards import suggest_looking
 from .._graph.node import Node
 from .._graph.types import Function
@@ -160,6 +161,8 @@ def _adapt_arguments(
             raise unknown_setting(name, value)
     if as_it_is:
         return args, kwargs
+    if len(args) > len(names) and reading.aligned < sys.maxsize:
+        raise TypeError(f"{find_public_name(function)} takes at most {len(names)} arguments, but got {len(args)}")
     if len(args) <= reading.aligned:
         by_keyword = dict(kwargs)
     else:  # from there on the order differs
@@ -204,3 +207,5 @@ def call_meaning(function: Function, args: Sequence[object], kwargs: Mapping[str
         return meaning(*args, **kwargs)
     except (TypeError, AttributeError) as error:
         raise name_function(error, function) from error.__cause__
+    except OverflowError as error:  # an integer that no array holds, as an axis or a length
+        raise RangeError(f"{find_public_name(function)}: {error}") from None

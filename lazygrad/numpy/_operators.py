@@ -38,8 +38,6 @@ def _apply_binary(op: Op, x: Any, y: Any) -> Any:
 def _power(x: Any, y: Any) -> Any:
     """Return x ** y; a number as exponent is Stratos' pow, whose derivative reads x alone."""
     if isinstance(x, Node) and isinstance(y, NUMBERS):
-        if x.dtype.kind == "b" and y.__class__ is int and y == 2:
-            return arithmetic.square.single(x)  # as NumPy has it: int8, while other powers are int64
         return arithmetic.pow.on_nodes((x,), {"n": y})
     return _apply_binary(arithmetic.power, x, y)
 

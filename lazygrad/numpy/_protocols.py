@@ -13,6 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._graph.guards import suggest_looking
 from .._graph.node import NO_STATIC, Node, build, install
+from .._graph.settings import describe
 from ..ops import linear, logsumexp
 from ..ops._calls import record_calls
 from ..ops._declare import MEANINGS, find_meaning
@@ -132,7 +133,10 @@ def _array_function(self: Node, func: Callable[..., Any], types: Any, args: Any,
 def _as_tuple(first: Any, rest: Sequence[Any]) -> Any:
     """Return the arguments of x.reshape(2, 3) or x.reshape((2, 3)) as a tuple of their own."""
     several = (first, *rest) if rest or isinstance(first, (int, np.integer)) else first
-    return tuple([operator.index(n) for n in several])
+    try:
+        return tuple([operator.index(n) for n in several])
+    except TypeError:
+        raise TypeError(f"lengths and axes are whole numbers, not {describe(several)}") from None
 
 
 def _reshape(self: Node, shape: Any, *more: int, order: str = "C", copy: bool | None = None) -> Node:
@@ -151,6 +155,8 @@ def _transpose(self: Node, axes: Any = None, *more: int) -> Node:
 
 def _astype(self: Node, dtype: Any, *, copy: bool = True) -> Node:
     """Cast to another dtype."""
+    if isinstance(dtype, Node):  # which has one, that NumPy would take
+        raise unknown_setting("astype: dtype", dtype)
     return linear.astype.on_nodes((self,), {"dtype": np.dtype(dtype)})
 
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, overload
 import attrs
 import numpy as np
 
-from .._errors import NotDifferentiableError, ShapeError
+from .._errors import NotDifferentiableError, RangeError, ShapeError
 from .._graph.leaf import CONSTANT, as_leaf_array, copy_frozen, make_leaf
 from .._graph.node import NO_STATIC, Node, build, label
 from .._graph.settings import describe
@@ -133,7 +133,20 @@ class Op:
         for value in inputs:
             if isinstance(value, Node):
                 return self.on_nodes(inputs, static)
-        return self.function(*inputs, **static)
+        try:
+            return self.function(*inputs, **static)
+        except (AttributeError, TypeError, OverflowError) as error:
+            return self._call_with_arrays(inputs, static, error)
+
+    def _call_with_arrays(self, inputs: Sequence[object], static: Mapping[str, object], error: Exception) -> Any:
+        """Call the function again with lists and numbers turned into arrays; raise what says that they are none."""
+        if all(isinstance(x, (np.ndarray, np.generic)) for x in inputs):
+            raise error
+        arrays = [x if isinstance(x, (np.ndarray, np.generic)) else np.asarray(x) for x in inputs]
+        for x, array in zip(inputs, arrays, strict=True):
+            if array.dtype.kind not in "biufc":
+                raise TypeError(f"{self.name} takes arrays of numbers and nodes, not {describe(x)}") from None
+        return self.function(*arrays, **static)
 
     def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Split the arguments of a call into inputs and statics."""
@@ -201,7 +214,7 @@ class Op:
             extra = "".join(f", {k}={describe(v)}" for k, v in static.items() if v is not None)
             kind: type[Exception] = ShapeError if isinstance(error, ValueError) else IndexError
             if isinstance(error, OverflowError):
-                kind = ValueError
+                kind = RangeError
             raise kind(f"{self.name}({shown}{extra}): {error}") from None
 
     def set_edge_rules(self) -> None:
@@ -361,7 +374,7 @@ def cast_number(value: complex, like: DType) -> Any:
     try:
         return like.type(value)
     except OverflowError as error:
-        raise ValueError(f"the number {describe(value)} does not fit into {like}: {error}") from None
+        raise RangeError(f"the number {describe(value)} does not fit into {like}: {error}") from None
 
 
 def as_nodes(values: Sequence[object]) -> tuple[Node, ...]:

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from .._errors import RangeError
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.settings import describe
 from .._graph.types import DType
@@ -22,7 +23,7 @@ __all__ = ["at_least", "at_most", "clip", "fmax", "fmin", "infer_bounded", "maxi
 def check_bound(bound: Any) -> Any:
     """Return a number as a bound; one too large for a float is an error at once."""
     if bound.__class__ is int and bound.bit_length() > 1023:
-        raise ValueError(f"the bound {describe(bound)} does not fit into a float")
+        raise RangeError(f"the bound {describe(bound)} does not fit into a float")
     return bound
 
 

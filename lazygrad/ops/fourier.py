@@ -16,6 +16,7 @@ from .._graph.node import Node
 from .._graph.types import both as np
 from ._declare import function, linear, result_dtype
 from ._op import Op, Signature
+from ._settings import check_length
 from .indexing import scatter_add
 
 __all__ = ["fft", "ifft", "irfft", "rfft"]
@@ -128,7 +129,7 @@ Axes = Sequence[int] | None
 
 
 def _length(n: int | None, default: int) -> int:
-    n = default if n is None else n
+    n = default if n is None else check_length(n)
     if n < 1:
         raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
     return n

@@ -18,6 +18,7 @@ from .._graph.types import both as np
 from ._declare import elementwise, linear, op, result_dtype
 from ._op import Signature
 from ._rule import Rule, pass_on
+from ._settings import check_axis, check_keepdims
 from .indexing import scatter_add
 
 __all__ = [
@@ -216,11 +217,14 @@ def infer_reduction(function: object) -> Callable[..., Signature]:
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
         dtype = result_dtype(function, x.dtype)
+        if keepdims is not False and keepdims is not True:
+            check_keepdims(keepdims)
         if axis is None:
             return (1,) * x.ndim if keepdims else (), dtype
         if axis.__class__ is int and -x.ndim <= axis < x.ndim:
             axes: tuple[int, ...] = (axis % x.ndim,)
         else:
+            check_axis(axis)
             axes = normalize_axis_tuple(axis, x.ndim or 1)  # NumPy lets a 0-d array be reduced along axis 0
         if keepdims:
             return tuple([1 if k in axes else n for k, n in enumerate(x.shape)]), dtype

@@ -11,6 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from .._errors import ShapeError
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.settings import describe
 from .._graph.types import DTypeLike
 from .._graph.types import both as np
 from ._declare import bilinear, function, op, result_dtype
@@ -59,6 +60,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
     a, b = as_operand(a), as_operand(b)
     if isinstance(axes, (int, np.integer)):
         of_a, of_b = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
+    elif not isinstance(axes, (tuple, list, np.ndarray)) or len(axes) != 2:
+        raise TypeError(f"axes of np.tensordot are a number or a pair of axes, not {describe(axes)}")
     else:
         of_a, of_b = normalize_axis_tuple(axes[0], a.ndim), normalize_axis_tuple(axes[1], b.ndim)
     fits = len(of_a) == len(of_b) <= min(a.ndim, b.ndim)

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from .._graph.leaf import refuse_masked
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import both as np
 from . import linear as ops
@@ -167,6 +168,7 @@ _roll: Any = linear(
 @function(np.roll)
 def roll(a: Any, shift: Any, axis: Any = None) -> Node:
     """Shift the elements along axes, or the flattened array; those that leave come in at the other end."""
+    refuse_masked(shift, "how far np.roll shifts")
     shift = evaluate_argument(shift, "how far np.roll shifts")
     return _roll(a, shift=tuple([int(s) for s in shift]) if np.ndim(shift) else int(shift), axis=axis)
 

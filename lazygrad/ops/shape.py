@@ -13,6 +13,7 @@ from .._graph.types import both as np
 from . import linear as ops
 from ._declare import function, linear
 from ._op import Signature, as_node
+from ._settings import check_axis
 from .indexing import evaluate_for_shape
 
 __all__ = [
@@ -133,6 +134,7 @@ def _infer_squeezed(x: Node, axis: int | tuple[int, ...] | None) -> Signature:
         return tuple([n for n in x.shape if n != 1]), x.dtype
     if not x.shape and axis in (0, -1):  # NumPy lets it pass
         return (), x.dtype
+    check_axis(axis)
     axes = normalize_axis_tuple(axis, x.ndim)
     if any(x.shape[k] != 1 for k in axes):
         raise ValueError("only axes of length 1 can be left out")

@@ -11,6 +11,7 @@ from ._guards import set_aside
 from ._kinks import divide_by_size, multiply_kink, over_kink
 from ._op import as_node
 from ._rule import ZERO
+from ._settings import check_ddof
 from .linear import spread
 from .reduce import AXES, count_of, count_where, infer_average, prepare, reduce_by
 
@@ -137,7 +138,7 @@ def degrees_of_freedom(name: str, ddof: float, correction: float | None) -> floa
     """Return the degrees of freedom that the mean takes, under either of their names."""
     if correction is not None and ddof != 0:
         raise ValueError(f"np.{name}: `ddof` and `correction` are two names of one number: give one of them")
-    return ddof if correction is None else correction
+    return check_ddof(ddof if correction is None else correction)
 
 
 def _variance(

@@ -7,7 +7,6 @@ the path (Stratos, section 3; Tomassoli, sections 6 and 7).
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import attrs
@@ -15,6 +14,8 @@ import numpy as np
 
 from .._derivatives.edges import Edge, find_edges_between
 from .._graph.node import Node, label
+from .._graph.quiet import call_with_errstate
+from .._graph.settings import check_count
 from .._graph.turns import as_one_question
 from .._graph.types import Array
 from .._graph.value import forward_rec, readonly_view
@@ -194,8 +195,8 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
     >>> sum(path.contribution for path in top(L, x, 3)) == lg.gradient(L, x)
     np.True_
     """
-    if operator.index(k) < 1:
-        raise ValueError(f"k must be at least 1, not {k}")
+    check_count(k, "k", 1)
+    check_count(budget, "budget")
     if not isinstance(W, Node):
         raise TypeError(f"paths are followed from one node, not from {type(W).__name__}")
 
@@ -207,17 +208,17 @@ def top(L: Node, W: Node, k: int, *, cotangent: Any = None, budget: int = BUDGET
         found.number, found.exact, found.bound, found.steps = 0, True, 0.0, 0
         if gradient is None:
             return found
-        with np.errstate(all="ignore"):  # what overflows is shown by its norm
-            search = Search(W, L, k, forward_rec(d.adjoint(L)), find_edges_between(W, L))
-            counts = search.counts().sums
-            found.number = counts[W.serial]
-            found.bound = search.run(sum(counts.values()), budget)
-            found.exact, found.steps = found.bound == 0.0, search.steps
-            for _, _, link, contribution in sorted(search.best, key=lambda item: (-item[0], -item[1])):
-                found.append(_path(W, edges_of(link), contribution, gradient))
+        search = Search(W, L, k, forward_rec(d.adjoint(L)), find_edges_between(W, L))
+        counts = search.counts().sums
+        found.number = counts[W.serial]
+        found.bound = search.run(sum(counts.values()), budget)
+        found.exact, found.steps = found.bound == 0.0, search.steps
+        for _, _, link, contribution in sorted(search.best, key=lambda item: (-item[0], -item[1])):
+            found.append(_path(W, edges_of(link), contribution, gradient))
         return found
 
-    found = as_one_question((L, W), search)
+    # What overflows is shown by its norm.
+    found = as_one_question((L, W), call_with_errstate, {"all": "ignore"}, search)
     if found.number > len(found):
         last = found[-1].norm
         found.bound = max(found.bound, math.inf if math.isnan(last) else last)

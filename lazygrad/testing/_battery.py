@@ -12,6 +12,7 @@ from .._derivatives.adjoint_node import AdjointNode
 from .._derivatives.tangents import Tangents
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, NodeOrArray
+from .._graph.settings import check_function, check_instance
 from .._graph.shapes import unit_array
 from .._graph.types import Array, DTypeLike, Function, Shape
 from .._query.differentiator import Differentiator
@@ -333,6 +334,8 @@ def check_point(op: Function, point: Point) -> None:
     Arrays are not equal
     ...
     """
+    check_function(op, "check_point")
+    check_instance(point, Point, "point")
     leaves = [parameter(x) for x in point.inputs]
     with np.errstate(divide="ignore"):
         node = op(*leaves, **point.static)

@@ -31,6 +31,8 @@ from ._battery import (
 
 __all__ = ["check_grads", "check_op"]
 
+MOST = 5  # the highest order of derivative that is checked
+
 
 def check_op(
     op: Function,
@@ -75,9 +77,14 @@ def check_op(
     Not equal to tolerance rtol=1e-07, atol=1e-08
     ...
     """
+    check_function(op, "check_op")
+    if check_count(order, "check_op: order") > 2:
+        raise ValueError(f"check_op: order must be 0, 1 or 2, not {describe(order)}")
     name = getattr(op, "name", None) or getattr(op, "__name__", repr(op))
     for k, x in enumerate(inputs):
         dtype = np.asarray(x).dtype
+        if dtype.kind not in "biufc":
+            raise TypeError(f"check_op needs arrays of numbers, but input {k} is {describe(x)}")
         if dtype.kind in INEXACT and dtype not in (np.float64, np.complex128):
             raise TypeError(f"check_op needs float64, from which it casts itself, but input {k} has dtype {dtype}")
         if isinstance(op, Op) and dtype.kind in INEXACT and order and op.rule(k) is UNDEFINED:
@@ -156,7 +163,8 @@ def check_grads(
     check_function(
         f, "check_grads", "`lazygrad.engines.compare(L, wrt)`, which has central differences among its engines"
     )
-    check_count(order, "check_grads: order", 1)
+    if check_count(order, "check_grads: order", 1) > MOST:
+        raise ValueError(f"check_grads: each order takes a pass for each element of the one before: at most {MOST}")
     check_flag(allow_float32, "check_grads: allow_float32")
     for name, size in (("atol", atol), ("rtol", rtol), ("eps", eps)):
         if (

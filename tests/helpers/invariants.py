@@ -16,7 +16,7 @@ __all__ = ["check_invariants", "reachable"]
 
 def memos(node: Node) -> list[TargetMemo]:
     """Return the memo of a target, and those of other seeds."""
-    return [] if node._memo is None else [node._memo, *node._memo.others]
+    return [] if node._memo is None else [m for m in (node._memo, *node._memo.others) if isinstance(m, TargetMemo)]
 
 
 def inner_memos(memo: TargetMemo) -> list[TargetMemo]:

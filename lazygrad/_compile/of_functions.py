@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .._derivatives.adjoint_node import AdjointNode
 from .._functions.call import Argnums, resolve_argnums
 from .._functions.trace import Trace, make_signature, trace_function
 from .._graph.bits import same_static
@@ -159,17 +160,24 @@ def _classify(argument: Any) -> Any:
 
 def _detach(roots: Sequence[Node], before: int) -> None:
     """Remove a trace from the consumers of older nodes, so that these may be set to values that do not fit it."""
-    seen: set[int] = set()
-    for root in roots:
+    seen: set[float] = set()
+    todo = list(roots)
+    while todo:
+        root = todo.pop()
         for i in collect_inputs_first(
             root, lambda i: [j for j in i.inputs if j.serial > before and j.serial not in seen]
         ):
             seen.add(i.serial)
             if any(j.serial < before for j in i.inputs):
                 delist(i)
-            if (call := getattr(i, "_call", None)) is not None:
+            if (call := getattr(i, "_call", None)) is not None:  # it follows arguments of which it read the shape
                 for relay in call[0].relays.values():
                     delist(relay)
+            if isinstance(i, AdjointNode):
+                if i.follows and i.of.serial < before:
+                    delist(i, (i.of,))
+                if i.unfolded is not None and i.unfolded[0].serial not in seen:
+                    todo.append(i.unfolded[0])
 
 
 def _is_float(leaf: Any) -> bool:

@@ -196,9 +196,9 @@ def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
             consumers.append(ref)
 
 
-def delist(node: Node) -> None:
-    """Take `node` from among the consumers of its inputs: it was built only to look at."""
-    for j in node.inputs:
+def delist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
+    """Take `node` from among the consumers of its inputs, or of other nodes: it was built only to look at."""
+    for j in node.inputs if inputs is None else inputs:
         consumers = j._consumers
         if isinstance(consumers, list):
             for k in range(len(consumers) - 1, -1, -1):  # it is mostly the last

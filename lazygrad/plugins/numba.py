@@ -233,8 +233,8 @@ class Arrays:
         work[machine.WORK_LETTERS : machine.WORK_FACTORS] = np.frombuffer(b"NT  ", np.uint8)
         work[machine.WORK_FACTORS :].view(dtype)[0] = 1.0
         held.append(work)
-        code = np.array(layout.code, np.int64)
-        stages = np.array(layout.stages, np.int64)
+        code = np.array(layout.code, np.int64).reshape(-1, machine.FIELDS)  # also if there are none
+        stages = np.array(layout.stages, np.int64).reshape(-1, 3)
         run, careful = machine.run_arrays, self.careful
         allocators = [_make_allocator(layout.program.shapes[row], layout.program.dtypes[row]) for row in layout.results]
         leaves = len(layout.leaves)

@@ -10,6 +10,7 @@ Adjoints that somebody holds come last: they are built again if the edges that t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -230,10 +231,17 @@ def collect_new(roots: Iterable[Node], mark: float) -> list[Node]:
 
 
 def place_before(i: Node, new: Sequence[Node], after: float) -> None:
-    """Give nodes that an older node is computed from now serials between `after` and its own, in their order."""
+    """Give nodes that an older node is computed from now serials between `after` and its own, in their order.
+
+    No two nodes may have one serial: so each lies somewhere in its part of the way, never twice at the same place.
+    """
     step = (i.serial - after) / (len(new) + 1)
     for k, j in enumerate(new, 1):
-        j.serial = after + k * step  # type: ignore[assignment]
+        j.serial = after + (k - _next_turn() * GOLDEN % 1) * step  # type: ignore[assignment]
+
+
+GOLDEN = (5**0.5 - 1) / 2  # multiples of it never come together, up to whole numbers
+_next_turn = itertools.count(1).__next__
 
 
 class _Relay:

@@ -14,8 +14,7 @@ from ._derivatives.copies import copy, dumps, loads
 from ._derivatives.restoring import restore as _restore  # noqa: F401 - pickles look for it here
 from . import ops, numpy
 from .ops import _declare
-from .ops._calls import _restore_call as _restore_call  # (as above)
-from .ops._declare import _find_source as _find_source
+from .ops._declare import _find_source as _find_source  # (as above)
 
 # questions about nodes
 from ._query import engine as _engine

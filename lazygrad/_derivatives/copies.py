@@ -1,149 +1,330 @@
-"""Copies of graphs: pickle and deepcopy, without recursion however deep the graph.
+"""Copies of graphs: pickle, deepcopy and `copy`, without recursion however deep the graph.
 
-A node is saved with everything it is computed from, oldest first, so that each node finds its inputs
-saved already. Values in the memo are not saved: they are computed again when asked for. A pickle names what
-restores a node as ``lazygrad._restore_node`` and so on, so that it can be read wherever this module moves.
+A node is saved with everything it is computed from, oldest first, so that each node finds its inputs saved already; a
+copy answers bit for bit as the original does. Values and adjoints in the memo are computed again when they are asked
+for, unless they are saved along (`copy`, `dumps`).
+
+What pickles hold of a node is a `_Part`: the pickler's own memo knows it again, so that nodes that several roots share
+are one node after loading, too, whatever pickler it is, and whether or not it gives up half-way.
 """
 
 from __future__ import annotations
 
-import copy
-import threading
-from collections.abc import Iterator
-from typing import Any
+import copy as _copy
+import io
+import pickle
+import weakref
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
+import attrs
 import numpy as np
 
-from .._graph.leaf import make_leaf
-from .._graph.node import NO_STATIC, Node, build, by_serial, enlist, install, summation_key
-from .._graph.traverse import collect_inputs_first
-from ..ops._rule import Rule, pass_on
-from .adjoint_node import AdjointNode, Counts, follow
-from .target_memo import AdjointOp, MirrorOp
+from .._graph.node import Node, install
+from .._graph.turns import lock
+from ..ops._calls import Call
+from .arrivals import Arrivals, find_layout, flatten_memory
+from .restoring import MemoOf, Private, collect_needs, describe, list_extras, list_held, list_links, restore
+from .target_memo import AdjointOp
 
-__all__: list[str] = []
+__all__ = ["copy", "dumps", "loads"]
 
+T = TypeVar("T")
 
-class _Saving(threading.local):
-    """The nodes whose graphs this thread is saving: the inputs of what is saved are there already."""
-
-    def __init__(self) -> None:
-        self.roots: list[Node] = []
+# -- pickle ------------------------------------------------------------------------------------------
 
 
-_saving = _Saving()
+class _Saved:
+    """A call of `restore` in the place of what it returns."""
 
-
-def _list_needs(i: Node) -> tuple[Node, ...]:
-    """Return the nodes that `i` cannot be made without."""
-    if not isinstance(i, AdjointNode):
-        return i.inputs
-    consumers = [consumer for _, consumer, _, _, _ in i.each_edge()]
-    return (*i.inputs, i.of, *consumers, i.op.mirror, i.op.seed)
-
-
-def _collect_needs(node: Node) -> list[Node]:
-    """Return a node and all it cannot be made without, oldest first."""
-    return sorted(collect_inputs_first(node, _list_needs), key=by_serial)
-
-
-def _state(i: Node) -> tuple[Any, ...]:
-    """Return the arguments of `_restore_node` that make the node again."""
-    if i.op is None:
-        return dict(i.static), i._value, i.name
-    if isinstance(i, AdjointNode):
-        edges = [
-            (consumer, argnum, rule.passes is not None, _is_guarded(rule, consumer, argnum), i.masked)
-            for rule, consumer, argnum, _, _ in i.each_edge()
-        ]
-        return i.op, i.inputs, i.name, i.of, edges
-    op = i.op.base if isinstance(i.op, MirrorOp) else i.op  # a copy of a mirror computes for itself
-    return op, i.inputs, dict(i.static), i.shape, i.dtype, i.name
-
-
-def _is_guarded(rule: Rule, consumer: Node, argnum: int) -> bool:
-    """Return whether a rule is read as below an edge that selects."""
-    return rule.passes is None and rule is not consumer.op.rule(argnum)
-
-
-def _restore_node(*state: Any) -> Node:
-    """Make a node again: a leaf of three things, an adjoint of five, any other of six."""
-    if len(state) == 3:
-        static, value, name = state
-        value = np.array(value)[()]
-        if value.ndim:
-            value.flags.writeable = False
-        return make_leaf(value, static, name)
-    if len(state) == 5:
-        op, inputs, name, of, edges = state
-        flat: list[Any] = []
-        masked = False
-        for consumer, argnum, passes, guarded, masked in edges:  # noqa: B007
-            flat += (Rule(pass_on, passes=consumer) if passes else consumer.op.rule(argnum).reading(guarded), argnum)
-        form = NO_STATIC, of.shape, of.dtype, name
-        node: Node = AdjointNode(op, inputs, *form, of=of, edges=tuple(flat), masked=masked)
-        enlist(node)
-        return follow(node)  # as it belongs to no memo
-    op, inputs, static, shape, dtype, name = state
-    node = build(op, inputs, static or NO_STATIC, shape, dtype)
-    node.name = name
-    return node
-
-
-class _NodeBundle(list[Node]):
-    """A node after everything it needs; the pickler takes them one by one."""
+    def __init__(self, kind: str, *arguments: Any) -> None:
+        self.call = kind, *arguments
 
     def __reduce__(self) -> Any:
-        return _NodeBundle, (), None, self._yield_nodes()
-
-    def _yield_nodes(self) -> Iterator[Node]:
-        # The root, saved last, takes itself off again. (Not the end of this iterator: a pickler takes up to a
-        # thousand items ahead before it saves them.)
-        root, roots = self[-1], _saving.roots
-        roots.append(root)
-        try:
-            yield from self
-        except GeneratorExit:  # the pickler has given up
-            if roots and roots[-1] is root:
-                roots.pop()
-            raise
+        return restore, self.call
 
 
-def _take_last(bundle: _NodeBundle) -> Node:
-    """Return the node that a bundle was made for."""
-    return bundle[-1]
+_ARRIVALS = _Saved("arrivals")
 
 
-def _reduce(self: Node, protocol: object = None) -> Any:
-    roots = _saving.roots
-    if self.op is None or roots:
-        if roots and roots[-1] is self:
-            roots.pop()
-        return _restore_node, _state(self)
-    return _take_last, (_NodeBundle(_collect_needs(self)),)
+class _Part:
+    """What a pickle holds in the place of a node, an op of adjoints, a memo, or an array: loaded, it is that."""
+
+    __slots__ = ("__weakref__", "of", "value", "values")
+
+    def __init__(self, of: Any, values: bool) -> None:
+        self.of, self.values = of, values
+        self.value: Any = None
+
+    def __reduce__(self) -> Any:
+        refer = self.refer
+        i = self.of
+        if isinstance(i, Node):
+            described = describe(i, refer, dict(i.static))
+            extras = list_extras(i, refer, self.values)
+            return restore, ("node", _ARRIVALS, i.serial, described, self.value, extras)
+        if isinstance(i, AdjointOp):
+            return restore, ("adjoint op", _ARRIVALS, refer(i.mirror), refer(i.seed), i.order, i.masked)
+        if isinstance(i, Call):
+            return restore, ("call", _ARRIVALS, i.mark, *i.describe(refer, pickled=True))
+        if isinstance(i, MemoOf):
+            return restore, ("memo", *i.describe(refer, self.values))
+        return restore, ("array", flatten_memory(i), i.shape, i.strides)
+
+    def refer(self, to: Any) -> _Part:
+        """Return the part of something else."""
+        return _find_part(to, self.values)
 
 
-def _deepcopy(self: Node, memo: dict[int, Any]) -> Node:
-    for i in _collect_needs(self):
-        if id(i) not in memo:
-            memo[id(i)] = _restore_node(*copy.deepcopy(_state(i), memo))
-    return memo[id(self)]
+# Those that some pickler holds, by what they are of. A part holds that, so its id is not another's.
+_parts: weakref.WeakValueDictionary[tuple[int, bool], _Part] = weakref.WeakValueDictionary()
 
 
-def _restore_adjoint_op(mirror: Node, seed: Node, masked: bool = False) -> AdjointOp:
-    return AdjointOp(Counts(_find_no_target), mirror, seed, summation_key(mirror), masked)
+def _find_part(of: Any, values: bool) -> _Part:
+    """Return the part of a node, op, memo or array: one, as long as a pickler holds it."""
+    key = id(of.memo if isinstance(of, MemoOf) else of), values
+    part = _parts.get(key)
+    if part is None:
+        part = _Part(of, values)
+        if isinstance(of, Node):
+            part.value = _find_value(of, values)
+        part = _parts.setdefault(key, part)
+    return part
 
 
-def _find_no_target() -> None:
-    """Return None: a copied adjoint has no target, as the target's memo is not copied with it."""
+def _find_value(i: Node, values: bool) -> Any:
+    """Return the value of a leaf, or of any node that has one if all values are saved; None for none."""
+    if not values:
+        return i._value if i.op is None else None
+    value = i._value
+    if value is None or value.__class__ is not np.ndarray:
+        return None if value is None else _Saved("value", value)
+    layout = find_layout(value)
+    if layout is None:
+        return _Saved("value", _find_part(value, True))
+    return _Saved("value", _find_part(layout[0], True), *layout[1:])
 
 
-def _reduce_adjoint_op(self: AdjointOp) -> Any:
-    return _restore_adjoint_op, (self.mirror, self.seed, self.masked)
+def _reduce(self: Node, protocol: object = None, values: bool = False) -> Any:
+    return _save([self], self, values)
 
 
-for _named in (_NodeBundle, _take_last, _restore_node, _restore_adjoint_op):
-    _named.__module__ = "lazygrad"  # whose `__init__` has them
+def _reduce_memo(self: MemoOf, protocol: object = None, values: bool = False) -> Any:
+    return _save([self.target, *list_held(self.memo, values)], self, values)
 
-install({"__reduce_ex__": _reduce, "__deepcopy__": _deepcopy, "__copy__": lambda self: _restore_node(*_state(self))})
-AdjointOp.__reduce__ = _reduce_adjoint_op  # type: ignore[method-assign, assignment]
+
+def _save(roots: Sequence[Node], wanted: Any, values: bool) -> Any:
+    """Return what restores a node or memo: its part, after those of all it needs."""
+    with lock:
+        nodes = collect_needs(roots, values)
+        parts: list[Any] = []
+        for i in nodes:
+            part = _find_part(i, values)
+            if values or i.op is None:
+                part.value = _find_value(i, values)  # as it is now: another pickler may hold the part since long
+            parts.append(part)
+        parts += [_Saved(*link) for link in list_links(nodes, parts[0].refer, values)]
+        parts.append(_find_part(wanted, values))
+    return restore, ("last", parts)
+
+
+class _Pickler(pickle.Pickler):
+    """A pickler that saves nodes with their values and adjoints."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        """Return what restores a node or memo; other things are pickled as ever."""
+        if isinstance(obj, Node):
+            return _reduce(obj, values=True)
+        return _reduce_memo(obj, values=True) if isinstance(obj, MemoOf) else NotImplemented
+
+
+# -- deepcopy ----------------------------------------------------------------------------------------
+
+
+class _Copying:
+    """What one deep copy keeps in its memo: its `Arrivals`, whether values are copied along, and what it has copied."""
+
+    def __init__(self, values: bool) -> None:
+        self.values, self.arrivals = values, Arrivals()
+        self.kept: list[Any] = []  # as long as their ids are in the memo
+
+
+_COPYING = "lazygrad"  # where the memo of a deep copy has it; the other keys are numbers
+
+
+class _Copier:
+    """What copies nodes for one deep copy; the memo does not hold it, so there is no cycle."""
+
+    def __init__(self, memo: dict[Any, Any]) -> None:
+        if _COPYING not in memo:
+            memo[_COPYING] = _Copying(values=False)
+        self.memo, self.copying = memo, memo[_COPYING]
+
+    def copy_all(self, roots: Sequence[Node], wanted: Any) -> Any:
+        """Return the copy of a node or memo, after all it needs."""
+        values = self.copying.values
+        nodes = collect_needs(roots, values, lambda i: id(i) in self.memo)
+        for i in nodes:
+            if id(i) not in self.memo:
+                self.copy_node(i, values)
+        for link in list_links(nodes, self.refer, values):
+            restore(*link)
+        return self.refer(wanted)
+
+    def copy_node(self, i: Node, values: bool) -> None:
+        """Copy a node whose inputs are copied."""
+        static = i.static if i.op is None else _copy.deepcopy(dict(i.static), self.memo)
+        value = Private(i._value) if i._value is not None and (values or i.op is None) else None
+        described, extras = describe(i, self.refer, static), list_extras(i, self.refer, values)
+        self.keep(i, restore("node", self.copying.arrivals, i.serial, described, value, extras))
+
+    def keep(self, of: Any, its_copy: Any) -> Any:
+        """Note the copy of something."""
+        self.memo[id(of)] = its_copy
+        self.copying.kept.append(of)
+        return its_copy
+
+    def refer(self, to: Any) -> Any:
+        """Return the copy of a node, an op of adjoints, or a memo."""
+        key = to.memo if isinstance(to, MemoOf) else to
+        found = self.memo.get(id(key))
+        if found is not None:
+            return found
+        if isinstance(to, Node):
+            return self.copy_all([to], to)
+        if isinstance(to, AdjointOp):
+            mirror, seed = self.refer(to.mirror), self.refer(to.seed)
+            return self.keep(to, restore("adjoint op", self.copying.arrivals, mirror, seed, to.order, to.masked))
+        if isinstance(to, Call):
+            described = to.describe(self.refer, pickled=False)
+            return self.keep(to, restore("call", self.copying.arrivals, to.mark, *described))
+        return self.keep(key, restore("memo", *to.describe(self.refer, self.copying.values)))
+
+
+def _deepcopy(self: Node, memo: dict[Any, Any]) -> Any:
+    with lock:
+        return _Copier(memo).copy_all([self], self)
+
+
+def _deepcopy_memo(self: MemoOf, memo: dict[Any, Any]) -> Any:
+    with lock:
+        copier = _Copier(memo)
+        return copier.copy_all([self.target, *list_held(self.memo, copier.copying.values)], self)
+
+
+def _shallow_copy(self: Node) -> Any:
+    """Return a node computed from the same inputs."""
+    value = self._value if self.op is None else None
+    described = describe(self, lambda to: to, dict(self.static))
+    extras = list_extras(self, lambda to: attrs.evolve(to) if isinstance(to, Call) else to, False)
+    return restore("node", Arrivals(), self.serial, described, value, extras)
+
+
+# -- with values -------------------------------------------------------------------------------------
+
+
+def copy(nodes: T, *, values: bool = True) -> T:
+    """Copy nodes, and all they are computed from, with the values and adjoints that are known.
+
+    Parameters
+    ----------
+    nodes
+        A node, or any structure or object with nodes in it, as `copy.deepcopy` takes it.
+    values
+        Whether fresh values, and adjoints in the memos of the nodes, are copied along: then nothing is computed again.
+        Without them this is `copy.deepcopy`.
+
+    Returns
+    -------
+    The copy; its leaves are its own, and it answers bit for bit as the original does.
+
+    See Also
+    --------
+    dumps : the same for another process.
+
+    Notes
+    -----
+    The arrays of values are shared, as nobody can write to them; a leaf that is set gets one of its own.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> x = lg.parameter([1.0, 2.0])
+    >>> L = np.exp(x).sum()
+    >>> dx = lg.gradient(L, x)
+    >>> L2, x2 = lg.copy((L, x))
+    >>> with lg.record() as report:
+    ...     same = lg.gradient(L2, x2) == dx
+    >>> same.all(), report.rules_run
+    (np.True_, 0)
+    """
+    memo: dict[Any, Any] = {}
+    with lock:
+        memo[_COPYING] = _Copying(values)
+        return _copy.deepcopy(nodes, memo)
+
+
+def dumps(nodes: object, *, values: bool = True, protocol: int | None = None) -> bytes:
+    """Pickle nodes, and all they are computed from, with the values and adjoints that are known.
+
+    Parameters
+    ----------
+    nodes
+        A node, or any structure or object with nodes in it, as `pickle.dumps` takes it.
+    values
+        Whether fresh values, and adjoints in the memos of the nodes, are saved along. Without them this is
+        `pickle.dumps`.
+    protocol
+        As for `pickle.dumps`.
+
+    Returns
+    -------
+    Bytes, for `loads` or `pickle.loads`.
+
+    See Also
+    --------
+    copy : the same within this process.
+
+    Examples
+    --------
+    >>> import lazygrad as lg, numpy as np
+    >>> L = np.exp(lg.parameter([1.0, 2.0])).sum()
+    >>> L.value
+    array(10.10733793)
+    >>> lg.loads(lg.dumps(L))
+    <sum #..., shape (), float64>
+    >>> lg.loads(lg.dumps(L, values=False))
+    <sum #..., shape (), float64, not computed>
+    """
+    stream = io.BytesIO()
+    with lock:
+        (_Pickler if values else pickle.Pickler)(stream, protocol).dump(nodes)
+    return stream.getvalue()
+
+
+def loads(data: bytes) -> Any:
+    """Load what `dumps` or `pickle.dumps` has saved; like any pickle it can run code, so its origin must be trusted.
+
+    Parameters
+    ----------
+    data
+        The bytes.
+
+    Returns
+    -------
+    The nodes, or the structure of them, in a graph of their own.
+
+    Examples
+    --------
+    >>> import lazygrad as lg
+    >>> x = lg.parameter(3.0, name="x")
+    >>> y, again = lg.loads(lg.dumps((x * x, x)))
+    >>> lg.gradient(y, again)
+    array(6.)
+    """
+    return pickle.loads(data)
+
+
+for _name, _method in {"__reduce_ex__": _reduce_memo, "__deepcopy__": _deepcopy_memo}.items():
+    setattr(MemoOf, _name, _method)
+install({"__reduce_ex__": _reduce, "__deepcopy__": _deepcopy, "__copy__": _shallow_copy})

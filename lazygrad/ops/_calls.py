@@ -8,6 +8,7 @@ changes its shape or dtype, the function is called again, and each of those node
 from __future__ import annotations
 
 import functools
+import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -202,6 +203,16 @@ class Call:
                         self.relays[argument.serial] = make_relay(argument)
                     enlist(root, (self.relays[argument.serial],))
 
+    def describe(self, refer: Callable[[Node], Any], pickled: bool) -> tuple[Any, ...]:
+        """Return what makes a copy of the call but for its mark, with references to nodes in their place."""
+        args, kwargs = _map_parts((tuple(self.args), dict(self.kwargs)), _drop_function if pickled else None, refer)
+        return self.source, args, kwargs, tuple(map(refer, self.nodes)), self.count
+
+    def attach_copy(self, root: Node, place: int) -> None:
+        """Let the copy of a node that came of the call that this is a copy of remember this one."""
+        root._call = self, place
+        self._settle([root], [root])
+
     def list_inside(self, root: Node) -> list[Node]:
         """Return what was built inside of the call for one of the nodes that came of it."""
         inside = collect_new(root.inputs, self.mark)
@@ -262,3 +273,38 @@ class Call:
                 changes.set(j, inputs=inputs)
         place_before(root, waiting, after)
         return tuple([taken.get(k.serial, k) for k in i.inputs])
+
+
+# -- copies ------------------------------------------------------------------------------------------
+
+
+def _map_parts(value: Any, change: Callable[[Any], Any] | None, refer: Callable[[Node], Any]) -> Any:
+    """Return arguments with references to the nodes in them, and other things changed."""
+    if isinstance(value, Node):
+        return refer(value)
+    if value.__class__ is slice:
+        return slice(*[_map_parts(v, change, refer) for v in (value.start, value.stop, value.step)])
+    if isinstance(value, (list, tuple)):
+        parts = [_map_parts(v, change, refer) for v in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if value.__class__ is dict:
+        return {k: _map_parts(v, change, refer) for k, v in value.items()}
+    return value if change is None else change(value)
+
+
+def _drop_function(value: Any) -> Any:
+    """Return the value, or what says that it was lost if it is a function that cannot be pickled."""
+    if callable(value) and not isinstance(value, type):
+        try:
+            pickle.dumps(value)
+        except Exception:
+            return _raise_lost
+    return value
+
+
+def _raise_lost(*args: object, **kwargs: object) -> Any:
+    """Raise LazygradError, in place of a function that could not be saved."""
+    raise LazygradError(
+        "a function among the arguments was no function of a module, so it could not be saved with the node: build the "
+        "graph again for another shape or dtype"
+    )

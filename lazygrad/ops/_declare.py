@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-Selects = bool | Literal["vjp", "jvp"] | Callable[[Node], bool]
+When = bool | Callable[[Node], bool]
+Selects = bool | Literal["vjp", "jvp"] | Mapping[Literal["vjp", "jvp"], When]
 
 # NumPy's function -> the op or function that it is on nodes; filled by the declarations at import.
 MEANINGS: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -91,13 +92,22 @@ def function(*numpy: Function, recorded: bool = True) -> Callable[[F], F]:
     return enter
 
 
-def _find_source(public: Function) -> Source:
-    """Return the source that a public function was declared as; for pickles."""
-    found: Source = getattr(public, "source", None) or getattr(find_meaning(public), "source", None)
-    return found
+def _find_source(public: Function | str, name: str = "") -> Source:
+    """Return the source that a public function was declared as, or that a name in a module has; for pickles."""
+    found: Any = getattr(import_module(public), name) if isinstance(public, str) else find_meaning(public)
+    source: Source = found.source
+    return source
 
 
-Source.__reduce__ = lambda self: (_find_source, (self.public,))  # type: ignore[method-assign, assignment, return-value]
+def _reduce_source(self: Source) -> Any:
+    module, name = self.meaning.__module__, self.meaning.__qualname__
+    if getattr(getattr(sys.modules.get(module), name, None), "source", None) is self:
+        return _find_source, (module, name)
+    return _find_source, (self.public,)
+
+
+_find_source.__module__ = "lazygrad"  # whose `__init__` has it
+Source.__reduce__ = _reduce_source  # type: ignore[method-assign, assignment]
 
 
 def _enter_meaning(numpy: tuple[Callable[..., Any], ...], meaning: Callable[..., Any]) -> None:
@@ -149,7 +159,8 @@ def op(
     selects
         Whether exact zeros in what a rule gives may say that an element was not taken, as those of `where` do: then a
         singular derivative further on contributes 0 where what comes in is exactly 0. ``"vjp"`` or ``"jvp"`` if so
-        in one mode alone; a function of the node if it depends on the statics.
+        in one mode alone; in place of the mode's name a mapping from it to a function of the node, if it depends on the
+        statics.
     register
         Whether the op is known, and pickled, by its name.
     """
@@ -169,10 +180,9 @@ def op(
     made = Op(name, function, shape, names, statics, read_all(vjp), read_all(jvp or {}), inspect.cleandoc(doc), numpy)
     made.pointwise, made.composite = pointwise, composite
     made.plain = len(names) if not statics and names[-1][0] != "*" else -1
-    if selects and selects != "jvp":
-        made.vjp = tuple([_mark_selecting(rule, selects) for rule in made.vjp])
-    if selects and selects != "vjp":
-        made.jvp = tuple([_mark_selecting(rule, selects) for rule in made.jvp])
+    if selects:
+        made.vjp = tuple([_mark_selecting(rule, _find_when(selects, "vjp")) for rule in made.vjp])
+        made.jvp = tuple([_mark_selecting(rule, _find_when(selects, "jvp")) for rule in made.jvp])
     made.set_edge_rules()
     made.fully_open = all(rule is not BLOCKED and rule is not ZERO for rule in made.vjp)
     if register:
@@ -183,11 +193,15 @@ def op(
     return made
 
 
-def _mark_selecting(rule: Rule | None, selects: Selects) -> Rule | None:
+def _find_when(selects: Selects, mode: str) -> When:
+    """Return whether, or for which nodes, the rules of a mode select."""
+    return selects.get(mode, False) if isinstance(selects, Mapping) else selects in (True, mode)  # type: ignore[call-overload, no-any-return]
+
+
+def _mark_selecting(rule: Rule | None, when: When) -> Rule | None:
     """Return the rule as one whose zeros may say that something was not taken."""
-    if rule is BLOCKED or rule is ZERO or rule is UNDEFINED:
+    if not when or rule is BLOCKED or rule is ZERO or rule is UNDEFINED:
         return rule
-    when = selects if callable(selects) else True
     guarded = rule.guarded and attrs.evolve(rule.guarded, selects=when)
     return attrs.evolve(rule, selects=when, guarded=guarded)
 
@@ -292,8 +306,7 @@ def linear(
     metas = tuple([(name, look_up) for name in made.statics if (look_up := meta_look_up(name, (), made.statics))])
     starred = bool(others) and others[-1][0] == "*"
     own = Rule(made, tuple(range(1, len(made.inputs) - starred)), len(others) if starred else None, metas)
-    if selects and selects != "vjp":
-        own = attrs.evolve(own, selects=selects if callable(selects) else True)
+    own = attrs.evolve(own, selects=_find_when(selects, "jvp"))
     made.jvp = (own, *[BLOCKED for _ in others])
     return made
 

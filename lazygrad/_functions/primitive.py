@@ -18,7 +18,7 @@ import numpy as np
 from .._derivatives.adjoint_node import unbroadcast_node
 from .._derivatives.target_memo import TargetMemo
 from .._errors import LazygradError, ShapeError
-from .._graph.leaf import constant, copy_frozen
+from .._graph.leaf import constant
 from .._graph.node import Node, build
 from .._graph.settings import check_function, describe
 from .._graph.turns import as_one_question, outside, run_alone
@@ -28,7 +28,7 @@ from .._query.differentiator import Differentiator
 from ..ops._declare import op, result_dtype
 from ..ops._op import OfEachOp, Op, Signature, as_node, as_nodes, freeze
 from ..ops._rule import UNDEFINED, ZERO, Rule
-from .user_results import check_answers, check_rules, check_value, wrap_shape_function
+from .user_results import check_answers, check_rules, check_value, freeze_static, wrap_shape_function
 
 __all__ = ["Primitive", "primitive"]
 
@@ -60,10 +60,10 @@ class Primitive(Op):
         return pkgutil.resolve_name, (":".join(self.home),)
 
     def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[object, ...], dict[str, object]]:
-        """Split the arguments of a call into inputs and statics; an array among these stays one."""
-        arrays = {name: copy_frozen(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
+        """Split the arguments of a call into inputs and statics, of which copies are kept; an array stays one."""
+        arrays = {name: freeze_static(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
         inputs, static = super().bind(args, dict(kwargs))
-        static.update({name: array for name, array in arrays.items() if name in static})
+        static = {name: arrays[name] if name in arrays else freeze_static(value) for name, value in static.items()}
         if missing := [name for name, value in static.items() if value is REQUIRED]:
             raise TypeError(f"{self.name} needs the keyword `{missing[0]}`; it takes {self.signature()}")
         return inputs, static

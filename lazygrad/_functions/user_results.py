@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._graph.leaf import refuse_masked
+from .._graph.leaf import copy_frozen, refuse_masked
 from .._graph.node import INEXACT, Node
 from .._graph.settings import describe
+from .._graph.trees import check_depth
 from .._graph.types import Function, Signature
 from ..ops._rule import UNDEFINED, ZERO, Rule
 
-__all__ = ["as_numbers", "check_answers", "check_rules", "check_value", "wrap_shape_function"]
+__all__ = ["as_numbers", "check_answers", "check_rules", "check_value", "freeze_static", "wrap_shape_function"]
 
 _PLAIN = (np.generic, bool, int, float, complex)
 
@@ -45,6 +47,20 @@ def check_value(function: Function, name: str) -> Function:
         return as_numbers(function(*values, **static), f"{name} returned")
 
     return checked
+
+
+def freeze_static(value: Any, depth: int = 0) -> Any:
+    """Return a static that the caller cannot change any more: containers and arrays are copied, the arrays frozen."""
+    kind = value.__class__
+    if kind is np.ndarray and value.dtype.kind != "O":
+        return copy_frozen(value)
+    if kind in (list, tuple):
+        check_depth(value, depth)
+        return kind([freeze_static(item, depth + 1) for item in value])
+    if kind is dict:
+        check_depth(value, depth)
+        return {key: freeze_static(item, depth + 1) for key, item in value.items()}
+    return copy.deepcopy(value) if kind in (set, bytearray, np.ndarray) else value
 
 
 def check_answers(rules: tuple[Rule | None, ...]) -> tuple[Rule | None, ...]:

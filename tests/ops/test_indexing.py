@@ -162,7 +162,9 @@ def test_other_wrong_keys(x: lg.Node) -> None:
         x[: lg.constant(1)]
     with pytest.raises(IndexError, match="single ellipsis"):
         x[..., ...]
-    late = x[[0, 5]]
+    with pytest.raises(IndexError, match="out of bounds"):
+        x[[0, 5]]
+    late = x[lg.constant([0, 5])]
     with pytest.raises(IndexError, match="out of bounds"):
         late.value  # noqa: B018
     with pytest.raises(IndexError, match="broadcast"):

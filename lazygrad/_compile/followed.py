@@ -13,6 +13,7 @@ import attrs
 
 from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node
+from .._graph.reform import find_call
 
 __all__ = ["Followed", "is_same_zero", "list_leaves_below"]
 
@@ -47,9 +48,8 @@ def _iterate_what_shapes(i: Node) -> Iterator[Node]:
     if isinstance(i, AdjointNode):
         yield i.of
         yield i.op.mirror
-    call = getattr(i, "_call", None)
-    if call is not None:
-        yield from call[0].nodes
+    if (call := find_call(i)) is not None:
+        yield from call.nodes
 
 
 @attrs.define(eq=False)

@@ -15,6 +15,7 @@ from .._functions.trace import Trace, make_signature, trace_function
 from .._graph.bits import same_static
 from .._graph.leaf import count_reforms
 from .._graph.node import INEXACT, Node, _next_serial, delist
+from .._graph.reform import find_call
 from .._graph.traverse import collect_inputs_first
 from .._graph.trees import leaves, map_tree
 from .._graph.turns import lock
@@ -170,8 +171,8 @@ def _detach(roots: Sequence[Node], before: int) -> None:
             seen.add(i.serial)
             if any(j.serial < before for j in i.inputs):
                 delist(i)
-            if (call := getattr(i, "_call", None)) is not None:  # it follows arguments of which it read the shape
-                for relay in call[0].relays.values():
+            if (call := find_call(i)) is not None:  # it follows arguments of which it read the shape
+                for relay in call.relays.values():
                     delist(relay)
             if isinstance(i, AdjointNode):
                 if i.follows and i.of.serial < before:

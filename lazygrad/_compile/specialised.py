@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from .._functions.trace import Trace
+from .._graph.kinds import get_dtype, get_shape
 from .._graph.leaf import as_leaf_array, count_reforms
 from .._graph.log import logger
 from .._graph.node import Node
@@ -114,7 +115,7 @@ class Specialization:
         if self.options["exact"]:  # sums are added up in the order of memory, which is the leaves'
             values = [v if v.__class__ is not np.ndarray or v.flags.c_contiguous else v.copy() for v in values]
         results = [as_readonly_result(r) for r in self._run_schedule(values, statistics)]
-        if [r.shape for r in results] == self.shapes and [r.dtype for r in results] == self.dtypes:
+        if list(map(get_shape, results)) == self.shapes and list(map(get_dtype, results)) == self.dtypes:
             return results
         statistics.failures += 1
         for schedule in (self.plain, self.careful):

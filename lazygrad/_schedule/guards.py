@@ -57,7 +57,9 @@ PASSING = frozenset(
 def find_nan_checks(program: Program, live: Sequence[int]) -> set[int]:
     """Return the smallest rows that hold a nan whenever a guard that was left out would have kept out a nan."""
     kernels, args = program.kernels, program.args
-    guarded = [row for row in live if (k := kernels[row]) is not None and k.guarded is not None]
+    guarded = [
+        row for row in live if ((k := kernels[row]) is not None and k.guarded is not None) or row in program.suspects
+    ]
     if not guarded:
         return set()
     sizes = [math.prod(shape) for shape in program.shapes]

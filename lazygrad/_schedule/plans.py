@@ -19,9 +19,9 @@ import numpy as np
 from .. import _schedule
 from .._derivatives.adjoint_node import AdjointNode, Counts
 from .._graph.demand import demand
+from .._graph.kinds import Kinds
 from .._graph.log import logger
 from .._graph.node import Node
-from .._graph.types import DType, Shape
 from .._graph.value import forward_rec
 from ..ops._op import OPS, freeze
 from ..ops.indexing import SLOT
@@ -77,8 +77,7 @@ class _Step:
 
     stale: list[Callable[[], Node | None]]
     schedule: _schedule.Schedule | None
-    shapes: list[Shape]
-    dtypes: list[DType]
+    kinds: Kinds
     counts: list[tuple[Counts, int, int]]  # requests and misses of the adjoints among them
 
     def compute_alone(self) -> None:
@@ -90,8 +89,8 @@ class _Step:
     def run(self, schedule: _schedule.Schedule) -> str:
         """Compute the nodes at once, and return an empty text; or what is wrong with the values, and keep none."""
         values = schedule(())
-        if [v.shape for v in values] != self.shapes or [v.dtype for v in values] != self.dtypes:
-            return self._describe_mismatch(values)
+        if not self.kinds.hold(values):
+            return self.kinds.describe(values)
         for value in values:
             if value.__class__ is np.ndarray and value.base is None:
                 value.flags.writeable = False
@@ -102,12 +101,6 @@ class _Step:
         for counts, requests, misses in self.counts:
             counts.requests += requests
             counts.misses += misses
-        return ""
-
-    def _describe_mismatch(self, values: Sequence[Any]) -> str:
-        for ref, value, shape, dtype in zip(self.stale, values, self.shapes, self.dtypes, strict=True):
-            if value.shape != shape or value.dtype != dtype:
-                return f"shape {value.shape} and dtype {value.dtype} for {ref()!r}"
         return ""
 
 
@@ -247,7 +240,7 @@ def _make_plan(roots: Sequence[Node]) -> _Plan | None:
             if together:
                 steps.append(_make_step(together))
                 together = []
-            steps.append(_Step([weakref.ref(i)], None, [], [], []))
+            steps.append(_Step([weakref.ref(i)], None, Kinds.of(()), []))
         else:
             together.append(i)
     if together:
@@ -262,7 +255,7 @@ def _make_step(nodes: Sequence[Node]) -> _Step:
     schedule = _schedule.Schedule(nodes, (), exact=True, backend="numpy", boundary=list(read.values()), keep=True)
     schedule.roots = ()
     refs: list[Callable[[], Node | None]] = [weakref.ref(i) for i in nodes]
-    return _Step(refs, schedule, [i.shape for i in nodes], [i.dtype for i in nodes], _count_requests(nodes))
+    return _Step(refs, schedule, Kinds.of(nodes), _count_requests(nodes))
 
 
 def _runs_users_code(i: Node) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._graph.guards import Guard
 from .._graph.node import NO_STATIC, Node
+from .._graph.quiet import call_with_errstate
 from .._graph.shapes import broadcast
 from .._graph.types import Array, DType, Shape
 from ..ops import arithmetic, linear, reduce
@@ -56,6 +57,7 @@ class Program:
     disordered: set[int] = attrs.field(factory=set)  # of these, the ones of two axes or more in another order than C's
     unordered: set[int] = attrs.field(factory=set)  # rows whose memory NumPy has to choose, as the walk lets it
     guards: list[tuple[int, Guard]] = attrs.field(factory=list)  # rows that a function read while it was traced
+    suspects: set[int] = attrs.field(factory=set)  # rows in which a nan may stand for what was not taken
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)
     _known_kernels: dict[Hashable, Kernel] = attrs.field(factory=dict)
@@ -126,6 +128,9 @@ class Program:
         """Return the row of an op, after what can be left out of it."""
         if shape and op.pointwise and is_ours(op):
             args = self._skip_broadcasts(args, shape)
+        if op is arithmetic.keep_taken and not self.guarded and self.shapes[args[0]] == shape:
+            self.suspects.add(args[0])
+            return args[0]
         row = self._find_equal_row(op, static, args, shape, dtype)
         if row is not None:
             return row
@@ -206,8 +211,7 @@ class Program:
                 between = not abs(d) > 1 > abs(c) and not abs(d) < 1 < LARGEST_OUTER < abs(c)
                 if between and (abs(math.frexp(c)[0]) == 0.5 or abs(math.frexp(d)[0]) == 0.5):
                     limits = np.finfo(dtype)
-                    with np.errstate(all="ignore"):
-                        product = dtype.type(c * d)
+                    product = call_with_errstate({"all": "ignore"}, lambda c=c, d=d: dtype.type(c * d))
                     if limits.tiny <= abs(product) <= limits.max:  # else it is out of range where two steps are not
                         return self.add_literal(product), y
         return args
@@ -309,8 +313,7 @@ SHOWING = (linear.identity, linear.reshape, linear.broadcast_to, linear.sum_to, 
 
 def _precompute(kernel: Kernel, values: Sequence[Any]) -> Any:
     try:
-        with np.errstate(all="ignore"):
-            return freeze(run_kernel(kernel, values))
+        return freeze(call_with_errstate({"all": "ignore"}, run_kernel, kernel, values))
     except Exception:  # then it is raised when it is asked for
         return None
 

@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 import attrs
-import numpy as np
 
 from .._graph.collector import pause_collector
 from .._graph.guards import Guard
 from .._graph.leaf import count_reforms
 from .._graph.log import logger
 from .._graph.node import Node, label
+from .._graph.quiet import Kind, call_with_errstate
 from .._graph.traverse import ancestors
 from .._graph.turns import as_one_question, lock
 from .._graph.value import forward_rec
@@ -36,6 +36,7 @@ __all__ = ["BACKENDS", "Branched", "NotANumber", "Schedule", "load_numba"]
 
 Form = Straight | Numbers | Tape | Batches | Loop | Walk
 BACKENDS = ("auto", "numpy", "numba")
+STRICT: dict[str, Kind] = {"over": "raise", "invalid": "raise"}
 NO_TWINS: Mapping[int, Node] = MappingProxyType({})
 
 
@@ -110,6 +111,9 @@ class Schedule:
                 True  # what a user wrote runs once, with the state of warnings as it is, and tells its errors
             )
             program = lower(roots, self.guarded, self.boundary, self.exact, own, settled)
+        for i, row in zip(roots, program.outputs, strict=True):
+            if i.shape != program.shapes[row] or i.dtype != program.dtypes[row]:
+                raise ValueError(f"a row of shape {program.shapes[row]} and dtype {program.dtypes[row]} for {i!r}")
         program.guards = list(zip(program.outputs[: len(self.guards)], self.guards, strict=True))
         del program.outputs[: len(self.guards)]
         live = set(program.find_live())
@@ -126,7 +130,8 @@ class Schedule:
         self._version = count_reforms()
         self._form = choose_form(program, params, self.exact, self.keep, self.backend)
         arrays = isinstance(self._form, (Straight, Batches, Loop))
-        self._unguarded = arrays and any(k is not None and k.guarded for k in map(program.kernels.__getitem__, live))
+        lacking = (row in program.suspects or ((k := program.kernels[row]) is not None and k.guarded) for row in live)
+        self._unguarded = arrays and any(lacking)
 
     def is_current(self) -> bool:
         """Return whether the shapes, dtypes and numbers that the source was written for still hold."""
@@ -199,8 +204,7 @@ class Schedule:
     def _run_unguarded(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """Run without the guards of products, and raise instead of warning where one of them was needed."""
         try:
-            with np.errstate(over="raise", invalid="raise"):
-                return self._run(values)
+            return call_with_errstate(STRICT, self._run, values)
         except FloatingPointError:
             raise NotANumber from None
 

@@ -15,12 +15,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .._compile.followed import Followed
 from .._derivatives.tangents import Tangents
 from .._functions.call import name_of
 from .._functions.trace import Trace, make_signature, trace_function
 from .._graph.bits import same_bits
 from .._graph.invalidate import update
-from .._graph.leaf import constant, parameter
+from .._graph.leaf import constant, count_reforms, parameter
 from .._graph.node import Node
 from .._graph.trees import flatten
 from .._graph.turns import as_one_question, call_outside, lock, now
@@ -85,6 +86,19 @@ class PointGraph:
     was_asked: bool = attrs.field(default=False, init=False)  # or is only there for its structure
     _derivatives: dict[Steps, tuple[list[Node], list[Node]]] = attrs.field(factory=dict, init=False)
     _seeds: dict[tuple[Steps, str, tuple[int, ...]], tuple[list[Node], Any]] = attrs.field(factory=dict, init=False)
+    _version: int = attrs.field(factory=count_reforms, init=False)
+    _followed: Followed = attrs.field(init=False)  # the leaves that its structure depends on
+
+    def __attrs_post_init__(self) -> None:
+        self._followed = Followed.below([out for out in flatten(self.trace.out).leaves if isinstance(out, Node)])
+
+    def is_current(self) -> bool:
+        """Return whether no leaf that the function took from elsewhere has another shape or dtype since."""
+        if self._version != count_reforms():
+            if not self._followed.are_same():
+                return False
+            self._version = count_reforms()
+        return True
 
     @property
     def key(self) -> tuple[Hashable, tuple[int, ...]]:
@@ -238,7 +252,7 @@ class GraphMemo:
     def _find_alike(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> list[PointGraph]:
         """Return the graphs for arguments of this structure, the one used last first."""
         key = make_signature(self.function, (), args, kwargs), tuple(wanted)
-        return [graph for graph in self._graphs if graph.key == key]
+        return [graph for graph in self._graphs if graph.key == key and graph.is_current()]
 
     def _trace(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], wanted: Sequence[int]) -> PointGraph:
         trace = call_outside(trace_function, self.function, (), args, kwargs)

@@ -145,3 +145,16 @@ def test_threads_share_one_memo():
     assert (memo.statistics.schedules, memo.statistics.misses) == (3, 3)
     assert memo.statistics.hits == 240 - 3
     assert memo.statistics.evaluations["value"] == 3
+
+
+def test_a_function_is_called_again_where_a_leaf_that_it_holds_takes_another_shape():
+    c = lg.constant(np.ones(2))
+    memo = GraphMemo(lambda x: np.concatenate([x * np.sum(c), c]))
+    for there in (np.ones(2), np.full(3, 2.0), np.full(3, 4.0), np.ones(5)):
+        c.set(there)
+        for _ in range(2):
+            (value,) = ask(memo, X)
+            assert value.tolist() == [*(X * there.sum()), *there]
+            (gradient,) = ask(memo, X, VJP, [np.ones(2 + there.size)])
+            assert gradient.tolist() == [there.sum()] * 2
+    assert memo.statistics.schedules == 3

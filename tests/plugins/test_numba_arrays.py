@@ -168,3 +168,11 @@ def test_what_numba_does_not_know_is_numpys():
     assert not isinstance(form(step), (plugin.Arrays, plugin.Numbers))
     empty = lg.parameter(np.zeros((0, 3)))
     agree(np.sum(empty * 2) + 1, [empty], [empty], [[np.zeros((0, 3))]])
+
+
+def test_a_program_that_computes_nothing_of_what_it_is_given():
+    x = lg.parameter(np.zeros((0, 3)))
+    y = np.min(x, axis=0, initial=2.0)
+    step = lg.compile([np.where(y > 0.2, y, 0.3), y], inputs=x, backend="numba")
+    assert [a.tolist() for a in step(np.zeros((0, 3)))] == [[2.0] * 3] * 2
+    assert step.statistics.failures == 0

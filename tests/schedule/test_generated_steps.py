@@ -206,6 +206,62 @@ def test_a_product_of_numbers_that_is_out_of_range_is_not_formed(
     assert (found == at * first * second).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_a_product_that_is_out_of_range_in_between_stays_two(shape: tuple[int, ...], dtype: Any) -> None:
+    """Merged, two scalings would give a finite number where the walk has inf or 0; merging differs in no other way."""
+    limits = np.finfo(dtype)
+    ways = [(limits.max / 4, 2.0**-20), (2.0**20, limits.max / 2**22), (limits.tiny * 4, 2.0**30)]
+    ways += [(2.0**-60, float(limits.max) / 2**10), (2.0**30, 3e-5), (3e-5, 2.0**30)]
+    points = [limits.max / 2**8, limits.tiny * 2**7, 1.0, 3.0]
+    for first, second in ways:
+        for at in points:
+            x = lg.parameter(np.full(shape, at, dtype))
+            y = x * float(first) * float(second)
+            with np.errstate(all="ignore"):
+                assert same_bits([lg.compile(y, inputs=x, backend="numpy")(x.value)], [y.value]), (first, second, at)
+
+
+def test_numbers_of_mixed_dtypes_keep_numpys_promotion() -> None:
+    """Where single numbers are Python's: a float has no precision of its own, and True + True is 2."""
+    x, s, n = lg.parameter(0.3), lg.parameter(np.float32(0.7)), lg.constant(3)
+    flag, other = x > 0.1, np.sin(x) < 2.0
+    roots = [
+        *(np.sin(x) * s, np.sin(x) + np.cos(s), np.maximum(np.sin(x), s), np.where(flag, np.sin(x), s)),
+        *(flag + other, flag * other, np.maximum(flag, other), flag + np.sin(x), np.where(flag, flag, np.sin(x))),
+        *(np.where(other, flag, x), -np.sin(x) * n, np.sin(x) / n, np.where(x < 0, n, np.sin(x)), flag * s),
+        *(np.logical_not(flag) * np.exp(x), np.minimum(other, x), flag == other),
+    ]
+    for chosen in (roots, [*roots[4:10], *roots[14:]]):
+        step = lg.compile(chosen, inputs=[x], backend="numpy")
+        for value in (0.3, -0.4):
+            found = step(value)
+            x.set(value)
+            wanted = [root.value for root in chosen]
+            assert [a.dtype for a in found] == [b.dtype for b in wanted]
+            assert_near(found, wanted, 1e-6)
+    assert step.statistics.failures == 0
+
+
+def test_sums_of_arrays_that_rules_repeat_lie_as_the_walk_lays_them() -> None:
+    """Small ones are copies, in C order, large ones views; sums follow the order of what they are added to in memory."""
+    for rows in (7, 1200):
+        x = lg.parameter(np.random.default_rng(0).normal(size=(rows, 5)))
+        t = lg.parameter(0.7)
+        y = np.sin(x.T) * t
+        L = np.sum(y * y) + np.mean(np.flip(y) * t) + np.sum(np.sum(y, axis=0) ** 2)
+        step = lg.compile(L, wrt=[x, t], inputs=[x, t], exact=True)
+        for k in range(6):
+            values = x.value * 0.9, 0.7 + k
+            lg.update(dict(zip([x, t], values, strict=True)))
+            x2, t2 = map(lg.parameter, values)
+            y2 = np.sin(x2.T) * t2
+            L2 = np.sum(y2 * y2) + np.mean(np.flip(y2) * t2) + np.sum(np.sum(y2, axis=0) ** 2)
+            wanted = lg.gradient(L2, [x2, t2])
+            assert same_bits(lg.gradient(L, [x, t]), wanted)
+            assert same_bits(step(*values)[1], wanted)
+
+
 def test_many_contributions_to_parts_of_an_array_are_added_in_place() -> None:
     """As the memo adds them: three or more are one step, two are a sum of two arrays."""
     x = lg.parameter([1.0, 2.0, 3.0, 4.0])

@@ -18,6 +18,7 @@ from typing import Any
 from . import __version__, trace_sources
 from ._cli import commands as _commands
 from ._cli.script import Names, ScriptError, UsageError, complain, replace_main, run, show_failure
+from ._graph.settings import describe
 
 __all__ = ["main"]
 
@@ -173,6 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     The exit status: 0; 1 if the script raised or its graph could not be evaluated; 2 if the command makes no
     sense (no such script, name or derivative); 3 if a gradient that was to be checked is wrong.
     """
+    if argv is not None and not (isinstance(argv, (list, tuple)) and all(isinstance(word, str) for word in argv)):
+        raise TypeError(f"the arguments of the command line are strings, in a list, not {describe(argv)}")
     given = list(sys.argv[1:] if argv is None else argv)
     end = given.index("--") if "--" in given else len(given)
     words = given[:end]

@@ -9,6 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._errors import ShapeError
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.settings import describe, is_whole
 from .._graph.types import Axis
 from .._graph.types import both as np
 from ._declare import function, op
@@ -41,6 +42,8 @@ def _as_border(value: Any, like: Node, axis: int) -> Node:
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Operand | None = None, append: Operand | None = None) -> Node:
     """Return the n-th differences of neighbours along an axis."""
     a = as_operand(a)
+    if not is_whole(n):
+        raise TypeError(f"the order of differences must be a whole number, not {describe(n)}")
     if n == 0:
         return a
     if n < 0:
@@ -51,7 +54,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Operand | None = None, app
     parts = [_as_border(prepend, a, axis)] if prepend is not None else []
     parts += [a, _as_border(append, a, axis)] if append is not None else [a]
     a = concatenate(*parts, axis=axis) if len(parts) > 1 else a
-    for _ in range(n):
+    for _ in range(min(n, a.shape[axis])):  # then nothing is left
         later, earlier = _slice_along(a, axis, 1, None), _slice_along(a, axis, None, -1)
         a = not_equal(later, earlier) if a.dtype.kind == "b" else later - earlier
     return a

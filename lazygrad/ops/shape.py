@@ -44,7 +44,7 @@ def _read_shape(shape: Any) -> tuple[int, ...]:
     return tuple([operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))])
 
 
-@function(np.reshape)
+@function(np.reshape, direct=(2, ("shape",)))
 def reshape(
     a: Any,
     /,
@@ -64,7 +64,7 @@ def reshape(
     return ops.reshape(as_node(a).T, shape=wanted[::-1]).T
 
 
-@function(np.ravel)
+@function(np.ravel, direct=(1, ()))
 def ravel(a: Operand, order: str = "C") -> NodeOrArray:
     """Return all elements along one axis."""
     return reshape(a, -1, "C" if order == "K" else order)
@@ -124,6 +124,7 @@ def rollaxis(a: NodeOrArray, axis: int, start: int = 0) -> NodeOrArray:
 
 def _infer_expanded(x: Node, axis: int | tuple[int, ...]) -> Signature:
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+    check_axis(axis)
     axes = normalize_axis_tuple(axis, ndim)
     lengths = iter(x.shape)
     return tuple([1 if k in axes else next(lengths) for k in range(ndim)]), x.dtype

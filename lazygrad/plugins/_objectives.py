@@ -10,6 +10,7 @@ from .._functions.call import name_of
 from .._graph.node import Node
 from .._graph.trees import map_tree
 from .._graph.types import Function, Structure
+from ..ops._op import cast_number
 from .flat import POINTS, Objective
 
 __all__ = ["as_float_leaves", "make_objective"]
@@ -56,7 +57,7 @@ def as_float_leaves(x0: Any) -> Any:
     if type(x0) in (list, tuple) and all(isinstance(leaf, (int, float, np.generic)) for leaf in x0):
         x0 = np.array(x0)
     if isinstance(x0, (int, float)):
-        return np.array([x0], dtype=float)
+        return np.array([_as_float(float(x0) if isinstance(x0, bool) else x0)])
     if isinstance(x0, (np.ndarray, np.generic)) and x0.dtype.kind == "b":
         return x0.astype(float)
     return map_tree(_as_float, x0)
@@ -66,4 +67,4 @@ def _as_float(leaf: Any) -> Any:
     """Return a leaf, of floats where integers were given, as who starts at 1 means a number."""
     if isinstance(leaf, (np.ndarray, np.generic)):
         return leaf.astype(float) if leaf.dtype.kind in "iu" else leaf
-    return float(leaf) if isinstance(leaf, int) and not isinstance(leaf, bool) else leaf
+    return cast_number(leaf, np.dtype(float)) if isinstance(leaf, int) and not isinstance(leaf, bool) else leaf

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.integrate
 import scipy.optimize
 
+from .._graph.settings import check_function
 from .._graph.types import Array, ArrayLike, Function, Structure
 from ..backend import prepare
 from ..numpy import asarray as as_array
@@ -43,6 +44,7 @@ def curve_fit(
     >>> best.round(6)
     array([ 2., -1.])
     """
+    check_function(f, "curve_fit")
     objectives: list[Objective] = []
 
     def objective(x: Any, parameters: Sequence[Any]) -> Objective:

@@ -13,7 +13,9 @@ import numpy as np
 import scipy.optimize
 
 from .._graph.node import Node
+from .._graph.settings import describe
 from .._graph.types import ArrayLike, Function, Structure
+from ..ops._op import cast_number
 from ._bounds import as_scipy_bounds
 from ._objectives import make_objective
 from ._scipy_models import curve_fit, solve_ivp
@@ -95,6 +97,8 @@ def minimize(
     """
     if options.get("jac") is True:
         raise TypeError("jac=True is for functions that return their gradient, too; here `fun` returns the value alone")
+    if method is not None and not isinstance(method, str) and not callable(method):
+        raise TypeError(f"method must be the name of one of SciPy's, or a function, not {describe(method)}")
     name = str(method or ("slsqp" if constraints else "l-bfgs-b" if bounds is not None else "bfgs")).lower()
     if points is None:
         points = _POINTS.get(name, POINTS)
@@ -116,6 +120,11 @@ def minimize(
         **{**given, **options},
     )
     return _add_tree(objective, result)
+
+
+def _as_start(x0: Any) -> Any:
+    """Return one number to start from, as an array."""
+    return np.array(float(cast_number(x0, np.dtype(float)) if isinstance(x0, int) else x0))
 
 
 def least_squares(
@@ -245,7 +254,7 @@ def root_scalar(
     example = x0 if x0 is not None or known else None if bracket is None else bracket[0]
     if example is None and not known:
         raise TypeError("root_scalar needs a place to start from: give it `x0=` or `bracket=`")
-    objective, start = make_objective(f, None if example is None else np.array(float(example)), args, wrt, POINTS)
+    objective, start = make_objective(f, None if example is None else _as_start(example), args, wrt, POINTS)
     if objective.size != 1:
         raise TypeError(f"root_scalar is for functions of one number, not of {objective.size}: use `root`")
     derivatives: dict[str, Any] = {}

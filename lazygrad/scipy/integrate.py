@@ -23,6 +23,7 @@ from .._functions.call import settle_connection
 from .._functions.forward import jvp
 from .._functions.reverse import vjp
 from .._graph.node import INEXACT, Node, NodeOrArray
+from .._graph.settings import check_function, describe
 from .._graph.types import both as np
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
@@ -192,6 +193,9 @@ def odeint(
     >>> round(lg.gradient(y[-1], rate, cotangent=[1.0]).item(), 4)
     -0.1353
     """
+    check_function(func, "odeint")
+    if not isinstance(args, tuple):
+        raise TypeError(f"args of odeint must be a tuple, not {describe(args)}")
     nodes = [k for k, a in enumerate(args) if isinstance(a, Node)]
     if wrong := [args[k] for k in nodes if args[k].dtype.kind not in INEXACT]:
         raise TypeError(f"{wrong[0]!r} among the arguments of odeint has dtype {wrong[0].dtype}; cast it to float")

@@ -68,13 +68,26 @@ def try_use(use: Use, world: World, make: Arguments) -> Exception | None:
     return None
 
 
-def judge(use: Use, error: Exception) -> str | None:
+def _gives_node(make: Arguments) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        args, kwargs = make(World())
+    return _holds_node([*args, *kwargs.values()])
+
+
+def _holds_node(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, (list, tuple)) and depth < 3:
+        return any(_holds_node(item, depth + 1) for item in value)
+    return isinstance(value, lg.Node)
+
+
+def judge(use: Use, error: Exception, make: Arguments) -> str | None:
     """Return what is wrong with an error, or None."""
     if isinstance(error, use.raises):
         return None
     frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-    if not any(name.startswith(OURS) for name in frames):
-        return None  # NumPy's own, or Python's, of a call that holds no node
+    if not any(name.startswith(OURS) for name in frames) or not (frames[-1].startswith(OURS) or _gives_node(make)):
+        return None  # NumPy's own, or SciPy's or Python's, of a call that holds no node
     if not isinstance(error, ALLOWED):
         return f"{type(error).__name__}: {error}"
     if isinstance(error, KeyError):

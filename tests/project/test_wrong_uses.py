@@ -6,9 +6,12 @@ import pytest
 
 from lazygrad._query import engine
 from lazygrad.backend import _registry
-from tests.cases.wrong_uses import USES, World
+from tests.cases import wrong_uses, wrong_uses_beyond
+from tests.cases.wrong_uses import World
 from tests.helpers.invariants import check_invariants
 from tests.helpers.wrong_uses import judge, list_variants, try_use
+
+USES = wrong_uses.USES | wrong_uses_beyond.USES
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +34,7 @@ def test_a_wrong_use_is_an_error_that_names_it(name: str) -> None:
         error = try_use(use, world, make)
         if error is None:  # it may have set a leaf
             world = World()
-        elif (complaint := judge(use, error)) is not None:
+        elif (complaint := judge(use, error, make)) is not None:
             wrong.append(f"{what}: {complaint}")
         elif world.answer() != before:
             wrong.append(f"{what}: refused, but the graph answers otherwise")
@@ -42,4 +45,4 @@ def test_a_wrong_use_is_an_error_that_names_it(name: str) -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    assert sum(1 for use in USES.values() for _ in list_variants(use)) > 10_000
+    assert sum(1 for use in USES.values() for _ in list_variants(use)) > 20_000

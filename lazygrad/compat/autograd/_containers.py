@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from ..._graph.node import Node
-from ..._graph.trees import Tree, align_leaves, flatten
+from ..._graph.trees import Tree, align_leaves, check_depth, flatten
 from ..._graph.types import DType, Structure
 
 __all__ = ["HOLE", "Packing", "find_nodes", "follow_path", "map_containers", "place_tangent", "replace_node"]
@@ -26,6 +26,7 @@ def replace_node(leaf: object) -> Any:
 
 def find_nodes(tree: Structure, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
     """Yield the nodes, each with the keys that lead to it."""
+    check_depth(tree, len(path))
     if isinstance(tree, Node):
         yield path, tree
     elif isinstance(tree, dict):
@@ -36,12 +37,13 @@ def find_nodes(tree: Structure, path: tuple[object, ...] = ()) -> Iterator[tuple
             yield from find_nodes(child, (*path, k))
 
 
-def map_containers(one: Callable[[Any], Any], tree: Structure) -> Any:
+def map_containers(one: Callable[[Any], Any], tree: Structure, _depth: int = 0) -> Any:
     """Return the same lists, tuples and dicts, with `one` applied to everything else in them."""
+    check_depth(tree, _depth)
     if isinstance(tree, dict):
-        return {key: map_containers(one, child) for key, child in tree.items()}
+        return {key: map_containers(one, child, _depth + 1) for key, child in tree.items()}
     if isinstance(tree, (list, tuple)):
-        children = [map_containers(one, child) for child in tree]
+        children = [map_containers(one, child, _depth + 1) for child in tree]
         return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
     return one(tree)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..._functions import forward as _forward
 from ..._functions import reverse as _reverse
+from ..._functions.checks import check_transform
 from ..._functions.nested import find_derivative_mark, mark_derivative
 from ..._jacobian import of_functions as _of_functions
 from ._structures import as_floats, fit_to, to_plain, warn_if_independent
@@ -47,6 +48,7 @@ Function = Callable[..., Any]
 
 def _apply_to_plain(transform: Callable[..., Function], fun: Function, argnum: Argnum) -> Function:
     """Apply a transform of lazygrad to a function; arguments and results of the outcome are plain values."""
+    check_transform(transform.__name__, fun, "`lazygrad.gradient(L, wrt)`", argnum)
     chosen = (argnum,) if isinstance(argnum, int) else tuple(argnum)
     inner = transform(warn_if_independent(fun, chosen), argnum if isinstance(argnum, int) else chosen)
 

@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from ..._graph.node import Node, NodeOrArray, Operand
+from ..._graph.quiet import in_errstate
+from ..._graph.settings import describe
 from ..._graph.types import Function
 from ...ops._declare import elementwise
+from ...ops._op import cast_number
 from .._calls import declare_on_nodes
 
 __all__ = ["as_array", "continuous", "discrete", "log_probability", "look_up_in"]
@@ -37,7 +40,12 @@ _TITLES = {
 
 def as_array(x: Operand) -> NodeOrArray:
     """Return a node as it is, and anything else as an array."""
-    return x if isinstance(x, Node) else np.asarray(x)
+    if isinstance(x, Node):
+        return x
+    array = np.asarray(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"densities take numbers, not {describe(x)}")
+    return array
 
 
 def look_up_in(original: object) -> Callable[[str], Function]:
@@ -48,16 +56,18 @@ def look_up_in(original: object) -> Callable[[str], Function]:
 def _as_parameters(values: Sequence[Any], like: Any) -> tuple[Any, ...]:
     """Return parameters as arrays or nodes; a plain number takes the dtype of what it stands beside."""
     kind = like.dtype.kind
-    return tuple([like.dtype.type(v) if kind == "f" and v.__class__ in (int, float) else as_array(v) for v in values])
+    return tuple(
+        [cast_number(v, like.dtype) if kind == "f" and v.__class__ in (int, float) else as_array(v) for v in values]
+    )
 
 
 def _plain(value: Any, number: int) -> bool:
     return value.__class__ in (int, float) and value == number
 
 
+@in_errstate(divide="ignore", invalid="ignore")
 def _log(p: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log(p)
+    return np.log(p)
 
 
 def _log_rule(g: Any, p: Any, times: Function) -> Any:

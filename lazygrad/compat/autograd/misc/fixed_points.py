@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...._graph.node import NodeOrArray
+from ...._graph.settings import check_function, describe
 from ...._graph.types import Function, Structure
 from .._user_ops import defvjp, primitive
 from ..core import make_vjp
@@ -28,7 +29,12 @@ def fixed_point(f: Function, a: object, x0: Structure, distance: Function, tol: 
     >>> round(float(root(2.0)), 6), round(float(grad(root)(2.0)), 6)
     (1.414214, 0.353553)
     """
+    check_function(f, "fixed_point: f")
+    check_function(distance, "fixed_point: distance")
+    if not isinstance(tol, (int, float, np.integer, np.floating)) or not tol >= 0:
+        raise ValueError(f"fixed_point: tol must be a number from 0 on, not {describe(tol)}")
     step = f(a)
+    check_function(step, "fixed_point: f must return a function; here it")
     x, previous = step(x0), x0
     while distance(x, previous) > tol:
         x, previous = step(x), x

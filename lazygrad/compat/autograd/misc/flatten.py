@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ...._graph.leaf import refuse_masked
 from ...._graph.node import Node, NodeOrArray
+from ...._graph.settings import describe
+from ...._graph.trees import check_depth
 from ...._graph.types import Function, Structure
 from .._structures import to_plain
 
@@ -16,13 +19,20 @@ __all__ = ["flatten", "flatten_func"]
 Unflatten = Callable[[Any], Any]
 
 
-def _list_leaves(value: Any) -> list[Any]:
+def _list_leaves(value: Any, depth: int = 0) -> list[Any]:
     """Return the arrays and nodes in the containers; dicts in the order of their sorted keys."""
+    check_depth(value, depth)
     if type(value) in (list, tuple):
-        return [leaf for child in value for leaf in _list_leaves(child)]
+        return [leaf for child in value for leaf in _list_leaves(child, depth + 1)]
     if type(value) is dict:
-        return [leaf for key in sorted(value) for leaf in _list_leaves(value[key])]
-    return [value if isinstance(value, Node) else np.asarray(value)]
+        return [leaf for key in sorted(value) for leaf in _list_leaves(value[key], depth + 1)]
+    if isinstance(value, Node):
+        return [value]
+    refuse_masked(value, "a vector of all numbers")
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"flatten takes numbers, arrays and nodes in lists, tuples and dicts, not {describe(value)}")
+    return [array]
 
 
 def _rebuild(value: Any, parts: Any) -> Any:

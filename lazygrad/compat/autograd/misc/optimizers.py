@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...._graph.settings import check_count, check_function
 from ...._graph.types import Array, Function
 from .flatten import flatten
 
@@ -25,6 +26,9 @@ def unflatten_optimizer(optimize: Function) -> Function:
 
     @functools.wraps(optimize)
     def optimize_nested(grad: Gradient, x0: Any, callback: Callback = None, *args: Any, **kwargs: Any) -> Any:
+        check_function(grad, f"{optimize.__name__}: grad")
+        if callback is not None:
+            check_function(callback, f"{optimize.__name__}: callback")
         start, unflatten = flatten(x0)
 
         def flat_grad(x: Any, i: int) -> Any:
@@ -45,7 +49,7 @@ def _no_callback(x: Any, i: int, g: Any) -> None:
 
 def _descend(grad: Gradient, x: Any, callback: Any, num_iters: int, find_step: Callable[[Any, int], Any]) -> Any:
     """Return the point after some steps, each found from the gradient and told to the callback before it is taken."""
-    for i in range(num_iters):
+    for i in range(check_count(num_iters, "num_iters")):
         g = grad(x, i)
         callback(x, i, g)
         x = x + find_step(g, i)

@@ -188,7 +188,7 @@ class ContributionSum:
             stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
             key = node.summation_key()
             for k, stand in enumerate(stands):
-                stand._key = (*key, UNFOLDED, k)
+                stand._key = (*key, UNFOLDED, -k)
             total: Any = None
             with Unrecorded():
                 for _, _, term in node.contributions(stands):

@@ -54,7 +54,7 @@ class AdjointOp(ContributionSum):
         root, stands = self.unfold(node)
         inner = memo.inner.get(node.serial)
         if inner is None:
-            order = (*summation_key(node), THROUGH, len(memo.order), *memo.order)
+            order = (*summation_key(node), THROUGH, -len(memo.order), *memo.order)
             inner = memo.inner[node.serial] = TargetMemo.of(root, adjoint, order, masked)
         found = inner.adjoint(stands[argnum])
         assert found is not None  # `passes_derivative` said so

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from typing import Any, Literal, NamedTuple, overload
 from .. import _report
 from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
 from .._derivatives.defined import find_defined_leaves, find_first_blocked, list_names
+from .._derivatives.restoring import MemoOf
 from .._derivatives.target_memo import TargetMemo, target_memo
 from .._errors import NotDifferentiableError, UnconnectedError, UnconnectedWarning
 from .._graph.frames import find_user_frame
@@ -133,9 +133,17 @@ class Differentiator:
         return f"<Differentiator of {self.target!r}: {self.cache_info()}>"
 
     def __reduce__(self) -> Any:
-        if self._memo.seeded:
-            return functools.partial(Differentiator, cotangent=self._memo.seed), (self.target,)
-        return (differentiator if self._memo is self.target._memo else Differentiator), (self.target,)
+        if self._memo is self.target._memo:
+            return differentiator, (self.target,)
+        return Differentiator._restore, (self.target, MemoOf(self.target, self._memo))
+
+    @classmethod
+    def _restore(cls, target: Node, memo: TargetMemo) -> Differentiator:
+        """Make a Differentiator of a copied memo, whether or not its seed fits: a query checks that."""
+        found = cls.__new__(cls)
+        found._set_up(target, memo)
+        target_memo(target).others.add(memo)
+        return found
 
     @overload
     def gradient(self, wrt: Node | str, *, unconnected: Literal["zero", "raise"] = ..., engine: str = ...) -> Array: ...

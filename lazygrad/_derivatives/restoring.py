@@ -14,6 +14,7 @@ import numpy as np
 
 from .._graph.leaf import copy_frozen
 from .._graph.node import Node, build, by_serial, enlist
+from .._graph.reform import find_call
 from ..ops._calls import Call
 from ..ops._rule import Rule, pass_on
 from .adjoint_node import AdjointNode, Counts, follow
@@ -29,8 +30,8 @@ __all__ = ["MemoOf", "Private", "collect_needs", "describe", "list_extras", "lis
 def _list_needs(i: Node, values: bool) -> list[Node]:
     """Return the nodes that `i` cannot be made without; with its values, those of its derivatives, too."""
     needs = list(i.inputs)
-    if (call := getattr(i, "_call", None)) is not None:
-        needs += call[0].nodes
+    if (call := find_call(i)) is not None:
+        needs += call.nodes
     if isinstance(i, AdjointNode):
         op = _base_op(i)
         needs += [i.of, op.mirror, op.seed, *[consumer for _, consumer, _, _, _ in i.each_edge()]]
@@ -104,8 +105,8 @@ def _find_rule(consumer: Node, argnum: int, reading: str) -> Rule:
 def list_extras(i: Node, refer: Callable[[Any], Any], values: bool) -> dict[str, Any]:
     """Return what only some nodes have, by name; more may come."""
     extras: dict[str, Any] = {}
-    if (call := getattr(i, "_call", None)) is not None:
-        extras["call"] = refer(call[0]), call[1]
+    if (call := find_call(i)) is not None:
+        extras["call"] = refer(call), i._call[1]
     if (key := getattr(i, "_key", None)) is not None:
         extras["key"] = key
     if isinstance(i, AdjointNode) and i.masked:

@@ -23,7 +23,7 @@ from .._graph.collector import pause_collector
 from .._graph.demand import demand
 from .._graph.leaf import constant
 from .._graph.node import NO_STATIC, Node, _next_serial, enlist, summation_key
-from .._graph.reform import Changes, collect_new, place_before
+from .._graph.reform import Changes, collect_new, find_call, place_before
 from .._graph.types import Array
 from .._graph.value import forward_rec
 from ..ops._op import freeze
@@ -72,7 +72,8 @@ class AdjointOp(ContributionSum):
             found = memo.adjoint(held.of)
         finally:
             unfolded, AdjointOp.unfolding = AdjointOp.unfolding or (), None
-        inputs, edges, masked = ((), (), False) if found is None else (found.inputs, found.edges, found.masked)
+        inputs, edges = ((), ()) if found is None else (found.inputs, found.edges)
+        masked = found is not None and memo.masks(found)
         new = collect_new(inputs, mark)
         place_before(held, new, max([held.of.serial, *[j.serial for i in new for j in i.inputs if j.serial <= mark]]))
         memo.inner.clear()  # its keys are serials that have changed, as are those of what is unfolded
@@ -146,14 +147,14 @@ class TargetMemo:
 
         `masked` if zeros of the seed say that something was not taken, as those of a unit cotangent do.
         """
-        masked = masked or (seed.__class__ is AdjointNode and seed.masked)  # type: ignore[union-attr]
+        masked = masked or (isinstance(seed, AdjointNode) and seed.masked)
         ref = weakref.ref(target)
         mirror = copy_bare(target)
         mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
         enlist(mirror)
         if isinstance(mirror, AdjointNode):
             follow(mirror)
-        if hasattr(target, "_call"):
+        if find_call(target) is not None:
             mirror._call = target._call
         order = order or (*summation_key(target), 0 if seed is None else mirror.serial)
         op = AdjointOp(Counts(ref), mirror, _make_unit_seed(target) if seed is None else seed, order, masked)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
-from .._derivatives.tangents import Tangents
 from .._functions.call import Argnums, Call, call_on_nodes, name_of
 from .._functions.checks import check_transform
 from .._functions.reverse import grad
-from .._graph.leaf import constant, parameter
+from .._graph.leaf import constant
 from .._graph.node import Node
 from .._graph.settings import check_flag
 from .._graph.shapes import unit_array
@@ -24,14 +23,14 @@ from .._graph.turns import as_one_question
 from .._graph.types import Array, Function, Structure
 from .._graph.value import zeros
 from .._query.checks import Nested
-from .._query.differentiator import Differentiator
 from .._query.second_order import hessian_of_node
 from .of_nodes import Order, of_structures
+from .passes import Passes, UnitTangents, take_unit
 
 if TYPE_CHECKING:
     from .._functions.signatures import HigherOrder, Plain, SomeGradient
 
-__all__ = ["Passes", "choose_mode", "hessian", "jacfwd", "jacobian", "jacrev"]
+__all__ = ["choose_mode", "hessian", "jacfwd", "jacobian", "jacrev"]
 
 Rows = list[list[Any]]  # for each output, for each argument node: the Jacobian
 
@@ -57,32 +56,6 @@ def _dtype(out: Node, node: Node) -> Any:
     return np.result_type(out.dtype, node.dtype)
 
 
-def _take_unit(out: Node, seed: Node) -> Differentiator:
-    """Return the derivatives of one element of a node: zeros of the cotangent say that the others are not taken."""
-    d = Differentiator(out, cotangent=seed)
-    d._memo.op.masked = out.size > 1
-    return d
-
-
-def _push_unit(node: Node, seed: Node) -> Tangents:
-    """Return the tangents in the direction of one element of a node."""
-    return Tangents({node: seed}, masked=node.size > 1)
-
-
-class Passes:
-    """The passes of one call, each made anew: a leaf that moves, and the derivatives in its direction."""
-
-    def reverse(self, out: Node) -> tuple[Node, Differentiator]:
-        """Return the pass of one output by all arguments."""
-        seed = parameter(zeros(out))
-        return seed, _take_unit(out, seed)
-
-    def forward(self, node: Node) -> tuple[Node, Tangents]:
-        """Return the pass of all outputs by one argument."""
-        seed = parameter(zeros(node))
-        return seed, _push_unit(node, seed)
-
-
 def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) -> Rows:
     """Run one vector-Jacobian product for each element of each output; the forward values are computed once."""
     found: Rows = []
@@ -94,7 +67,7 @@ def _reverse(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
             parts = []
             for half in halves:  # by real arguments, a cotangent 1 gives the real part of a row, -i the imaginary one
                 if call.lazy:
-                    own = _take_unit(out, constant(unit * half))
+                    own = take_unit(out, constant(unit * half))
                     parts.append([call.answer(own.adjoint(node)) for node in nodes])
                 else:
                     seed.set(unit * half)
@@ -116,12 +89,11 @@ def _forward(call: Call, outs: list[Node], nodes: list[Node], passes: Passes) ->
         seed, shared = passes.forward(node)
         columns: list[list[Any]] = [[] for _ in outs]
         for unit in _iterate_units(node):
-            tangents = _push_unit(node, constant(unit)) if call.lazy else shared
+            tangents = UnitTangents(node, constant(unit)) if call.lazy else shared
             if not call.lazy:
                 seed.set(unit)
             for k, out in enumerate(outs):
-                t = tangents.of(out)
-                columns[k].append(zeros(out) if t is None else call.answer(t))
+                columns[k].append(tangents.of(out, call))
         for k, out in enumerate(outs):
             found[k].append(_stack(call, columns[k], out.shape + node.shape, _dtype(out, node), -1))
     return found

@@ -23,7 +23,8 @@ from .._graph.trees import Tree, flatten, list_places
 from .._graph.turns import call_outside, now
 from .._graph.types import Array, ArrayLike, Structure
 from .._graph.value import forward_rec, readonly_view, zeros
-from .._jacobian.of_functions import Passes, choose_mode
+from .._jacobian.of_functions import choose_mode
+from .._jacobian.passes import Passes, UnitTangents
 from .._query.differentiator import Differentiator, differentiator
 from .._query.second_order import pair_with_cotangents
 from ._backend import Backend
@@ -47,14 +48,14 @@ class CachedPasses(Passes):
 
     def __init__(self) -> None:
         self._of_outs: dict[int, tuple[Node, Differentiator]] = {}
-        self._of_nodes: dict[int, tuple[Node, Tangents]] = {}
+        self._of_nodes: dict[int, tuple[Node, UnitTangents]] = {}
 
     def reverse(self, out: Node) -> tuple[Node, Differentiator]:
         if out.serial not in self._of_outs:
             self._of_outs[out.serial] = super().reverse(out)
         return self._of_outs[out.serial]
 
-    def forward(self, node: Node) -> tuple[Node, Tangents]:
+    def forward(self, node: Node) -> tuple[Node, UnitTangents]:
         if node.serial not in self._of_nodes:
             self._of_nodes[node.serial] = super().forward(node)
         return self._of_nodes[node.serial]

@@ -72,7 +72,9 @@ def is_ufunc_of_scipy(function: Function) -> bool:
     return isinstance(function, np.ufunc) and getattr(special, function.__name__, None) is function
 
 
-def function(*numpy: Function, recorded: bool = True) -> Callable[[F], F]:
+def function(
+    *numpy: Function, recorded: bool = True, direct: tuple[int, Sequence[str]] = (0, ())
+) -> Callable[[F], F]:
     """Declare a function of nodes that stands for NumPy functions of the same arguments.
 
     For instance::
@@ -81,11 +83,12 @@ def function(*numpy: Function, recorded: bool = True) -> Callable[[F], F]:
         def ptp(a, axis=None):
             return np.max(a, axis=axis) - np.min(a, axis=axis)
 
-    Nodes that come of it remember the call, unless `recorded` says that it reads no shape nor dtype.
+    Nodes that come of it remember the call, unless `recorded` says that it reads no shape nor dtype. `direct` says so
+    of calls with no more than so many arguments by position, and by keyword with some alone.
     """
 
     def enter(meaning: F) -> F:
-        found = record_calls(meaning, numpy[0]) if recorded else meaning
+        found = record_calls(meaning, numpy[0], *direct) if recorded else meaning
         _enter_meaning(numpy, found)
         return found
 
@@ -195,7 +198,7 @@ def op(
 
 def _find_when(selects: Selects, mode: str) -> When:
     """Return whether, or for which nodes, the rules of a mode select."""
-    return selects.get(mode, False) if isinstance(selects, Mapping) else selects in (True, mode)  # type: ignore[call-overload, no-any-return]
+    return selects.get(mode, False) if isinstance(selects, Mapping) else selects in (True, mode)  # type: ignore[call-overload]
 
 
 def _mark_selecting(rule: Rule | None, when: When) -> Rule | None:

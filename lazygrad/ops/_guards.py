@@ -88,7 +88,8 @@ guarded_divide: Op = elementwise(
 
 
 def _keep_taken(x: Any, taken: Any) -> Any:
-    return np.where(taken, x, x.dtype.type(0))[()] if np.isnan(x).any() else x
+    as_it_is = np.shape(taken) in (np.shape(x), ()) and not np.isnan(x).any()
+    return x if as_it_is else np.where(taken, x, x.dtype.type(0))[()]
 
 
 keep_taken: Op = elementwise(

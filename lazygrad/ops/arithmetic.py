@@ -9,7 +9,7 @@ from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
-from ._guards import guarded_divide, guarded_multiply, strong_multiply
+from ._guards import guarded_divide, guarded_multiply, keep_taken, strong_multiply
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, ZERO
 
@@ -24,6 +24,7 @@ __all__ = [
     "greater_equal",
     "guarded_divide",
     "guarded_multiply",
+    "keep_taken",
     "less",
     "less_equal",
     "multiply",
@@ -204,7 +205,7 @@ where = elementwise(
 )
 
 
-@function(np.where)
+@function(np.where, recorded=False)
 def choice(condition: Operand, x: Operand | None = None, y: Operand | None = None) -> Node:
     """Return x where the condition holds, else y; without both, the positions where it holds."""
     if x is None and y is None:

@@ -186,7 +186,7 @@ def _declare_extremum(name: str, ufunc: np.ufunc, what: str) -> Op:
         vjp={"x": lambda g, x, out, axis: vjp(g, axis, x, out)},
         jvp={"x": lambda t, x, out, axis: jvp(t, axis, x, out)},
         statics={"axis": 0},
-        selects=True,
+        selects="vjp",
         doc=f"Return the running {what} along an axis; ties so far split the derivative evenly.",
     )
 

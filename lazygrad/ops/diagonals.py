@@ -56,7 +56,7 @@ diagonal = linear(
     ),
     statics={"offset": 0, "axis1": 0, "axis2": 1},
     numpy=(np.diagonal,),
-    selects=True,
+    selects="vjp",
     doc="Return the diagonals of the matrices in two axes, along a last axis.",
 )
 
@@ -66,7 +66,7 @@ diagonal_embed: Any = linear(
     shape=_infer_embedding,
     transpose=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2),
     statics={"offset": 0, "axis1": 0, "axis2": 1, "shape": None},
-    selects=True,
+    selects="jvp",
     doc="Return zeros with x on the diagonals, for a vector in a square matrix: the transpose of diagonal.",
 )
 

@@ -79,7 +79,7 @@ collapse: Op = linear(
     shape=_collapse_shape,
     transpose=lambda g, x_shape, subscripts: uncollapse(g, subscripts=subscripts, shape=x_shape),
     statics={"subscripts": "->"},
-    selects=_takes_diagonal,
+    selects={"vjp": _takes_diagonal},
     doc="Take the diagonal along axes of one letter and sum over the letters not in the output: einsum of one operand.",
 )
 
@@ -89,7 +89,7 @@ uncollapse: Op = linear(
     shape=lambda g, subscripts, shape: (shape, g.dtype),
     transpose=lambda g, subscripts: collapse(g, subscripts=subscripts),
     statics={"subscripts": "->", "shape": ()},
-    selects=_takes_diagonal,
+    selects={"jvp": _takes_diagonal},
     doc="Repeat x along the axes that `collapse` sums, on the diagonal it takes, among zeros: its transpose.",
 )
 

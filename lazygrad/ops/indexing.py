@@ -16,7 +16,7 @@ from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._calls import record_calls
 from ._declare import linear, op
-from ._keys import as_index_array, check_key, is_flag, takes_part
+from ._keys import as_index_array, check_bounds, check_key, is_flag, takes_part
 from ._op import Op, Signature, as_node
 from ._rule import BLOCKED, pass_on
 
@@ -215,7 +215,7 @@ getitem = linear(
     into=_scatter_into,
     inputs="x *indices",
     statics={"key": ()},
-    selects=takes_part,
+    selects={"vjp": takes_part},
     doc="Return x[key], basic or with integer arrays, which are blocked inputs (Collins 1.4.4).",
 )
 
@@ -226,7 +226,7 @@ scatter_add: Op = linear(
     transpose=lambda g, *indices, key: getitem(g, *indices, key=key),
     inputs="x *indices",
     statics={"shape": (), "key": ()},
-    selects=takes_part,
+    selects={"jvp": takes_part},
     doc="Add x at key to zeros, summing repeated places: the transpose of getitem.",
 )
 
@@ -399,11 +399,20 @@ def index(x: Node, key: Any) -> Node:
     keys = key if key.__class__ is tuple else (key,)
     for item in keys:
         if item.__class__ not in _FIXED:
+            if key.__class__ in (list, np.ndarray) and (array := as_index_array(key)).ndim and array.dtype.kind != "b":
+                return _index_by_array(x, as_node(array))
             return _index_by_arrays(x, key)
     return getitem.on_nodes((x,), {"key": keys})
 
 
 _FIXED = {int, slice, type(None), type(Ellipsis)}  # what means the same for any shape
+
+
+@record_calls
+def _index_by_array(x: Node, places: Node) -> Node:
+    """Return the node ``x[places]`` for an array of integers that nobody else has."""
+    check_bounds(x, places._value, 0)
+    return getitem.on_nodes((x, places), {"key": (SLOT,)})
 
 
 @record_calls

@@ -152,7 +152,7 @@ _pick_op: Op = op(
     },
     jvp={"x": lambda t, labels: pick(t, labels), "labels": BLOCKED},
     inputs="x labels",
-    selects=True,
+    selects="vjp",
     doc="Return x[..., label], one score for each row (Stratos H: pick; J^T g = g e_l).",
 )
 

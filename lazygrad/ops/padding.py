@@ -94,7 +94,7 @@ _pad: Any = op(
     vjp={"x": _fold_border},
     jvp={"x": _tangent},
     statics={"pad_width": (), "mode": "constant", "options": ()},
-    selects=True,
+    selects="jvp",
     doc="Return x with a border of constants or of its own elements.",
 )
 

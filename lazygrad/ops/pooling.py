@@ -48,7 +48,7 @@ strided_windows: Op = linear(
         g, length=x_shape[len(x_shape) - len(size) :], stride=stride
     ),
     statics={"size": (1, 1), "stride": (1, 1)},
-    selects=True,
+    selects="vjp",
     doc="Return windows sliding over the last axes; the places inside a window come first.",
 )
 
@@ -58,7 +58,7 @@ strided_overlap_add: Op = linear(
     shape=lambda x, length, stride: ((*x.shape[len(length) : x.ndim - len(length)], *length), x.dtype),
     transpose=lambda g, x_shape, length, stride: strided_windows(g, size=x_shape[: len(length)], stride=stride),
     statics={"length": (1, 1), "stride": (1, 1)},
-    selects=True,
+    selects="jvp",
     doc="Sum windows laid over each other: the transpose of windows.",
 )
 

@@ -185,7 +185,7 @@ quantile_at = op(
     jvp={"x": _element_jvp, "q": _level_jvp},
     inputs="x q",
     statics={**AXES, "method": "linear", "skipna": False},
-    selects=True,
+    selects="vjp",
     doc="Return quantiles at levels that are a node.",
 )
 

@@ -95,7 +95,7 @@ def reduce_by(op: Op, a: Node, axis: Axis, keepdims: bool, **static: object) -> 
 # -- sum, mean -------------------------------------------------------------------------------------
 
 
-@function(np.sum)
+@function(np.sum, direct=(2, ("axis", "keepdims")))
 def _sum(
     a: Any,
     axis: Any = None,
@@ -141,7 +141,7 @@ mean = linear(
 )
 
 
-@function(np.mean)
+@function(np.mean, direct=(2, ("axis", "keepdims")))
 def _mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, *, where: Any = True) -> Any:
     """Return the arithmetic mean over `axis` (all axes by default), of the elements where the mask holds."""
     node = prepare("mean", a, dtype, where)
@@ -190,7 +190,7 @@ def declare_extremum(name: str, function: Any, doc: str, share: Function = _shar
             )
         },
         statics=AXES,
-        selects=True,
+        selects="vjp",
         doc=f"{doc} over `axis` (all axes by default); ties split the derivative evenly.\n\n{example}",
     )
 
@@ -234,8 +234,8 @@ def _declare_function(op: Op, bound: Op) -> Any:
     return call
 
 
-function(np.max, np.amax)(_declare_function(max, at_least))
-function(np.min, np.amin)(_declare_function(min, at_most))
+function(np.max, np.amax, direct=(2, ("axis", "keepdims")))(_declare_function(max, at_least))
+function(np.min, np.amin, direct=(2, ("axis", "keepdims")))(_declare_function(min, at_most))
 
 
 @function(np.ptp)
@@ -279,7 +279,7 @@ prod = op(
 )
 
 
-@function(np.prod)
+@function(np.prod, direct=(2, ("axis", "keepdims")))
 def _prod(
     a: Any,
     axis: Any = None,
@@ -317,7 +317,7 @@ trace = linear(
     shape=_trace_shape,
     transpose=_onto_diagonal,
     statics={"offset": 0, "axis1": 0, "axis2": 1},
-    selects=True,
+    selects="vjp",
     doc="Return the sum along a diagonal of two axes.",
 )
 

@@ -129,7 +129,7 @@ _resize = linear(
     shape=_resized_shape,
     transpose=_sum_of_rounds,
     statics={"new_shape": ()},
-    selects=True,
+    selects="vjp",
     doc="Return the elements in another shape, again from the first where they do not suffice.",
 )
 

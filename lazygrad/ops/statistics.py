@@ -66,7 +66,7 @@ median = op(
     vjp={"x": lambda g, x, axis, skipna: _order_vjp(g, x, axis, 0.5, "linear", skipna)},
     jvp={"x": lambda t, x, axis, keepdims, skipna: _order_jvp(t, x, axis, keepdims, 0.5, "linear", skipna)},
     statics={**AXES, "skipna": False},
-    selects=True,
+    selects="vjp",
     doc="Return the middle one of the sorted elements, or the middle two's mean; ties split the derivative evenly.",
 )
 
@@ -88,7 +88,7 @@ quantile = op(
     vjp={"x": _order_vjp},
     jvp={"x": _order_jvp},
     statics={**AXES, "q": 0.5, "method": "linear", "skipna": False},
-    selects=True,
+    selects="vjp",
     doc="Return quantiles, piecewise linear in the sorted elements; ties split the derivative evenly.",
 )
 

@@ -108,6 +108,11 @@ def ties(x: Any, gradient: Any, rows: Any, gradients: Any) -> tuple[Point, Point
     )
 
 
+def all_taken(rng: np.random.Generator, shape: Any) -> Any:
+    """Return a mask that is True everywhere."""
+    return np.ones(shape, bool)
+
+
 MATMUL = (
     ((3,), (3,)),
     ((2, 3), (3,)),
@@ -145,6 +150,7 @@ TABLE = (
     *map(comparison, ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")),
     Row("where", np.where, (mask, real, real), TERNARY, broadcasts=True),
     Row("chosen", lambda x, condition: np.where(condition, x, 0), (real, mask), BINARY, broadcasts=True, dtypes=FLOATS),
+    Row("keep_taken", lambda x, t: np.where(t, x, 0), (real, all_taken), BINARY, broadcasts=True, dtypes=FLOATS),
     unary("square", np.square, real),
     unary("negative", np.negative, real),
     unary("identity", lambda x: x, real),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from .._graph.types import Function
+from ..ops._calls import record_calls
 from ._creation import arange, array, asarray, has_node
 
 __all__ = ["KINDS", "Rearranged", "TakingLists", "c_", "join_list", "r_", "take_lists", "wrap_functions"]
@@ -153,17 +154,7 @@ class Rearranged:
         axis, ndmin, place = self._defaults
         if isinstance(items[0], str):
             (axis, ndmin, place), items = self._read_directive(items[0]), items[1:]
-        dtypes = [asarray(x).dtype for x in items if not isinstance(x, (slice, int, float, complex, str))]
-        parts = []
-        for item in items:
-            if isinstance(item, str):
-                raise ValueError("special directives must be the first entry")
-            if isinstance(item, slice):
-                item = _count_along(item)
-            elif isinstance(item, (int, float, complex)):
-                item = numpy.asarray(item, numpy.result_type(*dtypes, item))
-            parts.append(_raise_to(asarray(item), ndmin, place))
-        return numpy.concatenate(parts, axis)
+        return _rearrange(items, axis, ndmin, place)
 
     def _read_directive(self, text: str) -> tuple[int, int, int]:
         """Return the axis, the least number of axes and the place of new axes, as a text like ``"0,2"`` gives them."""
@@ -186,6 +177,22 @@ def _count_along(item: slice) -> Any:
     if isinstance(step, complex):
         return numpy.linspace(start, stop, int(abs(step)))
     return arange(start, stop, 1 if step is None else step)
+
+
+@record_calls
+def _rearrange(items: Sequence[Any], axis: int, ndmin: int, place: int) -> Any:
+    """Return the items joined, slices counted and numbers in the dtype of the others."""
+    dtypes = [asarray(x).dtype for x in items if not isinstance(x, (slice, int, float, complex, str))]
+    parts = []
+    for item in items:
+        if isinstance(item, str):
+            raise ValueError("special directives must be the first entry")
+        if isinstance(item, slice):
+            item = _count_along(item)
+        elif isinstance(item, (int, float, complex)):
+            item = numpy.asarray(item, numpy.result_type(*dtypes, item))
+        parts.append(_raise_to(asarray(item), ndmin, place))
+    return numpy.concatenate(parts, axis)
 
 
 def _raise_to(x: Any, ndmin: int, place: int) -> Any:

@@ -173,8 +173,10 @@ def _find_edges(x: Any, bins: Any, range: Any) -> Any:
         bins = len(np.histogram_bin_edges(evaluate_for_shape("np.histogram", x), bins, range)) - 1
     if np.ndim(bins):
         return bins
-    if not isinstance(x, Node) or range is not None or x.size == 0:
+    if not isinstance(x, Node) or range is not None:
         return np.histogram_bin_edges(x if not isinstance(x, Node) else np.zeros(0, x.dtype), bins, range)
+    if x.size == 0:  # a node all the same, as there may be elements later
+        return as_node(np.histogram_bin_edges(np.zeros(0, x.dtype), bins))
     low, high = np.min(x), np.max(x)
     widen = np.where(low == high, 0.5, 0.0).astype(x.dtype if x.dtype.kind == "f" else float)
     return even_edges(low - widen, high + widen, count=bins)

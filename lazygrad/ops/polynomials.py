@@ -103,6 +103,8 @@ def roots(p: Operand) -> Node:
 def poly(seq_of_zeros: Operand) -> Node:
     """Return the coefficients of the polynomial with these roots, or the characteristic polynomial of a matrix."""
     zeros = _as_floating(as_operand(seq_of_zeros))
+    if not zeros.ndim:
+        raise TypeError("np.poly takes a sequence of roots, not a single number")
     if zeros.ndim == 2 and zeros.shape[0] == zeros.shape[1] and zeros.size:
         return _characteristic(zeros)
     if zeros.ndim > 1:

@@ -30,6 +30,8 @@ __all__ = ["entropy", "logpdf", "pdf"]
 
 def _cutoff(dtype: DType) -> float:
     """Return the size, relative to the largest, below which SciPy takes eigenvalues for 0."""
+    if dtype.kind == "c":
+        raise TypeError(f"a covariance is a matrix of real numbers, not of {dtype}")
     return float({"f": 1e3, "d": 1e6}[inexact_dtype(dtype).char] * np.finfo(inexact_dtype(dtype)).eps)
 
 
@@ -41,8 +43,7 @@ def _log_pseudo_det(a: Any) -> Any:
 
 def _scalar(a: Node) -> Signature:
     require_square(a)
-    if a.dtype.kind == "c":
-        raise TypeError(f"a covariance is a matrix of real numbers, not of {a.dtype}")
+    _cutoff(a.dtype)  # (which refuses complex numbers)
     return (), inexact_dtype(a.dtype)
 
 

@@ -2,8 +2,8 @@
 
 In the order of creation, so that inputs come first (contract C4)::
 
-    reform(i):  if i came from a call that may have read what has changed, call again, and let i take over what is built;
-                else infer the shape and dtype of i again from those of its inputs.
+    reform(i):  if i came from a call that may have read what has changed, call again, and let i take over
+                what is built; else infer the shape and dtype of i again from those of its inputs.
 
 Adjoints that somebody holds come last: they are built again if the edges that they sum over are others.
 """
@@ -23,7 +23,7 @@ from .node import NO_STATIC, Node, by_serial, delist, enlist
 from .traverse import dependents
 from .types import Array, DType, Shape, Signature
 
-__all__ = ["Changes", "collect_new", "make_relay", "place_before", "reform"]
+__all__ = ["Changes", "collect_new", "find_call", "make_relay", "place_before", "reform"]
 
 
 @attrs.define(eq=False)
@@ -143,7 +143,7 @@ class _Walk:
     def visit(self, nodes: Sequence[Node]) -> None:
         """Let all nodes follow, oldest first."""
         for i in nodes:
-            if (call := _call_of(i)) is not None:
+            if (call := find_call(i)) is not None:
                 self.outcomes.setdefault(id(call), []).append(i)
                 self.inside.update(dict.fromkeys([j.serial for j in call.list_inside(i)], call))
             if i.__class__ is not Node:
@@ -162,7 +162,7 @@ class _Walk:
 
     def follow(self, i: Node) -> None:
         """Give a node that an op computes what follows from its inputs, which have changed or not."""
-        call = _call_of(i) or self.inside.get(i.serial)
+        call = find_call(i) or self.inside.get(i.serial)
         if call is not None and not self.changes.moved.isdisjoint(call.serials):
             if (outcome := self.outcomes.pop(id(call), None)) is not None:
                 for j in outcome:
@@ -187,15 +187,15 @@ class _Walk:
         if i.op.is_mirror:
             return True
         raise LazygradError(
-            f"{i!r} is built on a part of what a function built inside, which is built anew as a shape or dtype changes: "
-            f"build it on the result of the function, or build the graph again"
+            f"{i!r} is built on a part of what a function built inside, which is built anew as a shape or dtype "
+            f"changes: build it on the result of the function, or build the graph again"
         )
 
 
-def _call_of(i: Node) -> Any:
+def find_call(i: Node) -> Any:
     """Return the call that a node came from; None if there is none, or nothing that it may have read."""
     found = getattr(i, "_call", None)
-    return None if found is None else found[0]
+    return None if found is None else found[0].find_call(i)
 
 
 class _Replaced:

@@ -29,7 +29,8 @@ __all__ = ["Call", "Source", "Unrecorded", "record_calls"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_LASTING = {Node, np.ndarray, int, float, complex, bool, str, type(None), type}  # no lists, which may be changed later
+_PLAIN = {Node, int, float, complex, bool, str, type(None), type, type(np._NoValue)}
+_LASTING = {*_PLAIN, np.ndarray}  # no lists, which may be changed later
 
 
 class _Thread(threading.local):
@@ -61,31 +62,49 @@ class Source:
     meaning: Function
     public: Function
 
+    def find_call(self, i: Node) -> Call:
+        """Return the call that a node came of, which holds its parts until somebody asks."""
+        _, args, kwargs, mark = i._call
+        call = Call(self, args, kwargs, mark, _collect_nodes(args, kwargs), 1)
+        i._call = call, 0
+        return call
 
-def record_calls(meaning: F, public: Function | None = None) -> F:
+
+def record_calls(meaning: F, public: Function | None = None, count: int = 0, keywords: Sequence[str] = ()) -> F:
     """Return a function of nodes that lets the nodes it returns remember the call.
 
-    `public` is the function of NumPy's or SciPy's that it stands for, if there is one.
+    `public` is the function of NumPy's or SciPy's that it stands for, if there is one. Calls with at most `count`
+    arguments by position and with `keywords` alone give one node of an op that reads shapes by itself.
     """
+    direct = frozenset(keywords)
 
     @functools.wraps(meaning)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if _thread.inside:
+        thread = _thread
+        if thread.inside or (len(args) <= count and (not kwargs or kwargs.keys() <= direct)):
             return meaning(*args, **kwargs)
-        for value in (*args, *kwargs.values()):
-            if value.__class__ not in _LASTING:
+        plain = True
+        for value in (*args, *kwargs.values()) if kwargs else args:
+            if value.__class__ not in _PLAIN:
+                plain = False
                 args, kwargs = tuple(map(_copy_lists, args)), {k: _copy_lists(v) for k, v in kwargs.items()}
                 break
         mark = _next_serial()
         try:
-            _thread.inside = True
+            thread.inside = True
             outcome = meaning(*args, **kwargs)
         finally:
-            _thread.inside = False
-        if isinstance(outcome, (Node, tuple, list)):
-            nodes = tuple({i.serial: i for i in _list_nodes((args, kwargs))}.values())
-            if nodes:
-                return Call(source, args, kwargs, mark, nodes).attach(outcome)
+            thread.inside = False
+        if plain and outcome.__class__ is Node and outcome.serial > mark and outcome.op is not None:
+            inputs = outcome.inputs
+            for value in (*args, *kwargs.values()) if kwargs else args:
+                if value.__class__ is Node and id(value) not in map(id, inputs):
+                    break  # nothing tells the outcome yet when its shape changes
+            else:
+                outcome._call = source, args, kwargs, mark
+                return outcome
+        if isinstance(outcome, (Node, tuple, list)) and (nodes := _collect_nodes(args, kwargs)):
+            return Call(source, args, kwargs, mark, nodes).attach(outcome)
         return outcome
 
     source = Source(meaning, call if public is None else public)
@@ -130,6 +149,11 @@ def _list_nodes(value: Any) -> Iterator[Node]:
         yield from _list_nodes((value.start, value.stop, value.step))
 
 
+def _collect_nodes(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Node, ...]:
+    """Return the nodes among the arguments, each once."""
+    return tuple({i.serial: i for i in _list_nodes((tuple(args), dict(kwargs)))}.values())
+
+
 def _are_same(some: Sequence[Node], others: Sequence[Node]) -> bool:
     """Return whether two sequences hold the same nodes; ``==`` would build others."""
     return len(some) == len(others) and all(i is j for i, j in zip(some, others, strict=True))
@@ -147,6 +171,10 @@ class Call:
     count: int = 0  # of the nodes that came of it
     constants: tuple[tuple[Node, Any], ...] = ()  # leaves built inside, with the array that they share with `args`
     relays: dict[float, Node] = attrs.field(factory=dict)  # from arguments whose shape alone matters
+
+    def find_call(self, i: Node) -> Call:
+        """Return this call, as the one that a node came of."""
+        return self
 
     @property
     def serials(self) -> list[float]:

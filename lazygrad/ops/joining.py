@@ -72,13 +72,13 @@ def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Node:
     return join.on_nodes([n.astype(dtype) for n in nodes], static)
 
 
-@function(np.concatenate)
+@function(np.concatenate, direct=(2, ("axis",)))
 def concatenate_arrays(arrays: Sequence[object], /, axis: int | None = 0, *, dtype: DTypeLike | None = None) -> Node:
     """Join the arrays along an axis."""
     return join_arrays(concatenate, arrays, dtype, axis=axis)
 
 
-@function(np.stack)
+@function(np.stack, direct=(2, ("axis",)))
 def stack_arrays(arrays: Sequence[object], axis: int = 0, *, dtype: DTypeLike | None = None) -> Node:
     """Join the arrays along a new axis."""
     return join_arrays(stack, arrays, dtype, axis=axis)

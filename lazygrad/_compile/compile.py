@@ -280,7 +280,8 @@ def compile(
     exact
         Whether results must be those of the memo walk bit for bit (but for the sign of a nan). Otherwise three things
         may differ in the last bits: sums of large arrays and over rows are added up in another order, functions of
-        single numbers are those of Python's `math`, and numba has functions of its own.
+        single numbers are those of Python's `math`, and numba has functions of its own. (Scalings by two numbers of
+        which one is a power of two are one, too, which shows in the last bits of subnormal numbers alone.)
     specializations
         How many schedules are kept: one for each combination of shapes and dtypes, and for each way that the branches
         of a function go.

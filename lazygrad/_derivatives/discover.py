@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 
 import attrs
 
-from .._graph.node import INEXACT, Node, consumer_refs, summation_key
+from .._graph.node import INEXACT, Node, iterate_consumers, summation_key
 from .._graph.watch import watchers
 
 __all__ = ["WIDE", "Discovery", "Places", "flows", "flows_or_blocked"]
@@ -104,7 +104,7 @@ class Discovery:
         while todo:
             i = todo.pop()
             consumers = cone[i.serial]
-            for ref in consumer_refs(i):
+            for ref in iterate_consumers(i):
                 yield
                 c = ref()
                 if c is None or (serial := c.serial) > target:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -101,7 +101,7 @@ class Node(NodeMethods):
     # The user's file and line; not set unless `trace_sources` looks for them.
     _source: tuple[str, int] | None = attrs.field(init=False)
     # The call of a function that the node came from, and its place among the results; not set if it was an op's.
-    _call: tuple[Any, int] = attrs.field(init=False)
+    _call: Any = attrs.field(init=False)
 
     @property
     def is_leaf(self) -> bool:
@@ -215,6 +215,21 @@ def consumer_refs(node: Node) -> tuple[weakref.ref[Node], ...]:
     if consumers is None:
         return ()
     return tuple(consumers) if isinstance(consumers, list) else (consumers,)
+
+
+def iterate_consumers(node: Node) -> Iterator[weakref.ref[Node]]:
+    """Yield weak references to the consumers, some perhaps dead or twice, without a copy: one may stop after a few."""
+    consumers = node._consumers
+    if consumers.__class__ is not list:
+        yield from () if consumers is None else (consumers,)  # type: ignore[misc]
+        return
+    k, swept = 0, node._sweep_at
+    while k < len(consumers):
+        yield consumers[k]
+        k += 1
+        if node._sweep_at != swept:  # some have changed their places
+            yield from tuple(consumers)
+            return
 
 
 def living_consumers(node: Node) -> list[Node]:

@@ -102,7 +102,7 @@ def reform(values: Sequence[tuple[Node, Array]], invalidate: Callable[[Node], No
             )
         raise
     for i in nodes:
-        if i.serial in walk.replaced and i.op is not None:
+        if i.serial in walk.replaced and i.op is not None and i.op.__class__ is not _Replaced:
             i.op = _Replaced(i.op)
 
 
@@ -143,6 +143,9 @@ class _Walk:
     def visit(self, nodes: Sequence[Node]) -> None:
         """Let all nodes follow, oldest first."""
         for i in nodes:
+            if i.op.__class__ is _Replaced:  # by a change before, and somebody holds it
+                self.replaced.add(i.serial)
+                continue
             if (call := find_call(i)) is not None:
                 self.outcomes.setdefault(id(call), []).append(i)
                 self.inside.update(dict.fromkeys([j.serial for j in call.list_inside(i)], call))
@@ -181,7 +184,7 @@ class _Walk:
     def is_built_on_replaced(self, i: Node) -> bool:
         """Return whether a node belongs to what is replaced; an error if it is the user's own."""
         if i.__class__ is not Node:
-            return i.of.serial in self.replaced  # type: ignore[attr-defined, no-any-return]
+            return i.of.serial in self.replaced  # type: ignore[attr-defined]
         if self.replaced.isdisjoint([j.serial for j in i.inputs]):
             return False
         if i.op.is_mirror:

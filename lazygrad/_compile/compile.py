@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack, overload
 import attrs
 import numpy as np
 
+from .._derivatives.followed import Followed, is_same_zero
 from .._errors import ShapeError
 from .._functions.call import name_of
 from .._graph.invalidate import update
@@ -28,7 +29,6 @@ from .._graph.types import Array, Structure
 from .._query.checks import K, W, check_node, check_target, check_wrt, map_nodes, resolve_names
 from .._query.differentiator import differentiator
 from .._schedule.schedule import BACKENDS, load_numba
-from .followed import Followed, is_same_zero
 from .of_functions import CompiledFunction
 from .specialised import FLOAT, Compiled, Specialization, as_input
 

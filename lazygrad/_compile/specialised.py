@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import attrs
 import numpy as np
 
+from .._derivatives.followed import Followed
 from .._functions.trace import Trace
 from .._graph.kinds import get_dtype, get_shape
 from .._graph.leaf import as_leaf_array, count_reforms
@@ -18,7 +19,6 @@ from .._graph.turns import lock
 from .._graph.types import Array, DType, Function, Shape, Structure
 from .._schedule.forms.buffers import LARGE
 from .._schedule.schedule import NotANumber, Schedule
-from .followed import Followed
 
 __all__ = ["FLOAT", "CompileStatistics", "Compiled", "Specialization", "as_input", "as_readonly_result"]
 

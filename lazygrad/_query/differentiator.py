@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, overload
 
 from .. import _report
 from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
@@ -39,51 +39,11 @@ from .checks import (
     resolve_names,
 )
 from .engine import LAZY, answer_with
+from .records import CacheInfo, Contribution
 
 __all__ = ["CacheInfo", "Contribution", "Differentiator", "PlanInfo", "Unconnected", "differentiator"]
 
 Unconnected = Literal["zero", "none", "raise"]
-
-
-class CacheInfo(NamedTuple):
-    """The state of a memo, in the manner of `functools.lru_cache`.
-
-    Examples
-    --------
-    >>> import lazygrad as lg
-    >>> x = lg.parameter(3.0)
-    >>> L = x * x
-    >>> dx = lg.gradient(L, x)
-    >>> lg.differentiator(L).cache_info()
-    CacheInfo(hits=0, misses=1, maxsize=None, currsize=1)
-    """
-
-    hits: int
-    misses: int
-    maxsize: int | None
-    currsize: int
-
-
-CacheInfo.__module__ = "lazygrad"  # as users know it
-
-
-class Contribution(NamedTuple):
-    """The term that one edge adds to an adjoint: of `consumer` through its `argnum`-th input.
-
-    Examples
-    --------
-    >>> import lazygrad as lg
-    >>> x = lg.parameter(3.0)
-    >>> lg.differentiator(2 * x).contributions(x)
-    [Contribution(consumer=<multiply #..., shape (), float64, not computed>, argnum=1, value=array(2.))]
-    """
-
-    consumer: Node
-    argnum: int
-    value: Array
-
-
-Contribution.__module__ = "lazygrad"  # as users know it
 
 
 class Differentiator:
@@ -298,7 +258,7 @@ class Differentiator:
         return CacheInfo(counts.requests - counts.misses, counts.misses, None, len(self._memo.adjoints))
 
     def plan_info(self) -> PlanInfo:
-        """Return what has become of the plans for questions about the target that are asked again and again.
+        """Return how the plans for questions about the target that are asked again and again have fared.
 
         Returns
         -------

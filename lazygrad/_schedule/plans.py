@@ -39,7 +39,7 @@ PLAIN = {NoneType, bool, int, float, complex, str, bytes, type, slice, EllipsisT
 
 
 class PlanInfo(NamedTuple):
-    """What has become of the plans for the questions about one target.
+    """The success of the plans for the questions about one target.
 
     Attributes
     ----------

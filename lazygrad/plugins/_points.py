@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .._compile.followed import Followed
+from .._derivatives.followed import Followed
 from .._derivatives.tangents import Tangents
 from .._functions.call import name_of
 from .._functions.trace import Trace, make_signature, trace_function

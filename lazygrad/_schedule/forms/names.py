@@ -1,4 +1,4 @@
-"""Names and texts in generated source: whatever a user calls something, what stands there is a plain name or a comment.
+"""Names and texts in generated source, where plain names and comments stand for all that users write.
 
 Values that an op was given are bound to names of ours and never written, but for plain whole numbers.
 """
@@ -60,7 +60,7 @@ def is_keyword_name(text: object) -> bool:
 
 
 def as_text(value: object) -> str:
-    """Return a text as a plain one, whatever its class does; nothing for what is none."""
+    """Return a text as a plain `str`, which no class of a user can speak for; nothing for any other object."""
     return str.__str__(value) if isinstance(value, str) else ""
 
 

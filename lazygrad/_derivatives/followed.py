@@ -1,4 +1,4 @@
-"""What the structure of a compiled question depends on: shapes, dtypes and kinds of all leaves below it.
+"""Leaves that the structure of a question depends on, by their shapes, dtypes and kinds.
 
 A program may read no value of a leaf whose shape it holds, as in the derivative of a sum. So what is looked at when a
 leaf has changed in more than its value are not the leaves that the program reads, but all that its nodes are built on.
@@ -11,9 +11,9 @@ from typing import Any
 
 import attrs
 
-from .._derivatives.adjoint_node import AdjointNode
 from .._graph.node import Node
 from .._graph.reform import find_call
+from .adjoint_node import AdjointNode
 
 __all__ = ["Followed", "is_same_zero", "list_leaves_below"]
 

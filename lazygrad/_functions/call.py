@@ -16,7 +16,7 @@ import numpy as np
 
 from .._errors import UnconnectedWarning
 from .._graph.frames import find_user_frame
-from .._graph.guards import enter_transform, inside_transform
+from .._graph.guards import call_in_transform, inside_transform
 from .._graph.leaf import constant, parameter
 from .._graph.log import logger
 from .._graph.node import INEXACT, NO_STATIC, Node
@@ -162,8 +162,7 @@ def call_on_nodes(f: Function, argnums: Argnums, args: tuple[object, ...], kwarg
         filled[k] = argument
     before = next((node.serial for node in stands if node is not None), 0)
     connected_before = _connected.get()
-    with enter_transform():
-        out = f(*filled, **kwargs)
+    out = call_in_transform(f, *filled, **kwargs)
     aux = None
     if has_aux:
         if not isinstance(out, tuple) or len(out) != 2:

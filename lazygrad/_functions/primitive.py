@@ -25,7 +25,7 @@ from .._graph.turns import as_one_question, outside, run_alone
 from .._graph.types import Array, Function
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator
-from ..ops._declare import op, result_dtype
+from ..ops._declare import Selects, op, result_dtype
 from ..ops._op import OfEachOp, Op, Signature, as_node, as_nodes, freeze
 from ..ops._rule import UNDEFINED, ZERO, Rule
 from .user_results import check_answers, check_rules, check_value, freeze_static, wrap_shape_function
@@ -207,7 +207,7 @@ def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
 def run_rules_outside(rules: tuple[Rule | None, ...]) -> tuple[Rule | None, ...]:
     """Return a user's rules so that they run without the lock."""
     fixed = (None, ZERO, UNDEFINED)
-    return tuple([r if r in fixed else attrs.evolve(r, function=outside(r.function)) for r in rules])
+    return tuple([r if r in fixed else r.wrap(outside) for r in rules])
 
 
 def complete_rules(
@@ -225,13 +225,25 @@ def complete_rules(
 
 @overload
 def primitive(
-    function: Function, *, vjp: Rules = ..., jvp: Rules = ..., shape: Promise = ..., name: str | None = ...
+    function: Function,
+    *,
+    vjp: Rules = ...,
+    jvp: Rules = ...,
+    shape: Promise = ...,
+    name: str | None = ...,
+    selects: Selects = ...,
 ) -> Primitive: ...
 
 
 @overload
 def primitive(
-    function: None = ..., *, vjp: Rules = ..., jvp: Rules = ..., shape: Promise = ..., name: str | None = ...
+    function: None = ...,
+    *,
+    vjp: Rules = ...,
+    jvp: Rules = ...,
+    shape: Promise = ...,
+    name: str | None = ...,
+    selects: Selects = ...,
 ) -> Callable[[Function], Primitive]: ...
 
 
@@ -242,6 +254,7 @@ def primitive(
     jvp: Rules = None,
     shape: Promise = None,
     name: str | None = None,
+    selects: Selects = False,
 ) -> object:
     """Declare your own op: a function on arrays, with its derivatives.
 
@@ -257,6 +270,8 @@ def primitive(
         parameter is the adjoint `g`; the *names* of the others say what it reads: ``out``, an input (``*xs`` for
         starred ones, whose place ``argnum`` tells), ``x_shape``, ``x_dtype``, ``shapes`` of all inputs, a static.
         None in place of a rule blocks an input (labels, indices), 0 says that the derivative is zero everywhere.
+        Last may come ``times`` and ``over``, for a product of `g` with a local derivative that can be infinite, and a
+        quotient: below an edge that selects 0 times inf is 0 to them, elsewhere nan.
     jvp
         Rules that map an input's tangent to that of the output. One of `vjp` and `jvp` is enough: each is the
         transpose of the other.
@@ -266,6 +281,9 @@ def primitive(
         evaluated when it is built, as nothing else tells its shape.
     name
         For reports; the function's own by default.
+    selects
+        Whether the op takes some elements and leaves out others, so that a 0 in what its rules give may say that an
+        element was not taken, as with `numpy.where`; ``"vjp"`` or ``"jvp"`` if so in one mode alone.
 
     Returns
     -------
@@ -296,7 +314,7 @@ def primitive(
     (array(4.), array(3.))
     """
     if function is None:
-        return lambda f: primitive(f, vjp=vjp, jvp=jvp, shape=shape, name=name)
+        return lambda f: primitive(f, vjp=vjp, jvp=jvp, shape=shape, name=name, selects=selects)
     check_function(function, "lazygrad.primitive", "the function that it came from")
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name= of a primitive must be a string, not {describe(name)}")
@@ -319,6 +337,7 @@ def primitive(
         inputs=inputs,
         statics=statics,
         doc=inspect.getdoc(function) or "",
+        selects=selects,
         register=False,
     )
     fields = {a.name: getattr(made, a.name) for a in attrs.fields(Op)}
@@ -326,9 +345,10 @@ def primitive(
     pulls, pushes = (run_rules_outside(check_answers(rules)) for rules in (made.vjp, made.jvp))
     fields["vjp"] = complete_rules(pulls, pushes, to_output=False)
     fields["jvp"] = complete_rules(pushes, pulls, to_output=True)
-    fields["edge_rules"] = tuple([(rule, k) for k, rule in enumerate(fields["vjp"])])
     home = (str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", name)))
-    return Primitive(**fields, home=home, eager=shape is None)
+    own = Primitive(**fields, home=home, eager=shape is None)
+    own.set_edge_rules()
+    return own
 
 
 def _mark_zeros(rules: dict[str, Any]) -> dict[str, Any]:

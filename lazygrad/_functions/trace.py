@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 
 from .._graph.bits import same_static
-from .._graph.guards import UNPREPARED, Guard, record_guards
+from .._graph.guards import UNPREPARED, Guard, call_with_guards
 from .._graph.invalidate import update
 from .._graph.leaf import constant, parameter
 from .._graph.node import Node, _next_serial
@@ -135,8 +135,8 @@ def trace_function(f: Function, argnums: Argnums, args: tuple[object, ...], kwar
                 raise TypeError(f"{name_of(f)} cannot be differentiated by argument {name}: {error}") from None
     filled, filled_kwargs = tree.like([s if n is None else n for n, s in zip(stands, tree.leaves, strict=True)])
     before = _next_serial()
-    with record_guards() as guards:
-        out = f(*filled, **filled_kwargs)
+    guards: list[Guard] = []
+    out = call_with_guards(guards, f, *filled, **filled_kwargs)
     depending = {i.serial for i in dependents([node for node in stands if node is not None])}
     guards = [guard for guard in guards if guard[0].serial in depending or _reads_older(guard[0], before)]
     counts = [len(leaves(a)) for a in args]

@@ -7,7 +7,6 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
 import numpy as np
 
 from .._graph.leaf import copy_frozen, refuse_masked
@@ -69,19 +68,21 @@ def check_answers(rules: tuple[Rule | None, ...]) -> tuple[Rule | None, ...]:
     def wrap(rule: Rule | None) -> Rule | None:
         if rule is None or rule is ZERO or rule is UNDEFINED:
             return rule
-        written = rule.function
 
-        def checked(*values: Any, **meta: Any) -> Any:
-            answer = written(*values, **meta)
-            if answer.__class__ is np.ndarray and answer.dtype.kind in "biufc":
-                return answer
-            if isinstance(answer, Node) and any(isinstance(value, Node) for value in values):
-                return answer
-            if isinstance(answer, (list, tuple)) and any(isinstance(part, Node) for part in answer):
-                raise TypeError(f"{rule!r} returned a {type(answer).__name__} of nodes: join them by `np.stack`")
-            return as_numbers(answer, f"{rule!r} returned")
+        def check(written: Callable[..., Any]) -> Callable[..., Any]:
+            def checked(*values: Any, **meta: Any) -> Any:
+                answer = written(*values, **meta)
+                if answer.__class__ is np.ndarray and answer.dtype.kind in "biufc":
+                    return answer
+                if isinstance(answer, Node) and any(isinstance(value, Node) for value in values):
+                    return answer
+                if isinstance(answer, (list, tuple)) and any(isinstance(part, Node) for part in answer):
+                    raise TypeError(f"{rule!r} returned a {type(answer).__name__} of nodes: join them by `np.stack`")
+                return as_numbers(answer, f"{rule!r} returned")
 
-        return attrs.evolve(rule, function=checked)
+            return checked
+
+        return rule.wrap(check)
 
     return tuple(map(wrap, rules))
 

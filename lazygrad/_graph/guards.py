@@ -10,18 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = [
     "READABLE",
     "UNPREPARED",
     "Guard",
+    "call_in_transform",
+    "call_with_guards",
     "enter_transform",
     "guards",
     "inside_transform",
     "record_guards",
     "suggest_looking",
 ]
+
+T = TypeVar("T")
 
 _running: ContextVar[bool] = ContextVar("lazygrad_transform", default=False)
 inside_transform = _running.get  # whether a transform runs in this thread, so that Python may read values
@@ -45,23 +49,48 @@ def suggest_looking(node: Any) -> str:
     return f"; to look at the {what}, outside of the differentiated function, there is `{how}`"
 
 
+def call_in_transform(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Call a user's function as a transform does, which may read values.
+
+    (A function, as an interruption may come between the two halves of a context manager; here nothing is left changed.)
+    """
+    before = _running.get()
+    try:
+        _running.set(True)
+        return function(*args, **kwargs)
+    finally:
+        _running.set(before)
+
+
+def call_with_guards(noted: list[Guard], function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Call a function in a transform whose graph is kept, and note in a list what it reads of values."""
+    before = _guards.get()
+    try:
+        _guards.set(noted)
+        return call_in_transform(function, *args, **kwargs)
+    finally:
+        _guards.set(before)
+
+
 @contextmanager
 def enter_transform() -> Iterator[None]:
     """Mark the block as one in which a transform runs the user's function."""
-    token = _running.set(True)
+    before = _running.get()
     try:
+        _running.set(True)
         yield
     finally:
-        _running.reset(token)
+        _running.set(before)
 
 
 @contextmanager
 def record_guards() -> Iterator[list[Guard]]:
     """Enter a transform whose graph is kept, and yield the list in which reads of values are noted."""
     found: list[Guard] = []
-    token = _guards.set(found)
+    before = _guards.get()
     try:
+        _guards.set(found)
         with enter_transform():
             yield found
     finally:
-        _guards.reset(token)
+        _guards.set(before)

@@ -101,9 +101,6 @@ def reform(values: Sequence[tuple[Node, Array]], invalidate: Callable[[Node], No
                 f"together can be set at once by `lazygrad.update`"
             )
         raise
-    for i in nodes:
-        if i.serial in walk.replaced and i.op is not None and i.op.__class__ is not _Replaced:
-            i.op = _Replaced(i.op)
 
 
 def _forget_adjoints(nodes: Iterable[Node]) -> None:
@@ -157,6 +154,9 @@ class _Walk:
                 self.changes.set_leaf(i, self.wanted[i.serial])
             elif i.op is not None and i.serial not in self.replaced:
                 self.follow(i)
+        for i in nodes if self.replaced else ():  # from here on nothing is found through them
+            if i.serial in self.replaced and i.op is not None and i.op.__class__ is not _Replaced:
+                self.changes.set(i, op=_Replaced(i.op))
         memos: dict[int, Any] = {}
         for i in nodes if self.replaced else ():
             self.at = i
@@ -202,13 +202,19 @@ def find_call(i: Node) -> Any:
 
 
 class _Replaced:
-    """The op of a node whose place others have taken: it has no value any more."""
+    """The op of a node whose place others have taken: it has no value any more, and no derivative flows to it."""
+
+    fully_open = False
 
     def __init__(self, op: Any) -> None:
         self._op = op
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._op, name)
+
+    def passes_derivative(self, node: Node, argnum: int) -> bool:
+        """Return False: nothing that is asked for is computed from the node."""
+        return False
 
     def run(self, node: Node) -> Array:
         """Raise LazygradError."""

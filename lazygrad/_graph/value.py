@@ -17,6 +17,7 @@ import numpy as np
 from .demand import demand
 from .guards import guards
 from .node import Node, install
+from .quiet import QUIET, call_with_errstate
 from .turns import lock, now
 from .types import Array, Function
 from .watch import Watcher, watchers
@@ -64,7 +65,7 @@ def forward_rec(i: Node, *, was_requested: bool = True) -> Array:
             if i._value is None:
                 _demand(i, _compute, i._memo.plans if was_requested and i._memo is not None else None)
         else:
-            _demand_watched(i, was_requested, listening)
+            _demand_watched(i, was_requested, tuple(listening))
         return i._value
 
 
@@ -115,13 +116,17 @@ def _demand_watched(i: Node, was_requested: bool, listening: Sequence[Watcher]) 
         for watcher in listening:
             watcher.computation_ends(node)
 
-    for watcher in listening:
-        watcher.need_begins(i, was_requested)
+    told: list[Watcher] = []
     try:
-        if i._value is None:
+        for watcher in listening:
+            told.append(watcher)
+            watcher.need_begins(i, was_requested)
+        if i._value is None and any(watcher.silences_numpy for watcher in listening):
+            call_with_errstate(QUIET, _demand, i, compute_and_tell)
+        elif i._value is None:
             _demand(i, compute_and_tell)
     finally:
-        for watcher in listening:
+        for watcher in told:
             watcher.need_ends()
 
 

@@ -33,7 +33,7 @@ def _ask_as_one(method: Callable[..., Any], d: Any, args: Any, kwargs: Any) -> A
     try:
         now.asked = (d.target, (d._memo.seed, asked))
         listening = watchers()
-        return _tell(listening, method, d, args, kwargs) if listening else method(d, *args, **kwargs)
+        return _tell(tuple(listening), method, d, args, kwargs) if listening else method(d, *args, **kwargs)
     finally:
         now.asked = asked
 

@@ -8,8 +8,8 @@ meant: masks are made of it).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import attrs
@@ -20,10 +20,10 @@ from .._errors import NonFiniteError, NonFiniteWarning
 from .._graph.frames import find_user_frame
 from .._graph.node import INEXACT, Node, label
 from .._graph.types import Array, DType
-from .._graph.watch import Watcher, replace_watchers, watchers
+from .._graph.watch import Block, Watcher
 from .trace import name_adjoint
 
-__all__ = ["NonFinite", "Operand", "describe_leaf", "errstate", "find_birth", "is_finite", "silence_numpy"]
+__all__ = ["NonFinite", "Operand", "describe_leaf", "errstate", "find_birth", "is_finite"]
 
 Mode = Literal["raise", "warn", "ignore"]
 
@@ -31,11 +31,6 @@ Mode = Literal["raise", "warn", "ignore"]
 def is_finite(value: Any) -> bool:
     """Return whether an array or number holds neither nan nor inf."""
     return value.dtype.kind not in INEXACT or bool(np.isfinite(value).all())
-
-
-def silence_numpy() -> np.errstate:
-    """Return a block in which NumPy does not warn, as the watcher reports the same with its place."""
-    return np.errstate(divide="ignore", over="ignore", invalid="ignore")
 
 
 @attrs.frozen(eq=False)
@@ -232,16 +227,10 @@ def _find_birth_in_adjoint(a: AdjointNode) -> NonFinite | None:
 class _Guard(Watcher):
     """A watcher that checks every node as soon as it is computed."""
 
+    silences_numpy = True  # as the guard reports the same with its place
+
     def __init__(self, raises: bool) -> None:
         self._raises = raises
-        self._quiet: list[Any] = []
-
-    def need_begins(self, node: Node, was_requested: bool) -> None:
-        self._quiet.append(silence_numpy())
-        self._quiet[-1].__enter__()
-
-    def need_ends(self) -> None:
-        self._quiet.pop().__exit__(None, None, None)
 
     def computation_ends(self, node: Node) -> None:
         if node.op.mirrors is not None:  # a mirror shows what its original gave
@@ -297,13 +286,11 @@ def errstate(nonfinite: Mode = "raise") -> AbstractContextManager[None]:
     """
     if nonfinite not in ("raise", "warn", "ignore"):
         raise ValueError(f"nonfinite must be 'raise', 'warn' or 'ignore', not {nonfinite!r}")
-    return _watch_for_births(nonfinite)
 
+    def change(around: tuple[Watcher, ...]) -> tuple[Watcher, ...]:
+        others = tuple([watcher for watcher in around if not isinstance(watcher, _Guard)])
+        # First, so that what it discards was never reported as computed.
+        return others if nonfinite == "ignore" else (guard, *others)
 
-@contextmanager
-def _watch_for_births(nonfinite: Mode) -> Iterator[None]:
-    """Tell a guard of the walks of the block, in the place of any other guard."""
-    others = tuple([watcher for watcher in watchers() if not isinstance(watcher, _Guard)])
-    # First, so that what it discards was never reported as computed.
-    with replace_watchers(others if nonfinite == "ignore" else (_Guard(nonfinite == "raise"), *others)):
-        yield
+    guard = _Guard(nonfinite == "raise")
+    return Block(change, None)

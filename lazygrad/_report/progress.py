@@ -59,7 +59,7 @@ class Progress(Watcher):
 
     def question_ends(self) -> None:
         """Forget what the question planned and did not do."""
-        self._depth -= 1
+        self._depth = max(self._depth - 1, 0)
         if not self._depth:
             self._counted.clear()
             self._show(self.done)

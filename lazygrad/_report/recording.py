@@ -65,7 +65,7 @@ class Recording(Watcher):
 
     def question_ends(self) -> None:
         """Note that a question ends."""
-        self._depth -= 1
+        self._depth = max(self._depth - 1, 0)
         if not self._depth and self._spans and self._spans[-1].stop is None:
             self._spans[-1].stop = self._get_position()
 

@@ -88,16 +88,33 @@ class trace_sources:
 
     def __init__(self, on: bool = True) -> None:
         check_flag(on, "trace_sources: on")
-        self._before = Node.__init__
-        Node.__init__ = _init_traced if on else _plain_init  # type: ignore[method-assign]
+        self._on, self._entered = on, False
+        # Of calls in a row that open no block the last counts; the one before stays, as this may yet be a block's.
+        if len(_switches) > 1 and not (_switches[-1]._entered or _switches[-2]._entered):
+            del _switches[-2]
+        _switches.append(self)
+        _switch()
 
     def __enter__(self) -> None:
-        pass
+        self._entered = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        Node.__init__ = self._before  # type: ignore[method-assign]
+        k = _switches.index(self)
+        del _switches[k]  # and what was called in the block; not a block that was opened in it and is still open
+        while k < len(_switches) and not _switches[k]._entered:
+            del _switches[k]
+        _switch()
+
+
+_switches: list[trace_sources] = []  # that are on, or off, for as long as they are the last
+
+
+def _switch() -> None:
+    """Exchange the constructor of nodes as the last switch says."""
+    on = bool(_switches) and _switches[-1]._on
+    Node.__init__ = _init_traced if on else _plain_init  # type: ignore[method-assign]
 
 
 install({"source": property(_describe_source)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.node import Node, NodeOrArray
+from .._graph.quiet import in_errstate
 from .._graph.types import Axis, Function, Signature
 from .._graph.types import both as np
 from ._declare import op
@@ -42,11 +43,11 @@ def exponentials(x: NodeOrArray, axis: Axis) -> tuple[NodeOrArray, NodeOrArray]:
     return np.exp(x - peak), peak
 
 
+@in_errstate(divide="ignore")
 def log_total(x: Any, axis: Any) -> tuple[Any, Any]:
     """Return the logarithm of the sum of `exponentials`, and the peak; their sum would lose it beside a large peak."""
     e, peak = exponentials(x, axis)
-    with np.errstate(divide="ignore"):  # log(0) is the right answer where all is -inf
-        return np.log(np.add.reduce(e, axis=axis, keepdims=True)), peak
+    return np.log(np.add.reduce(e, axis=axis, keepdims=True)), peak
 
 
 def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -55,13 +56,13 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
     return total if keepdims else np.squeeze(total, axis=axis)
 
 
+@in_errstate(divide="ignore")
 def _exponential_shares(x: Any, total: Any, axis: Any) -> Any:
     if np.isfinite(total).all():
         e = np.exp(x - total)
     else:  # of several +inf each has the same share; where all is -inf nothing has any
         infinite = np.isinf(total)
-        with np.errstate(divide="ignore"):
-            chosen = np.log((x == total) & (total > 0), dtype=total.dtype)
+        chosen = np.log((x == total) & (total > 0), dtype=total.dtype)
         e = np.exp(np.where(infinite, chosen, x - np.where(infinite, 0, total)))
     among = np.add.reduce(e, axis=axis, keepdims=True)
     return e / np.where(among == 0, 1, among)

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.quiet import in_errstate
 from .._graph.types import Axis, Function
 from .._graph.types import both as np
 from ._declare import function, op
@@ -48,15 +49,15 @@ def _rescale(x: Any, found: Any, axis: Any, keepdims: bool, measure: Any) -> Any
     return np.where(lost & np.isfinite(scaled), scaled, found)[()]
 
 
+@in_errstate(over="ignore", under="ignore")
 def _euclidean_value(x: Any, axis: Any, keepdims: bool) -> Any:
     x = _as_floating(x)
 
     def measure(x: Any) -> Any:
         return np.sqrt(np.sum((conj(x) * x).real, axis=axis, keepdims=keepdims))
 
-    with np.errstate(over="ignore", under="ignore"):
-        found = measure(x)
-        return _rescale(x, found, axis, keepdims, measure)
+    found = measure(x)
+    return _rescale(x, found, axis, keepdims, measure)
 
 
 def _euclidean_vjp(g: Any, x: Any, out: Any, axis: Any, keepdims: bool, label: str, times: Function) -> Any:
@@ -82,6 +83,7 @@ _euclidean = op(
 )
 
 
+@in_errstate(divide="ignore", over="ignore", under="ignore")
 def _p_value(x: Any, ord: float, axis: Any, keepdims: bool) -> Any:
     x = _as_floating(x)
 
@@ -89,9 +91,8 @@ def _p_value(x: Any, ord: float, axis: Any, keepdims: bool) -> Any:
         return np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
     # A negative power of 0 is infinite, and the norm then rightly 0.
-    with np.errstate(divide="ignore", over="ignore", under="ignore"):
-        found = measure(x)
-        return found if ord < 0 else _rescale(x, found, axis, keepdims, measure)
+    found = measure(x)
+    return found if ord < 0 else _rescale(x, found, axis, keepdims, measure)
 
 
 def _p_slope(x: Any, out: Any, ord: float, axis: Any, keepdims: bool, label: str) -> Any:

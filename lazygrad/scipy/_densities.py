@@ -7,7 +7,6 @@ however large the shapes. All compute in double precision, for float32, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,97 +14,37 @@ import scipy.special as sc
 
 from .._graph.node import Node
 from .._graph.types import Function
-from ..ops._declare import elementwise, op
+from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ..ops.arithmetic import guarded_multiply
+from ._gamma_parts import (
+    HALF_LOG_TWO_PI,
+    declare,
+    deviance,
+    in_double,
+    log_less_psi,
+    polygamma_step,
+    stirling_error,
+    subtract_psi,
+)
 from ._polygamma import polygamma
 
 __all__ = [
+    "DROP",
+    "PLACES",
+    "WEIGHTS",
     "beta_density",
+    "beta_lower_score",
+    "beta_score",
+    "beta_upper_score",
     "gamma_density",
     "gammainc_by_shape",
-    "log_less_psi",
+    "half_step",
+    "log_deviance",
     "student_density",
     "student_log_density",
+    "student_score",
 ]
-
-HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
-
-
-def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that computes in double precision and gives back the dtype that came in."""
-
-    def call(*values: Any, **static: Any) -> Any:
-        dtype = np.result_type(np.float32, *values)
-        with np.errstate(all="ignore"):
-            return function(*np.broadcast_arrays(*[np.asarray(v, float) for v in values]), **static).astype(dtype)[()]
-
-    return call
-
-
-def _declare(name: str, function: Callable[..., Any], inputs: str, doc: str, **partials: Callable[..., Any]) -> Op:
-    """Declare an element-by-element function by its local derivatives, as `declare_ufunc` does SciPy's."""
-    return elementwise(f"scipy.special.{name}", function, inputs=inputs, partial=partials, doc=doc)
-
-
-# -- parts of the logarithms of gamma functions ----------------------------------------------------
-
-
-def _stirling_error(a: Any) -> Any:
-    """Return log(gamma(a + 1)) - (a + 1/2) log(a) + a - log(2 pi) / 2, which is small for large a."""
-    large = a >= 10
-    s, small = 1 / np.where(large, a, 10), np.where(large, 1, a)
-    series = 0 * s
-    for k in range(len(BERNOULLI), 0, -1):
-        series = series * s * s + BERNOULLI[k - 1] / (2 * k * (2 * k - 1))
-    exact = sc.gammaln(small + 1) - (small + 0.5) * np.log(small) + small - HALF_LOG_TWO_PI
-    return np.where(large, series * s, exact)
-
-
-def _deviance(a: Any, m: Any, apart: Any) -> Any:
-    """Return a log(a / m) + m - a where apart = m - a."""
-    ratio = apart / a
-    near = np.abs(ratio) < 0.5
-    r = np.where(near, ratio, 0)
-    v = r / (2 + r)
-    series = 0 * v
-    for k in range(17, 0, -1):
-        series = series * (v * v) + 1 / (2 * k + 1)
-    far = apart - a * (np.log(m) - np.log(a))
-    return np.where(near, a * (r * v - 2 * v * v * v * series), far)
-
-
-def _log_less_psi(x: Any, a: Any, apart: Any) -> Any:
-    """Return log(x) - psi(a) where apart = x - a."""
-    large = a >= 20
-    s, small = 1 / np.where(large, a, 20), np.where(large, 1, a)
-    series = 0 * s
-    for k in range(len(BERNOULLI), 0, -1):
-        series = (series + BERNOULLI[k - 1] / (2 * k)) * s * s
-    rest = np.where(large, s / 2 + series, np.log(small) - sc.psi(small))
-    ratio = apart / a
-    near = np.abs(ratio) < 0.5
-    return np.where(near, np.log1p(np.where(near, ratio, 0)), np.log(x) - np.log(a)) + rest
-
-
-log_less_psi = _declare(
-    "log_less_psi",
-    _in_double(lambda x, a: _log_less_psi(x, a, x - a)),
-    "x a",
-    x=lambda x: 1 / x,
-    a=lambda a: -polygamma(1, a),
-    doc="Return log(x) - psi(a), accurate also for large x and a that are near each other.",
-)
-
-psi_step = _declare(
-    "psi_step",
-    _in_double(lambda a, b: np.log1p(b / a) + _log_less_psi(a, a, 0) - _log_less_psi(a + b, a + b, 0)),
-    "a b",
-    a=lambda a, b: polygamma(1, a + b) - polygamma(1, a),
-    b=lambda a, b: polygamma(1, a + b),
-    doc="Return psi(a + b) - psi(a) for positive numbers, accurate also for large a.",
-)
 
 # -- gamma -----------------------------------------------------------------------------------------
 
@@ -115,11 +54,11 @@ def _end(a: Any, factor: Any, unit: Any) -> Any:
     return np.where(a == 1, unit, np.where((a > 1) | (factor == 0), 0, np.copysign(np.inf, factor)))
 
 
-@_in_double
+@in_double
 def _gamma_density(a: Any, x: Any) -> Any:
     inside = (a > 0) & (x > 0) & (x < np.inf)
     b, z = np.where(inside, a, 1), np.where(inside, x, 1)
-    saddle = np.sqrt(b / (2 * math.pi)) / z * np.exp(-_stirling_error(b) - _deviance(b, z, z - b))
+    saddle = np.sqrt(b / (2 * math.pi)) / z * np.exp(-stirling_error(b) - deviance(b, z, z - b))
     other = np.where(x == np.inf, 0, x ** (a - 1) * np.exp(-x) * sc.rgamma(a))
     return np.where(inside, saddle, np.where(x == 0, _end(a, sc.rgamma(a), 1), other))
 
@@ -133,7 +72,7 @@ def _gamma_slope(a: Any, x: Any, out: Any) -> Any:
     return np.where(end, at_end, np.where(np.isinf(x), 0, out * ((a - 1 - inner) / inner)))
 
 
-gamma_density: Op = _declare(
+gamma_density: Op = declare(
     "gamma_density",
     _gamma_density,
     "a x",
@@ -176,11 +115,11 @@ def _moment(score: Any, a: Any, n: int) -> Any:
     return found[n]
 
 
-@_in_double
+@in_double
 def _by_shape(a: Any, x: Any, n: int) -> Any:
     inside = (a > 0) & (a < np.inf) & (x > 0) & (x < np.inf)
     b, z = np.where(inside, a, 1), np.where(inside, x, 1)
-    start = _log_less_psi(z, b, z - b)
+    start = subtract_psi(z, b, z - b)
     right = start > 0
     sign = np.where(right, 1, -1)
     reach = _reach(b, z, right)
@@ -225,40 +164,40 @@ gammainc_by_shape: Op = op(
 # -- beta ------------------------------------------------------------------------------------------
 
 
-def _beta_score(a: Any, b: Any, x: Any, y: Any) -> Any:
+def beta_score(a: Any, b: Any, x: Any, y: Any) -> Any:
     n = a + b
-    return _log_less_psi(n * x, a, b * x - a * y) - _log_less_psi(n, n, 0)
+    return subtract_psi(n * x, a, b * x - a * y) - subtract_psi(n, n, 0)
 
 
-_lower_score = _declare(
+beta_lower_score = declare(
     "beta_score_lower",
-    _in_double(lambda a, b, x: _beta_score(a, b, x, 1 - x)),
+    in_double(lambda a, b, x: beta_score(a, b, x, 1 - x)),
     "a b x",
-    a=lambda a, b: polygamma(1, a + b) - polygamma(1, a),
+    a=lambda a, b: polygamma_step(a, b, n=1),
     b=lambda a, b: polygamma(1, a + b),
     x=lambda x: 1 / x,
     doc="Return log(x) - psi(a) + psi(a + b), the derivative of the logarithm of the beta density by a.",
 )
 
-_upper_score = _declare(
+beta_upper_score = declare(
     "beta_score_upper",
-    _in_double(lambda a, b, x: _beta_score(b, a, 1 - x, x)),
+    in_double(lambda a, b, x: beta_score(b, a, 1 - x, x)),
     "a b x",
     a=lambda a, b: polygamma(1, a + b),
-    b=lambda a, b: polygamma(1, a + b) - polygamma(1, b),
+    b=lambda a, b: polygamma_step(b, a, n=1),
     x=lambda x: -1 / (1 - x),
     doc="Return log(1 - x) - psi(b) + psi(a + b), the derivative of the logarithm of the beta density by b.",
 )
 
 
-@_in_double
+@in_double
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
     inside = (a > 0) & (b > 0) & (x > 0) & (x < 1)
     c, d, z = np.where(inside, a, 1), np.where(inside, b, 1), np.where(inside, x, 0.5)
     n, y = c + d, 1 - z
     apart = d * z - c * y
-    distance = _deviance(c, n * z, apart) + _deviance(d, n * y, -apart)
-    errors = _stirling_error(n) - _stirling_error(c) - _stirling_error(d)
+    distance = deviance(c, n * z, apart) + deviance(d, n * y, -apart)
+    errors = stirling_error(n) - stirling_error(c) - stirling_error(d)
     saddle = np.sqrt(c / n * d / (2 * math.pi)) * np.exp(errors - distance) / (z * y)
     factor = sc.rgamma(a) * sc.rgamma(b) * np.where(a + b > 0, 1, sc.gamma(a + b))
     other = factor * x ** (a - 1) * (1 - x) ** (b - 1)
@@ -283,12 +222,12 @@ def _beta_slope(a: Any, b: Any, x: Any, out: Any) -> Any:
     return np.where(end, at_end, out * (((a - 1) * (1 - inner) - (b - 1) * inner) / (inner * (1 - inner))))
 
 
-beta_density: Op = _declare(
+beta_density: Op = declare(
     "beta_density",
     _beta_density,
     "a b x",
-    a=lambda a, b, x, out: out * _lower_score(a, b, np.where(out == 0, 0.5, x)),
-    b=lambda a, b, x, out: out * _upper_score(a, b, np.where(out == 0, 0.5, x)),
+    a=lambda a, b, x, out: out * beta_lower_score(a, b, np.where(out == 0, 0.5, x)),
+    b=lambda a, b, x, out: out * beta_upper_score(a, b, np.where(out == 0, 0.5, x)),
     x=_beta_slope,
     doc="Return x^(a - 1) (1 - x)^(b - 1) / beta(a, b), the derivative of betainc by x.",
 )
@@ -296,13 +235,13 @@ beta_density: Op = _declare(
 # -- Student's t -----------------------------------------------------------------------------------
 
 
-@_in_double
+@in_double
 def _student_log_density(df: Any, t: Any) -> Any:
     half, z = df / 2, np.abs(t) / np.sqrt(df)
     far = z > 1
     inverse = 1 / np.where(far, z, 1)
     log = np.where(far, np.log(np.where(far, z, 1)) + np.log1p(inverse * inverse) / 2, np.log1p(z * z) / 2)
-    norm = _stirling_error(half + 0.5) - _stirling_error(half) - _deviance(half, half + 0.5, 0.5)
+    norm = stirling_error(half + 0.5) - stirling_error(half) - deviance(half, half + 0.5, 0.5)
     return norm - HALF_LOG_TWO_PI - (df + 1) * log
 
 
@@ -313,17 +252,17 @@ def _student_slope(df: Any, t: Any) -> Any:
     return -(df + 1) * ratio
 
 
-@_in_double
+@in_double
 def _log_deviance(x: Any) -> Any:
-    return _deviance(np.ones_like(x), 1 + x, x)
+    return deviance(np.ones_like(x), 1 + x, x)
 
 
-log_deviance = _declare(
+log_deviance = declare(
     "log_deviance", _log_deviance, "x", x=lambda x: x / (1 + x), doc="Return x - log(1 + x), accurate near 0."
 )
 
 
-def _half_step(half: Any) -> Any:
+def half_step(half: Any) -> Any:
     """Return psi(half + 1/2) - psi(half) - 1 / (2 half), without cancellation for large ones."""
     large = half > 30
     s = 1 / np.where(large, half, 30)
@@ -333,7 +272,7 @@ def _half_step(half: Any) -> Any:
     return np.where(large, series, sc.psi(small + 0.5) - sc.psi(small) - 0.5 / small)
 
 
-def _student_score(df: Any, t: Any) -> Any:
+def student_score(df: Any, t: Any) -> Any:
     z = t / np.sqrt(df)
     far = abs(z) > 1
     near, inverse = np.where(far, 0, z), 1 / np.where(far, abs(z), 1)
@@ -341,23 +280,23 @@ def _student_score(df: Any, t: Any) -> Any:
     share = np.where(far, 1 / (1 + small), square / (1 + square))
     log = 2 * np.log(inverse) - sc.log1p(small)  # of 1 - share, far out
     loss = np.where(far, share + log, -log_deviance(-np.where(far, 0, share)))
-    return 0.5 * (_half_step(df / 2) + loss + share / df)
+    return 0.5 * (half_step(df / 2) + loss + share / df)
 
 
-student_log_density: Op = _declare(
+student_log_density: Op = declare(
     "student_log_density",
     _student_log_density,
     "df t",
-    df=_student_score,
+    df=student_score,
     t=_student_slope,
     doc="Return the logarithm of the density of Student's t.",
 )
 
-student_density: Op = _declare(
+student_density: Op = declare(
     "student_density",
     lambda df, t: np.exp(_student_log_density(df, t)),
     "df t",
-    df=lambda df, t, out: out * _student_score(df, t),
+    df=lambda df, t, out: out * student_score(df, t),
     t=lambda df, t, out: out * _student_slope(df, t),
     doc="Return the density of Student's t, the derivative of stdtr by t.",
 )

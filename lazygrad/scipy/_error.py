@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
+from .._graph.quiet import in_errstate
 from ..ops._declare import elementwise
 from ..ops._op import Op
 from ..ops.arithmetic import guarded_divide
@@ -275,13 +276,13 @@ entr = declare_ufunc(
 )
 
 
+@in_errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 def _log_ratio(x: Any, y: Any) -> Any:
-    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-        apart, ratio = (x - y) / y, x / y
-        tiny = np.finfo(ratio.dtype).tiny
-        near = np.log1p(np.where(abs(apart) < 0.5, apart, 0))
-        far = np.where((ratio >= tiny) & (ratio <= 1 / tiny), np.log(ratio), np.log(x) - np.log(y))
-        return np.where(abs(apart) < 0.5, near, far)
+    apart, ratio = (x - y) / y, x / y
+    tiny = np.finfo(ratio.dtype).tiny
+    near = np.log1p(np.where(abs(apart) < 0.5, apart, 0))
+    far = np.where((ratio >= tiny) & (ratio <= 1 / tiny), np.log(ratio), np.log(x) - np.log(y))
+    return np.where(abs(apart) < 0.5, near, far)
 
 
 log_ratio = elementwise(

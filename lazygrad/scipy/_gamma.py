@@ -11,8 +11,10 @@ import scipy.special as sc
 from .._graph.node import NodeOrArray, Operand
 from ..ops._op import Op
 from ..ops._rule import ZERO
+from ._by_shapes import betainc_by_shapes, stdtr_by_df
 from ._calls import declare_on_nodes, declare_ufunc, holds_node
-from ._densities import beta_density, gamma_density, gammainc_by_shape, psi_step, student_density
+from ._densities import beta_density, gamma_density, gammainc_by_shape, student_density
+from ._gamma_parts import psi_step
 from ._polygamma import digamma, polygamma, psi
 
 __all__ = [
@@ -144,7 +146,7 @@ def zeta(x: Operand, q: Operand | None = None) -> NodeOrArray:
     return _hurwitz(x, 1.0 if q is None else q)
 
 
-# -- incomplete integrals: by their upper end, those of gamma by the shape, too ------------------------
+# -- incomplete integrals: by their upper end and by their shapes ------------------------------------
 
 
 gammainc = declare_ufunc(
@@ -186,6 +188,8 @@ gammainccinv = declare_ufunc(
 betainc = declare_ufunc(
     sc.betainc,
     "a b x",
+    a=lambda a, b, x: betainc_by_shapes(a, b, x, i=1, j=0),
+    b=lambda a, b, x: betainc_by_shapes(a, b, x, i=0, j=1),
     x=lambda a, b, x: beta_density(a, b, x),
     doc="Return the regularized incomplete beta function.\n\n"
     ">>> betainc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.2617, 0.9492])",
@@ -194,6 +198,8 @@ betainc = declare_ufunc(
 betaincc = declare_ufunc(
     sc.betaincc,
     "a b x",
+    a=lambda a, b, x: -betainc_by_shapes(a, b, x, i=1, j=0),
+    b=lambda a, b, x: -betainc_by_shapes(a, b, x, i=0, j=1),
     x=lambda a, b, x: -beta_density(a, b, x),
     doc="Return 1 - betainc(a, b, x).\n\n"
     ">>> betaincc(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.7383, 0.0508])",
@@ -202,6 +208,8 @@ betaincc = declare_ufunc(
 betaincinv = declare_ufunc(
     sc.betaincinv,
     "a b y",
+    a=lambda a, b, out: -betainc_by_shapes(a, b, out, i=1, j=0) / beta_density(a, b, out),
+    b=lambda a, b, out: -betainc_by_shapes(a, b, out, i=0, j=1) / beta_density(a, b, out),
     y=lambda a, b, out: 1 / beta_density(a, b, out),
     doc="Return the inverse of betainc by x.\n\n"
     ">>> betaincinv(2.0, 3.0, np.array([0.25, 0.75])).round(4)\narray([0.243 , 0.5437])",
@@ -211,6 +219,7 @@ betaincinv = declare_ufunc(
 stdtr = declare_ufunc(
     sc.stdtr,
     "df t",
+    df=lambda df, t: stdtr_by_df(df, t, n=1),
     t=lambda df, t: student_density(df, t),
     doc="Return the distribution function of Student's t.\n\n"
     ">>> stdtr(3.0, np.array([0.0, 1.0])).round(4)\narray([0.5   , 0.8045])",

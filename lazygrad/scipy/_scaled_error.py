@@ -15,6 +15,7 @@ import numpy as np
 import scipy.special as sc
 
 from .._graph.node import Node
+from .._graph.quiet import in_errstate
 from .._graph.types import Function
 from ..ops._declare import op
 from ..ops._op import Op, Signature
@@ -38,11 +39,11 @@ def _declare(name: str, function: Callable[..., Any], rule: Callable[..., Any], 
 def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that computes in double precision and gives back the dtype that came in."""
 
+    @in_errstate(all="ignore")
     def call(x: Any, **static: Any) -> Any:
         x = np.asarray(x)
         dtype = x.dtype if x.dtype.kind in "fc" else np.dtype(float)
-        with np.errstate(all="ignore"):
-            return function(x.astype(np.result_type(dtype, np.float64)), **static).astype(dtype)[()]
+        return function(x.astype(np.result_type(dtype, np.float64)), **static).astype(dtype)[()]
 
     return call
 

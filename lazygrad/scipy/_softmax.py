@@ -9,6 +9,7 @@ import scipy.special as sc
 
 from .. import ops
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.quiet import in_errstate
 from .._graph.types import Axis, Function
 from ..ops._declare import op
 from ..ops._op import Op, Signature
@@ -28,9 +29,9 @@ def _weighted_shape(a: Node, b: Node, axis: Any, keepdims: bool) -> Signature:
     return infer_reduction(np.mean)(Node(None, (), {}, shape, dtype), axis, keepdims)
 
 
+@in_errstate(divide="ignore", invalid="ignore")
 def _signed(a: Any, b: Any, axis: Any, keepdims: bool) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return sc.logsumexp(a, axis=axis, b=b, keepdims=keepdims, return_sign=True)
+    return sc.logsumexp(a, axis=axis, b=b, keepdims=keepdims, return_sign=True)
 
 
 _sign = op(
@@ -45,13 +46,13 @@ _sign = op(
 )
 
 
+@in_errstate(over="ignore", divide="ignore", invalid="ignore")
 def _shares(a: Any, b: Any, axis: Any) -> Any:
     """Return exp(a) / sum(b exp(a)); of several infinities with a weight each has the same part."""
     a, b = np.broadcast_arrays(a, b)
     top = np.max(np.where(b == 0, -np.inf, a), axis=axis, keepdims=True, initial=-np.inf)
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        e = np.exp(np.where(top == np.inf, np.log(a == top, dtype=top.dtype), a - np.where(np.isinf(top), 0, top)))
-        return np.where(e == 0, 0, e / np.sum(b * np.where(b == 0, 0, e), axis=axis, keepdims=True))
+    e = np.exp(np.where(top == np.inf, np.log(a == top, dtype=top.dtype), a - np.where(np.isinf(top), 0, top)))
+    return np.where(e == 0, 0, e / np.sum(b * np.where(b == 0, 0, e), axis=axis, keepdims=True))
 
 
 def _shares_by_exponent(g: Any, out: Any, b: Any, axis: Any, times: Function) -> Any:

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from ..._functions.primitive import Primitive, complete_rules
-from ..._graph.guards import enter_transform
+from ..._graph.guards import call_in_transform
 from ..._graph.node import Node
 from ..._graph.turns import outside
 from ..._graph.types import Function
@@ -146,9 +146,11 @@ class _UserOp:
             return maker
 
         def pull(g: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
-            with enter_transform():  # a rule may branch on values
+            def apply() -> Any:
                 vjp = maker(call.unpack(out), call.fill(inputs), call.kwargs)
-                found = follow_path(vjp(call.unpack(g)), path)
+                return follow_path(vjp(call.unpack(g)), path)
+
+            found = call_in_transform(apply)  # a rule may branch on values
             return found if any(isinstance(v, Node) for v in (g, out, *inputs)) else _read_value(found)
 
         return Rule(outside(pull), (OUT,), 0, (("call", _read_call),))
@@ -162,8 +164,8 @@ class _UserOp:
 
         def push(t: Any, out: Any, *inputs: Any, call: _Invocation) -> Any:
             args = call.fill(inputs)
-            with enter_transform():
-                found = call.pack(maker(place_tangent(args[argnum], path, t), call.unpack(out), args, call.kwargs))
+            given = place_tangent(args[argnum], path, t), call.unpack(out), args, call.kwargs
+            found = call.pack(call_in_transform(maker, *given))
             return found if any(isinstance(v, Node) for v in (t, out, *inputs)) else _read_value(found)
 
         return Rule(outside(push), (OUT,), 0, (("call", _read_call),))

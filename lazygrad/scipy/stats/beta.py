@@ -1,4 +1,4 @@
-"""The beta distribution: (x, a, b, loc=0, scale=1); cdf and sf have no derivative by a and b.
+"""The beta distribution: (x, a, b, loc=0, scale=1).
 
 Examples
 --------

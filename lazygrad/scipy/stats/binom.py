@@ -1,4 +1,4 @@
-"""The binomial distribution: (k, n, p, loc=0); cdf and sf have no derivative by n.
+"""The binomial distribution: (k, n, p, loc=0).
 
 Examples
 --------

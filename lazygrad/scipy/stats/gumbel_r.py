@@ -17,6 +17,7 @@ import numpy as np
 import scipy.stats
 
 from ..._graph.node import Node
+from ..._graph.quiet import in_errstate
 from ..._graph.types import Function
 from ...ops._declare import op
 from ...ops._op import Op, Signature
@@ -25,9 +26,9 @@ from ._families import continuous, log_probability, look_up_in
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
 
+@in_errstate(over="ignore", invalid="ignore")
 def _term(z: Any, n: int) -> Any:
-    with np.errstate(over="ignore", invalid="ignore"):
-        size = -n * z - np.exp(-z)
+    size = -n * z - np.exp(-z)
     return np.exp(np.where(z == -np.inf, -np.inf, size))
 
 
@@ -55,9 +56,9 @@ gumbel_term: Op = op(
 )
 
 
+@in_errstate(over="ignore")
 def _survival(z: Any) -> Any:
-    with np.errstate(over="ignore"):
-        return -np.expm1(-np.exp(-z))
+    return -np.expm1(-np.exp(-z))
 
 
 def _survival_rule(g: Any, z: Any, times: Function) -> Any:

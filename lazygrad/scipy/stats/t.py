@@ -1,4 +1,4 @@
-"""The Student's t distribution: (x, df, loc=0, scale=1); cdf and sf have no derivative by df.
+"""The Student's t distribution: (x, df, loc=0, scale=1).
 
 Examples
 --------

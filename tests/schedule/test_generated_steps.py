@@ -243,23 +243,34 @@ def test_numbers_of_mixed_dtypes_keep_numpys_promotion() -> None:
     assert step.statistics.failures == 0
 
 
-def test_sums_of_arrays_that_rules_repeat_lie_as_the_walk_lays_them() -> None:
-    """Small ones are copies, in C order, large ones views; sums follow the order of what they are added to in memory."""
-    for rows in (7, 1200):
-        x = lg.parameter(np.random.default_rng(0).normal(size=(rows, 5)))
-        t = lg.parameter(0.7)
-        y = np.sin(x.T) * t
-        L = np.sum(y * y) + np.mean(np.flip(y) * t) + np.sum(np.sum(y, axis=0) ** 2)
-        step = lg.compile(L, wrt=[x, t], inputs=[x, t], exact=True)
-        for k in range(6):
-            values = x.value * 0.9, 0.7 + k
-            lg.update(dict(zip([x, t], values, strict=True)))
-            x2, t2 = map(lg.parameter, values)
-            y2 = np.sin(x2.T) * t2
-            L2 = np.sum(y2 * y2) + np.mean(np.flip(y2) * t2) + np.sum(np.sum(y2, axis=0) ** 2)
-            wanted = lg.gradient(L2, [x2, t2])
-            assert same_bits(lg.gradient(L, [x, t]), wanted)
-            assert same_bits(step(*values)[1], wanted)
+@pytest.mark.parametrize("rows", [7, 1200])
+@pytest.mark.parametrize(
+    "target",
+    [
+        lambda y, t: np.sum(y * y),
+        lambda y, t: np.mean(np.flip(y) * t),
+        lambda y, t: np.sum(np.sum(y, axis=0) ** 2),
+        lambda y, t: np.sum(np.sum(y, axis=1, keepdims=True) * y),
+    ],
+)
+def test_sums_of_arrays_that_rules_repeat(target: Callable[[Any, Any], Any], rows: int) -> None:
+    """Small ones are copies, in C order, large ones views; sums follow the order of what they are added to."""
+    rng = np.random.default_rng(0)
+
+    def build(value: Any) -> tuple[list[lg.Node], lg.Node]:
+        leaves = [lg.parameter(value), lg.parameter(0.7)]
+        return leaves, target(np.sin(leaves[0].T) * leaves[1], leaves[1])
+
+    value = rng.normal(size=(rows, 5))
+    leaves, L = build(value)
+    step = lg.compile(L, wrt=leaves, inputs=leaves[0], exact=True)
+    for _ in range(8):
+        value = rng.normal(size=(rows, 5))
+        leaves[0].set(value)
+        fresh, of_walk = build(value)
+        wanted = lg.gradient(of_walk, fresh)
+        assert same_bits(lg.gradient(L, leaves), wanted)
+        assert same_bits(step(value)[1], wanted)
 
 
 def test_many_contributions_to_parts_of_an_array_are_added_in_place() -> None:

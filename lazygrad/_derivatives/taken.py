@@ -78,7 +78,7 @@ def join_marks(marks: Sequence[Any]) -> Any:
 
 
 def push(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], taken: Any) -> Any:
-    """Run a jvp rule, on arrays or on nodes; what was not taken gives 0 whatever the derivative is."""
+    """Run a jvp rule, on arrays or on nodes; an infinite derivative by what was not taken gives 0."""
     if taken is None or rule.guarded is None:
         return apply_rule(rule, i, argnum, t, reads)
     if i.op.pointwise:

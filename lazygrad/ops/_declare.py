@@ -26,6 +26,7 @@ from ._rule import BLOCKED, GUARDED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, r
 
 __all__ = [
     "MEANINGS",
+    "Selects",
     "bilinear",
     "declare_later",
     "elementwise",

@@ -88,6 +88,11 @@ class Rule:
         """Return the rule as it reads for an adjoint or tangent that is masked, or for one that is not."""
         return self.guarded if masked and self.guarded is not None else self
 
+    def wrap(self, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Rule:
+        """Return the rule with another function around its own, in both readings."""
+        guarded = self.guarded and self.guarded.wrap(wrapper)
+        return attrs.evolve(self, function=wrapper(self.function), guarded=guarded)
+
     def selects_at(self, node: Node) -> bool:
         """Return whether zeros in what the rule gives at a node may say that something was not taken."""
         return self.selects is True or (self.selects is not False and self.selects(node))

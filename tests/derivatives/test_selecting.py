@@ -117,3 +117,29 @@ def test_a_unit_tangent_takes_one_element() -> None:
             np.testing.assert_array_equal(jacobian(np.sqrt)(x), [[np.inf, 0], [0, 0.25]])
         pushed = lg.jvp(np.sqrt, (x,), (np.array([0.0, 1.0]),))[1]
     assert np.isnan(pushed[0])
+
+
+def test_ops_of_users_say_how_they_divide_and_that_they_select() -> None:
+    own_log = lg.primitive(np.log, vjp=lambda g, x, over: over(g, x), shape="elementwise", name="own_log")
+
+    def slice_from_one(x: Any) -> Any:
+        return x[1:]
+
+    rest = lg.primitive(
+        slice_from_one,
+        vjp=lambda g: np.concatenate([np.zeros(1), g]),
+        shape=lambda x: (x.shape[0] - 1,),
+        selects=True,
+        name="rest",
+    )
+    x = lg.parameter(np.array([0.0, 2.0]))
+    np.testing.assert_array_equal(lg.gradient(np.where(x > 1, own_log(x), 0.0).sum(), x), [0, 0.5])
+    np.testing.assert_array_equal(lg.gradient(rest(own_log(x)).sum(), x), [0, 0.5])
+    assert np.isnan(lg.gradient((0.0 * own_log(x)).sum(), x)[0])
+    hessian = lg.hessian(lambda x: np.where(x > 1, own_log(x), 0.0).sum())(x.value)
+    np.testing.assert_array_equal(hessian, [[0, 0], [0, -0.25]])
+
+
+def test_what_times_and_over_mean_is_the_last_thing_that_a_rule_reads() -> None:
+    with pytest.raises(TypeError, match=r"reads 'times' before something else: it has to be last"):
+        lg.primitive(np.exp, vjp=lambda g, times, out: times(g, out), shape="elementwise", name="early")

@@ -41,6 +41,7 @@ WORDS = [
     "plan",
     "point",
     "guard",
+    "mask",
     "structural zero",
 ]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -175,7 +175,7 @@ def _half_step_slope(half: Any) -> Any:
 
 
 def _list_gammas(df: Any, n: int) -> list[Any]:
-    """Return the derivatives by df of the logarithm of the density at 0, but for part of each; from the second one on."""
+    """Return the parts of derivatives of the logarithm by df that do not depend on t, from the second one on."""
     found = [0.25 * _half_step_slope(df / 2)] if n > 1 else []
     for k in range(3, n + 1):
         step = 0.5**k * polygamma_step(df / 2, 0.5 + 0 * df, n=k - 1)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import scipy.special as sc
+from scipy.integrate import quad
 
 from lazygrad.scipy import special
 from tests.helpers.op_checks import Point
@@ -111,6 +112,58 @@ def gammainc_by_shape(a: Any, x: Any, n: int) -> Any:
     return total
 
 
+def integrate_moment(function: Any, *arrays: Any) -> Any:
+    """Integrate a function of place and parameters from 0 to the last array, element by element."""
+
+    def one(*values: float) -> float:
+        *parameters, end = map(float, values)
+        # A power of the variable takes the singularity at 0 away.
+        found = quad(
+            lambda s: 8 * end * s**7 * function(end * s**8, *parameters),
+            0,
+            1,
+            epsabs=1e-15,
+            epsrel=1e-14,
+            full_output=1,
+        )
+        return float(found[0])
+
+    return np.vectorize(one, otypes=[np.result_type(*arrays)])(*arrays)
+
+
+def betainc_by_shapes(a: Any, b: Any, x: Any, i: int, j: int) -> Any:
+    def moment(t: float, a: float, b: float) -> float:
+        by_a, by_b = np.log(t) - sc.psi(a) + sc.psi(a + b), np.log1p(-t) - sc.psi(b) + sc.psi(a + b)
+        both = sc.polygamma(1, a + b)
+        squares = {
+            2: by_a**2 + both - sc.polygamma(1, a),
+            0: by_b**2 + both - sc.polygamma(1, b),
+            1: by_a * by_b + both,
+        }
+        return beta_density(a, b, t) * (squares[i] if i + j == 2 else by_a if i else by_b)
+
+    return integrate_moment(moment, a, b, x)
+
+
+def stdtr_by_df(df: Any, t: Any, n: int) -> Any:
+    def moment(t: float, df: float) -> float:
+        share = t * t / (df + t * t)
+        score = 0.5 * (sc.psi((df + 1) / 2) - sc.psi(df / 2) - 1 / df - np.log1p(t * t / df) + share * (df + 1) / df)
+        slope = 0.25 * (sc.polygamma(1, (df + 1) / 2) - sc.polygamma(1, df / 2)) + 0.5 / df**2
+        slope += 0.5 * (share * share / df - share * (2 - share) / df**2)
+        return student_density(np.float64(df), t) * (score if n == 1 else score**2 + slope)
+
+    return integrate_moment(moment, df, t)
+
+
+def polygamma_step(a: Any, b: Any, n: int) -> Any:
+    return (sc.polygamma(n, a + b) - sc.polygamma(n, a)).astype(np.result_type(a, b))
+
+
+SHAPE_ORDERS = ({"i": 1, "j": 0}, {"i": 0, "j": 1}, {"i": 1, "j": 1})
+
+FEW: Any = {"shapes": (((2,), (), ()),)}
+
 ROWS = (
     # error functions, logistic, exponentials
     one(sc.expit, real, Point([[-1000, 0, 1000]], ([0, 0.25, 0],))),
@@ -182,6 +235,9 @@ ROWS = (
     derivative("student_density", student_density, positive, real),
     derivative("student_log_density", lambda df, t: np.log(student_density(df, t)), positive, real),
     derivative("gammainc_by_shape", gammainc_by_shape, positive, positive, statics=ORDERS),
+    derivative("betainc_by_shapes", betainc_by_shapes, positive, positive, part, statics=SHAPE_ORDERS, **FEW),
+    derivative("stdtr_by_df", stdtr_by_df, positive, real, statics=ORDERS[:1], shapes=(((2,), ()),)),
+    derivative("polygamma_step", polygamma_step, positive, positive, statics=ORDERS),
     several(sc.gammainc, positive, positive),
     several(sc.gammaincc, positive, positive),
     several(sc.gammaincinv, positive, probability),

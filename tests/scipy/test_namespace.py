@@ -112,7 +112,7 @@ def test_graphs_with_ops_of_scipy_are_unpickled_in_another_process() -> None:
 
 def test_parameters_without_a_derivative_say_so() -> None:
     a, x = lg.parameter(1.5), lg.parameter(0.5)
-    for y in (special.betaincc(a, 2.0, x), special.jv(a, x), special.betainc(a, 2.0, x), stats.t.cdf(x, a)):
+    for y in (special.jv(a, x), special.ive(a, x), special.zeta(a, x)):
         assert np.isfinite(lg.gradient(y, x))
         with pytest.raises(lg.NotDifferentiableError):
             lg.gradient(y, a)

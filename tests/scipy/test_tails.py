@@ -170,6 +170,71 @@ def test_the_inverse_of_the_incomplete_gamma_function_by_its_shape() -> None:
             np.testing.assert_allclose(lg.grad(f)(a, y), expected, rtol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("f", "args", "derivatives"),
+    [  # of mpmath, with 60 digits: by each shape once, by the first one twice, by the first one and x
+        (
+            special.betainc,
+            (2.0, 5.0, 0.3),
+            (-0.25241578126828584, 0.099444894569456877, 0.031881095536526754, 0.53164016713208485),
+        ),
+        (
+            special.betainc,
+            (1e-3, 2.0, 1e-20),
+            (-43.068020297684265, 0.0006163300824191173, 1939.3765965943996, 9.1287955830977317e19),
+        ),
+        (
+            special.betainc,
+            (300.0, 400.0, 0.43),
+            (-0.017343249838490783, 0.013043597103155734, -3.2913026274891145e-5, 0.090932841433430331),
+        ),
+        (special.stdtr, (7.0, 1.7), (0.0030617628833748759, -0.00085087560749291416, -7.4919798364797888e-5)),
+        (special.stdtr, (0.1, 1e4), (1.74149342323107, -19.193713405446782, -7.9872466753462163e-7)),
+        (special.stdtr, (1e4, -3.0), (-3.3282403426193826e-10, 6.6608344608776086e-14, -6.8710347385339347e-10)),
+    ],
+)
+def test_incomplete_integrals_by_their_shapes(f: Any, args: Any, derivatives: Any) -> None:
+    places, last = tuple(np.asarray(v) for v in args), len(args) - 1
+    for k in range(last):
+        slope = lg.grad(f, argnums=k)
+        np.testing.assert_allclose(slope(*places), derivatives[k], rtol=1e-11)
+        _, tangent = lg.jvp(lambda v, k=k: f(*places[:k], v, *places[k + 1 :]), (places[k],), (np.asarray(1.0),))
+        np.testing.assert_allclose(tangent, derivatives[k], rtol=1e-11)
+        compiled = lg.compile(lambda v, k=k: lg.grad(f, argnums=k)(*places[:k], v, *places[k + 1 :]))
+        np.testing.assert_allclose(compiled(places[k]), derivatives[k], rtol=1e-11)
+        assert slope(*[np.float32(v) for v in args]).dtype == np.float32
+    slope = lg.grad(f)
+    np.testing.assert_allclose(lg.grad(slope)(*places), derivatives[last], rtol=1e-9)
+    np.testing.assert_allclose(lg.grad(slope, argnums=last)(*places), derivatives[last + 1], rtol=1e-9)
+
+
+def test_shapes_at_the_ends_of_the_support_and_of_inverses_and_distributions() -> None:
+    for x in (0.0, 1.0):
+        assert lg.grad(special.betainc)(2.0, 3.0, x) == 0
+    assert lg.grad(special.stdtr)(2.0, 0.0) == 0
+    assert lg.grad(special.stdtr)(2.0, INF) == 0
+    assert np.isnan(lg.grad(special.betainc)(-1.0, 3.0, 0.5))
+    h = 1e-5
+    for f, args in (
+        (special.betaincinv, (2.0, 3.0, 0.3)),
+        (lambda n, k, p: stats.nbinom.sf(k, n, p), (2.5, 4.0, 0.3)),
+        (lambda a, b, x: stats.beta.logcdf(x, a, b), (2.5, 4.0, 0.3)),
+        (lambda v, x: stats.t.sf(x, v), (2.5, 0.7)),
+    ):
+        first, *rest = args
+        expected = (f(first + h, *rest) - f(first - h, *rest)) / (2 * h)
+        np.testing.assert_allclose(lg.grad(f)(first, *rest), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("a", [0.3, 30.0, 1e8, 1e12])
+def test_second_derivatives_of_beta_functions_by_large_arguments(a: float) -> None:
+    """The difference of two trigamma functions, without cancellation."""
+    mp = pytest.importorskip("mpmath")
+    with mp.workdps(60):
+        expected = float(mp.polygamma(1, a) - mp.polygamma(1, mp.mpf(a) + mp.mpf(0.3)))
+    np.testing.assert_allclose(lg.grad(lg.grad(special.betaln))(a, 0.3), expected, rtol=1e-12)
+
+
 def test_the_shape_of_an_incomplete_gamma_function_at_its_ends() -> None:
     slope = lg.grad(special.gammainc)
     assert slope(2.0, 0.0) == 0

@@ -78,6 +78,9 @@ class AdjointOp(ContributionSum):
         place_before(held, new, max([held.of.serial, *[j.serial for i in new for j in i.inputs if j.serial <= mark]]))
         memo.inner.clear()  # its keys are serials that have changed, as are those of what is unfolded
         for i in unfolded:
+            root, _ = self.unfold(i)
+            if root is not None:
+                root._memo = None
             i._former, i.unfolded = tuple(map(weakref.ref, self.list_unfolded(i))), None
         changes.set(held, inputs=inputs, edges=edges, masked=masked, unfolded=None, follows=held.follows or None)
         for j in (held, *inputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index
@@ -11,6 +11,7 @@ from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import DTypeLike
 from .._graph.types import both as np
 from . import shape
+from ._calls import record_calls
 from ._declare import function, op
 from ._op import Signature, as_node
 from ._rule import Rule
@@ -61,6 +62,8 @@ stack = op(
 
 def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Node:
     """Join arrays, whose dtypes may differ; the result has another dtype on request, if casting to it is safe."""
+    if isinstance(arrays, Node):
+        return _join_rows(join, arrays, dtype, static)
     nodes = [as_node(a) for a in arrays]
     if not nodes:
         raise ValueError(f"{join.name} needs at least one array")
@@ -70,6 +73,12 @@ def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Node:
         if not np.can_cast(n.dtype, dtype, "same_kind"):
             raise TypeError(f"{join.name} cannot cast {n!r} to {np.dtype(dtype)} by the rule 'same_kind'")
     return join.on_nodes([n.astype(dtype) for n in nodes], static)
+
+
+@record_calls
+def _join_rows(join: Any, x: Node, dtype: Any, static: Mapping[str, Any]) -> Node:
+    """Join the rows of a node, of which there may be more or fewer later."""
+    return join_arrays(join, list(x), dtype, **static)
 
 
 @function(np.concatenate, direct=(2, ("axis",)))

@@ -6,11 +6,14 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+import attrs
+
 from .._graph.node import Node
 from .._graph.types import Function
 from ..numpy._creation import asarray
-from ..ops._declare import elementwise, function, multiply_by
-from ..ops._op import Op
+from ..numpy._lists import join_list
+from ..ops._declare import MEANINGS, elementwise, function, multiply_by
+from ..ops._op import OPS, Op
 from ..ops._rule import BLOCKED, Rule
 
 __all__ = ["declare_on_nodes", "declare_ufunc", "holds_node"]
@@ -48,6 +51,14 @@ def declare_on_nodes(original: Function) -> Callable[[F], F]:
     return enter
 
 
+@attrs.define(eq=False, repr=False)
+class SpecialOp(Op):
+    """An op that stands for a ufunc of SciPy's: it takes lists of nodes, too."""
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*map(join_list, args), **{name: join_list(v) for name, v in kwargs.items()})
+
+
 def declare_ufunc(
     original: Function,
     inputs: str = "x",
@@ -63,7 +74,7 @@ def declare_ufunc(
     """
     names = inputs.split()
     rules = {k: d if d is BLOCKED or isinstance(d, Rule) else multiply_by(d, names) for k, d in partials.items()}
-    return elementwise(
+    made = elementwise(
         f"scipy.special.{original.__name__}",
         original,
         inputs=inputs,
@@ -72,3 +83,5 @@ def declare_ufunc(
         doc=doc,
         numpy=(original,),
     )
+    OPS[made.name] = MEANINGS[original] = found = SpecialOp(**{f.name: getattr(made, f.name) for f in attrs.fields(Op)})
+    return found

@@ -235,3 +235,21 @@ def test_lists_of_nodes_are_joined_by_ours() -> None:
     close(found.value, scipy.special.logsumexp([1.0, 2.0]))
     close(stats.norm.logpdf([x, y]).value, scipy.stats.norm.logpdf([1.0, 2.0]))
     close(lg.scipy.linalg.det([[x, y], [y, x]]).value, -3.0)
+
+
+def test_special_functions_take_lists_of_nodes() -> None:
+    x, y = lg.parameter(0.3), lg.parameter([0.1, 0.2])
+    for call, plain in (
+        (lambda f: f([x, 0.5]), [0.3, 0.5]),
+        (lambda f: f((x, x)), [0.3, 0.3]),
+        (lambda f: f([[x, y[0]], [0.7, x]]), [[0.3, 0.1], [0.7, 0.3]]),
+        (lambda f: f([y, y]), [[0.1, 0.2], [0.1, 0.2]]),
+    ):
+        for f in (special.expit, special.erf, special.gammaln, special.log_ndtr):
+            assert isinstance(call(f), lg.Node)
+            np.testing.assert_allclose(call(f).value, f(np.array(plain)), rtol=1e-14)
+    found = special.betainc([x, 2.0], b=2.0, x=[0.4, x])
+    np.testing.assert_allclose(found.value, special.betainc([0.3, 2.0], 2.0, [0.4, 0.3]), rtol=1e-14)
+    np.testing.assert_allclose(lg.gradient(special.xlogy([x, x], 2.0).sum(), x), 2 * np.log(2.0))
+    np.testing.assert_array_equal(special.expit([0.0, 0.0]), [0.5, 0.5])
+    assert isinstance(special.logsumexp([x, x]), lg.Node)

@@ -15,6 +15,7 @@ import io
 import pickle
 import weakref
 from collections.abc import Sequence
+from threading import get_ident
 from typing import Any, TypeVar
 
 import attrs
@@ -76,13 +77,14 @@ class _Part:
         return _find_part(to, self.values)
 
 
-# Those that some pickler holds, by what they are of. A part holds that, so its id is not another's.
-_parts: weakref.WeakValueDictionary[tuple[int, bool], _Part] = weakref.WeakValueDictionary()
+# Those that some pickler holds, by what they are of. A part holds that, so its id is not another's. Each thread has its
+# own, as another thread's may hold the values of another state.
+_parts: weakref.WeakValueDictionary[tuple[int, bool, int], _Part] = weakref.WeakValueDictionary()
 
 
 def _find_part(of: Any, values: bool) -> _Part:
     """Return the part of a node, op, memo or array: one, as long as a pickler holds it."""
-    key = id(of.memo if isinstance(of, MemoOf) else of), values
+    key = id(of.memo if isinstance(of, MemoOf) else of), values, get_ident()
     part = _parts.get(key)
     if part is None:
         part = _Part(of, values)

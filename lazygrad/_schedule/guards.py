@@ -36,6 +36,7 @@ PASSING = frozenset(
         "divide",
         "exp",
         "guarded_divide",
+        "guarded_matmul",
         "guarded_multiply",
         "log",
         "matmul",

@@ -20,7 +20,7 @@ from .._graph.types import Shape
 from ..ops import arithmetic, bounds, indexing, linear, reduce
 from ..ops import shape as shape_ops
 from ..ops._op import OPS, Op
-from ..ops.linalg import matmul
+from ..ops.linalg import guarded_matmul, matmul
 
 __all__ = ["DENSE", "Kernel", "choose_call", "choose_kernel", "expand_to", "is_ours", "make_typed_key", "repeat_to"]
 
@@ -200,6 +200,8 @@ def make_typed_key(static: object) -> Hashable:
 
 
 def _make_kernel(op: Op, static: Mapping[str, Any], guarded: bool, scalar: bool) -> Kernel:
+    if op is guarded_matmul and not guarded:
+        return Kernel("matmul", op.name, np.matmul, guarded=op)
     if op in GUARDED and not guarded:
         return Kernel("ufunc", op.name, GUARDED[op], guarded=op)
     function = OPERATORS.get(op.function, op.function)

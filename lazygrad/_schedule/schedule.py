@@ -226,12 +226,17 @@ def load_numba(backend: str) -> Any:
 
 
 def _depends_on_placement(program: Program, live: Sequence[int]) -> bool:
-    """Return whether some bits depend on whether a number is alone, or on the order of an array in memory."""
+    """Return whether some bits depend on whether a number is alone, or on how an array lies in memory."""
     kernels, shapes, dtypes = program.kernels, program.shapes, program.dtypes
     for row in live:
         kernel = kernels[row]
-        if kernel is not None and not shapes[row] and (kernel.alone or dtypes[row].kind == "c"):
-            return True
+        if kernel is None:
+            continue
+        if not shapes[row]:
+            if kernel.alone or dtypes[row].kind == "c":
+                return True
+        elif kernel.kind == "call" and row in program.loose and (kernel.users or not (kernel.pointwise or kernel.text)):
+            return True  # (elementwise functions, and indices of arrays, give new arrays)
     return bool(find_out_of_order(program, live))
 
 

@@ -228,3 +228,55 @@ def test_what_a_user_reads_of_the_state_of_warnings_is_the_callers() -> None:
             step([1.0 + k, 2.0])
         assert all(state == np.geterr() for state in states)
     assert len(states) == 12
+
+
+@pytest.mark.parametrize("shape", [(60,), (7, 9)])
+def test_what_a_user_returns_of_foreign_memory_lies_as_the_memo_keeps_it(shape: tuple[int, ...]) -> None:
+    """The memo copies what shows memory of something else than an array, and so it lies in C order, without gaps."""
+
+    def scatter(v: Any) -> Any:
+        if v.ndim == 1:
+            return np.frombuffer(np.repeat(v, 2).tobytes())[::2]
+        return np.frombuffer(v.T.tobytes()).reshape(v.shape[::-1]).T
+
+    op = lg.primitive(scatter, vjp=lambda g, out: scatter(g), shape=lambda v: (v.shape, v.dtype))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x, w = lg.parameter(rng.normal(size=shape)), lg.constant(rng.normal(size=shape))
+        h = op(np.sin(x))
+        L = h.sum() + (h @ w if len(shape) == 1 else h.sum(axis=1) @ w.sum(axis=1))
+        found = lg.compile([L, lg.adjoint(L, x)], inputs=[x, w], exact=True)(x.value, w.value)
+        assert [a.tobytes() for a in found] == [L.value.tobytes(), lg.gradient(L, x).tobytes()]
+
+
+def test_a_user_who_wants_full_arrays_gets_them() -> None:
+    """Repeated arrays are left out of products, but not of an op whose function nobody knows."""
+
+    def inner(x: Any, y: Any) -> Any:
+        assert x.shape == y.shape
+        return np.einsum("...,...->...", x, y)
+
+    op = lg.primitive(inner, vjp={"x": lambda g, y: g * y, "y": lambda g, x: g * x}, shape="elementwise")
+    x, y = lg.parameter(np.ones(3)), lg.parameter(np.arange(6.0).reshape(2, 3))
+    L = (op(np.broadcast_to(x, (2, 3)), y) ** 2).sum()
+    step = lg.compile(L, wrt=[x, y], inputs=x)
+    for k in range(5):
+        x.set(np.ones(3) * (k + 2.0))
+        value, gradients = step(x.value)
+        assert value == L.value
+        for a, b in zip(gradients, lg.gradient(L, [x, y]), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_arrays_with_gaps_in_long_programs() -> None:
+    """A long program is a loop whose rows lie in buffers, but not where a function shows its argument backwards."""
+    rng = np.random.default_rng(0)
+    x = lg.parameter(rng.normal(size=40))
+    y = x
+    for _ in range(3100):
+        y = np.sin(y) + x
+    roots = [np.sum(np.flip(np.exp(y))), np.flip(y) @ np.flip(x * 0.1), np.sum(np.real(y * (1 + 2j)))]
+    step = lg.compile(roots, inputs=x, exact=True, backend="numpy")
+    for _ in range(3):
+        x.set(rng.normal(size=40))
+        assert [a.tobytes() for a in step(x.value)] == [root.value.tobytes() for root in roots]

@@ -1,0 +1,60 @@
+"""Arrays in exact schedules and plans lie in memory as those of the walk do: sums are added up in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lazygrad as lg
+from tests.helpers.compositions import without_plans
+
+RNG = np.random.default_rng(0)
+A, B, C = RNG.normal(size=(9, 7)), RNG.normal(size=(9, 7)), RNG.normal(size=(9, 4))
+LONG = RNG.normal(size=60)
+
+# Of an array x of shape (9, 7) and a number s: what is asked for first, and the target.
+GRAPHS: dict[str, Callable[[Any, Any], tuple[list[Any], Any]]] = {
+    "a third contribution in place": lambda x, s: (
+        [],
+        ((h := np.sin(x.T) * s).T * A).sum() + (h.T * B).sum() + ((h @ C) * 0.5).sum(),
+    ),
+    "a third contribution, transposed": lambda x, s: (
+        [],
+        ((h := np.sin(x) * s) @ C[:7]).sum() + (h.T @ C).sum() + (h.T * A.T).sum(),
+    ),
+    "gaps that a product with 1 closes": lambda x, s: ([], ((x[:, ::2] * s)[:, ::2] * 1.0).sum() * s),
+    "gaps in a vector": lambda x, s: ([], ((x[:, 0] * 1.0) @ (x[:, 1] * 1.0)) * s),
+    "gaps that a cast closes": lambda x, s: ([], np.sum(np.sum(x[:, ::2].astype(float) * 1.0, axis=1) ** 2) * s),
+    "a repeated array that a cast copies": lambda x, s: ([], np.sum(np.broadcast_to(x * s, (3, 9, 7)).astype(float))),
+    "a view of a step in between": lambda x, s: ([h := np.exp(x[:, 0]) + s], np.sum(np.cumsum(h) * LONG[:9])),
+    "views of two axes": lambda x, s: ([h := np.exp(x) + s], np.sum(np.cumsum(h, axis=0) * A)),
+    "transposed powers": lambda x, s: ([], np.sum((x.T**2 * s) ** s) + np.sum(x.T**3 * s)),
+    "rows and columns": lambda x, s: ([], np.sum(np.roll(x.T * s, 1) * np.tril(x.T)[:, :1]) * s),
+}
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_the_bits_are_those_of_the_walk(graph: str) -> None:
+    def build() -> tuple[lg.Node, lg.Node, list[lg.Node], lg.Node]:
+        x, s = lg.parameter(abs(A)), lg.parameter(0.7)
+        return x, s, *GRAPHS[graph](x, s)
+
+    def ask(made: Any, value: Any) -> list[bytes]:
+        x, s, first, L = made
+        lg.update({x: value, s: value[0, 0]})
+        found = [lg.gradient(L, i) for i in first]
+        return [g.tobytes() for g in (*found, *lg.gradient(L, [s, x]), L.value)]
+
+    planned, walked, compiled = build(), build(), build()
+    step = lg.compile(compiled[3], wrt=[compiled[1], compiled[0]], inputs=[compiled[0], compiled[1]], exact=True)
+    for _ in range(12):
+        value = abs(RNG.normal(size=(9, 7))) + 0.1
+        with without_plans():
+            wanted = ask(walked, value)
+        assert ask(planned, value) == wanted
+        total, gradients = step(value, value[0, 0])
+        assert [g.tobytes() for g in (*gradients, total)] == wanted[len(planned[2]) :]
+    assert lg.differentiator(planned[3]).plan_info().runs >= 9

@@ -45,8 +45,8 @@ def minuit(
         How many points the memo remembers.
     hessian
         What Minuit gets of the second derivatives: by default their diagonal (iminuit's `g2`), from which Migrad
-        finds its way also where it starts on a hill, or ends at a limit; of n parameters it is computed anew for every
-        n-th gradient, and on hills for each. With True the whole Hessian, too, which saves
+        finds its way also where it starts on a hill, or ends at a limit; it is computed where Minuit starts, and anew
+        for those parameters by which the function curved down. With True the whole Hessian, too, which saves
         HESSE its differences; but at an active limit iminuit 2.33 makes ``valid=False`` and wrong errors of it: for
         problems whose limits, if any, are far. With False nothing: Minuit looks for second derivatives by differences,
         from which it comes back to points that two are too few to remember.
@@ -86,19 +86,26 @@ class _Diagonal:
     """The diagonal of the Hessian, as Minuit asks for it.
 
     It asks with each gradient, but reads the answer only where it starts, to get down from hills, and for the first
-    steps of HESSE. So once all of it is positive, it is computed anew only when as many gradients were asked for as
-    there are parameters.
+    steps of HESSE. So it is computed once, and anew only for those parameters by which the function curved down
+    when last asked: one product of the Hessian with a vector for each, where all of it takes one for each parameter.
     """
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
         self._known: Any = None
-        self._age = 0
 
     def __call__(self, x: Any) -> Any:
-        self._age += 1
-        if self._known is None or self._age >= self._objective.size or not np.all(self._known > 0):
-            self._known, self._age = self._objective.hess(x).diagonal(), 0
+        if self._known is None:
+            self._known = self._objective.hess(x).diagonal().copy()
+            return self._known.copy()
+        down = np.flatnonzero(~(self._known > 0))
+        if 2 * len(down) > self._objective.size:
+            self._known = self._objective.hess(x).diagonal().copy()
+        else:
+            for k in down:
+                along = np.zeros(self._objective.size)
+                along[k] = 1.0
+                self._known[k] = self._objective.hessp(x, along)[k]
         return self._known.copy()
 
 

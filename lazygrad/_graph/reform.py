@@ -50,7 +50,13 @@ class Changes:
         self.set(i, _value=value)
 
     def undo(self) -> None:
-        """Set everything back, the last change first."""
+        """Set everything back, the last change first; also if an interruption comes while that is done."""
+        try:
+            self._undo_rest()
+        finally:
+            self._undo_rest()
+
+    def _undo_rest(self) -> None:
         while self.before:
             _set_attributes(*self.before[-1])
             self.before.pop()

@@ -37,7 +37,8 @@ __all__ = [
     "PATIENCE_OF_CHANGES",
     "as_one_question",
     "call_outside",
-    "claim",
+    "computing",
+    "find_owner",
     "lock",
     "make_lock",
     "now",
@@ -46,7 +47,6 @@ __all__ = [
     "pauses",
     "rest",
     "run_alone",
-    "unclaim",
 ]
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class _Now:
 
 now = _Now()
 pauses: dict[object, tuple[int, Any]] = {}  # of each paused question its thread, and what it asks for
-_computing: dict[float, tuple[int, object]] = {}  # serial -> the thread that computes the node without the lock
+computing: dict[object, tuple[int, Collection[float]]] = {}  # threads, and serials of nodes they compute outside
 
 
 def call_outside(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -89,7 +89,8 @@ def call_outside(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
                 lock._acquire_restore(depth[0])  # type: ignore[attr-defined]
         finally:
             now.asked = asked
-            pauses.pop(key, None)
+            if key in pauses:  # noqa: RUF051 - a call could be interrupted
+                del pauses[key]
 
 
 def as_one_question(nodes: Iterable[Node], ask: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -137,37 +138,31 @@ def paused_questions() -> Iterator[tuple[int, list[Node]]]:
 
 def run_alone(node: Any, compute: Callable[[Any], T]) -> T:
     """Compute a node, partly without the lock; or, if another thread does, wait for its value."""
+    mine, token = threading.get_ident(), object()
     rounds, begin = 0, time.monotonic()
-    token = threading.get_ident(), object()
-    serials = (node.serial,)
     try:
-        while not claim(serials, token):
-            if _computing[node.serial][0] == token[0] or time.monotonic() - begin > PATIENCE:
+        while (owner := find_owner((node.serial,))) is not None and owner != mine:
+            if time.monotonic() - begin > PATIENCE:
                 break
             rest(rounds)
             rounds += 1
             if node._value is not None:
                 found: T = node._value
                 return found
+        computing[token] = mine, (node.serial,)
         return compute(node)
     finally:
-        unclaim(serials, token)
+        if token in computing:  # (a call could be interrupted)
+            del computing[token]
 
 
-def claim(serials: Collection[float], token: tuple[int, object]) -> bool:
-    """Enter nodes as computed by a thread without the lock, unless one of them is entered already."""
-    for serial in serials:
-        if serial in _computing:
-            return False
-    _computing.update(dict.fromkeys(serials, token))
-    return True
-
-
-def unclaim(serials: Collection[float], token: tuple[int, object]) -> None:
-    """Take back a claim, if it was made."""
-    for serial in serials:
-        if _computing.get(serial) is token:
-            del _computing[serial]
+def find_owner(serials: Collection[float]) -> int | None:
+    """Return the thread that computes one of these nodes without the lock; None if nobody does."""
+    for thread, own in computing.values():
+        for serial in own:
+            if serial in serials:
+                return thread
+    return None
 
 
 # -- forks ---------------------------------------------------------------------------------------------
@@ -208,8 +203,8 @@ def _begin_child() -> None:
     alone = threading.get_ident()  # the other threads are not there
     for key in [key for key, (thread, _) in pauses.items() if thread != alone]:
         del pauses[key]
-    for serial in [serial for serial, (thread, _) in _computing.items() if thread != alone]:
-        del _computing[serial]
+    for token in [token for token, (thread, _) in computing.items() if thread != alone]:
+        del computing[token]
     _end_fork()
 
 

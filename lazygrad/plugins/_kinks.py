@@ -10,13 +10,27 @@ __all__ = ["MAY_HAVE_KINKS", "find_one_sided"]
 
 # Ops with a point in their domain where they have no derivative, or where several of their inputs are as good.
 MAY_HAVE_KINKS = {
-    *("absolute", "fabs", "hypot", "norm", "root", "sqrt", "power", "pow", "square", "var", "std"),
+    *(
+        "absolute",
+        "fabs",
+        "hypot",
+        "norm",
+        "p_norm",
+        "root",
+        "root_mean_square",
+        "sqrt",
+        "power",
+        "pow",
+        "square",
+        "var",
+        "std",
+    ),
     *("maximum", "minimum", "fmax", "fmin", "max", "min", "at_least", "at_most", "within", "where", "chosen", "choose"),
     *("heaviside", "sign", "signbit", "copysign", "floor", "ceil", "rint", "trunc", "fix", "round"),
     *("remainder", "fmod", "floor_divide", "fractional_part", "whole_part"),
     *("greater", "greater_equal", "less", "less_equal", "argmax", "argmin", "argsort"),
     *("argpartition", "sort", "partition", "median", "quantile", "percentile", "searchsorted", "svd", "svdvals"),
-    *("eigh", "eigvalsh", "eig", "eigvals"),
+    *("eigh", "eigh_values", "eigvalsh", "eig", "eig_values", "eigvals", "svd_values"),
     *("scipy.special.huber", "scipy.special.entr", "scipy.special.rel_entr", "scipy.special.kl_div"),
 }
 

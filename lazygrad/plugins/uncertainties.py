@@ -20,6 +20,7 @@ from .._graph.traverse import ancestors
 from .._graph.types import Function
 from ..backend import Prepared, prepare
 from ..backend._lazy import PreparedFunction
+from ..ops._op import OPS
 from ._kinks import MAY_HAVE_KINKS, find_one_sided
 
 __all__ = ["wrap"]
@@ -175,10 +176,11 @@ class _Calls:
 
 
 def _may_have_kinks(p: Prepared) -> bool:
-    """Return whether the graph at the present point has branches, or ops that have kinks somewhere."""
+    """Return whether the graph at the present point has branches, or ops that have kinks somewhere, or are the user's."""
     assert isinstance(p, PreparedFunction)
     trace, _, graph = next(iter(p._graphs))
     if trace.guards:
         return True
     nodes = [i for out in graph.outs if isinstance(out, Node) for i in ancestors(out)]
-    return any(i.op is not None and i.op.name in MAY_HAVE_KINKS for i in nodes)
+    ops = [i.op for i in nodes if i.op is not None]
+    return any(op.name in MAY_HAVE_KINKS or OPS.get(op.name) is not op for op in ops)

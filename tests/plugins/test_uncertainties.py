@@ -209,3 +209,20 @@ def test_errors():
 def test_numbers_of_numpy_have_derivatives_of_any_precision():
     found = wrap(f)(ufloat(np.float32(0.5), 0.1), np.float32(2.0))
     assert found.std_dev == pytest.approx(4 * np.cos(0.5) * 0.1, rel=1e-6)
+
+
+def test_a_kink_in_an_op_of_ones_own_is_found_and_a_smooth_one_is_left_alone():
+    """Whether it has kinks nobody knows but its derivatives beside the place; at the place the rule says one side's."""
+
+    @lg.primitive(vjp=lambda g, x: g * np.where(x < 0, -1.0, 1.0), shape="elementwise")
+    def ramp(x):
+        return np.abs(x)
+
+    @lg.primitive(vjp=lambda g, x: 3 * g, shape="elementwise")
+    def triple(x):
+        return 3 * x
+
+    with pytest.warns(UserWarning, match="below and"):
+        assert np.isnan(wrap(lambda x: ramp(x) + 5 * x)(ufloat(0.0, 0.1)).std_dev)
+    assert wrap(ramp)(ufloat(2.0, 0.1)).std_dev == pytest.approx(0.1)
+    assert wrap(lambda x: triple(x) + x)(ufloat(0.0, 0.1)).std_dev == pytest.approx(0.4)

@@ -7,7 +7,7 @@ import inspect
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,8 +108,9 @@ class _Calls:
         def slope(*args: Any, **kwargs: Any) -> float:
             p, moving, rest = self._prepare(args, kwargs)
             place = position if position is not None and position < len(args) else name
-            found = float(p.gradient(moving, rest, select=list(moving).index(place)).item())
-            if math.isfinite(found) and (found == 0 or _may_have_kinks(p)):
+            which = list(moving).index(place)
+            found = float(p.gradient(moving, rest, select=which).item())
+            if math.isfinite(found) and (found == 0 or _may_have_kinks(p, which)):
                 sides = self._find_one_sided(p, moving, rest, place, found)
                 if sides is not None:
                     left, right = sides
@@ -175,12 +176,24 @@ class _Calls:
         return self._prepared[key], moving, rest
 
 
-def _may_have_kinks(p: Prepared) -> bool:
-    """Return whether the graph at the present point has branches, or ops that have kinks somewhere, or are the user's."""
+def _may_have_kinks(p: Prepared, which: int) -> bool:
+    """Return whether the graph at the present point has branches, ops that have kinks somewhere, or users' ops at 0.
+
+    Of an op of the user's nobody knows its kinks; but most are where an input is 0, or two inputs are the same.
+    """
     assert isinstance(p, PreparedFunction)
     trace, _, graph = next(iter(p._graphs))
     if trace.guards:
         return True
     nodes = [i for out in graph.outs if isinstance(out, Node) for i in ancestors(out)]
-    ops = [i.op for i in nodes if i.op is not None]
-    return any(op.name in MAY_HAVE_KINKS or OPS.get(op.name) is not op for op in ops)
+    if any(i.op is not None and i.op.name in MAY_HAVE_KINKS for i in nodes):
+        return True
+    users = [i for i in nodes if i.op is not None and OPS.get(i.op.name) is not i.op and _is_special(i.inputs)]
+    return any(j is trace.leaves[which] for i in users for j in ancestors(i))
+
+
+def _is_special(inputs: Sequence[Node]) -> bool:
+    """Return whether an input is 0, or equals another one."""
+    values = [j._value for j in inputs if j._value is not None]
+    same = any(np.array_equal(a, b) for a, b in itertools.combinations(values, 2))
+    return same or any(np.any(value == 0) for value in values)

@@ -19,18 +19,18 @@ LONG = RNG.normal(size=60)
 GRAPHS: dict[str, Callable[[Any, Any], tuple[list[Any], Any]]] = {
     "a third contribution in place": lambda x, s: (
         [],
-        ((h := np.sin(x.T) * s).T * A).sum() + (h.T * B).sum() + ((h @ C) * 0.5).sum(),
+        np.sum(np.exp((h := np.sin(x.T) * s).T) * A) + np.sum(np.sin(h.T) * B) + np.sum((h @ C) ** 2),
     ),
     "a third contribution, transposed": lambda x, s: (
         [],
-        ((h := np.sin(x) * s) @ C[:7]).sum() + (h.T @ C).sum() + (h.T * A.T).sum(),
+        np.sum(((h := np.sin(x) * s) @ C[:7]) ** 2) + np.sum((h.T @ C) ** 2) + np.sum(np.exp(h.T) * A.T),
     ),
     "gaps that a product with 1 closes": lambda x, s: ([], ((x[:, ::2] * s)[:, ::2] * 1.0).sum() * s),
     "gaps in a vector": lambda x, s: ([], ((x[:, 0] * 1.0) @ (x[:, 1] * 1.0)) * s),
     "gaps that a cast closes": lambda x, s: ([], np.sum(np.sum(x[:, ::2].astype(float) * 1.0, axis=1) ** 2) * s),
     "a repeated array that a cast copies": lambda x, s: ([], np.sum(np.broadcast_to(x * s, (3, 9, 7)).astype(float))),
-    "a view of a step in between": lambda x, s: ([h := np.exp(x[:, 0]) + s], np.sum(np.cumsum(h) * LONG[:9])),
-    "views of two axes": lambda x, s: ([h := np.exp(x) + s], np.sum(np.cumsum(h, axis=0) * A)),
+    "a view of a step in between": lambda x, s: ([h := np.exp(x[:, 0]) + s], np.sum(np.cumsum(h) ** 2 * LONG[:9])),
+    "views of two axes": lambda x, s: ([h := np.exp(x) + s], np.sum(np.cumsum(h, axis=0) ** 2 * A)),
     "transposed powers": lambda x, s: ([], np.sum((x.T**2 * s) ** s) + np.sum(x.T**3 * s)),
     "rows and columns": lambda x, s: ([], np.sum(np.roll(x.T * s, 1) * np.tril(x.T)[:, :1]) * s),
 }

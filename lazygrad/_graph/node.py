@@ -225,11 +225,12 @@ def iterate_consumers(node: Node) -> Iterator[weakref.ref[Node]]:
         return
     k, swept = 0, node._sweep_at
     while k < len(consumers):
-        yield consumers[k]
-        k += 1
-        if node._sweep_at != swept:  # some have changed their places
+        ref = consumers[k]
+        yield ref
+        if node._sweep_at != swept or k >= len(consumers) or consumers[k] is not ref:  # some have changed their places
             yield from tuple(consumers)
             return
+        k += 1
 
 
 def living_consumers(node: Node) -> list[Node]:
@@ -249,4 +250,6 @@ def _sweep(node: Node, consumers: list[weakref.ref[Node]]) -> None:
             # thread appends meanwhile alone, where a new list would lose it.
             elif (last := consumers.pop()) is not ref:
                 consumers[k] = last
-        node._sweep_at = max(_FIRST_SWEEP, 2 * len(consumers))
+        # Another number each time: by it a walk over the consumers sees that some have changed their places.
+        count, old = max(_FIRST_SWEEP, 2 * len(consumers)), node._sweep_at
+        node._sweep_at = old - 1 if count - 3 < old <= count else count

@@ -10,7 +10,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad._graph import node as node_module
-from lazygrad._graph.node import Node, consumer_refs, delist, enlist
+from lazygrad._graph.node import Node, consumer_refs, delist, enlist, iterate_consumers
 
 
 def serials(node: Node) -> list[int]:
@@ -48,6 +48,38 @@ def test_dead_consumers_are_forgotten_as_new_ones_come(sweeps: list[int]) -> Non
         assert len(consumer_refs(x)) <= 10
     assert serials(x) == [c.serial for c in kept]
     assert len(sweeps) < 400
+
+
+@pytest.mark.parametrize("alive", range(9))
+def test_a_walk_over_consumers_that_are_swept_meanwhile_meets_each(alive: int) -> None:
+    """A walk over consumers may build others, and so a sweep moves the last of them to places that it has passed."""
+    for stop in range(8):
+        for built in range(12):
+            x = lg.parameter(1.0)
+            dead = [np.exp(x) for _ in range(8 - alive)]
+            kept = [np.sin(x) for _ in range(alive)]
+            del dead
+            met, new = set(), []
+            for k, ref in enumerate(iterate_consumers(x)):
+                if (c := ref()) is not None:
+                    met.add(c.serial)
+                if k == stop:
+                    new = [np.cos(x) for _ in range(built)]
+            assert {c.serial for c in kept} <= met
+            del new
+
+
+def test_a_walk_over_consumers_of_which_one_is_taken_off_meets_the_others() -> None:
+    x = lg.parameter(1.0)
+    kept = [np.sin(x) for _ in range(6)]
+    met = set()
+    for k, ref in enumerate(iterate_consumers(x)):
+        c = ref()
+        assert c is not None
+        met.add(c.serial)
+        if k == 2:
+            delist(kept[0])
+    assert met == {c.serial for c in kept}
 
 
 def test_a_consumer_of_the_same_node_twice_in_a_row_is_entered_once() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from .._graph.node import Node
 from .._graph.types import both as np
 from ..ops._guards import keep_taken
-from ..ops._rule import Rule
+from ..ops._rule import OUT, Rule
 from .edges import apply_rule
 
 __all__ = ["join_marks", "mark_taken", "mark_unit", "push"]
@@ -62,6 +62,7 @@ MOVING = frozenset(
         "uncollapse",
     ]
 )
+CHOICES = frozenset(["chosen", "keep_taken"])
 GUARDED = frozenset(["guarded_divide", "guarded_multiply", "strong_multiply"])
 
 
@@ -78,12 +79,60 @@ def join_marks(marks: Sequence[Any]) -> Any:
 
 
 def push(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], taken: Any) -> Any:
-    """Run a jvp rule, on arrays or on nodes; an infinite derivative by what was not taken gives 0."""
-    if taken is None or rule.guarded is None:
+    """Run a jvp rule, on arrays or on nodes; what was not taken gives 0 whatever the derivative is."""
+    if i.op.is_adjoint or (taken is None and 0 not in i.inputs[argnum].shape):
         return apply_rule(rule, i, argnum, t, reads)
-    if i.op.pointwise:
-        return keep_taken(apply_rule(rule, i, argnum, t, reads), taken)
-    return apply_rule(rule.guarded, i, argnum, t, reads)
+    if taken is None:  # of nothing nothing is taken
+        taken = _mark_all(t)
+    if i.op.pointwise:  # (a rule that reads nothing has no infinite derivative)
+        term = apply_rule(rule, i, argnum, t, reads)
+        return keep_taken(term, taken) if reads else term
+    found = apply_rule(rule if rule.guarded is None else rule.guarded, i, argnum, t, reads)
+    over = _mark_group(i, argnum, taken)
+    if over is not None:
+        found = keep_taken(found, over)
+    return found if isinstance(found, Node) else _settle(rule, i, argnum, t, reads, found)
+
+
+def _settle(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], found: Any) -> Any:
+    """Give elements of a product that are nan, for 0 times infinity, what they are if other factors are not infinite.
+
+    That is right if it does not depend on these: then they were multiplied by zeros alone.
+    """
+    is_product = reads and rule.rest is None and argnum not in rule.reads and OUT not in rule.reads
+    if not is_product or np.isfinite(found).all() or all(np.isfinite(v).all() for v in reads):
+        return found
+    others = [
+        apply_rule(
+            rule, i, argnum, t, [v if np.isfinite(v).all() else np.where(np.isfinite(v), v, c)[()] for v in reads]
+        )
+        for c in (1.25, 1.75)
+    ]
+    return np.where(np.isnan(found) & (others[0] == others[1]), others[0], found)[()]
+
+
+def _mark_all(x: Any) -> Any:
+    """Return that all elements of an array or node are taken, however many it has when it is asked."""
+    return (x == x) | (x != x)
+
+
+def _fit(taken: Any, j: Node) -> Any:
+    """Return a mask in the shape of a node."""
+    return taken if np.shape(taken) == j.shape else np.broadcast_to(taken, j.shape)
+
+
+def _mark_group(i: Node, argnum: int, taken: Any) -> Any:
+    """Return which elements of a node are computed from any that was taken; None if that is not known."""
+    j = i.inputs[argnum]
+    statics = getattr(i.op, "statics", ())
+    if i.op.name == "matmul" and all(len(k.shape) > 1 for k in i.inputs):
+        return np.any(_fit(taken, j), axis=-2 if argnum else -1, keepdims=True)
+    if argnum or "axis" not in statics:
+        return None
+    keepdims = i.static["keepdims"] if "keepdims" in statics else True
+    if "keepdims" not in statics and i.shape != j.shape:
+        return None
+    return np.any(_fit(taken, j), axis=i.static["axis"], keepdims=keepdims)
 
 
 def mark_taken(
@@ -96,15 +145,24 @@ def mark_taken(
     if i.op.is_adjoint:  # it passes on what it unfolds into
         return taken
     selects = rule.selects is not False and rule.selects_at(i)
+    j = i.inputs[argnum]
+    if taken is None and 0 in j.shape:
+        taken = _mark_all(read([j])[0])
     if taken is None and not selects:
         return None
+    own: Any = None
     if i.op.name in GUARDED:  # in a derivative: what is 0 in the first factor was not taken
         if argnum == 0:
             return taken
         own = read(i.inputs[:1])[0] != 0
+    elif i.op.name in CHOICES:
+        own = read(i.inputs[1:2])[0]
+    elif i.op.name == "where":
+        condition = read(i.inputs[:1])[0]
+        own = condition != 0 if argnum == 1 else condition == 0
+    if own is not None:
         return own if taken is None else taken & own
-    j = i.inputs[argnum]
-    if selects or i.op.name in MOVING:
-        ones = np.ones(j.shape, j.dtype) if taken is None else np.broadcast_to(taken, j.shape).astype(j.dtype)
+    if selects or (i.op.name in MOVING and 0 not in j.shape):  # (the mean of nothing is nan)
+        ones = np.ones(j.shape, j.dtype) if taken is None else _fit(taken, j).astype(j.dtype)
         return apply_rule(rule, i, argnum, ones if j.shape else ones[()], read(nodes)) != 0
-    return taken if i.op.pointwise else None
+    return taken if i.op.pointwise else _mark_group(i, argnum, taken)

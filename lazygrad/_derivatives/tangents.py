@@ -69,16 +69,20 @@ class Tangents:
         marks: list[Any] = []
         for k, j in enumerate(i.inputs):
             t = self._found.get(j.serial)
-            if t is None or i.op.jvp_rule(k) in (BLOCKED, ZERO):
+            if t is None or i.op.jvp_rule(k) in (BLOCKED, ZERO) or self._is_nothing(j):
                 continue
             taken = self._taken.get(j.serial)
             rule, reads = find_jvp_rule(i, k)
-            all_taken = taken is None and rule.selects is False
+            all_taken = taken is None and rule.selects is False and 0 not in j.shape
             marks.append(None if all_taken else self._mark(mark_taken, rule, i, k, reads, taken, self._read))
             term = self._make_term(i, k, t)
             total = term if total is None else self._add(total, term)
         self._found[i.serial] = total
         self._keep_mark(i, marks)
+
+    def _is_nothing(self, j: Node) -> bool:
+        """Return whether nothing depends on an input, as it has no elements; a node may get some later."""
+        return False
 
     def _take_over(self, i: Node, j: Node) -> None:
         self._found[i.serial] = self._found.get(j.serial)
@@ -129,6 +133,9 @@ class TangentValues(Tangents):
         super().__init__(seeds, masked)
         self._found = {serial: forward_rec(t) for serial, t in self._found.items()}
         self._taken = {serial: forward_rec(t) for serial, t in self._taken.items()}
+
+    def _is_nothing(self, j: Node) -> bool:
+        return 0 in j.shape
 
     def _read(self, nodes: Sequence[Node]) -> Sequence[Any]:
         return [forward_rec(j, was_requested=False) if j._value is None else j._value for j in nodes]

@@ -163,7 +163,7 @@ def as_push(edge: Edge) -> Edge | None:
     c, argnum, j = edge[:3]
     if isinstance(c, AdjointNode):
         return edge
-    if c.op.jvp_rule(argnum) in (BLOCKED, ZERO):
+    if c.op.jvp_rule(argnum) in (BLOCKED, ZERO) or 0 in j.shape:  # (nothing depends on nothing)
         return None
     rule, reads = find_jvp_rule(c, argnum)
     return Edge(c, argnum, j, rule, tuple(reads))

@@ -14,7 +14,15 @@ from ._declare import elementwise
 from ._op import Op
 from ._rule import BLOCKED, GUARDED
 
-__all__ = ["guarded_divide", "guarded_multiply", "keep_taken", "set_aside", "strong_multiply"]
+__all__ = [
+    "guard_of",
+    "guard_product",
+    "guarded_divide",
+    "guarded_multiply",
+    "keep_taken",
+    "set_aside",
+    "strong_multiply",
+]
 
 
 def _apply_where(function: Any, x: Any, y: Any, mask: Any) -> Any:
@@ -87,6 +95,29 @@ guarded_divide: Op = elementwise(
 )
 
 
+def guard_product(product: Any, x: Any, y: Any, side: str) -> Any:
+    """Return a product of arrays, such as `numpy.matmul`, in which zeros of a factor say that something was not taken.
+
+    `side` tells which factor that is: ``"x"``, ``"y"`` or ``"both"``.
+    """
+    found = product(x, y)
+    other = y if side == "x" else x
+    small = side != "both" and other.size < found.size  # what costs less to look at
+    if _is_finite(other) if small else not np.isnan(found).any():
+        return found
+    one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
+    good_x, good_y = [np.where(np.isfinite(v), one, zero) for v in (x, y)]
+    some_x, some_y = [np.where(v != 0, one, zero) for v in (x, y)]
+    reached = np.zeros((), bool)  # where what is not finite meets what is not 0
+    if side != "y":
+        reached = reached | (product(some_x, one - good_y) != 0)
+    if side != "x":
+        reached = reached | (product(one - good_x, some_y) != 0)
+    clean_x = x if side == "x" else np.where(good_x != 0, x, 0)
+    clean_y = y if side == "y" else np.where(good_y != 0, y, 0)
+    return np.where(reached, found, product(clean_x, clean_y)).astype(found.dtype, copy=False)
+
+
 def _keep_taken(x: Any, taken: Any) -> Any:
     as_it_is = np.shape(taken) in (np.shape(x), ()) and not np.isnan(x).any()
     return x if as_it_is else np.where(taken, x, x.dtype.type(0))[()]
@@ -97,7 +128,7 @@ keep_taken: Op = elementwise(
     _keep_taken,
     inputs="x taken",
     vjp={"x": lambda g, taken: np.where(taken, g, 0), "taken": BLOCKED},
-    jvp={"x": lambda t, taken: np.where(taken, t, 0), "taken": BLOCKED},
+    jvp={"x": lambda t, taken: keep_taken(t, taken), "taken": BLOCKED},
     selects=True,
     doc="Return x, a product with a tangent that is 0 where it was not taken, and 0 there even if it is nan.\n\n"
     ">>> keep_taken(np.array([np.nan, 2.0]), np.array([False, True]))\narray([0., 2.])",
@@ -107,6 +138,11 @@ keep_taken: Op = elementwise(
 def set_aside(v: Any, g: Any, times: Any) -> Any:
     """Return a value that a rule reads; if its adjoint is masked, 1 where that is 0 and the value is not finite."""
     return v if times is not guarded_multiply else np.where((g == 0) & ~np.isfinite(v), 1, v)
+
+
+def guard_of(side: str, adjoint: str) -> Op:
+    """Return the guard for the derivative of a guarded product by a factor: of both, if the other is the adjoint."""
+    return guarded_multiply if side == adjoint else strong_multiply
 
 
 GUARDED.update(times=guarded_multiply, over=guarded_divide)

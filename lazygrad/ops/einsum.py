@@ -8,7 +8,6 @@ letter twice in a term or in one term alone; `collapse` takes care of that befor
 from __future__ import annotations
 
 import functools
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from string import ascii_letters, ascii_lowercase, ascii_uppercase
@@ -18,8 +17,11 @@ import attrs
 
 from .._errors import ShapeError
 from .._graph.node import Node
+from .._graph.types import Function
 from .._graph.types import both as np
+from ._contraction import contract_arrays
 from ._declare import function, linear, op, result_dtype
+from ._guards import guard_of, guard_product, strong_multiply
 from ._op import Op, Signature, as_node
 from .linear import reshape, transpose
 
@@ -97,58 +99,6 @@ uncollapse: Op = linear(
 # -- two operands ----------------------------------------------------------------------------------
 
 
-@attrs.frozen
-class _Plan:
-    """A contraction as a product of (stacks of) matrices."""
-
-    left: tuple[int, ...] | None  # axes of x: in both and the output, in x and the output, summed; None: as they are
-    right: tuple[int, ...] | None  # axes of y: in both and the output, summed, in y and the output
-    out: tuple[int, ...] | None  # from (in both, in x, in y) to the output's order
-    common: int
-    rows: int
-    summed: int
-    columns: int
-
-
-@functools.lru_cache(maxsize=4096)
-def _plan(subscripts: str) -> _Plan:
-    terms, out = subscripts.split("->")
-    x, y = terms.split(",")
-    common = [c for c in out if c in x and c in y]
-    rows, columns = [c for c in out if c not in y], [c for c in out if c not in x]
-    summed = [c for c in x if c not in out]
-
-    def order(term: str, letters: list[str]) -> tuple[int, ...] | None:
-        axes = tuple([term.index(c) for c in letters])
-        return None if axes == tuple(range(len(axes))) else axes
-
-    product = "".join(common + rows + columns)
-    return _Plan(
-        order(x, common + rows + summed),
-        order(y, common + summed + columns),
-        order(product, list(out)),
-        *map(len, (common, rows, summed, columns)),
-    )
-
-
-def _contract(x: Any, y: Any, subscripts: str) -> Any:
-    plan = _plan(subscripts)
-    x, y = np.asarray(x), np.asarray(y)
-    x = x if plan.left is None else x.transpose(plan.left)
-    y = y if plan.right is None else y.transpose(plan.right)
-    c, r, s = plan.common, plan.rows, plan.summed
-    batch, rows, summed, columns = x.shape[:c], x.shape[c : c + r], x.shape[c + r :], y.shape[c + s :]
-    if not s:
-        z = x.reshape((*batch, *rows, *[1] * plan.columns)) * y.reshape((*batch, *[1] * r, *columns))
-    elif r <= 1 and s == 1 and plan.columns <= 1 and (not c or r == 1 == plan.columns):
-        z = np.matmul(x, y)  # the common case: nothing to be flattened
-    else:
-        k = math.prod(summed)
-        z = np.matmul(x.reshape((*batch, math.prod(rows), k)), y.reshape((*batch, k, math.prod(columns))))
-        z = z.reshape((*batch, *rows, *columns))
-    return z if plan.out is None else z.transpose(plan.out)
-
-
 def _contract_shape(x: Node, y: Node, subscripts: str) -> Signature:
     terms, out = subscripts.split("->")
     sizes = _sizes(terms.split(","), (x.shape, y.shape))
@@ -164,13 +114,38 @@ def _exchange(subscripts: str) -> tuple[str, str]:
     return f"{out},{y}->{x}", f"{x},{out}->{y}"
 
 
+def _join(x: Any, y: Any, subscripts: str, times: Function, side: str) -> Any:
+    """Return a contraction with the guard that `times` has; `side` tells which factor is the adjoint."""
+    if times is operator.mul:
+        return contract(x, y, subscripts=subscripts)
+    return guarded_contract(x, y, subscripts=subscripts, side="both" if times is strong_multiply else side)
+
+
+guarded_contract: Op = op(
+    "guarded_contract",
+    lambda x, y, subscripts, side: guard_product(lambda a, b: contract_arrays(a, b, subscripts), x, y, side),
+    shape=lambda x, y, subscripts, side: _contract_shape(x, y, subscripts),
+    vjp={
+        "x": lambda g, y, subscripts, side: _join(g, y, _exchange(subscripts)[0], guard_of(side, "x"), "x"),
+        "y": lambda g, x, subscripts, side: _join(x, g, _exchange(subscripts)[1], guard_of(side, "y"), "y"),
+    },
+    jvp={
+        "x": lambda t, y, subscripts, side: _join(t, y, subscripts, guard_of(side, "x"), "x"),
+        "y": lambda t, x, subscripts, side: _join(x, t, subscripts, guard_of(side, "y"), "y"),
+    },
+    inputs="x y",
+    statics={"subscripts": ",->", "side": "x"},
+    selects="vjp",
+    doc="Return what contract does, with 0 times anything as 0 where the factor on that side, or either, is exactly 0.",
+)
+
 contract: Op = op(
     "contract",
-    _contract,
+    contract_arrays,
     shape=_contract_shape,
     vjp={
-        "x": lambda g, y, subscripts: contract(g, y, subscripts=_exchange(subscripts)[0]),
-        "y": lambda g, x, subscripts: contract(x, g, subscripts=_exchange(subscripts)[1]),
+        "x": lambda g, y, subscripts, times: _join(g, y, _exchange(subscripts)[0], times, "x"),
+        "y": lambda g, x, subscripts, times: _join(x, g, _exchange(subscripts)[1], times, "y"),
     },
     jvp={
         "x": lambda t, y, subscripts: contract(t, y, subscripts=subscripts),

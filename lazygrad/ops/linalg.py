@@ -9,15 +9,16 @@ import operator
 from typing import Any, overload
 
 from .._graph.node import INEXACT, Node, NodeOrArray, Operand
-from .._graph.types import Array, ArrayLike
+from .._graph.types import Array, ArrayLike, Function
 from .._graph.types import both as np
-from ._declare import bilinear, function, result_dtype
+from ._declare import bilinear, function, op, result_dtype
+from ._guards import guard_of, guard_product, strong_multiply
 from ._op import Signature
 from .arithmetic import multiply
 from .einsum import as_operand
 from .linear import reshape, transpose
 
-__all__ = ["dot", "matmul"]
+__all__ = ["dot", "guarded_matmul", "matmul"]
 
 
 def _matmul_shape(x: Node, y: Node) -> Signature:
@@ -36,25 +37,53 @@ def _matmul_shape(x: Node, y: Node) -> Signature:
     return shape, dtype if dtype is y.dtype and dtype.kind in INEXACT else result_dtype(np.multiply, dtype, y.dtype)
 
 
-def _by_left(g: Any, y: Any, x_shape: tuple[int, ...]) -> Any:
+def _multiply(x: Any, y: Any, times: Function, side: str) -> Any:
+    """Return x @ y, with the guard that `times` has; `side` tells which of them is the adjoint."""
+    if times is operator.mul:
+        return x @ y
+    side = "both" if times is strong_multiply else side
+    if isinstance(x, Node) or isinstance(y, Node):
+        return guarded_matmul(x, y, side=side)
+    return guard_product(np.matmul, x, y, side)
+
+
+def _by_left(g: Any, y: Any, x_shape: tuple[int, ...], times: Function) -> Any:
     if len(x_shape) == 2 == len(y.shape):
-        return g @ y.T
+        return _multiply(g, y.T, times, "x")
     if len(y.shape) == 1:
-        return g[..., None] * y
+        return times(g[..., None], y)
     if len(x_shape) == 1:
-        return (y @ g[..., None])[..., 0]
-    return g @ y.swapaxes(-1, -2)
+        return _multiply(y, g[..., None], times, "y")[..., 0]
+    return _multiply(g, y.swapaxes(-1, -2), times, "x")
 
 
-def _by_right(g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
+def _by_right(g: Any, x: Any, y_shape: tuple[int, ...], times: Function) -> Any:
     if len(x.shape) == 2 == len(y_shape):
-        return x.T @ g
+        return _multiply(x.T, g, times, "y")
     if len(x.shape) == 1:
-        return x * g if len(y_shape) == 1 else x[:, None] * g[..., None, :]
+        return times(g, x) if len(y_shape) == 1 else times(g[..., None, :], x[:, None])
     if len(y_shape) == 1:
-        return (x.swapaxes(-1, -2) @ g[..., None])[..., 0]
-    return x.swapaxes(-1, -2) @ g
+        return _multiply(x.swapaxes(-1, -2), g[..., None], times, "y")[..., 0]
+    return _multiply(x.swapaxes(-1, -2), g, times, "y")
 
+
+guarded_matmul: Any = op(
+    "guarded_matmul",
+    lambda x, y, side: guard_product(np.matmul, x, y, side),
+    shape=lambda x, y, side: _matmul_shape(x, y),
+    vjp={
+        "x": lambda g, y, x_shape, side: _by_left(g, y, x_shape, guard_of(side, "x")),
+        "y": lambda g, x, y_shape, side: _by_right(g, x, y_shape, guard_of(side, "y")),
+    },
+    jvp={
+        "x": lambda t, y, side: _multiply(t, y, guard_of(side, "x"), "x"),
+        "y": lambda t, x, side: _multiply(x, t, guard_of(side, "y"), "y"),
+    },
+    inputs="x y",
+    statics={"side": "x"},
+    selects="vjp",
+    doc="Return x @ y, and 0 times anything as 0 where the factor on that side, or either if it is both, is exactly 0.",
+)
 
 matmul = bilinear(
     "matmul",

@@ -34,6 +34,12 @@ def complex_too(function: Callable[..., Any], *shapes: Any, **fields: Any) -> tu
 
 # -- einsum ----------------------------------------------------------------------------------------
 
+
+def guarded_einsum(x: Any, y: Any, subscripts: str, side: str) -> Any:
+    """Return einsum of two operands: all is finite here."""
+    return np.einsum(subscripts, x, y)
+
+
 EINSUM = (
     ("ij,jk->ik", (2, 3), (3, 2)),
     ("ij,jk", (2, 3), (3, 0)),
@@ -113,6 +119,21 @@ ROWS_OF_EINSUM = (
     Row(
         "contract", lambda x, y, subscripts: np.outer(x, y), (complexes,), (((2,), (3,)),), ({"subscripts": "a,b->ab"},)
     ),
+    *[
+        Row("guarded_contract", guarded_einsum, (real,), (((2, 3), (2, 3)),), ({"subscripts": s, "side": side},))
+        for s in ("ab,ab->", "ab,ab->ba", "ab,cb->ca")
+        for side in ("x", "y", "both")
+    ],
+    *[
+        Row(
+            "guarded_matmul",
+            lambda x, y, side: x @ y,
+            (real,),
+            (((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((2, 2, 3), (3, 2)), ((2, 3), (2, 3, 2))),
+            ({"side": side},),
+        )
+        for side in ("x", "y", "both")
+    ],
     Row(
         "collapse",
         lambda x, subscripts: np.einsum(subscripts, x),

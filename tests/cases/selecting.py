@@ -64,6 +64,11 @@ SELECTING: dict[str, tuple[Function, list[int]]] = {
     "where logsumexp": (lambda x: np.where(ONE_TRUE, ops.logsumexp(square(1 / x), axis=1), 0.0).sum(), [0, 1]),
     "where softmax": (lambda x: np.where(ONE_TRUE, ops.softmax(square(root(x)))[:, 0], 0.0).sum(), [0, 1]),
     "where log softmax": (lambda x: np.where(ONE_TRUE, ops.log_softmax(square(root(x)))[:, 0], 0.0).sum(), [0, 1]),
+    "where matmul": (lambda x: np.where(ONE_TRUE, BAD_ROW @ x[2:], 0.0).sum(), [0, 1]),
+    "where matmul of squares": (lambda x: (np.where(ONE_TRUE, BAD_ROW @ x[2:] ** 2, 0.0) ** 2).sum(), [0, 1]),
+    "where matmul of two": (lambda x: np.where(ONE_TRUE, square(log(x)) @ x[2:], 0.0).sum(), [0, 1]),
+    "where einsum": (lambda x: np.where(ONE_TRUE, np.einsum("ij,j->i", BAD_ROW, x[2:]), 0.0).sum(), [0, 1]),
+    "where einsum of two": (lambda x: np.where(ONE_TRUE, np.einsum("ij,j->i", square(log(x)), x[2:]), 0).sum(), [0, 1]),
     "where of where": (lambda x: np.sqrt(np.where(x > 0, x, 1.0)).sum(), [0]),
     "sqrt of where": (lambda x: np.sqrt(np.where(x > 0, x, 0.0)).sum(), [0]),
     # indexing and its kin

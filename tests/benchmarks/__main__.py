@@ -26,6 +26,7 @@ FAMILIES = {
     "W7": "pruned_forward",
     "W8": "elementwise",
     "W9": "layered",
+    "W10": "guards",
 }
 COLUMNS = {
     "set + gradient": ("memo",),

@@ -74,7 +74,7 @@ class AdjointNode(Node):
         start = 0
         flat = iter(self.edges)
         for rule, argnum in zip(flat, flat, strict=True):
-            consumer = self.op.consumer(rule, self.inputs[start])
+            consumer = self._op.consumer(rule, self._inputs[start])
             stop = start + rule.width(consumer)
             yield rule, consumer, argnum, start, stop
             start = stop
@@ -82,7 +82,7 @@ class AdjointNode(Node):
     def summation_key(self) -> tuple[float, ...]:
         """Return the sort key of contributions that come from this adjoint; of plain nodes it is the serial."""
         of = summation_key(self.of)
-        return (*self.op.order, -len(of), *of)
+        return (*self._op.order, -len(of), *of)
 
     def contributions(self, arguments: Sequence[object]) -> Iterator[tuple[Node, int, Any]]:
         """Yield consumer, argnum and term of each edge, from the values of the inputs or from nodes for them."""
@@ -91,7 +91,7 @@ class AdjointNode(Node):
 
     def edge_adjoints(self) -> list[tuple[Node, Node]]:
         """Return the consumer of each edge, as users know it, with that consumer's adjoint."""
-        return [(unmirrored(consumer), self.inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
+        return [(unmirrored(consumer), self._inputs[start]) for _, consumer, _, start, _ in self.each_edge()]
 
 
 def follow(adjoint: Node) -> Node:
@@ -100,16 +100,16 @@ def follow(adjoint: Node) -> Node:
     while todo:
         node = todo.pop()
         if isinstance(node, AdjointNode) and node.follows is None:
-            node.follows = all(j is not node.of for j in node.inputs)
+            node.follows = all(j is not node.of for j in node._inputs)
             if node.follows:
                 enlist(node, (node.of,))
-            todo.extend(node.inputs)
+            todo.extend(node._inputs)
     return adjoint
 
 
 def unmirrored(node: Node) -> Node:
     """Return the node as users know it: the target where a mirror stands for it, else the node itself."""
-    original: Node | None = None if node.op is None else node.op.mirrors
+    original: Node | None = None if node._op is None else node._op.mirrors
     return node if original is None else original
 
 
@@ -155,7 +155,7 @@ class ContributionSum:
         """Return the node an edge comes from, told by its rule and that node's adjoint."""
         if rule.passes is not None:
             return rule.passes
-        if adjoint is self.seed or adjoint.op is None:
+        if adjoint is self.seed or adjoint._op is None:
             return self.mirror
         return adjoint.of  # type: ignore[attr-defined]
 
@@ -171,8 +171,8 @@ class ContributionSum:
         """Sum the contributions of the consumers, oldest first; once among all threads (`alone`)."""
         if self.runs_outside and not alone:
             return run_alone(node, partial(self.run, alone=True))
-        total = sum_contributions(node.inputs, node.edges, node.of, self.consumer)
-        count_requests(node.inputs)
+        total = sum_contributions(node._inputs, node.edges, node.of, self.consumer)
+        count_requests(node._inputs)
         self.counts.misses += 1
         return freeze(total)
 
@@ -185,7 +185,7 @@ class ContributionSum:
     def unfold(self, node: AdjointNode) -> tuple[Node, tuple[Node, ...]]:
         """Build the same computation of ops, and return it with the stand-ins for the inputs that it starts from."""
         if node.unfolded is None:
-            stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node.inputs])
+            stands = tuple([identity.on_nodes((j,), NO_STATIC) for j in node._inputs])
             key = node.summation_key()
             for k, stand in enumerate(stands):
                 stand._key = (*key, UNFOLDED, -k)
@@ -217,7 +217,7 @@ def sum_contributions(
     inputs: Sequence[Any], edges: tuple[Any, ...], of: Node, consumer_of: Callable[[Rule, Any], Node]
 ) -> Array:
     """Add up the terms of flat edges (rule, argnum) in order; `inputs` hold their arguments, one after the other."""
-    shape, dtype = of.shape, of.dtype
+    shape, dtype = of._shape, of._dtype
     total: Any = None
     owned = False  # whether `total` is an array of our own
     settled = False  # whether it holds no -0.0, nor ever will
@@ -286,9 +286,9 @@ def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: DType, source: obje
 def unbroadcast_node(term: Node, like: Node) -> Node:
     """Return a contribution, or a tangent, that is a node in the shape and dtype of another node."""
     term = as_node(term)
-    if term.shape != like.shape:
-        larger = term.ndim >= like.ndim and np.broadcast_shapes(term.shape, like.shape) == term.shape
-        term = (sum_to if larger else broadcast_to).on_nodes((term,), {"shape": like.shape})
-    if like.dtype.kind == "f" and term.dtype.kind == "c":
+    if term.shape != like._shape:
+        larger = term.ndim >= like.ndim and np.broadcast_shapes(term.shape, like._shape) == term.shape
+        term = (sum_to if larger else broadcast_to).on_nodes((term,), {"shape": like._shape})
+    if like._dtype.kind == "f" and term.dtype.kind == "c":
         term = real.on_nodes((term,), NO_STATIC)
-    return term if term.dtype == like.dtype else astype.on_nodes((term,), {"dtype": like.dtype})
+    return term if term.dtype == like._dtype else astype.on_nodes((term,), {"dtype": like._dtype})

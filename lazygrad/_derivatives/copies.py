@@ -61,9 +61,9 @@ class _Part:
         refer = self.refer
         i = self.of
         if isinstance(i, Node):
-            described = describe(i, refer, dict(i.static))
+            described = describe(i, refer, dict(i._static))
             extras = list_extras(i, refer, self.values)
-            return restore, ("node", _ARRIVALS, i.serial, described, self.value, extras)
+            return restore, ("node", _ARRIVALS, i._serial, described, self.value, extras)
         if isinstance(i, AdjointOp):
             return restore, ("adjoint op", _ARRIVALS, refer(i.mirror), refer(i.seed), i.order, i.masked)
         if isinstance(i, Call):
@@ -97,7 +97,7 @@ def _find_part(of: Any, values: bool) -> _Part:
 def _find_value(i: Node, values: bool) -> Any:
     """Return the value of a leaf, or of any node that has one if all values are saved; None for none."""
     if not values:
-        return i._value if i.op is None else None
+        return i._value if i._op is None else None
     value = i._value
     if value is None or value.__class__ is not np.ndarray:
         return None if value is None else _Saved("value", value)
@@ -122,7 +122,7 @@ def _save(roots: Sequence[Node], wanted: Any, values: bool) -> Any:
         parts: list[Any] = []
         for i in nodes:
             part = _find_part(i, values)
-            if values or i.op is None:
+            if values or i._op is None:
                 part.value = _find_value(i, values)  # as it is now: another pickler may hold the part since long
             parts.append(part)
         parts += [_Saved(*link) for link in list_links(nodes, parts[0].refer, values)]
@@ -175,10 +175,10 @@ class _Copier:
 
     def copy_node(self, i: Node, values: bool) -> None:
         """Copy a node whose inputs are copied."""
-        static = i.static if i.op is None else _copy.deepcopy(dict(i.static), self.memo)
-        value = Private(i._value) if i._value is not None and (values or i.op is None) else None
+        static = i._static if i._op is None else _copy.deepcopy(dict(i._static), self.memo)
+        value = Private(i._value) if i._value is not None and (values or i._op is None) else None
         described, extras = describe(i, self.refer, static), list_extras(i, self.refer, values)
-        self.keep(i, restore("node", self.copying.arrivals, i.serial, described, value, extras))
+        self.keep(i, restore("node", self.copying.arrivals, i._serial, described, value, extras))
 
     def keep(self, of: Any, its_copy: Any) -> Any:
         """Note the copy of something."""

@@ -18,19 +18,19 @@ def list_names(nodes: tuple[Node, ...], most: int = 8) -> str:
 
 def _is_well_defined(c: Node, argnum: int) -> bool:
     """Return whether the local Jacobian of `c` by that input exists: of floats, and with a rule or zero."""
-    if c.dtype.kind not in INEXACT or c.inputs[argnum].dtype.kind not in INEXACT:
+    if c._dtype.kind not in INEXACT or c._inputs[argnum].dtype.kind not in INEXACT:
         return False
-    return c.op.is_adjoint or c.op.rule(argnum) not in (BLOCKED, UNDEFINED)
+    return c._op.is_adjoint or c._op.rule(argnum) not in (BLOCKED, UNDEFINED)
 
 
 def find_defined_leaves(L: Node) -> tuple[Node, ...]:
     """Return the leaves below `L` all of whose paths to it have well-defined local Jacobians, oldest first."""
     nodes = ancestors(L)
-    outside = {L.serial} if L.dtype.kind not in INEXACT else set()
+    outside = {L._serial} if L._dtype.kind not in INEXACT else set()
     for c in reversed(nodes):  # consumers first
-        excluded = c.serial in outside
-        outside.update(i.serial for k, i in enumerate(c.inputs) if excluded or not _is_well_defined(c, k))
-    return tuple([i for i in nodes if i.op is None and i.serial not in outside and i.static["leaf"] != "seed"])
+        excluded = c._serial in outside
+        outside.update(i._serial for k, i in enumerate(c._inputs) if excluded or not _is_well_defined(c, k))
+    return tuple([i for i in nodes if i._op is None and i._serial not in outside and i._static["leaf"] != "seed"])
 
 
 def find_first_blocked(i: Node, serial: int, mirror: Node) -> tuple[Node, int, Node] | None:
@@ -42,6 +42,6 @@ def find_first_blocked(i: Node, serial: int, mirror: Node) -> tuple[Node, int, N
     while consumers := search.find(i):
         c = consumers[0]
         if not flows(c, i):
-            return c, next(k for k, j in enumerate(c.inputs) if j is i and c.op.blocks(c, k)), i
+            return c, next(k for k, j in enumerate(c._inputs) if j is i and c._op.blocks(c, k)), i
         i = c
     return None

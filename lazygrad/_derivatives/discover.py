@@ -22,15 +22,15 @@ __all__ = ["WIDE", "Discovery", "Places", "flows", "flows_or_blocked"]
 
 def flows(c: Node, i: Node) -> bool:
     """Return whether a derivative flows from consumer `c` to its input `i`."""
-    if c.dtype.kind not in INEXACT or i.dtype.kind not in INEXACT:
+    if c._dtype.kind not in INEXACT or i._dtype.kind not in INEXACT:
         return False
-    op = c.op
-    return op.fully_open or any(j is i and op.passes_derivative(c, k) for k, j in enumerate(c.inputs))
+    op = c._op
+    return op.fully_open or any(j is i and op.passes_derivative(c, k) for k, j in enumerate(c._inputs))
 
 
 def flows_or_blocked(c: Node, i: Node) -> bool:
     """Return whether a derivative would flow from `c` to `i` if blocked edges were open; structural zeros are not."""
-    return flows(c, i) or any(j is i and c.op.blocks(c, k) for k, j in enumerate(c.inputs))
+    return flows(c, i) or any(j is i and c._op.blocks(c, k) for k, j in enumerate(c._inputs))
 
 
 WIDE = 9  # inputs, from which on a node is not searched for one of them again and again
@@ -44,12 +44,12 @@ class Places:
 
     def find(self, c: Node, i: Node) -> list[tuple[int, Node]]:
         """Return (argnum, i) for each place of `i` among the inputs of `c`."""
-        found = self.known.get(c.serial)
+        found = self.known.get(c._serial)
         if found is None:
-            found = self.known[c.serial] = {}
-            for argnum, j in enumerate(c.inputs):
-                found.setdefault(j.serial, []).append((argnum, j))
-        return found.get(i.serial, [])
+            found = self.known[c._serial] = {}
+            for argnum, j in enumerate(c._inputs):
+                found.setdefault(j._serial, []).append((argnum, j))
+        return found.get(i._serial, [])
 
 
 @attrs.define(eq=False)
@@ -84,16 +84,16 @@ class Discovery:
 
     def find(self, i: Node) -> tuple[Node, ...]:
         """Return the consumers of `i` that lead to the target, oldest first; settle all nodes between."""
-        known = self.leading.get(i.serial)
+        known = self.leading.get(i._serial)
         if known is not None:
             return known
         touched = 0
-        if i.serial < self._floor:
-            for _ in zip(self._search_from_below(i), self._search_from_target(i.serial), strict=False):
+        if i._serial < self._floor:
+            for _ in zip(self._search_from_below(i), self._search_from_target(i._serial), strict=False):
                 touched += 2
         for report in watchers():
             report.nodes_touched += touched
-        return self.leading.setdefault(i.serial, ())
+        return self.leading.setdefault(i._serial, ())
 
     def _search_from_below(self, start: Node) -> Iterator[None]:
         """Climb the consumers of `start`, step by step, and settle the whole cone at the end."""
@@ -103,13 +103,13 @@ class Discovery:
         todo = [start]
         while todo:
             i = todo.pop()
-            consumers = cone[i.serial]
+            consumers = cone[i._serial]
             for ref in iterate_consumers(i):
                 yield
                 c = ref()
-                if c is None or (serial := c.serial) > target:
+                if c is None or (serial := c._serial) > target:
                     continue
-                if not (plain and c.op.fully_open and c.dtype.kind in INEXACT) and not edge(c, i):
+                if not (plain and c._op.fully_open and c._dtype.kind in INEXACT) and not edge(c, i):
                     continue
                 if serial == target:
                     consumers.append(mirror)
@@ -126,8 +126,8 @@ class Discovery:
         for serial in sorted(cone, reverse=True):
             consumers = cone[serial]
             if len(consumers) > 1:  # a consumer stands twice in the list if it was built as f(x, y, x)
-                consumers = sorted({c.serial: c for c in consumers}.values(), key=summation_key)
-            leading[serial] = tuple([c for c in consumers if c is mirror or leading[c.serial]])
+                consumers = sorted({c._serial: c for c in consumers}.values(), key=summation_key)
+            leading[serial] = tuple([c for c in consumers if c is mirror or leading[c._serial]])
 
     def _search_from_target(self, serial: int) -> Iterator[None]:
         """Descend the target's ancestors, youngest first, down to `serial`; what is expanded is settled."""
@@ -152,11 +152,11 @@ class Discovery:
     def _expand(self, node: Node) -> None:
         """Meet the inputs of an ancestor that a derivative flows to."""
         met, edge = self._met, self.edge
-        for j in node.inputs:
+        for j in node._inputs:
             if edge(node, j):
-                found = met.get(j.serial)
+                found = met.get(j._serial)
                 if found is None:
-                    heappush(self._heap, -j.serial)
-                    met[j.serial] = (j, [node])
+                    heappush(self._heap, -j._serial)
+                    met[j._serial] = (j, [node])
                 elif found[1][-1] is not node:  # x * x, or a step done again
                     found[1].append(node)

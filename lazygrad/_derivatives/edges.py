@@ -43,21 +43,21 @@ def find_vjp_rule(
     `consumers` maps the serials of nodes to those consumers that lead to the target, if these are known.
     """
     nodes: list[Node] = []
-    rule, _ = c.op.contribution(c, argnum, c, consumers, nodes, masked)  # the first is the place of the adjoint
+    rule, _ = c._op.contribution(c, argnum, c, consumers, nodes, masked)  # the first is the place of the adjoint
     return rule, nodes[1:]
 
 
 def find_jvp_rule(c: Node, argnum: int) -> tuple[Rule, list[Node]]:
     """Return the jvp rule of an edge from a node computed by an op, and the nodes whose values it reads."""
-    rule: Rule = c.op.jvp_rule(argnum)
+    rule: Rule = c._op.jvp_rule(argnum)
     if rule is UNDEFINED:
         raise NotDifferentiableError(
-            f"op {c.op.name!r} has no jvp rule by its input {input_name(c, argnum)!r} ({c.inputs[argnum]!r}), "
+            f"op {c._op.name!r} has no jvp rule by its input {input_name(c, argnum)!r} ({c._inputs[argnum]!r}), "
             f"which the tangent needs at {c!r}: declare one, or use reverse mode"
         )
-    reads = [c if r == OUT else c.inputs[r] for r in rule.reads]
+    reads = [c if r == OUT else c._inputs[r] for r in rule.reads]
     if rule.rest is not None:
-        reads += c.inputs[rule.rest :]
+        reads += c._inputs[rule.rest :]
     return rule, reads
 
 
@@ -68,12 +68,12 @@ def apply_rule(rule: Rule, c: Node, argnum: int, g: object, reads: Sequence[obje
 
 def apply_vjp(rule: Rule, c: Node, argnum: int, i: Node, g: object, values: Sequence[object]) -> Any:
     """Return J^T g in the shape and dtype of the input `i`, for `g` of the shape of the consumer `c`."""
-    return unbroadcast_to(apply_rule(rule, c, argnum, g, values), i.shape, i.dtype, rule)
+    return unbroadcast_to(apply_rule(rule, c, argnum, g, values), i._shape, i._dtype, rule)
 
 
 def apply_jvp(rule: Rule, c: Node, argnum: int, t: object, values: Sequence[object]) -> Any:
     """Return J t in the shape and dtype of the consumer `c`, for `t` of the shape of its input."""
-    return unbroadcast_to(apply_rule(rule, c, argnum, t, values), c.shape, c.dtype, rule)
+    return unbroadcast_to(apply_rule(rule, c, argnum, t, values), c._shape, c._dtype, rule)
 
 
 @attrs.define(eq=False)
@@ -96,9 +96,9 @@ class Edge:
     def apply_vjp(self, g: object) -> Any:
         """Return J^T g, what `g` of the consumer's shape contributes to the input."""
         c = self.consumer
-        adjoint = Node(None, (), CONSTANT, c.shape, c.dtype, value=g)
+        adjoint = Node(None, (), CONSTANT, c._shape, c._dtype, value=g)
         nodes: list[Node] = []
-        rule, _ = c.op.contribution(c, self.argnum, adjoint, _InnerMemos(), nodes, self.masked)
+        rule, _ = c._op.contribution(c, self.argnum, adjoint, _InnerMemos(), nodes, self.masked)
         passed, *values = [forward_rec(j, was_requested=False) for j in nodes]  # (an adjoint has changed `g` already)
         return apply_vjp(rule, c, self.argnum, self.input, passed, values)
 
@@ -117,14 +117,14 @@ def make_arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[
     A derivative flows along these edges; with `everything`, blocked edges, structural zeros and integers
     are among them.
     """
-    search = Discovery(L.serial, L, (lambda c, i: True) if everything else flows)
+    search = Discovery(L._serial, L, (lambda c, i: True) if everything else flows)
 
     def find_arcs(i: Node) -> list[tuple[Node, int]]:
         return [
             (c, k)
             for c in search.find(i)
-            for k, j in enumerate(c.inputs)
-            if j is i and (everything or c.op.fully_open or c.op.passes_derivative(c, k))
+            for k, j in enumerate(c._inputs)
+            if j is i and (everything or c._op.fully_open or c._op.passes_derivative(c, k))
         ]
 
     return find_arcs
@@ -133,19 +133,19 @@ def make_arc_finder(L: Node, everything: bool = False) -> Callable[[Node], list[
 def find_edges_between(W: Node, L: Node) -> dict[int, list[Edge]]:
     """Return serial -> the edges to consumers, for each node that a path from `W` to `L` leaves; `L` has none."""
     find_arcs = make_arc_finder(L)
-    arcs: dict[int, tuple[Node, list[tuple[Node, int]]]] = {L.serial: (L, [])}
+    arcs: dict[int, tuple[Node, list[tuple[Node, int]]]] = {L._serial: (L, [])}
     todo = [W] if W is not L else []
     while todo:
         i = todo.pop()
-        if i.serial not in arcs:
-            arcs[i.serial] = i, find_arcs(i)
-            todo.extend(c for c, _ in arcs[i.serial][1])
+        if i._serial not in arcs:
+            arcs[i._serial] = i, find_arcs(i)
+            todo.extend(c for c, _ in arcs[i._serial][1])
     found: dict[int, list[Edge]] = {}
     masked: set[int] = set()
     for serial in sorted(arcs, reverse=True):  # consumers first
         i, ways = arcs[serial]
-        found[serial] = [Edge(c, i, k, c.serial in masked) for c, k in ways]
-        if any(c.serial in masked or selects(c, k) for c, k in ways):
+        found[serial] = [Edge(c, i, k, c._serial in masked) for c, k in ways]
+        if any(c._serial in masked or selects(c, k) for c, k in ways):
             masked.add(serial)
     return found
 
@@ -154,5 +154,5 @@ def selects(c: Node, argnum: int) -> bool:
     """Return whether exact zeros that an edge passes to an input may say that something was not taken."""
     if isinstance(c, AdjointNode):
         return c.masked
-    rule = c.op.rule(argnum)
+    rule = c._op.rule(argnum)
     return rule is not None and rule.selects_at(c)

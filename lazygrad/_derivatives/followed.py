@@ -20,7 +20,7 @@ __all__ = ["Followed", "is_same_zero", "list_leaves_below"]
 
 def is_same_zero(i: Node, j: Node) -> bool:
     """Return whether two nodes are zeros for the same node, to which no path leads: each question makes its own."""
-    return isinstance(i, AdjointNode) and isinstance(j, AdjointNode) and not (i.inputs or j.inputs) and i.of is j.of
+    return isinstance(i, AdjointNode) and isinstance(j, AdjointNode) and not (i._inputs or j._inputs) and i.of is j.of
 
 
 def list_leaves_below(roots: Sequence[Node]) -> list[Node]:
@@ -34,7 +34,7 @@ def list_leaves_below(roots: Sequence[Node]) -> list[Node]:
     found: list[Node] = []
     while todo:
         i = todo.pop()
-        if i.op is None:
+        if i._op is None:
             found.append(i)
         for j in _iterate_what_shapes(i):
             if id(j) not in seen:
@@ -44,10 +44,10 @@ def list_leaves_below(roots: Sequence[Node]) -> list[Node]:
 
 
 def _iterate_what_shapes(i: Node) -> Iterator[Node]:
-    yield from i.inputs
+    yield from i._inputs
     if isinstance(i, AdjointNode):
         yield i.of
-        yield i.op.mirror
+        yield i._op.mirror
     if (call := find_call(i)) is not None:
         yield from call.nodes
 
@@ -62,10 +62,10 @@ class Followed:
     def below(cls, roots: Sequence[Node], but: Sequence[Node] = ()) -> Followed:
         """Note the leaves below nodes as they are now, `but` some."""
         left_out = {id(i) for i in but}
-        return cls([(i, i.shape, i.dtype, i.static) for i in list_leaves_below(roots) if id(i) not in left_out])
+        return cls([(i, i._shape, i._dtype, i._static) for i in list_leaves_below(roots) if id(i) not in left_out])
 
     def are_same(self) -> bool:
         """Return whether all leaves still have their shapes and dtypes, and numbers are still none that were set."""
         return all(
-            i.shape == shape and i.dtype == dtype and i.static is static for i, shape, dtype, static in self.kinds
+            i._shape == shape and i._dtype == dtype and i._static is static for i, shape, dtype, static in self.kinds
         )

@@ -44,7 +44,7 @@ class Derivation(Tangents):
     def nth(self, y: Node, n: int) -> Node | None:
         """Apply D n times; return None if the result is structurally zero."""
         for i in ancestors(y):
-            if i.serial >= self._oldest:
+            if i._serial >= self._oldest:
                 self._known.setdefault(key_of(i), i)
         found: Node | None = y
         for _ in range(n):
@@ -52,8 +52,8 @@ class Derivation(Tangents):
         return found
 
     def _build(self, i: Node) -> None:
-        if i.op is divide or i.op is guarded_divide:
-            self._found[i.serial] = self._differentiate_quotient(i)
+        if i._op is divide or i._op is guarded_divide:
+            self._found[i._serial] = self._differentiate_quotient(i)
         else:
             super()._build(i)
 
@@ -72,7 +72,7 @@ class Derivation(Tangents):
         if numerator is None:
             return None
         quotient = over(numerator, y)
-        self._keep_mark(q, [self._taken.get(j.serial) for j in (x, y) if self._found.get(j.serial) is not None])
+        self._keep_mark(q, [self._taken.get(j._serial) for j in (x, y) if self._found.get(j._serial) is not None])
         if (taken := self._taken.get(q.serial)) is not None:
             quotient = keep_taken(quotient, taken)
         return self._share(unbroadcast_node(quotient, q), before)
@@ -95,13 +95,13 @@ class Derivation(Tangents):
         """Return a term whose nodes younger than `before` are replaced by equal ones that are known."""
         if term.serial in self._found:
             return term
-        fresh = collect_inputs_first(term, lambda i: [j for j in i.inputs if j.serial > before]) if before else [term]
+        fresh = collect_inputs_first(term, lambda i: [j for j in i._inputs if j._serial > before]) if before else [term]
         place: dict[int, Node] = {}
         for old in sorted(fresh, key=by_serial):
             if old.__class__ is not Node:  # an adjoint that a rule asked for: one built anew would not know its edges
                 place[old.serial] = old
                 continue
-            inputs = tuple([place.get(j.serial, j) for j in old.inputs])
+            inputs = tuple([place.get(j._serial, j) for j in old.inputs])
             same = all(j is k for j, k in zip(inputs, old.inputs, strict=True))
             i = old if same else build(old.op, inputs, old.static, old.shape, old.dtype)
             place[old.serial] = self._known.setdefault(key_of(i), i)
@@ -110,8 +110,8 @@ class Derivation(Tangents):
 
 def key_of(i: Node) -> Hashable:
     """Return the key that equal nodes share: op, inputs and statics; of constant numbers dtype and bytes."""
-    if i.op is None:
-        return (i.dtype, i._value.tobytes()) if "number" in i.static else i.serial
+    if i._op is None:
+        return (i._dtype, i._value.tobytes()) if "number" in i._static else i._serial
     plain = (bool, int, float, complex, str, tuple, np.generic)
-    statics = tuple([(name, repr(v) if v is None or isinstance(v, plain) else id(v)) for name, v in i.static.items()])
-    return (id(i.op), tuple([j.serial for j in i.inputs]), statics, i.shape, i.dtype)
+    statics = tuple([(name, repr(v) if v is None or isinstance(v, plain) else id(v)) for name, v in i._static.items()])
+    return (id(i._op), tuple([j._serial for j in i._inputs]), statics, i._shape, i._dtype)

@@ -34,35 +34,35 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
 
     Return None where an adjoint is part of the graph: then its unfolded form is needed, which the memo of `L` holds.
     """
-    oldest = min([i.serial for i in wanted])
-    below = {L.serial: L}
+    oldest = min([i._serial for i in wanted])
+    below = {L._serial: L}
     todo = [L]
     while todo:
         i = todo.pop()
         if i.__class__ is AdjointNode:
             return None
-        for j in i.inputs:
-            serial = j.serial
+        for j in i._inputs:
+            serial = j._serial
             if serial >= oldest and serial not in below:
                 below[serial] = j
                 todo.append(j)
-    consumers: dict[int, list[Node]] = {i.serial: [] for i in wanted}  # of what depends on the wanted nodes
-    readers = {i.serial: 1 for i in wanted}  # how many nodes are still to read an adjoint; the caller is one
+    consumers: dict[int, list[Node]] = {i._serial: [] for i in wanted}  # of what depends on the wanted nodes
+    readers = {i._serial: 1 for i in wanted}  # how many nodes are still to read an adjoint; the caller is one
     order = sorted(below)
     for serial in order:
         c = below[serial]
-        if not c.inputs or c.dtype.kind not in INEXACT:
+        if not c._inputs or c._dtype.kind not in INEXACT:
             continue
-        every = c.op.fully_open
-        for j in c.inputs:
-            known = consumers.get(j.serial)
+        every = c._op.fully_open
+        for j in c._inputs:
+            known = consumers.get(j._serial)
             if known is not None and (not known or known[-1] is not c) and (every or flows(c, j)):
                 known.append(c)
                 readers[serial] = readers.get(serial, 0) + 1
                 if serial not in consumers:
                     consumers[serial] = []
     wide = Places()
-    held = {L.serial: ValueHolder(L, seed)}  # adjoints, while somebody is still to read them
+    held = {L._serial: ValueHolder(L, seed)}  # adjoints, while somebody is still to read them
     for serial in reversed(order):
         found = consumers.get(serial)
         if not found:
@@ -74,11 +74,11 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
         if len(found) > 1:
             found.sort(key=summation_key)
         for c in found:
-            adjoint: Any = held.get(c.serial)
+            adjoint: Any = held.get(c._serial)
             if adjoint is None:  # nothing leads on from there
                 continue
-            op = c.op
-            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else wide.find(c, i):
+            op = c._op
+            for argnum, j in enumerate(c._inputs) if len(c._inputs) < WIDE else wide.find(c, i):
                 if j is i and (op.fully_open or op.passes_derivative(c, argnum)):
                     pair = op.contribution(c, argnum, adjoint, consumers, inputs, adjoint.masked)
                     masked = masked or adjoint.masked or (pair[0].selects and pair[0].selects_at(c))
@@ -89,10 +89,10 @@ def gradients_in_one_pass(L: Node, wanted: Sequence[Node], seed: Array) -> dict[
                     forward_rec(j, was_requested=False)
             edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
             total = sum_contributions(inputs, edges, i, _consumer_of)
-            held[serial] = ValueHolder(i, total if i.shape else total[()], masked)
+            held[serial] = ValueHolder(i, total if i._shape else total[()], masked)
         inputs.clear()
         for c in found:
-            readers[c.serial] -= 1
-            if not readers[c.serial]:
-                held.pop(c.serial, None)
-    return {i.serial: freeze(held[i.serial]._value) for i in wanted if i.serial in held}
+            readers[c._serial] -= 1
+            if not readers[c._serial]:
+                held.pop(c._serial, None)
+    return {i._serial: freeze(held[i._serial]._value) for i in wanted if i._serial in held}

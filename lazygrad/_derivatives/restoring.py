@@ -29,7 +29,7 @@ __all__ = ["MemoOf", "Private", "collect_needs", "describe", "list_extras", "lis
 
 def _list_needs(i: Node, values: bool) -> list[Node]:
     """Return the nodes that `i` cannot be made without; with its values, those of its derivatives, too."""
-    needs = list(i.inputs)
+    needs = list(i._inputs)
     if (call := find_call(i)) is not None:
         needs += call.nodes
     if isinstance(i, AdjointNode):
@@ -75,14 +75,14 @@ def collect_needs(roots: Sequence[Node], values: bool, known: Callable[[Node], b
 
 def _base_op(i: Node) -> Any:
     """Return the op of a node; of a mirror that of its target."""
-    return i.op.base if isinstance(i.op, MirrorOp) else i.op
+    return i._op.base if isinstance(i._op, MirrorOp) else i._op
 
 
 def describe(i: Node, refer: Callable[[Any], Any], static: Any) -> tuple[Any, ...]:
     """Return what makes the node again, with references to other nodes and to ops of adjoints in their place."""
-    if i.op is None:
+    if i._op is None:
         return static, i.name
-    inputs = tuple(map(refer, i.inputs))
+    inputs = tuple(map(refer, i._inputs))
     if isinstance(i, AdjointNode):
         edges = [(refer(c), argnum, _tell_reading(rule, c, argnum)) for rule, c, argnum, _, _ in i.each_edge()]
         return refer(_base_op(i)), inputs, i.name, refer(i.of), edges
@@ -91,14 +91,14 @@ def describe(i: Node, refer: Callable[[Any], Any], static: Any) -> tuple[Any, ..
 
 def _tell_reading(rule: Rule, consumer: Node, argnum: int) -> str:
     """Return which rule of an edge it is that an adjoint holds."""
-    return "passes" if rule.passes is not None else "plain" if rule is consumer.op.rule(argnum) else "guarded"
+    return "passes" if rule.passes is not None else "plain" if rule is consumer._op.rule(argnum) else "guarded"
 
 
 def _find_rule(consumer: Node, argnum: int, reading: str) -> Rule:
     """Return the rule of an edge that `_tell_reading` tells."""
     if reading == "passes":
         return Rule(pass_on, passes=consumer)
-    rule: Rule = consumer.op.rule(argnum)
+    rule: Rule = consumer._op.rule(argnum)
     return rule.reading(True) if reading == "guarded" else rule
 
 
@@ -111,7 +111,7 @@ def list_extras(i: Node, refer: Callable[[Any], Any], values: bool) -> dict[str,
         extras["key"] = key
     if isinstance(i, AdjointNode) and i.masked:
         extras["masked"] = True
-    if isinstance(i.op, MirrorOp):
+    if isinstance(i._op, MirrorOp):
         extras["mirror"] = True
     if values and i._stale:
         extras["stale"] = True
@@ -144,13 +144,13 @@ def _restore_node(
         op, inputs, static, shape, dtype, name = described
         node = build(op, inputs, as_static(static), shape, dtype)
         node.name = name
-    node.serial = arrivals.place(serial)
+    node._serial = arrivals.place(serial)
     if value is not None:
         node._value = value.array
     if "key" in extras:
         node._key = arrivals.place_key(extras["key"])
     if "mirror" in extras:
-        node.op = MirrorOp(node.op, _find_no_target)
+        node._op = MirrorOp(node._op, _find_no_target)
     node._stale = "stale" in extras
     if "call" in extras:
         extras["call"][0].attach_copy(node, extras["call"][1])
@@ -178,15 +178,15 @@ def _restore_memo(
 ) -> TargetMemo:
     """Make the memo of a target again, which is a copy itself, as are the adjoints."""
     op.counts.target = weakref.ref(target)
-    memo = TargetMemo(target.serial, Discovery(target.serial, op.mirror), op, seeded)
+    memo = TargetMemo(target._serial, Discovery(target._serial, op.mirror), op, seeded)
     memo.adjoints.update({a.of.serial: a for a in adjoints})
-    memo.inner.update({i.serial: known for i, known in inner})
+    memo.inner.update({i._serial: known for i, known in inner})
     return memo
 
 
 def _restore_mirror(mirror: Node, target: Node) -> None:
     """Let the copy of a mirror stand for the copy of the target."""
-    mirror.op = MirrorOp(mirror.op.base, weakref.ref(target))
+    mirror._op = MirrorOp(mirror._op.base, weakref.ref(target))
 
 
 def _keep_memo(target: Node, memo: TargetMemo) -> None:
@@ -209,7 +209,7 @@ class Private:
 def list_links(nodes: Sequence[Node], refer: Callable[[Any], Any], values: bool) -> list[tuple[Any, ...]]:
     """Return the calls of `restore` that give copies of nodes their memos, and what adjoints unfold into."""
     unfolded = {
-        c.serial: (c, root, stands)
+        c._serial: (c, root, stands)
         for i in nodes
         if isinstance(i, AdjointNode)
         for c, root, stands in _list_unfolded(i)
@@ -218,7 +218,7 @@ def list_links(nodes: Sequence[Node], refer: Callable[[Any], Any], values: bool)
         ("unfolded", refer(c), refer(root), list(map(refer, stands))) for c, root, stands in unfolded.values()
     ]
     numbers = {id(i) for i in nodes}
-    mirrors = [(i, i.op.mirrors) for i in nodes if isinstance(i.op, MirrorOp) and id(i.op.mirrors) in numbers]
+    mirrors = [(i, i._op.mirrors) for i in nodes if isinstance(i._op, MirrorOp) and id(i._op.mirrors) in numbers]
     links += [("mirror of", refer(i), refer(target)) for i, target in mirrors]
     memos = [MemoOf(i, i._memo) for i in nodes if values and i._memo is not None]
     return links + [("memo of", refer(of.target), refer(of)) for of in memos]
@@ -237,7 +237,7 @@ class MemoOf:
         if not values:
             return refer(self.target), refer(memo.op), memo.seeded, [], []
         adjoints = memo.adjoints.values()
-        unfolded = {c.serial: (c, root) for a in adjoints for c, root, _ in _list_unfolded(a)}
+        unfolded = {c._serial: (c, root) for a in adjoints for c, root, _ in _list_unfolded(a)}
         inner = [
             (refer(unfolded[serial][0]), refer(MemoOf(unfolded[serial][1], known)))
             for serial, known in memo.inner.items()

@@ -80,11 +80,11 @@ def join_marks(marks: Sequence[Any]) -> Any:
 
 def push(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], taken: Any) -> Any:
     """Run a jvp rule, on arrays or on nodes; what was not taken gives 0 whatever the derivative is."""
-    if i.op.is_adjoint or (taken is None and 0 not in i.inputs[argnum].shape):
+    if i._op.is_adjoint or (taken is None and 0 not in i._inputs[argnum].shape):
         return apply_rule(rule, i, argnum, t, reads)
     if taken is None:  # of nothing nothing is taken
         taken = _mark_all(t)
-    if i.op.pointwise:  # (a rule that reads nothing has no infinite derivative)
+    if i._op.pointwise:  # (a rule that reads nothing has no infinite derivative)
         term = apply_rule(rule, i, argnum, t, reads)
         return keep_taken(term, taken) if reads else term
     found = apply_rule(rule if rule.guarded is None else rule.guarded, i, argnum, t, reads)
@@ -118,21 +118,21 @@ def _mark_all(x: Any) -> Any:
 
 def _fit(taken: Any, j: Node) -> Any:
     """Return a mask in the shape of a node."""
-    return taken if np.shape(taken) == j.shape else np.broadcast_to(taken, j.shape)
+    return taken if np.shape(taken) == j._shape else np.broadcast_to(taken, j._shape)
 
 
 def _mark_group(i: Node, argnum: int, taken: Any) -> Any:
     """Return which elements of a node are computed from any that was taken; None if that is not known."""
-    j = i.inputs[argnum]
-    statics = getattr(i.op, "statics", ())
-    if i.op.name == "matmul" and all(len(k.shape) > 1 for k in i.inputs):
+    j = i._inputs[argnum]
+    statics = getattr(i._op, "statics", ())
+    if i._op.name == "matmul" and all(len(k.shape) > 1 for k in i._inputs):
         return np.any(_fit(taken, j), axis=-2 if argnum else -1, keepdims=True)
     if argnum or "axis" not in statics:
         return None
-    keepdims = i.static["keepdims"] if "keepdims" in statics else True
-    if "keepdims" not in statics and i.shape != j.shape:
+    keepdims = i._static["keepdims"] if "keepdims" in statics else True
+    if "keepdims" not in statics and i._shape != j._shape:
         return None
-    return np.any(_fit(taken, j), axis=i.static["axis"], keepdims=keepdims)
+    return np.any(_fit(taken, j), axis=i._static["axis"], keepdims=keepdims)
 
 
 def mark_taken(
@@ -142,27 +142,27 @@ def mark_taken(
 
     `read` gives what rules are run on for nodes, and `nodes` are those that the rule reads.
     """
-    if i.op.is_adjoint:  # it passes on what it unfolds into
+    if i._op.is_adjoint:  # it passes on what it unfolds into
         return taken
     selects = rule.selects is not False and rule.selects_at(i)
-    j = i.inputs[argnum]
-    if taken is None and 0 in j.shape:
+    j = i._inputs[argnum]
+    if taken is None and 0 in j._shape:
         taken = _mark_all(read([j])[0])
     if taken is None and not selects:
         return None
     own: Any = None
-    if i.op.name in GUARDED:  # in a derivative: what is 0 in the first factor was not taken
+    if i._op.name in GUARDED:  # in a derivative: what is 0 in the first factor was not taken
         if argnum == 0:
             return taken
-        own = read(i.inputs[:1])[0] != 0
-    elif i.op.name in CHOICES:
-        own = read(i.inputs[1:2])[0]
-    elif i.op.name == "where":
-        condition = read(i.inputs[:1])[0]
+        own = read(i._inputs[:1])[0] != 0
+    elif i._op.name in CHOICES:
+        own = read(i._inputs[1:2])[0]
+    elif i._op.name == "where":
+        condition = read(i._inputs[:1])[0]
         own = condition != 0 if argnum == 1 else condition == 0
     if own is not None:
         return own if taken is None else taken & own
-    if selects or (i.op.name in MOVING and 0 not in j.shape):  # (the mean of nothing is nan)
-        ones = np.ones(j.shape, j.dtype) if taken is None else _fit(taken, j).astype(j.dtype)
-        return apply_rule(rule, i, argnum, ones if j.shape else ones[()], read(nodes)) != 0
-    return taken if i.op.pointwise else _mark_group(i, argnum, taken)
+    if selects or (i._op.name in MOVING and 0 not in j._shape):  # (the mean of nothing is nan)
+        ones = np.ones(j._shape, j._dtype) if taken is None else _fit(taken, j).astype(j._dtype)
+        return apply_rule(rule, i, argnum, ones if j._shape else ones[()], read(nodes)) != 0
+    return taken if i._op.pointwise else _mark_group(i, argnum, taken)

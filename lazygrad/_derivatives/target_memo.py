@@ -52,10 +52,10 @@ class AdjointOp(ContributionSum):
     ) -> tuple[Rule, int]:
         """Add the derivative through the unfolded ops to `inputs`, and return the edge that passes it on."""
         root, stands = self.unfold(node)
-        inner = memo.inner.get(node.serial)
+        inner = memo.inner.get(node._serial)
         if inner is None:
             order = (*summation_key(node), THROUGH, -len(memo.order), *memo.order)
-            inner = memo.inner[node.serial] = TargetMemo.of(root, adjoint, order, masked)
+            inner = memo.inner[node._serial] = TargetMemo.of(root, adjoint, order, masked)
         found = inner.adjoint(stands[argnum])
         assert found is not None  # `passes_derivative` said so
         inputs.append(found)
@@ -65,7 +65,7 @@ class AdjointOp(ContributionSum):
         """Give an adjoint that outlives its memo the edges that lead to the target now; `memos` holds those in use."""
         target = self.mirror if (alive := self.counts.target()) is None else alive
         if (memo := memos.get(id(self))) is None:
-            memo = memos[id(self)] = TargetMemo(target.serial, Discovery(target.serial, self.mirror), self, True)
+            memo = memos[id(self)] = TargetMemo(target._serial, Discovery(target._serial, self.mirror), self, True)
         mark = _next_serial()
         try:
             AdjointOp.unfolding = []
@@ -75,7 +75,9 @@ class AdjointOp(ContributionSum):
         inputs, edges = ((), ()) if found is None else (found.inputs, found.edges)
         masked = found is not None and memo.masks(found)
         new = collect_new(inputs, mark)
-        place_before(held, new, max([held.of.serial, *[j.serial for i in new for j in i.inputs if j.serial <= mark]]))
+        place_before(
+            held, new, max([held.of.serial, *[j._serial for i in new for j in i._inputs if j._serial <= mark]])
+        )
         memo.inner.clear()  # its keys are serials that have changed, as are those of what is unfolded
         for i in unfolded:
             root, _ = self.unfold(i)
@@ -153,15 +155,15 @@ class TargetMemo:
         masked = masked or (isinstance(seed, AdjointNode) and seed.masked)
         ref = weakref.ref(target)
         mirror = copy_bare(target)
-        mirror.op, mirror.serial = MirrorOp(target.op, ref), _next_serial()
+        mirror._op, mirror._serial = MirrorOp(target._op, ref), _next_serial()
         enlist(mirror)
         if isinstance(mirror, AdjointNode):
             follow(mirror)
         if find_call(target) is not None:
             mirror._call = target._call
-        order = order or (*summation_key(target), 0 if seed is None else mirror.serial)
+        order = order or (*summation_key(target), 0 if seed is None else mirror._serial)
         op = AdjointOp(Counts(ref), mirror, _make_unit_seed(target) if seed is None else seed, order, masked)
-        return cls(target.serial, Discovery(target.serial, mirror), op, seed is not None)
+        return cls(target._serial, Discovery(target._serial, mirror), op, seed is not None)
 
     @property
     def mirror(self) -> Node:
@@ -180,15 +182,15 @@ class TargetMemo:
 
     def leads(self, i: Node) -> bool:
         """Return whether there is a path from `i` to the target along which derivatives flow."""
-        return i.serial == self.serial or bool(self.discovery.find(i))
+        return i._serial == self.serial or bool(self.discovery.find(i))
 
     def adjoint(self, i: Node) -> Node | None:
         """Return the node of dL/di, built with all it needs; None if nothing leads from `i` to L."""
-        if i.serial == self.serial:
+        if i._serial == self.serial:
             return self.seed
-        if i.serial not in self.adjoints and not pause_collector(self._derive, i):
+        if i._serial not in self.adjoints and not pause_collector(self._derive, i):
             return None
-        return self.adjoints[i.serial]
+        return self.adjoints[i._serial]
 
     def _derive(self, i: Node) -> bool:
         """Build the adjoint of `i` and what it needs; return False if nothing leads from `i` to L."""
@@ -199,15 +201,15 @@ class TargetMemo:
 
     def zero_adjoint(self, i: Node) -> Node:
         """Build the adjoint of a node that does not lead to the target: zeros, in the shape the node has when asked."""
-        return AdjointNode(self.op, (), NO_STATIC, i.shape, i.dtype, of=i, edges=())
+        return AdjointNode(self.op, (), NO_STATIC, i._shape, i._dtype, of=i, edges=())
 
     def _list_missing(self, i: Node) -> Sequence[Node] | None:
         """Return the consumers of `i` whose adjoints it needs and which have none; None if it has its own."""
         adjoints = self.adjoints
-        if i.serial in adjoints:
+        if i._serial in adjoints:
             return None
         mirror = self.op.mirror
-        return [c for c in self.discovery.leading[i.serial] if c.serial not in adjoints and c is not mirror]
+        return [c for c in self.discovery.leading[i._serial] if c._serial not in adjoints and c is not mirror]
 
     def masks(self, adjoint: Node) -> bool:
         """Return whether zeros of an adjoint may say that something was not taken."""
@@ -220,21 +222,21 @@ class TargetMemo:
         op, adjoints = self.op, self.adjoints
         mirror, seed, masked = op.mirror, op.seed, op.masked
         leading = self.discovery.leading
-        for c in leading[i.serial]:
-            adjoint = seed if c is mirror else adjoints[c.serial]
-            above = op.masked or (c is not mirror and adjoints[c.serial].masked)
-            local = c.op
-            for argnum, j in enumerate(c.inputs) if len(c.inputs) < WIDE else self.wide.find(c, i):
+        for c in leading[i._serial]:
+            adjoint = seed if c is mirror else adjoints[c._serial]
+            above = op.masked or (c is not mirror and adjoints[c._serial].masked)
+            local = c._op
+            for argnum, j in enumerate(c._inputs) if len(c._inputs) < WIDE else self.wide.find(c, i):
                 if j is i and (local.fully_open or local.passes_derivative(c, argnum)):
                     pair = local.contribution(c, argnum, adjoint, self, inputs, above)
                     masked = masked or above or (pair[0].selects and pair[0].selects_at(c))
                     pairs.append(pair)
         # Most edges are alone; then the pair that all nodes of the op share will do.
         edges = pairs[0] if len(pairs) == 1 else tuple(itertools.chain.from_iterable(pairs))
-        node = AdjointNode(op, tuple(inputs), NO_STATIC, i.shape, i.dtype, of=i, edges=edges, masked=masked)
+        node = AdjointNode(op, tuple(inputs), NO_STATIC, i._shape, i._dtype, of=i, edges=edges, masked=masked)
         enlist(node)
-        adjoints[i.serial] = node
-        leading[i.serial] = BUILT
+        adjoints[i._serial] = node
+        leading[i._serial] = BUILT
 
     def forget_shapes(self) -> None:
         """Forget all adjoints as nodes below the target change shape: they are built again when asked for."""
@@ -249,14 +251,14 @@ class TargetMemo:
     def follow_target(self, target: Node, changes: Changes) -> None:
         """Give the seeds the shape and dtype that the target has now."""
         for seed in self.list_seeds():
-            if seed.shape != target.shape or seed.dtype != target.dtype:
-                changes.set_leaf(seed, freeze(np.ones(target.shape, target.dtype)))
+            if seed.shape != target._shape or seed.dtype != target._dtype:
+                changes.set_leaf(seed, freeze(np.ones(target._shape, target._dtype)))
 
     def renew_seed(self, target: Node) -> None:
         """Give a cotangent the dtype that the target has now."""
         self.clear()
-        if self.seed.op is None and self.seed.shape == target.shape:
-            self.op.seed = constant(self.seed._value.astype(target.dtype))
+        if self.seed.op is None and self.seed.shape == target._shape:
+            self.op.seed = constant(self.seed._value.astype(target._dtype))
 
     def clear(self) -> None:
         """Forget the adjoints and the counts."""
@@ -271,7 +273,7 @@ class TargetMemo:
 
 def _make_unit_seed(target: Node) -> Node:
     """Make the leaf of dL/dL = 1 in the shape and dtype of a target."""
-    return Node(None, (), SEED, target.shape, target.dtype, value=freeze(np.ones(target.shape, target.dtype)))
+    return Node(None, (), SEED, target._shape, target._dtype, value=freeze(np.ones(target._shape, target._dtype)))
 
 
 def target_memo(target: Node) -> TargetMemo:

@@ -94,8 +94,8 @@ class Call:
     def float_target(self, out: object) -> Node:
         """Return one output as a node that has a cotangent: an integer has none."""
         node = self.as_target(out)
-        if node.dtype.kind not in INEXACT:
-            raise TypeError(f"{name_of(self.function)} returned dtype {node.dtype}, which has no derivative")
+        if node._dtype.kind not in INEXACT:
+            raise TypeError(f"{name_of(self.function)} returned dtype {node._dtype}, which has no derivative")
         return node
 
     def outputs(self) -> list[Node]:
@@ -124,14 +124,14 @@ def check_number(call: Call, L: Node, holomorphic: bool) -> None:
     """Raise TypeError unless the target is one real float."""
     if L.size != 1:
         raise TypeError(
-            f"grad needs one number, but {name_of(call.function)} returned shape {L.shape}: sum it, or use "
+            f"grad needs one number, but {name_of(call.function)} returned shape {L._shape}: sum it, or use "
             f"`elementwise_grad`, `jacobian` or `vjp`"
         )
-    if L.dtype.kind not in INEXACT:
-        raise TypeError(f"grad needs a float, but {name_of(call.function)} returned dtype {L.dtype}")
-    if L.dtype.kind == "c" and not holomorphic:
+    if L._dtype.kind not in INEXACT:
+        raise TypeError(f"grad needs a float, but {name_of(call.function)} returned dtype {L._dtype}")
+    if L._dtype.kind == "c" and not holomorphic:
         raise TypeError(
-            f"grad needs a real number, but {name_of(call.function)} returned {L.dtype}: take its `.real`, `.imag` or "
+            f"grad needs a real number, but {name_of(call.function)} returned {L._dtype}: take its `.real`, `.imag` or "
             f"`abs`; for the complex derivative of a holomorphic function pass `holomorphic=True`"
         )
 
@@ -160,7 +160,7 @@ def call_on_nodes(f: Function, argnums: Argnums, args: tuple[object, ...], kwarg
     given = tree.like([leaf if n is None else n for n, leaf in zip(stands, tree.leaves, strict=True)])
     for k, argument in zip(chosen, (given,) if single else given, strict=True):
         filled[k] = argument
-    before = next((node.serial for node in stands if node is not None), 0)
+    before = next((node._serial for node in stands if node is not None), 0)
     connected_before = _connected.get()
     out = call_in_transform(f, *filled, **kwargs)
     aux = None
@@ -205,36 +205,36 @@ def _reaches_outside(out: Any, before: int) -> bool:
     seen = set()
     while todo:
         i = todo.pop()
-        if i.serial < before:
-            if i.dtype.kind in INEXACT and (i.op is not None or i.static["leaf"] == "parameter"):
+        if i._serial < before:
+            if i._dtype.kind in INEXACT and (i._op is not None or i._static["leaf"] == "parameter"):
                 return True
-        elif i.serial not in seen:
-            seen.add(i.serial)
-            todo.extend(i.inputs)
+        elif i._serial not in seen:
+            seen.add(i._serial)
+            todo.extend(i._inputs)
     return False
 
 
 def _depends_on_any(out: Any, nodes: list[Node]) -> bool:
     """Return whether a result is built on one of the nodes, which are the oldest of their call."""
     todo = [leaf for leaf in leaves(out) if isinstance(leaf, Node)]
-    wanted, first = {i.serial for i in nodes}, nodes[0].serial if nodes else 0
+    wanted, first = {i._serial for i in nodes}, nodes[0].serial if nodes else 0
     seen = set()
     while todo:
         i = todo.pop()
-        if i.serial in wanted:
+        if i._serial in wanted:
             return True
-        if i.serial > first and i.serial not in seen:
-            seen.add(i.serial)
-            todo.extend(i.inputs)
+        if i._serial > first and i._serial not in seen:
+            seen.add(i._serial)
+            todo.extend(i._inputs)
     return False
 
 
 def _make_stand_in(leaf: Any) -> Node | None:
     """Return a new node for a leaf of an argument; None if the leaf is no number at all."""
     if isinstance(leaf, Node):
-        if leaf.dtype.kind in INEXACT:
+        if leaf._dtype.kind in INEXACT:
             return identity.on_nodes((leaf,), NO_STATIC)
-        raise TypeError(f"it has dtype {leaf.dtype}; cast it to float")
+        raise TypeError(f"it has dtype {leaf._dtype}; cast it to float")
     if leaf is None or isinstance(leaf, (str, bytes)) or callable(leaf):
         return None
     return parameter(leaf)

@@ -108,7 +108,7 @@ class Primitive(Op):
 
     def _run(self, node: Node) -> Array:
         value = super().run(node)
-        if value.shape != node.shape or value.dtype != node.dtype:
+        if value.shape != node._shape or value.dtype != node._dtype:
             raise LazygradError(
                 f"{self.name} returned shape {value.shape} and dtype {value.dtype}, but {node!r} was promised: "
                 + ("it was built with another" if self.eager else "correct its `shape=`")
@@ -191,8 +191,8 @@ def _transpose_rule(rule: Rule, to_output: bool) -> Rule:
     The given rule is linear in its first argument, z. So its transpose is the derivative of ``<rule(z), w>`` by z,
     wherever z is.
     """
-    shape = ("_to_shape", lambda node, k: node.shape if to_output else node.inputs[k].shape)
-    dtype = ("_to_dtype", lambda node, k: node.dtype if to_output else node.inputs[k].dtype)
+    shape = ("_to_shape", lambda node, k: node._shape if to_output else node._inputs[k].shape)
+    dtype = ("_to_dtype", lambda node, k: node._dtype if to_output else node._inputs[k].dtype)
 
     def transpose(w: Any, *values: Any, _to_shape: Any, _to_dtype: Any, **meta: Any) -> Any:
         z = constant(np.zeros(_to_shape, _to_dtype))

@@ -36,21 +36,21 @@ __all__ = ["invalidate", "update", "wait_for_questions"]
 
 def invalidate(i: Node) -> None:
     """Mark everything computed from `i` as stale; leaves themselves keep their value."""
-    reached = {i.serial: i}
+    reached = {i._serial: i}
     todo = [i]
     while todo:
         j = todo.pop()
         for ref in consumer_refs(j):
             c = ref()
-            if c is None or c._value is None or c.serial in reached:
+            if c is None or c._value is None or c._serial in reached:
                 continue
             if c.__class__ is Node or not c.only_follows(j):  # type: ignore[attr-defined]
-                reached[c.serial] = c
+                reached[c._serial] = c
                 todo.append(c)
     listening = watchers()
     for serial in sorted(reached, reverse=True):  # consumers are younger than their inputs
         node = reached[serial]
-        if node.op is not None:
+        if node._op is not None:
             node._value = None
             node._stale = True
         for watcher in listening:
@@ -61,8 +61,8 @@ def wait_for_questions(leaves: Sequence[Node]) -> None:
     """Wait until no question that depends on these leaves is paused: each sees one state of them (`turns`)."""
     rounds, begin = 0, monotonic()
     while pauses:
-        reached = {i.serial for i in dependents(list(leaves))}
-        busy = [(thread, i) for thread, asked in paused_questions() for i in asked if i.serial in reached]
+        reached = {i._serial for i in dependents(list(leaves))}
+        busy = [(thread, i) for thread, asked in paused_questions() for i in asked if i._serial in reached]
         if not busy:
             return
         inside = [i for thread, i in busy if thread == get_ident()]
@@ -173,18 +173,21 @@ def _change(changes: Sequence[tuple[Node, Array]]) -> None:
     if pauses:
         wait_for_questions([leaf for leaf, _ in changes])
     for leaf, new in changes:
-        if new.shape != leaf.shape or new.dtype != leaf.dtype:
+        if new.shape != leaf._shape or new.dtype != leaf._dtype:
             _change_shapes(changes)
             return
     for leaf, _ in changes:
         invalidate(leaf)
+    if len(changes) == 1 and "number" not in changes[0][0].static:
+        _write(*changes[0])
+        return
     steps: list[tuple[Any, ...]] = []
     opened: list[Any] = []
     try:
         for leaf, new in changes:
-            if "number" in leaf.static:
+            if "number" in leaf._static:
                 note_reform()
-                steps.append((_set_attribute, leaf, "static", CONSTANT))
+                steps.append((_set_attribute, leaf, "_static", CONSTANT))
             if _is_unshared(leaf, new):
                 opened.append(leaf._value)
                 opened[-1].flags.writeable = True
@@ -197,20 +200,33 @@ def _change(changes: Sequence[tuple[Node, Array]]) -> None:
             array.flags.writeable = False
 
 
+def _write(leaf: Node, new: Array) -> None:
+    """Write the value of a single leaf."""
+    if not _is_unshared(leaf, new):
+        leaf._value = copy_frozen(new)
+        return
+    flags = leaf._value.flags
+    try:
+        flags.writeable = True
+        leaf._value[...] = new
+    finally:
+        flags.writeable = False
+
+
 _set_attribute = object.__setattr__
 
 
 def _change_shapes(changes: Sequence[tuple[Node, Array]]) -> None:
     """Give leaves values of another shape or dtype, and all that is built on them what follows."""
-    numbers = [(leaf, leaf.static) for leaf, _ in changes if "number" in leaf.static]
+    numbers = [(leaf, leaf._static) for leaf, _ in changes if "number" in leaf._static]
     note_reform()
     try:
         for number, _ in numbers:
-            number.static = CONSTANT  # an ordinary leaf from now on, as the user has set it
+            number._static = CONSTANT  # an ordinary leaf from now on, as the user has set it
         reform([(leaf, copy_frozen(new)) for leaf, new in changes], invalidate)
     except BaseException:
         for number, static in numbers:
-            number.static = static
+            number._static = static
         raise
 
 

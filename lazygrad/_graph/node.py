@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import weakref
 from collections.abc import Iterator, Mapping
 from types import FunctionType, MappingProxyType
@@ -82,13 +83,14 @@ class Node(NodeMethods):
 
     __module__ = "lazygrad"
 
-    op: Any
-    inputs: tuple[Node, ...]
-    static: Mapping[str, Any]
-    shape: tuple[int, ...]
-    dtype: DType
+    # What is public is read-only; modules that are run for every node read and write these.
+    _op: Any
+    _inputs: tuple[Node, ...]
+    _static: Mapping[str, Any]
+    _shape: tuple[int, ...]
+    _dtype: DType
     name: str | None = None
-    serial: int = attrs.field(factory=_next_serial)
+    _serial: int = attrs.field(factory=_next_serial)
     _value: Any = None  # the memo of forward-rec: None is "not there"
     _stale: bool = False  # it was there, until a leaf below it was set
     # Weak references to the consumers. One alone is held without a list: most nodes have no more, and
@@ -103,20 +105,35 @@ class Node(NodeMethods):
     # The call of a function that the node came from, and its place among the results; not set if it was an op's.
     _call: Any = attrs.field(init=False)
 
+    if TYPE_CHECKING:
+
+        @property
+        def op(self) -> Any: ...
+        @property
+        def inputs(self) -> tuple[Node, ...]: ...
+        @property
+        def static(self) -> Mapping[str, Any]: ...
+        @property
+        def shape(self) -> tuple[int, ...]: ...
+        @property
+        def dtype(self) -> DType: ...
+        @property
+        def serial(self) -> int: ...
+
     @property
     def is_leaf(self) -> bool:
         """Return whether the node is an input of the graph, V_I in Stratos' notation."""
-        return self.op is None
+        return self._op is None
 
     @property
     def ndim(self) -> int:
         """Return the number of axes."""
-        return len(self.shape)
+        return len(self._shape)
 
     @property
     def size(self) -> int:
         """Return the number of elements."""
-        return math.prod(self.shape)
+        return math.prod(self._shape)
 
     @property
     def consumers(self) -> tuple[Node, ...]:
@@ -124,10 +141,36 @@ class Node(NodeMethods):
         return tuple(sorted(living_consumers(self), key=by_serial))
 
     def __repr__(self) -> str:
-        kind = self.static["leaf"] if self.op is None else self.op.name
+        kind = self._static["leaf"] if self._op is None else self._op.name
         state = "" if self._value is not None else ", stale" if self._stale else ", not computed"
         name = "" if self.name is None else f" {self.name!r}"
-        return f"<{kind}{name} #{self.serial}, shape {self.shape}, {self.dtype}{state}>"
+        return f"<{kind}{name} #{self._serial}, shape {self._shape}, {self._dtype}{state}>"
+
+
+class _FixedError(AttributeError, TypeError):
+    """An attribute of a node cannot be assigned."""
+
+
+def _fix(name: str, look_up: Callable[[Node], Any], hint: str) -> None:
+    """Let users read an attribute of nodes that only the library writes, under its private name."""
+
+    def refuse(self: Node, value: object) -> None:
+        raise _FixedError(f"`.{name}` of {self!r} cannot be assigned, as nodes do not change: {hint}")
+
+    setattr(Node, name, property(look_up, refuse, doc=look_up.__doc__))
+
+
+for _name, _hint in {
+    "op": "build another node",
+    "inputs": "build another node from others",
+    "static": "build another node with other keywords",
+    "shape": "`.reshape` makes another node, and `.set` may give a leaf another shape",
+    "dtype": "`.astype` makes another node",
+    "serial": "it is the order of creation",
+}.items():
+    _fix(_name, operator.attrgetter(f"_{_name}"), _hint)
+for _name in ("consumers", "is_leaf", "ndim", "size"):
+    _fix(_name, Node.__dict__[_name].fget, "it follows from what the node is")
 
 
 NodeOrArray: TypeAlias = Node | Array  # the two readings of a rule's text
@@ -144,7 +187,7 @@ def install(members: Mapping[str, object]) -> None:
 
 def by_serial(node: Node) -> int:
     """Return the sort key of the order of creation, which is a topological order."""
-    return node.serial
+    return node._serial
 
 
 def summation_key(node: Node) -> tuple[float, ...]:
@@ -153,7 +196,7 @@ def summation_key(node: Node) -> tuple[float, ...]:
     So the order, and with it every bit of a sum, does not depend on which questions came first.
     """
     if node.__class__ is Node:
-        return getattr(node, "_key", None) or (node.serial,)
+        return getattr(node, "_key", None) or (node._serial,)
     return node.summation_key()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -161,7 +204,7 @@ def label(node: Node) -> str:
     """Return the node's name, or the op and serial that stand for it in reports."""
     if node.name is not None:
         return node.name
-    return f"{'leaf' if node.op is None else node.op.name}#{node.serial}"
+    return f"{'leaf' if node._op is None else node._op.name}#{node._serial}"
 
 
 def build(
@@ -181,7 +224,7 @@ def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
     """Enter `node` among the consumers of each of its inputs, or of other nodes that it must follow."""
     ref = weakref.ref(node)
     previous = None
-    for j in node.inputs if inputs is None else inputs:
+    for j in node._inputs if inputs is None else inputs:
         if j is previous:  # x * x; any other repetition only costs a second look
             continue
         previous = j
@@ -198,7 +241,7 @@ def enlist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
 
 def delist(node: Node, inputs: tuple[Node, ...] | None = None) -> None:
     """Take `node` from among the consumers of its inputs, or of other nodes: it was built only to look at."""
-    for j in node.inputs if inputs is None else inputs:
+    for j in node._inputs if inputs is None else inputs:
         consumers = j._consumers
         if isinstance(consumers, list):
             for k in range(len(consumers) - 1, -1, -1):  # it is mostly the last

@@ -40,8 +40,8 @@ class Changes:
 
     def set_signature(self, i: Node, shape: Shape, dtype: DType) -> None:
         """Set the shape and dtype of a node; a shape is another tuple even where it is equal (`ops.linear._part`)."""
-        if shape != i.shape or dtype != i.dtype:
-            self.moved.add(i.serial)
+        if shape != i._shape or dtype != i._dtype:
+            self.moved.add(i._serial)
         self.set(i, shape=shape, dtype=dtype)
 
     def set_leaf(self, i: Node, value: Array) -> None:
@@ -62,12 +62,15 @@ class Changes:
             self.before.pop()
 
 
+FIXED = {"dtype", "inputs", "op", "serial", "shape", "static"}  # what users read alone, under these names
+
+
 def _set_attributes(i: Node, values: dict[str, Any]) -> None:
     """Set attributes of a node, and tell its inputs if they are others."""
     if "inputs" in values:
         delist(i)
     for name, value in values.items():
-        setattr(i, name, value)
+        setattr(i, f"_{name}" if name in FIXED else name, value)
     if "inputs" in values:
         enlist(i)
 
@@ -89,7 +92,7 @@ def reform(values: Sequence[tuple[Node, Array]], invalidate: Callable[[Node], No
     """
     leaves = [leaf for leaf, _ in values]
     _forget_adjoints(dependents(leaves))  # but for those that somebody holds: they follow their nodes
-    walk = _Walk({leaf.serial: value for leaf, value in values}, leaves[-1])
+    walk = _Walk({leaf._serial: value for leaf, value in values}, leaves[-1])
     changes = walk.changes
     try:
         nodes = _list_reached(leaves)
@@ -123,10 +126,10 @@ def _list_reached(leaves: Sequence[Node]) -> list[Node]:
     start = list(leaves)
     while True:
         found = dependents(start)
-        known = {i.serial for i in start}
-        beside = [j for i in found for j in i.inputs if j.op is None and "number" in j.static]
+        known = {i._serial for i in start}
+        beside = [j for i in found for j in i._inputs if j._op is None and "number" in j._static]
         beside += [seed for i in found if i._memo is not None for seed in i._memo.list_seeds()]
-        beside = [j for j in beside if j.serial not in known]
+        beside = [j for j in beside if j._serial not in known]
         if not beside:
             return sorted(found, key=by_serial)
         start += beside
@@ -146,44 +149,44 @@ class _Walk:
     def visit(self, nodes: Sequence[Node]) -> None:
         """Let all nodes follow, oldest first."""
         for i in nodes:
-            if i.op.__class__ is _Replaced:  # by a change before, and somebody holds it
-                self.replaced.add(i.serial)
+            if i._op.__class__ is _Replaced:  # by a change before, and somebody holds it
+                self.replaced.add(i._serial)
                 continue
             if (call := find_call(i)) is not None:
                 self.outcomes.setdefault(id(call), []).append(i)
-                self.inside.update(dict.fromkeys([j.serial for j in call.list_inside(i)], call))
+                self.inside.update(dict.fromkeys([j._serial for j in call.list_inside(i)], call))
             if i.__class__ is not Node:
-                self.replaced.update([j.serial for j in i.op.list_unfolded(i)])
+                self.replaced.update([j._serial for j in i._op.list_unfolded(i)])
         for i in nodes:
             self.at = i
-            if i.serial in self.wanted:
-                self.changes.set_leaf(i, self.wanted[i.serial])
-            elif i.op is not None and i.serial not in self.replaced:
+            if i._serial in self.wanted:
+                self.changes.set_leaf(i, self.wanted[i._serial])
+            elif i._op is not None and i._serial not in self.replaced:
                 self.follow(i)
         for i in nodes if self.replaced else ():  # from here on nothing is found through them
-            if i.serial in self.replaced and i.op is not None and i.op.__class__ is not _Replaced:
-                self.changes.set(i, op=_Replaced(i.op))
+            if i._serial in self.replaced and i._op is not None and i._op.__class__ is not _Replaced:
+                self.changes.set(i, op=_Replaced(i._op))
         memos: dict[int, Any] = {}
         for i in nodes if self.replaced else ():
             self.at = i
-            if i.__class__ is not Node and i.serial not in self.replaced:
-                i.op.build_again(i, self.changes, memos)
+            if i.__class__ is not Node and i._serial not in self.replaced:
+                i._op.build_again(i, self.changes, memos)
 
     def follow(self, i: Node) -> None:
         """Give a node that an op computes what follows from its inputs, which have changed or not."""
-        call = find_call(i) or self.inside.get(i.serial)
+        call = find_call(i) or self.inside.get(i._serial)
         if call is not None and not self.changes.moved.isdisjoint(call.serials):
             if (outcome := self.outcomes.pop(id(call), None)) is not None:
                 for j in outcome:
                     self.replaced.update([k.serial for k in call.list_inside(j)])
                 call.make_again(outcome, self.changes)
         elif self.is_built_on_replaced(i):
-            self.replaced.add(i.serial)
+            self.replaced.add(i._serial)
         else:
-            for number, cast in i.op.numbers(i):
-                if cast.dtype != number.dtype:
+            for number, cast in i._op.numbers(i):
+                if cast.dtype != number._dtype:
                     self.changes.set_leaf(number, cast)
-            self.changes.set_signature(i, *i.op.infer(i))
+            self.changes.set_signature(i, *i._op.infer(i))
             if i._memo is not None:
                 i._memo.follow_target(i, self.changes)
 
@@ -191,9 +194,9 @@ class _Walk:
         """Return whether a node belongs to what is replaced; an error if it is the user's own."""
         if i.__class__ is not Node:
             return i.of.serial in self.replaced  # type: ignore[attr-defined]
-        if self.replaced.isdisjoint([j.serial for j in i.inputs]):
+        if self.replaced.isdisjoint([j._serial for j in i._inputs]):
             return False
-        if i.op.is_mirror:
+        if i._op.is_mirror:
             return True
         raise LazygradError(
             f"{i!r} is built on a part of what a function built inside, which is built anew as a shape or dtype "
@@ -235,12 +238,12 @@ class _Replaced:
 
 def collect_new(roots: Iterable[Node], mark: float) -> list[Node]:
     """Return the nodes that these are computed from, and themselves, of those built since a serial, oldest first."""
-    found = {i.serial: i for i in roots if i.serial > mark}
+    found = {i._serial: i for i in roots if i._serial > mark}
     todo = list(found.values())
     while todo:
         for j in todo.pop().inputs:
-            if j.serial > mark and j.serial not in found:
-                found[j.serial] = j
+            if j._serial > mark and j._serial not in found:
+                found[j._serial] = j
                 todo.append(j)
     return sorted(found.values(), key=by_serial)
 
@@ -250,9 +253,9 @@ def place_before(i: Node, new: Sequence[Node], after: float) -> None:
 
     No two nodes may have one serial: so each lies somewhere in its part of the way, never twice at the same place.
     """
-    step = (i.serial - after) / (len(new) + 1)
+    step = (i._serial - after) / (len(new) + 1)
     for k, j in enumerate(new, 1):
-        j.serial = after + (k - _next_turn() * GOLDEN % 1) * step  # type: ignore[assignment]
+        j._serial = after + (k - _next_turn() * GOLDEN % 1) * step  # type: ignore[assignment]
 
 
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it never come together, up to whole numbers
@@ -269,7 +272,7 @@ class _Relay:
 
     def infer(self, node: Node) -> Signature:
         """Return the shape and dtype of the relay itself."""
-        return node.shape, node.dtype
+        return node._shape, node._dtype
 
     def numbers(self, node: Node) -> list[tuple[Node, Array]]:
         """Return nothing: there are no plain numbers."""

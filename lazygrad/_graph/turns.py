@@ -89,8 +89,7 @@ def call_outside(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
                 lock._acquire_restore(depth[0])  # type: ignore[attr-defined]
         finally:
             now.asked = asked
-            if key in pauses:  # noqa: RUF051 - a call could be interrupted
-                del pauses[key]
+            pauses.pop(key, None)
 
 
 def as_one_question(nodes: Iterable[Node], ask: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
@@ -141,7 +140,7 @@ def run_alone(node: Any, compute: Callable[[Any], T]) -> T:
     mine, token = threading.get_ident(), object()
     rounds, begin = 0, time.monotonic()
     try:
-        while (owner := find_owner((node.serial,))) is not None and owner != mine:
+        while (owner := find_owner((node._serial,))) is not None and owner != mine:
             if time.monotonic() - begin > PATIENCE:
                 break
             rest(rounds)
@@ -149,7 +148,7 @@ def run_alone(node: Any, compute: Callable[[Any], T]) -> T:
             if node._value is not None:
                 found: T = node._value
                 return found
-        computing[token] = mine, (node.serial,)
+        computing[token] = mine, (node._serial,)
         return compute(node)
     finally:
         if token in computing:  # (a call could be interrupted)

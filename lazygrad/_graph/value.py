@@ -31,7 +31,7 @@ def _list_missing(i: Node) -> Sequence[Node] | None:
     """Return the inputs of `i` without a value; None if it has one itself."""
     if i._value is not None:
         return None
-    return [j for j in i.inputs if j._value is None]
+    return [j for j in i._inputs if j._value is None]
 
 
 def _compute(i: Node) -> None:
@@ -39,10 +39,10 @@ def _compute(i: Node) -> None:
     if i._value is not None:  # while this thread waited, another one computed it
         return
     try:
-        i._value = i.op.run(i)
+        i._value = i._op.run(i)
     except Exception as error:
         built = "" if i.source is None else f", built at {i.source}"
-        error.add_note(f"while computing {i!r} from {', '.join(repr(j) for j in i.inputs[:8])}{built}")
+        error.add_note(f"while computing {i!r} from {', '.join(repr(j) for j in i._inputs[:8])}{built}")
         raise
 
 
@@ -59,8 +59,8 @@ def forward_rec(i: Node, *, was_requested: bool = True) -> Array:
     """
     with lock:
         listening = watchers()
-        if was_requested and i.op is not None:
-            i.op.count_request()
+        if was_requested and i._op is not None:
+            i._op.count_request()
         if not listening:
             if i._value is None:
                 _demand(i, _compute, i._memo.plans if was_requested and i._memo is not None else None)
@@ -138,17 +138,17 @@ def find_pending(i: Node, done: dict[int, Node]) -> list[Node]:
     found: list[Node] = []
 
     def missing(j: Node) -> Sequence[Node] | None:
-        if j._value is not None or j.serial in done:
+        if j._value is not None or j._serial in done:
             return None
-        return [k for k in j.inputs if k._value is None and k.serial not in done]
+        return [k for k in j._inputs if k._value is None and k.serial not in done]
 
     def compute(j: Node) -> None:
-        done[j.serial] = j
-        original = j.op.mirrors
+        done[j._serial] = j
+        original = j._op.mirrors
         if original is None:
             found.append(j)
-        elif original._value is None and original.serial not in done:  # a mirror has it computed
-            done[original.serial] = original
+        elif original._value is None and original._serial not in done:  # a mirror has it computed
+            done[original._serial] = original
             found.append(original)
 
     demand(i, missing, compute)
@@ -164,7 +164,7 @@ def readonly_view(value: Any) -> Array:
 
 def zeros(like: Node) -> Array:
     """Return read-only zeros of the shape and dtype of a node, the derivative where there is no path."""
-    return readonly_view(np.zeros(like.shape, like.dtype))
+    return readonly_view(np.zeros(like._shape, like._dtype))
 
 
 def _value(self: Node) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from .._graph.node import Node
-from .._graph.turns import lock, now
+from .._graph.turns import lock
 from .._graph.watch import Watcher, watchers
 from .checks import map_nodes
 
@@ -17,25 +17,15 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def as_question(method: Method) -> Method:
-    """Make each call of a Differentiator's method one question: of one state, and watchers are told of it."""
+    """Make each call of a Differentiator's method one question, under the lock; watchers are told of it."""
 
     @functools.wraps(method)
     def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         with lock:
-            return _ask_as_one(method, self, args, kwargs)
+            listening = watchers()
+            return _tell(tuple(listening), method, self, args, kwargs) if listening else method(self, *args, **kwargs)
 
     return ask  # type: ignore[return-value]
-
-
-def _ask_as_one(method: Callable[..., Any], d: Any, args: Any, kwargs: Any) -> Any:
-    """Answer a question about the target of a Differentiator; changes of what it depends on wait."""
-    asked = now.asked
-    try:
-        now.asked = (d.target, (d._memo.seed, asked))
-        listening = watchers()
-        return _tell(tuple(listening), method, d, args, kwargs) if listening else method(d, *args, **kwargs)
-    finally:
-        now.asked = asked
 
 
 def _tell(listening: Sequence[Watcher], method: Callable[..., Any], d: Any, args: Any, kwargs: Any) -> Any:

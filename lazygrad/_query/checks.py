@@ -50,9 +50,9 @@ def _name_kind(value: object) -> str:
 def check_wrt(i: object) -> Node:
     """Return the node itself, if a derivative with respect to it can be asked for, else raise."""
     node: Node = i if isinstance(i, Node) else check_node(i)
-    if node.dtype.kind not in INEXACT:
+    if node._dtype.kind not in INEXACT:
         raise NotDifferentiableError(
-            f"there is no derivative with respect to {i!r}: its dtype is {node.dtype}; make it a float parameter"
+            f"there is no derivative with respect to {i!r}: its dtype is {node._dtype}; make it a float parameter"
         )
     return node
 
@@ -60,8 +60,8 @@ def check_wrt(i: object) -> Node:
 def check_target(L: object) -> None:
     """Raise TypeError unless `L` is a float node."""
     node = check_node(L)
-    if node.dtype.kind not in INEXACT:
-        raise TypeError(f"the target must be floating point, but {L!r} has dtype {node.dtype}")
+    if node._dtype.kind not in INEXACT:
+        raise TypeError(f"the target must be floating point, but {L!r} has dtype {node._dtype}")
 
 
 def check_seed(L: Node, memo: TargetMemo) -> None:
@@ -69,18 +69,18 @@ def check_seed(L: Node, memo: TargetMemo) -> None:
     if not memo.seeded:
         if L.size != 1:
             raise TypeError(
-                f"a gradient needs a target of one element, but {L!r} has shape {L.shape}: "
+                f"a gradient needs a target of one element, but {L!r} has shape {L._shape}: "
                 f"sum it, or pass `cotangent=` of that shape"
             )
-        if L.dtype.kind == "c":
+        if L._dtype.kind == "c":
             raise TypeError(
                 f"a gradient needs a real target, but {L!r} is complex: take its `.real`, `.imag` or `abs`, "
                 f"or pass `cotangent=`"
             )
-    if memo.seed.shape != L.shape or memo.seed.dtype != L.dtype:
+    if memo.seed.shape != L._shape or memo.seed.dtype != L._dtype:
         memo.renew_seed(L)
-    if memo.seed.shape != L.shape:
-        raise ShapeError(f"the cotangent has shape {memo.seed.shape}, but {L!r} has shape {L.shape}")
+    if memo.seed.shape != L._shape:
+        raise ShapeError(f"the cotangent has shape {memo.seed.shape}, but {L!r} has shape {L._shape}")
 
 
 def as_cotangent(L: Node, cotangent: Operand, what: str = "cotangent") -> Node:
@@ -88,13 +88,13 @@ def as_cotangent(L: Node, cotangent: Operand, what: str = "cotangent") -> Node:
     if not isinstance(cotangent, Node):
         refuse_masked(cotangent, f"a {what}")
         array = np.asarray(cotangent)
-        if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and L.dtype.kind == "f"):
+        if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and L._dtype.kind == "f"):
             raise TypeError(f"a {what} of {L!r} must be numbers that its dtype can hold, not dtype {array.dtype}")
-        cotangent = constant(array.astype(L.dtype))
-    if cotangent.shape != L.shape:
-        raise ShapeError(f"the {what} has shape {cotangent.shape}, but {L!r} has shape {L.shape}")
-    if cotangent.dtype != L.dtype:
-        raise TypeError(f"the {what} has dtype {cotangent.dtype}, but {L!r} has dtype {L.dtype}")
+        cotangent = constant(array.astype(L._dtype))
+    if cotangent.shape != L._shape:
+        raise ShapeError(f"the {what} has shape {cotangent.shape}, but {L!r} has shape {L._shape}")
+    if cotangent.dtype != L._dtype:
+        raise TypeError(f"the {what} has dtype {cotangent.dtype}, but {L!r} has dtype {L._dtype}")
     return cotangent
 
 

@@ -18,7 +18,7 @@ from .._graph.log import logger
 from .._graph.node import INEXACT, Node, Operand, label, lock
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
-from .._graph.turns import as_one_question
+from .._graph.turns import as_one_question, now
 from .._graph.types import Array, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers
@@ -146,39 +146,44 @@ class Differentiator:
     @as_question
     def gradient(self, wrt: Structure, *, unconnected: Unconnected = "zero", engine: str = LAZY) -> object:
         """Return dL/d`wrt` as read-only arrays in the structure of `wrt`; see `lazygrad.gradient`."""
-        self._check_seed()
-        if unconnected not in ("zero", "none", "raise"):
-            raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
-        nodes = resolve_names(wrt, self.target)
-        lazy = engine == LAZY
-        announce(self, nodes, lazy)
-        connected = self._find_adjoint if lazy else self._answer_by_engine(engine, nodes)
-        missing: list[Node] = []
-        found = 0
+        asked = now.asked
+        try:
+            now.asked = (self.target, (self._memo.seed, asked))  # changes of what they depend on wait
+            self._check_seed()
+            if unconnected not in ("zero", "none", "raise"):
+                raise ValueError(f"unconnected must be 'zero', 'none' or 'raise', not {unconnected!r}")
+            nodes = resolve_names(wrt, self.target)
+            lazy = engine == LAZY
+            announce(self, nodes, lazy)
+            connected = self._find_adjoint if lazy else self._answer_by_engine(engine, nodes)
+            missing: list[Node] = []
+            found = 0
 
-        def one(i: Node) -> Any:
-            nonlocal found
-            adjoint = connected(i)
-            if adjoint is None:
-                missing.append(i)
-                return None if unconnected == "none" else zeros(i)
-            found += 1
-            return readonly_view(read_guarded(adjoint) if lazy else adjoint)
+            def one(i: Node) -> Any:
+                nonlocal found
+                adjoint = connected(i)
+                if adjoint is None:
+                    missing.append(i)
+                    return None if unconnected == "none" else zeros(i)
+                found += 1
+                return readonly_view(read_guarded(adjoint) if lazy else adjoint)
 
-        if unconnected == "raise":  # before anything is computed, if the engine is lazy
-            map_nodes(nodes, lambda i: None if connected(i) is not None else missing.append(i))
-            if missing:
+            if unconnected == "raise":  # before anything is computed, if the engine is lazy
+                map_nodes(nodes, lambda i: None if connected(i) is not None else missing.append(i))
+                if missing:
+                    names = ", ".join(label(i) for i in missing)
+                    raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
+            if lazy and not watchers():
+                self._compute_by_plan(nodes)
+            gradients = map_nodes(nodes, one)
+            if missing and not found and unconnected == "zero":
                 names = ", ".join(label(i) for i in missing)
-                raise UnconnectedError(f"no path leads from {names} to {self.target!r}")
-        if lazy and not watchers():
-            self._compute_by_plan(nodes)
-        gradients = map_nodes(nodes, one)
-        if missing and not found and unconnected == "zero":
-            names = ", ".join(label(i) for i in missing)
-            message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
-            logger.warning(message)
-            warnings.warn(UnconnectedWarning(message), stacklevel=find_user_frame()[1])
-        return gradients
+                message = f"no path leads from {names} to {self.target!r}: every gradient asked for is zero"
+                logger.warning(message)
+                warnings.warn(UnconnectedWarning(message), stacklevel=find_user_frame()[1])
+            return gradients
+        finally:
+            now.asked = asked
 
     def adjoint(self, node: Node) -> Node:
         """Return dL/d`node` as a lazy node that can be differentiated again; see `lazygrad.adjoint`."""
@@ -223,7 +228,7 @@ class Differentiator:
         for j in found.inputs:
             forward_rec(j)
         return [
-            Contribution(unmirrored(c), argnum, readonly_view(unbroadcast_to(term, found.shape, found.dtype, c.op)))
+            Contribution(unmirrored(c), argnum, readonly_view(unbroadcast_to(term, found.shape, found.dtype, c._op)))
             for c, argnum, term in found.contributions([j._value for j in found.inputs])
         ]
 
@@ -297,7 +302,7 @@ class Differentiator:
         x                   adjoint  adjoint           ()              float64           0  stale
         """
         with lock:
-            values = [_report.make_row(i, i, "value") for i in ancestors(self.target) if i.op is not None]
+            values = [_report.make_row(i, i, "value") for i in ancestors(self.target) if i._op is not None]
             adjoints = [_report.make_row(a.of, a, "adjoint") for a in self._memo.adjoints.values()]
             return _report.Table([row for row in values if row.state != "not computed"] + adjoints)
 
@@ -321,7 +326,7 @@ class Differentiator:
         """Compute the adjoints that a plan covers; the walk does the rest."""
         memo = self._memo
         asked = [nodes] if isinstance(nodes, Node) else leaves(nodes)
-        adjoints = [memo.adjoints.get(i.serial) for i in asked]
+        adjoints = [memo.adjoints.get(i._serial) for i in asked]
         if memo.plans is None:
             memo.plans = Plans(memo.mirror)
         memo.plans.compute([a for a in adjoints if a is not None])
@@ -334,14 +339,14 @@ class Differentiator:
         for serial, i in wanted.items():
             if table[serial] is None:
                 self._raise_if_blocked(i)
-        return lambda i: table[i.serial]
+        return lambda i: table[i._serial]
 
     def _raise_if_blocked(self, i: Node) -> None:
         """Tell "no path" from "every path is blocked" (Collins, Definition 6), naming the first blocked edge."""
         if (found := find_first_blocked(i, self._memo.serial, self._memo.mirror)) is not None:
             c, argnum, j = found
             raise NotDifferentiableError(
-                f"op {c.op.name!r} has no derivative by its input {input_name(c, argnum)!r} ({j!r}), and every path "
+                f"op {c._op.name!r} has no derivative by its input {input_name(c, argnum)!r} ({j!r}), and every path "
                 f"from there to {self.target!r} meets such an edge; derivatives are defined on all paths from: "
                 f"{list_names(find_defined_leaves(self.target))}"
             )

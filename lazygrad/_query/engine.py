@@ -93,6 +93,6 @@ def answer_with(name: str, L: Node, wrt: Mapping[int, Node], cotangent: Node | N
 
 
 def _check_answer(name: str, answer: Array, i: Node) -> Any:
-    if answer.shape != i.shape:
+    if answer.shape != i._shape:
         raise ShapeError(f"engine {name!r} gave an answer of shape {answer.shape} for {i!r}")
-    return copy_frozen(answer.astype(i.dtype, copy=False))
+    return copy_frozen(answer.astype(i._dtype, copy=False))

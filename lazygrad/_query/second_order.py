@@ -38,7 +38,7 @@ def _list_nodes(L: Node, wrt: Structure) -> tuple[Tree, list[Node]]:
         )
     tree = flatten(map_nodes(resolve_names(wrt, L), check_wrt))
     for i in tree.leaves:
-        if i.dtype.kind == "c":
+        if i._dtype.kind == "c":
             raise NotDifferentiableError(
                 f"there is no Hessian by the complex node {i!r}: take its real and imaginary parts"
             )
@@ -64,9 +64,9 @@ def _differentiate_elements(Y: Node, nodes: list[Node]) -> list[Any]:
         seed.set(unit_array(Y.shape, Y.dtype, k))
         for row, i, g in zip(rows, nodes, d.gradient(nodes, unconnected="none"), strict=True):
             row.append(zeros(i) if g is None else g)
-    shapes = [Y.shape + i.shape for i in nodes]
+    shapes = [Y.shape + i._shape for i in nodes]
     return [
-        readonly_view(np.array(row, i.dtype).reshape(shape)) for row, i, shape in zip(rows, nodes, shapes, strict=True)
+        readonly_view(np.array(row, i._dtype).reshape(shape)) for row, i, shape in zip(rows, nodes, shapes, strict=True)
     ]
 
 

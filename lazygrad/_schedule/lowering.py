@@ -49,14 +49,14 @@ class Template:
 def _record_template(stands: Sequence[Node], result: Node) -> Template:
     places = {s.serial: -1 - k for k, s in enumerate(stands)}
     rows: list[Any] = []
-    for i in collect_inputs_first(result, lambda j: j.inputs):
-        if i.serial in places:
+    for i in collect_inputs_first(result, lambda j: j._inputs):
+        if i._serial in places:
             continue
-        places[i.serial] = len(rows)
-        if i.op is None:
+        places[i._serial] = len(rows)
+        if i._op is None:
             rows.append((None, i._value, (), i.shape, i.dtype))
         else:
-            rows.append((i.op, i.static, tuple([places[j.serial] for j in i.inputs]), i.shape, i.dtype))
+            rows.append((i._op, i._static, tuple([places[j._serial] for j in i._inputs]), i.shape, i.dtype))
     return Template(tuple(rows), places[result.serial])
 
 
@@ -75,30 +75,30 @@ class _Lowering:
         program = self.program
         moving = self.moving
         if moving is not None:
-            if i.serial in program.given or any(j.serial in moving for j in i.inputs):
-                moving.add(i.serial)
+            if i._serial in program.given or any(j._serial in moving for j in i._inputs):
+                moving.add(i._serial)
             elif (
-                i.op is not None
-                and i.serial < self.settled
-                and any(self.rows[j.serial] not in program.literals for j in i.inputs)
+                i._op is not None
+                and i._serial < self.settled
+                and any(self.rows[j._serial] not in program.literals for j in i._inputs)
             ):
-                self.rows[i.serial] = program.add_leaf(i)  # it stays the same, so the memo has it
+                self.rows[i._serial] = program.add_leaf(i)  # it stays the same, so the memo has it
                 return
-        if i.op is None:
+        if i._op is None:
             row = program.add_leaf(i)
         elif i.__class__ is AdjointNode:
             row = self._lower_adjoint(i)
         else:
-            op = get_base(i.op)
-            args = tuple([self.rows[j.serial] for j in i.inputs])
+            op = get_base(i._op)
+            args = tuple([self.rows[j._serial] for j in i._inputs])
             row = (
                 self._lower_composite(op, i, args)
                 if op.composite
-                else program.apply(op, i.static, args, i.shape, i.dtype)
+                else program.apply(op, i._static, args, i.shape, i.dtype)
             )
         if program.origins[row] is None:
             program.origins[row] = i
-        self.rows[i.serial] = row
+        self.rows[i._serial] = row
 
     def _lower_adjoint(self, i: AdjointNode) -> int:
         """Add up the contributions of an adjoint, oldest first, and return the row of the sum."""
@@ -109,7 +109,7 @@ class _Lowering:
         total: int | None = None
         disordered = self.program.disordered if self.program.exact and len(edges) > 2 else ()
         for rule, consumer, argnum, start, stop in edges:
-            args = tuple([self.rows[j.serial] for j in i.inputs[start:stop]])
+            args = tuple([self.rows[j._serial] for j in i._inputs[start:stop]])
             term = self._lower_term(rule, consumer, argnum, args, of)
             if term in disordered:  # the memo adds the third into the sum of the first two, however that lies
                 return self._lower_accumulation(i)
@@ -131,7 +131,7 @@ class _Lowering:
         if not known:
             read = (
                 None
-                if rule.passes is None and self._needs_numpy(consumer.op, args)
+                if rule.passes is None and self._needs_numpy(consumer._op, args)
                 else self._read_on_stand_ins(lambda *stands: unbroadcast_node(rule.function(*stands, **meta), of), args)
             )
             self.templates[key] = read
@@ -141,7 +141,7 @@ class _Lowering:
             def term(*values: Any) -> Any:
                 return unbroadcast_to(rule.function(*values, **meta), of.shape, of.dtype, rule)
 
-            users = rule.passes is None and not is_ours(get_base(consumer.op))
+            users = rule.passes is None and not is_ours(get_base(consumer._op))
             kernel = Kernel("call", rule.label or "rule", term, pure=False, users=users)
             return self.program.add_kernel(kernel, args, of.shape, of.dtype)
         return self._copy_rows(template, args)
@@ -149,17 +149,17 @@ class _Lowering:
     def _lower_composite(self, op: Op, i: Node, args: tuple[int, ...]) -> int:
         """Return the row of an op whose function is written out on nodes, as rules are."""
         shapes, dtypes = self.program.shapes, self.program.dtypes
-        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], make_typed_key(i.static))
+        key: Hashable = (op, *[(shapes[a], dtypes[a]) for a in args], make_typed_key(i._static))
         if key not in self.templates:
             read = (
                 None
                 if self._needs_numpy(op, args)
-                else self._read_on_stand_ins(lambda *stands: op.function(*stands, **i.static), args)
+                else self._read_on_stand_ins(lambda *stands: op.function(*stands, **i._static), args)
             )
             self.templates[key] = read
         template = self.templates[key]
         if template is None:
-            return self.program.apply(op, i.static, args, i.shape, i.dtype)
+            return self.program.apply(op, i._static, args, i.shape, i.dtype)
         return self._copy_rows(template, args)
 
     def _needs_numpy(self, op: Op, args: tuple[int, ...]) -> bool:
@@ -205,14 +205,14 @@ class _Lowering:
 
     def _lower_accumulation(self, i: AdjointNode) -> int:
         """Return the row of a sum of contributions that are mostly zeros, added in place as the memo adds them."""
-        args = tuple([self.rows[j.serial] for j in i.inputs])
-        edges, of, consumer, inputs = i.edges, i.of, i.op.consumer, i.inputs
+        args = tuple([self.rows[j._serial] for j in i._inputs])
+        edges, of, consumer, inputs = i.edges, i.of, i._op.consumer, i._inputs
 
         def total(*values: Any) -> Any:
             held = [ValueHolder(j, value) for value, j in zip(values, inputs, strict=True)]
             return sum_contributions(held, edges, of, lambda rule, adjoint: consumer(rule, adjoint.node))
 
-        users = any(rule.passes is None and not is_ours(get_base(c.op)) for rule, c, *_ in i.each_edge())
+        users = any(rule.passes is None and not is_ours(get_base(c._op)) for rule, c, *_ in i.each_edge())
         kernel = Kernel("call", "contributions", total, pure=False, users=users)
         return self.program.add_kernel(kernel, args, of.shape, of.dtype)
 
@@ -234,10 +234,10 @@ def lower(
     lowering = _Lowering(program, settled=settled, moving=set() if settled else None)
     rows = lowering.rows
     for i in boundary:
-        rows[i.serial] = program.add_leaf(i)
+        rows[i._serial] = program.add_leaf(i)
 
     def missing(i: Node) -> Sequence[Node] | None:
-        return None if i.serial in rows else [j for j in i.inputs if j.serial not in rows]
+        return None if i._serial in rows else [j for j in i._inputs if j._serial not in rows]
 
     for root in roots:
         demand(root, missing, lowering.lower)

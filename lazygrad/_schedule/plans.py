@@ -175,10 +175,10 @@ class Plans:
         stale = [i for i in roots if i._value is None]
         if not stale:
             return
-        original = self.mirror.op.mirrors
+        original = self.mirror._op.mirrors
         if original is not None and original._value is not None:  # what the mirror would show
             self.mirror._value = original._value
-        key = tuple([i.serial for i in stale])
+        key = tuple([i._serial for i in stale])
         question = self.questions.pop(key, None)
         if question is None:
             question = _Question()
@@ -215,21 +215,21 @@ def _make_plan(roots: Sequence[Node]) -> _Plan | None:
     fresh: dict[int, Node] = {}
 
     def missing(i: Node) -> Sequence[Node] | None:
-        if i.serial in stale:
+        if i._serial in stale:
             return None
         if i._value is not None:
-            fresh[i.serial] = i
+            fresh[i._serial] = i
             return None
-        return [j for j in i.inputs if j.serial not in stale and j.serial not in fresh]
+        return [j for j in i._inputs if j._serial not in stale and j._serial not in fresh]
 
     for root in roots:
-        demand(root, missing, lambda i: stale.__setitem__(i.serial, i))
+        demand(root, missing, lambda i: stale.__setitem__(i._serial, i))
     if len(stale) > MAX_NODES:
         return None
     nodes: list[Node] = []
     for i in stale.values():
-        original = i.op.mirrors
-        if original is not None and original._value is None and original.serial not in stale:
+        original = i._op.mirrors
+        if original is not None and original._value is None and original._serial not in stale:
             nodes.append(original)  # whose value a mirror shows
         nodes.append(i)
     logger.debug("a plan for %d nodes below %r", len(nodes), roots[0])
@@ -250,8 +250,8 @@ def _make_plan(roots: Sequence[Node]) -> _Plan | None:
 
 def _make_step(nodes: Sequence[Node]) -> _Step:
     """Return the step that computes these nodes from what they read."""
-    own = {i.serial for i in nodes}
-    read = {j.serial: j for i in nodes for j in i.inputs if j.serial not in own}
+    own = {i._serial for i in nodes}
+    read = {j._serial: j for i in nodes for j in i._inputs if j._serial not in own}
     schedule = _schedule.Schedule(nodes, (), exact=True, backend="numpy", boundary=list(read.values()), keep=True)
     schedule.roots = ()
     refs: list[Callable[[], Node | None]] = [weakref.ref(i) for i in nodes]
@@ -266,10 +266,10 @@ def _runs_users_code(i: Node) -> bool:
 
 
 def _is_users(i: Node) -> bool:
-    if i.op is None:
+    if i._op is None:
         return False
-    op = getattr(i.op, "base", i.op)  # (of a mirror, that of what it shows)
-    return not op.is_adjoint and (OPS.get(op.name) is not op or not _is_plain(tuple(i.static.values())))
+    op = getattr(i._op, "base", i._op)  # (of a mirror, that of what it shows)
+    return not op.is_adjoint and (OPS.get(op.name) is not op or not _is_plain(tuple(i._static.values())))
 
 
 def _is_plain(static: object) -> bool:
@@ -283,10 +283,10 @@ def _count_requests(nodes: Sequence[Node]) -> list[tuple[Counts, int, int]]:
     """Return what computing these nodes adds to the counts of adjoints: each adjoint that is read is a request."""
     found: dict[int, list[Any]] = {}
     for i in nodes:
-        if i.op.mirrors is not None:
+        if i._op.mirrors is not None:
             continue
-        for j in {id(j): j for j in i.inputs if isinstance(j, AdjointNode)}.values():
-            found.setdefault(id(j.op.counts), [j.op.counts, 0, 0])[1] += 1
+        for j in {id(j): j for j in i._inputs if isinstance(j, AdjointNode)}.values():
+            found.setdefault(id(j._op.counts), [j._op.counts, 0, 0])[1] += 1
         if isinstance(i, AdjointNode):
-            found.setdefault(id(i.op.counts), [i.op.counts, 0, 0])[2] += 1
+            found.setdefault(id(i._op.counts), [i._op.counts, 0, 0])[2] += 1
     return [(counts, requests, misses) for counts, requests, misses in found.values()]

@@ -97,14 +97,14 @@ class Program:
 
     def add_leaf(self, node: Node) -> int:
         """Return the row of a leaf, which is a literal if it is a number in an expression or the seed."""
-        fixed = node.op is None and node.serial not in self.given
-        if fixed and ("number" in node.static or node.static["leaf"] == "seed"):
+        fixed = node._op is None and node._serial not in self.given
+        if fixed and ("number" in node._static or node._static["leaf"] == "seed"):
             self.numbers.append(node)
             return self.add_literal(node._value)
         row = self.add_row(None, (), node.shape, node.dtype)
         self.leaves[row] = node
         self.origins[row] = node
-        if node.op is not None and node.shape:
+        if node._op is not None and node.shape:
             loose = node._value is None or not node._value.flags.c_contiguous
             self._note_loose(row, loose, loose)
         return row

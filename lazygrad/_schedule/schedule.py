@@ -90,19 +90,19 @@ class Schedule:
         """Let the walk answer from now on, on a copy of the graph, and log why."""
         named = ", ".join([label(i) for i in self.roots[:3]])
         logger.warning("no schedule of %s, the walk answers: %s", named, reason, exc_info=failed)
-        own = {i.serial for i in self.inputs}
-        below = {i.serial: i for root in [*self.roots, *[i for i, _, _ in self.guards]] for i in ancestors(root)}
-        others = [i for i in below.values() if i.op is None and i.serial not in own and can_be_set(i)]
+        own = {i._serial for i in self.inputs}
+        below = {i._serial: i for root in [*self.roots, *[i for i, _, _ in self.guards]] for i in ancestors(root)}
+        others = [i for i in below.values() if i._op is None and i._serial not in own and can_be_set(i)]
         self._form = Walk(list(self.roots), [*self.inputs, *others], list(self.guards))
         self._ready = deque()  # a call that is under way puts its function back into the old one
         self.used_inputs = list(range(len(self.inputs)))
-        self.other_leaves = [self.twins.get(i.serial, i) for i in others]
+        self.other_leaves = [self.twins.get(i._serial, i) for i in others]
         self._direct, self._unguarded = not others, False
         if failed:
             self._assumed, self._version = [], count_reforms()
 
     def _make(self) -> None:
-        own = {i.serial for i in self.inputs}
+        own = {i._serial for i in self.inputs}
         roots = [*[i for i, _, _ in self.guards], *self.roots]
         settled = 0 if self.keep or self.twins else self.before  # (the memo of a copy would not follow its original)
         program = lower(roots, self.guarded, self.boundary, self.exact, own, settled)
@@ -117,16 +117,16 @@ class Schedule:
         program.guards = list(zip(program.outputs[: len(self.guards)], self.guards, strict=True))
         del program.outputs[: len(self.guards)]
         live = set(program.find_live())
-        rows = {node.serial: row for row, node in program.leaves.items() if row in live}
-        self.used_inputs = [k for k, i in enumerate(self.inputs) if i.serial in rows]
-        self.other_leaves = [i for row, i in program.leaves.items() if row in live and i.serial not in own]
+        rows = {node._serial: row for row, node in program.leaves.items() if row in live}
+        self.used_inputs = [k for k, i in enumerate(self.inputs) if i._serial in rows]
+        self.other_leaves = [i for row, i in program.leaves.items() if row in live and i._serial not in own]
         leaves = [*[self.inputs[k] for k in self.used_inputs], *self.other_leaves]
-        params = [(rows[i.serial], name) for i, name in zip(leaves, name_leaves(leaves), strict=True)]
-        self.other_leaves = [self.twins.get(i.serial, i) for i in self.other_leaves]
+        params = [(rows[i._serial], name) for i, name in zip(leaves, name_leaves(leaves), strict=True)]
+        self.other_leaves = [self.twins.get(i._serial, i) for i in self.other_leaves]
         self._direct = not self.other_leaves and self.used_inputs == list(range(len(self.inputs)))
         given = own if self.twins else ()  # these inputs of a copy have shapes of their own
-        read = [i for i in (*program.leaves.values(), *program.numbers) if i.serial not in given]
-        self._assumed = [(j, j.shape, j.dtype, j.static) for i in read for j in [self.twins.get(i.serial, i)]]
+        read = [i for i in (*program.leaves.values(), *program.numbers) if i._serial not in given]
+        self._assumed = [(j, j.shape, j.dtype, j._static) for i in read for j in [self.twins.get(i._serial, i)]]
         self._version = count_reforms()
         self._form = choose_form(program, params, self.exact, self.keep, self.backend)
         arrays = isinstance(self._form, (Straight, Batches, Loop))
@@ -144,7 +144,7 @@ class Schedule:
     def fits(self) -> bool:
         """Return whether each leaf it reads still has its shape and dtype, and each number is still no leaf."""
         return all(
-            i.shape == shape and i.dtype == dtype and i.static is static for i, shape, dtype, static in self._assumed
+            i.shape == shape and i.dtype == dtype and i._static is static for i, shape, dtype, static in self._assumed
         )
 
     @property

@@ -151,7 +151,7 @@ def _list_nodes(value: Any) -> Iterator[Node]:
 
 def _collect_nodes(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Node, ...]:
     """Return the nodes among the arguments, each once."""
-    return tuple({i.serial: i for i in _list_nodes((tuple(args), dict(kwargs)))}.values())
+    return tuple({i._serial: i for i in _list_nodes((tuple(args), dict(kwargs)))}.values())
 
 
 def _are_same(some: Sequence[Node], others: Sequence[Node]) -> bool:
@@ -179,7 +179,7 @@ class Call:
     @property
     def serials(self) -> list[float]:
         """Return the serials of the nodes among the arguments."""
-        return [i.serial for i in self.nodes]
+        return [i._serial for i in self.nodes]
 
     def attach(self, outcome: Any) -> Any:
         """Return the outcome with each of its nodes one that is this call's alone, and remembers it."""
@@ -211,20 +211,20 @@ class Call:
             return
         inside = collect_new(outcome, self.mark)
         if arrays:
-            leaves = [i for i in inside if i.op is None and i.shape]
+            leaves = [i for i in inside if i._op is None and i._shape]
             shared: dict[int, tuple[Node, Any]] = {}
 
             def keep(array: Any) -> Any:
                 for leaf in leaves:
                     if leaf._value is array or same_bits(leaf._value, array):
-                        shared[leaf.serial] = leaf, leaf._value
+                        shared[leaf._serial] = leaf, leaf._value
                         return leaf._value
                 return copy_frozen(array)
 
             self.args, self.kwargs = _map_arrays(tuple(self.args), keep), _map_arrays(dict(self.kwargs), keep)
             self.constants = tuple(shared.values())
         for root in roots:
-            reached = {j.serial for i in collect_new([root], self.mark) for j in i.inputs}
+            reached = {j._serial for i in collect_new([root], self.mark) for j in i._inputs}
             for argument in self.nodes:
                 if argument.serial not in reached:
                     if argument.serial not in self.relays:
@@ -272,18 +272,18 @@ class Call:
             i = built[root._call[1]]
             inputs = self._place_inside(root, i, taken, max(last, root.serial - 1), mark, changes)
             last = root.serial
-            changes.set(root, op=i.op, inputs=inputs, static=i.static)
-            changes.set_signature(root, i.shape, i.dtype)
+            changes.set(root, op=i._op, inputs=inputs, static=i._static)
+            changes.set_signature(root, i._shape, i._dtype)
             delist(i)
             if root._memo is not None:
                 root._memo.follow_target(root, changes)
         for mirror in outcome:
-            if mirror.op.is_mirror:
+            if mirror._op.is_mirror:
                 i = built[mirror._call[1]]
-                i = taken.get(i.serial, i)
-                inputs = self._place_inside(mirror, i, taken, mirror.serial - 1, mark, changes)
-                changes.set(mirror, op=mirror.op.take_over(i.op), inputs=inputs, static=i.static)
-                changes.set_signature(mirror, i.shape, i.dtype)
+                i = taken.get(i._serial, i)
+                inputs = self._place_inside(mirror, i, taken, mirror._serial - 1, mark, changes)
+                changes.set(mirror, op=mirror._op.take_over(i._op), inputs=inputs, static=i._static)
+                changes.set_signature(mirror, i._shape, i._dtype)
         self._settle(built, [root for root in outcome if not root.op.is_mirror])
 
     def _place_inside(
@@ -291,16 +291,16 @@ class Call:
     ) -> tuple[Node, ...]:
         """Place what `i` is computed from before `root`, which takes it over, and return the inputs it will have."""
         inside = [j for j in collect_new([i], mark) if j is not i]
-        if any(taken[j.serial].serial >= root.serial for j in inside if j.serial in taken):
+        if any(taken[j._serial].serial >= root.serial for j in inside if j._serial in taken):
             name = getattr(self.source.public, "__name__", "the function")
             raise LazygradError(f"{name} builds its results in another order now: build the graph again")
-        waiting = [j for j in inside if j.serial not in taken]
+        waiting = [j for j in inside if j._serial not in taken]
         for j in waiting:
-            inputs = tuple([taken.get(k.serial, k) for k in j.inputs])
-            if not _are_same(inputs, j.inputs):
+            inputs = tuple([taken.get(k.serial, k) for k in j._inputs])
+            if not _are_same(inputs, j._inputs):
                 changes.set(j, inputs=inputs)
         place_before(root, waiting, after)
-        return tuple([taken.get(k.serial, k) for k in i.inputs])
+        return tuple([taken.get(k.serial, k) for k in i._inputs])
 
 
 # -- copies ------------------------------------------------------------------------------------------

@@ -73,9 +73,7 @@ def is_ufunc_of_scipy(function: Function) -> bool:
     return isinstance(function, np.ufunc) and getattr(special, function.__name__, None) is function
 
 
-def function(
-    *numpy: Function, recorded: bool = True, direct: tuple[int, Sequence[str]] = (0, ())
-) -> Callable[[F], F]:
+def function(*numpy: Function, recorded: bool = True, direct: tuple[int, Sequence[str]] = (0, ())) -> Callable[[F], F]:
     """Declare a function of nodes that stands for NumPy functions of the same arguments.
 
     For instance::
@@ -248,11 +246,11 @@ def elementwise(
     """
 
     def infer(*nodes: Node) -> Signature:
-        shape = nodes[0].shape
+        shape = nodes[0]._shape
         for n in nodes[1:]:
-            if n.shape != shape:
-                shape = broadcast(shape, n.shape)
-        return shape, result_dtype(function, *[n.dtype for n in nodes])
+            if n._shape != shape:
+                shape = broadcast(shape, n._shape)
+        return shape, result_dtype(function, *[n._dtype for n in nodes])
 
     rules = {key: multiply_by(d, inputs.split()) for key, d in (partial or {}).items()}
     made = op(

@@ -183,16 +183,16 @@ class Op:
 
     def single(self, x: Node) -> Node:
         """Build the node of one node without statics: the shortest way, for ufuncs."""
-        if self.keeps_float and x.dtype.kind == "f":
-            return build(self, (x,), NO_STATIC, x.shape, x.dtype)
+        if self.keeps_float and x._dtype.kind == "f":
+            return build(self, (x,), NO_STATIC, x._shape, x._dtype)
         return self.on_nodes((x,), NO_STATIC)
 
     def build_binary(self, x: Node, y: Node) -> Node:
         """Build the node of two nodes without statics: the shortest way, for the operators."""
-        dtype = x.dtype
-        if dtype is y.dtype and self.keeps_float and dtype.kind == "f":
-            shape = x.shape
-            if shape == y.shape or not y.shape:
+        dtype = x._dtype
+        if dtype is y._dtype and self.keeps_float and dtype.kind == "f":
+            shape = x._shape
+            if shape == y._shape or not y._shape:
                 return build(self, (x, y), NO_STATIC, shape, dtype)
             return build(self, (x, y), NO_STATIC, self.broadcast_shapes(x, y), dtype)
         shape, dtype = self.infer_checked((x, y), NO_STATIC)
@@ -201,7 +201,7 @@ class Op:
     def broadcast_shapes(self, x: Node, y: Node) -> tuple[int, ...]:
         """Return the shape two operands broadcast to; an error of ours names op, inputs and shapes."""
         try:
-            return broadcast(x.shape, y.shape)
+            return broadcast(x._shape, y._shape)
         except ValueError:
             return self.infer_checked((x, y), NO_STATIC)[0]
 
@@ -227,24 +227,24 @@ class Op:
 
     def infer(self, node: Node) -> Signature:
         """Infer shape and dtype of `node` from its inputs as they are now."""
-        return self.infer_checked(node.inputs, node.static)
+        return self.infer_checked(node._inputs, node._static)
 
     def numbers(self, node: Node) -> list[tuple[Node, Array]]:
         """Return the plain numbers among the inputs, and their values in the dtype that the other inputs give them."""
-        plain = [j for j in node.inputs if j.op is None and "number" in j.static]
-        others = [j.dtype for j in node.inputs if j.op is not None or "number" not in j.static]
+        plain = [j for j in node._inputs if j._op is None and "number" in j._static]
+        others = [j._dtype for j in node._inputs if j._op is not None or "number" not in j._static]
         like = np.result_type(*others) if others else None
-        return [(j, as_node(j.static["number"], like)._value) for j in plain]
+        return [(j, as_node(j._static["number"], like)._value) for j in plain]
 
     def run(self, node: Node) -> Array:
         """Compute the value of `node` from the values of its inputs: a^i = f^i(a^j, j in pa(i))."""
-        inputs = node.inputs
+        inputs = node._inputs
         for j in inputs:
             if j.__class__ is not Node:  # an adjoint, whose memo counts its requests
                 count_requests(inputs)
                 break
-        if node.static is not NO_STATIC:
-            value = self.function(*[j._value for j in inputs], **node.static)
+        if node._static is not NO_STATIC:
+            value = self.function(*[j._value for j in inputs], **node._static)
         elif len(inputs) == 2:
             value = self.function(inputs[0]._value, inputs[1]._value)
         else:
@@ -282,14 +282,14 @@ class Op:
         if rule is UNDEFINED or rule is None:
             name = input_name(node, argnum)
             raise NotDifferentiableError(
-                f"op {self.name!r} has no derivative by its input {name!r} ({node.inputs[argnum]!r}), "
+                f"op {self.name!r} has no derivative by its input {name!r} ({node._inputs[argnum]!r}), "
                 f"which the gradient needs at {node!r}: declare a rule for it, or `ZERO` if it is constant"
             )
         inputs.append(adjoint)
         for k in rule.reads:  # (a comprehension costs more for the one or two there are)
-            inputs.append(node if k < 0 else node.inputs[k])  # noqa: PERF401
+            inputs.append(node if k < 0 else node._inputs[k])  # noqa: PERF401
         if rule.rest is not None:
-            inputs += node.inputs[rule.rest :]
+            inputs += node._inputs[rule.rest :]
         return pair
 
 
@@ -303,7 +303,7 @@ def count_requests(inputs: Sequence[Node]) -> None:
                     other.op.count_request()
                 return
             first = j
-            j.op.count_request()
+            j._op.count_request()
 
 
 def freeze(value: Array) -> Array:

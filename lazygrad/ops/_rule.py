@@ -99,7 +99,7 @@ class Rule:
 
     def width(self, node: Node) -> int:
         """Return how many values the rule takes on a node, the adjoint included."""
-        return 1 + len(self.reads) + (0 if self.rest is None else len(node.inputs) - self.rest)
+        return 1 + len(self.reads) + (0 if self.rest is None else len(node._inputs) - self.rest)
 
     def meta(self, node: Node, argnum: int) -> dict[str, object]:
         """Return the keyword arguments of the rule: shapes, dtypes and statics, as they are now."""
@@ -119,7 +119,7 @@ UNDEFINED = Rule(lambda g: None)  # nobody gave a rule: an error as soon as the 
 
 def input_name(c: Node, argnum: int) -> str:
     """Return the name that the op of `c` has for one of its inputs."""
-    names: tuple[str, ...] = c.op.inputs
+    names: tuple[str, ...] = c._op.inputs
     return names[min(argnum, len(names) - 1)].lstrip("*")
 
 
@@ -206,8 +206,8 @@ def _read_plain(
 
 def _label(node: Node, argnum: int) -> str:
     """Return what warnings call a node: its op, and the input's name if it has one."""
-    given = node.inputs[argnum].name
-    return str(node.op.name) if given is None else f"{node.op.name} of {given!r}"
+    given = node._inputs[argnum].name
+    return str(node._op.name) if given is None else f"{node._op.name} of {given!r}"
 
 
 def meta_look_up(
@@ -215,9 +215,9 @@ def meta_look_up(
 ) -> Callable[[Node, int], object] | None:
     """Return the look-up of a shape, dtype or static that a parameter of a rule names; None for other names."""
     if name in statics:
-        return lambda node, argnum: node.static[name]
+        return lambda node, argnum: node._static[name]
     if name == "shapes":
-        return lambda node, argnum: tuple([j.shape for j in node.inputs])
+        return lambda node, argnum: tuple([j._shape for j in node._inputs])
     if name == "label":
         return _label
     if name == "argnum":
@@ -225,5 +225,5 @@ def meta_look_up(
     stem, _, what = name.rpartition("_")
     if what in ("shape", "dtype") and stem in inputs:
         k = inputs.index(stem)
-        return lambda node, argnum: getattr(node.inputs[k], what)
+        return lambda node, argnum: getattr(node._inputs[k], what)
     return None

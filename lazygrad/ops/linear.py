@@ -216,19 +216,19 @@ def infer_reduction(function: object) -> Callable[..., Signature]:
     """Return an inference for a reduction: the shape from the axes, the dtype from NumPy."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:
-        dtype = result_dtype(function, x.dtype)
+        dtype = result_dtype(function, x._dtype)
         if keepdims is not False and keepdims is not True:
             check_keepdims(keepdims)
         if axis is None:
-            return (1,) * x.ndim if keepdims else (), dtype
-        if axis.__class__ is int and -x.ndim <= axis < x.ndim:
-            axes: tuple[int, ...] = (axis % x.ndim,)
+            return (1,) * len(x._shape) if keepdims else (), dtype
+        if axis.__class__ is int and -len(x._shape) <= axis < len(x._shape):
+            axes: tuple[int, ...] = (axis % len(x._shape),)
         else:
             check_axis(axis)
-            axes = normalize_axis_tuple(axis, x.ndim or 1)  # NumPy lets a 0-d array be reduced along axis 0
+            axes = normalize_axis_tuple(axis, len(x._shape) or 1)  # NumPy lets a 0-d array be reduced along axis 0
         if keepdims:
-            return tuple([1 if k in axes else n for k, n in enumerate(x.shape)]), dtype
-        return tuple([n for k, n in enumerate(x.shape) if k not in axes]), dtype
+            return tuple([1 if k in axes else n for k, n in enumerate(x._shape)]), dtype
+        return tuple([n for k, n in enumerate(x._shape) if k not in axes]), dtype
 
     return infer
 

@@ -79,7 +79,7 @@ class Unwilling:
 
 def with_static(x: lg.Node, thing: Any) -> lg.Node:
     y = x * x
-    y.__class__.static.__set__(y, {"thing": thing})  # type: ignore[attr-defined]
+    y._static = {"thing": thing}
     return y
 
 

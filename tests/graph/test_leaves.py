@@ -99,3 +99,20 @@ def test_only_more_than_a_value_counts_as_a_change_of_the_leaf() -> None:
 def test_a_name_is_a_string(name: Any) -> None:
     with pytest.raises(TypeError, match="must be a string"):
         lg.parameter(1.0, name=name)
+
+
+@pytest.mark.parametrize(
+    "name", ["op", "inputs", "static", "shape", "dtype", "serial", "ndim", "size", "consumers", "is_leaf"]
+)
+def test_what_a_node_is_cannot_be_assigned(name: str) -> None:
+    """It is a TypeError that says what to do instead, and an AttributeError as of any read-only attribute."""
+    x = lg.parameter([1.0, 2.0], name="x")
+    y = x * x
+    L = y.sum()
+    before = (getattr(y, name), L.value, lg.gradient(L, x).tolist())
+    for node in (x, y, lg.adjoint(L, x)):
+        for kind in (TypeError, AttributeError):
+            with pytest.raises(kind, match=rf"`\.{name}` of <.*> cannot be assigned, as nodes do not change: \w"):
+                setattr(node, name, 3)
+    assert (getattr(y, name), L.value, lg.gradient(L, x).tolist()) == before
+    y.name = "squares"  # a name may be

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-FAMILIES = [f"W{k}" for k in range(1, 10)]
+FAMILIES = [f"W{k}" for k in range(1, 11)]
 QUICK = argparse.Namespace(quick=True, rounds=1)
 
 

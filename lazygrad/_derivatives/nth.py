@@ -86,7 +86,7 @@ class Derivation(Tangents):
     def _mark(self, make: Callable[..., Any], *args: Any) -> Any:
         before = _next_serial()
         mark = make(*args)
-        return mark if mark is None or mark.serial < before else self._share(mark, before)
+        return self._share(mark, before) if isinstance(mark, Node) and mark.serial >= before else mark
 
     def _add(self, first: Any, second: Any) -> Node:
         return self._share(super()._add(first, second), 0)

@@ -23,9 +23,9 @@ from .._graph.turns import as_one_question
 from .._graph.types import Array, Function, Structure
 from .._graph.value import zeros
 from .._query.checks import Nested
-from .._query.second_order import hessian_of_node
+from .._query.second_order import hessian_of_node, take_unit
 from .of_nodes import Order, of_structures
-from .passes import Passes, UnitTangents, take_unit
+from .passes import Passes, UnitTangents
 
 if TYPE_CHECKING:
     from .._functions.signatures import HigherOrder, Plain, SomeGradient

@@ -22,6 +22,7 @@ from .._graph.turns import as_one_question
 from .._graph.types import Array, Structure
 from .._graph.value import readonly_view
 from .._query.checks import map_nodes, resolve_names
+from .._query.second_order import differentiate_elements
 from ..ops._bracketing import Tree, best_bracketing
 from .local import Factor, factors
 from .structured import Form, Matrix, add, form_of_product, form_of_sum, identity, multiply
@@ -238,6 +239,11 @@ def jacobian(Y: Node, X: Node, *, order: Order = "auto") -> Array:
                 found = _multiply_out(_chain(edges) or [], plan.tree)
             else:
                 found = ACCUMULATE[plan.order](edges, Y, X, _Matrices())
-        return readonly_view(found.dense().reshape(Y.shape + X.shape).astype(X.dtype, copy=False))
+        made = found.dense()
+        if np.isnan(
+            made
+        ).any():  # 0 times inf, it may be of what was not taken: rules know, products of matrices do not
+            made = np.reshape(differentiate_elements(Y, [X])[0], made.shape)
+        return readonly_view(made.reshape(Y.shape + X.shape).astype(X.dtype, copy=False))
 
     return as_one_question((Y, X), compute)

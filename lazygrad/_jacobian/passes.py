@@ -12,15 +12,9 @@ from .._graph.leaf import parameter
 from .._graph.node import Node
 from .._graph.value import zeros
 from .._query.differentiator import Differentiator
+from .._query.second_order import take_unit
 
-__all__ = ["Passes", "UnitTangents", "take_unit"]
-
-
-def take_unit(out: Node, seed: Node) -> Differentiator:
-    """Return the derivatives of one element of a node: zeros of the cotangent say that the others are not taken."""
-    d = Differentiator(out, cotangent=seed)
-    d._memo.op.masked = out.size > 1
-    return d
+__all__ = ["Passes", "UnitTangents"]
 
 
 class UnitTangents:

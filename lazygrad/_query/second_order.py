@@ -17,7 +17,14 @@ from .._graph.value import readonly_view, zeros
 from .checks import as_cotangent, check_wrt, map_nodes, resolve_names
 from .differentiator import Differentiator, differentiator
 
-__all__ = ["hessian_of_node", "hvp_of_node", "pair_with_cotangents"]
+__all__ = ["differentiate_elements", "hessian_of_node", "hvp_of_node", "pair_with_cotangents", "take_unit"]
+
+
+def take_unit(out: Node, seed: Node) -> Differentiator:
+    """Return the derivatives of one element of a node: zeros of the cotangent say that the others are not taken."""
+    d = Differentiator(out, cotangent=seed)
+    d._memo.op.masked = out.size > 1
+    return d
 
 
 def pair_with_cotangents(outs: Sequence[Node], cotangents: Sequence[Node]) -> Differentiator:
@@ -52,13 +59,13 @@ def hessian_of_node(L: Node, wrt: Structure) -> Any:
     """
     d = differentiator(L)
     tree, nodes = _list_nodes(L, wrt)
-    return tree.like([tree.like(_differentiate_elements(d.adjoint(i), nodes)) for i in nodes])
+    return tree.like([tree.like(differentiate_elements(d.adjoint(i), nodes)) for i in nodes])
 
 
-def _differentiate_elements(Y: Node, nodes: list[Node]) -> list[Any]:
+def differentiate_elements(Y: Node, nodes: list[Node]) -> list[Any]:
     """Return the Jacobians of a node by several, row by row."""
     seed = parameter(zeros(Y))
-    d = Differentiator(Y, cotangent=seed)
+    d = take_unit(Y, seed)
     rows: list[list[Any]] = [[] for _ in nodes]
     for k in range(Y.size):
         seed.set(unit_array(Y.shape, Y.dtype, k))

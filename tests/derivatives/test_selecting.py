@@ -143,3 +143,24 @@ def test_ops_of_users_say_how_they_divide_and_that_they_select() -> None:
 def test_what_times_and_over_mean_is_the_last_thing_that_a_rule_reads() -> None:
     with pytest.raises(TypeError, match=r"reads 'times' before something else: it has to be last"):
         lg.primitive(np.exp, vjp=lambda g, times, out: times(g, out), shape="elementwise", name="early")
+
+
+@pytest.mark.parametrize("order", ["auto", "reverse", "forward", "optimal"])
+def test_jacobians_of_nodes_leave_out_what_is_not_taken(order: Any) -> None:
+    x = lg.parameter(np.array([0.0, 4.0]))
+    for y, expected in (
+        (np.where(x > 0, np.sqrt(x), 0.0), [[0, 0], [0, 0.25]]),
+        (np.sqrt(x)[1:], [[0, 0.25]]),
+        (np.where(x > 0, x * np.log(x), 0.0), [[0, 0], [0, 1 + np.log(4.0)]]),
+    ):
+        np.testing.assert_allclose(lg.jacobian(y, x, order=order), expected, rtol=1e-15)
+    found = lg.jacobian(np.sqrt(x * x), x, order=order)
+    assert np.isnan(found[0, 0])
+    np.testing.assert_array_equal(found.ravel()[1:], [0, 0, 1])
+
+
+def test_hessians_of_nodes_leave_out_what_is_not_taken() -> None:
+    x = lg.parameter(np.array([0.0, 4.0]))
+    L = np.where(x > 0, x * np.log(x), 0.0).sum()
+    np.testing.assert_array_equal(lg.hessian(L, x), [[0, 0], [0, 0.25]])
+    np.testing.assert_array_equal(lg.hvp(L, x, np.ones(2)), [0, 0.25])

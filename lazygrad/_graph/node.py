@@ -11,7 +11,7 @@ import itertools
 import math
 import operator
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -197,7 +197,7 @@ def summation_key(node: Node) -> tuple[float, ...]:
     """
     if node.__class__ is Node:
         return getattr(node, "_key", None) or (node._serial,)
-    return node.summation_key()  # type: ignore[attr-defined, no-any-return]
+    return node.summation_key()  # type: ignore[attr-defined]
 
 
 def label(node: Node) -> str:

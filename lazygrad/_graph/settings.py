@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def check_flag(value: object, name: str) -> bool:
     raise TypeError(f"{name} must be True or False, not {describe(value)}")
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int | np.integer[Any]]:
     """Return whether a value is a whole number: no truth value, and no span of time, which NumPy counts among them."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.timedelta64))
 
@@ -45,7 +45,7 @@ def check_count(value: object, name: str, least: int = 0) -> int:
     """Return a whole number that is not below `least`, or raise a TypeError or ValueError."""
     if not is_whole(value):
         raise TypeError(f"{name} must be a whole number, not {describe(value)}")
-    count = int(value)  # type: ignore[call-overload]  # which is whole
+    count = int(value)
     if count < least:
         raise ValueError(f"{name} must be at least {least}, not {describe(value)}")
     return count

@@ -40,6 +40,7 @@ def check_ddof(ddof: Any) -> float:
     """Return the degrees of freedom that are lost, or raise a TypeError for what is no real number."""
     if not isinstance(ddof, (int, float, np.integer, np.floating)) or isinstance(ddof, np.timedelta64):
         raise TypeError(f"ddof must be a real number, not {describe(ddof)}")
-    if abs(ddof) > LARGEST:
+    lost: Any = ddof
+    if abs(lost) > LARGEST:
         raise ValueError(f"ddof must be a number of elements, not {describe(ddof)}")
-    return ddof  # type: ignore[return-value]
+    return lost

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
-from itertools import starmap
+from itertools import repeat, starmap
 from operator import call, setitem
 from sys import getrefcount
 from threading import get_ident
@@ -182,22 +182,22 @@ def _change(changes: Sequence[tuple[Node, Array]]) -> None:
         _write(*changes[0])
         return
     steps: list[tuple[Any, ...]] = []
-    opened: list[Any] = []
+    opened: list[Any] = []  # the flags of arrays that are written in place
+    finish, close = deque(maxlen=0).extend, map(_set_attribute, opened, repeat("writeable"), repeat(False))
     try:
         for leaf, new in changes:
-            if "number" in leaf._static:
+            if "number" in leaf.static:
                 note_reform()
                 steps.append((_set_attribute, leaf, "_static", CONSTANT))
             if _is_unshared(leaf, new):
-                opened.append(leaf._value)
-                opened[-1].flags.writeable = True
-                steps.append((setitem, opened[-1], ..., new))
+                opened.append(leaf._value.flags)
+                opened[-1].writeable = True
+                steps.append((setitem, leaf._value, ..., new))
             else:
                 steps.append((_set_attribute, leaf, "_value", copy_frozen(new)))
-        deque(starmap(call, steps), 0)  # a single step of the interpreter, so no interruption comes in between
+        finish(starmap(call, steps))  # a single step of the interpreter, so no interruption comes in between
     finally:
-        for array in opened:
-            array.flags.writeable = False
+        finish(close)
 
 
 def _write(leaf: Node, new: Array) -> None:

@@ -50,13 +50,7 @@ class Changes:
         self.set(i, _value=value)
 
     def undo(self) -> None:
-        """Set everything back, the last change first; also if an interruption comes while that is done."""
-        try:
-            self._undo_rest()
-        finally:
-            self._undo_rest()
-
-    def _undo_rest(self) -> None:
+        """Set everything back, the last change first; called again, it goes on where it was interrupted."""
         while self.before:
             _set_attributes(*self.before[-1])
             self.before.pop()
@@ -101,7 +95,10 @@ def reform(values: Sequence[tuple[Node, Array]], invalidate: Callable[[Node], No
             invalidate(i)
         changes.before.clear()
     except BaseException as error:
-        changes.undo()
+        try:
+            changes.undo()
+        finally:  # an interruption can come within the first
+            changes.undo()
         _forget_adjoints(dependents(leaves))
         if isinstance(error, (LazygradError, TypeError, ValueError, IndexError)):
             shapes = ", ".join(f"shape {value.shape} and dtype {value.dtype} of {leaf!r}" for leaf, value in values)

@@ -30,7 +30,7 @@ HOME = os.path.dirname(lg.__file__)
 
 @functools.cache
 def list_protected_lines(file: str) -> set[int]:
-    """Lines that no program can protect: the bodies of `finally`, and `with` itself, come by again to exit."""
+    """Lines that no program can protect: the bodies of `finally` and of what undoes; `with`, which comes by to exit."""
     lines: set[int] = set()
     with open(file, encoding="utf-8") as source:
         tree = ast.parse(source.read())
@@ -38,7 +38,8 @@ def list_protected_lines(file: str) -> set[int]:
         if isinstance(node, ast.With):
             lines.add(node.lineno)
         if isinstance(node, ast.Try):
-            for part in node.finalbody:
+            cleaning = [h for h in node.handlers if isinstance(h.type, ast.Name) and h.type.id == "BaseException"]
+            for part in [*node.finalbody, *[line for h in cleaning for line in h.body]]:
                 lines.update(range(part.lineno, (part.end_lineno or part.lineno) + 1))
     return lines
 
@@ -56,7 +57,7 @@ class Bytecodes:
         if not file.startswith(HOME):
             return None
         frame.f_trace_opcodes = True
-        if event == "opcode" and frame.f_lineno not in list_protected_lines(file):
+        if event == "opcode" and frame.f_lineno is not None and frame.f_lineno not in list_protected_lines(file):
             self.seen += 1
             if self.seen == self.stop:
                 self.where = f"{os.path.basename(file)}:{frame.f_lineno}, bytecode {frame.f_lasti}"

@@ -84,9 +84,9 @@ def push(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], taken: 
         return apply_rule(rule, i, argnum, t, reads)
     if taken is None:  # of nothing nothing is taken
         taken = _mark_all(t)
-    if i._op.pointwise:  # (a rule that reads nothing has no infinite derivative)
+    if i._op.pointwise:  # (a rule without guard has no infinite derivative, or says that there is none)
         term = apply_rule(rule, i, argnum, t, reads)
-        return keep_taken(term, taken) if reads else term
+        return term if rule.guarded is None else keep_taken(term, taken)
     found = apply_rule(rule if rule.guarded is None else rule.guarded, i, argnum, t, reads)
     over = _mark_group(i, argnum, taken)
     if over is not None:

@@ -24,10 +24,10 @@ from typing import Any
 from .._errors import LazygradError
 from .bits import same_bits
 from .leaf import CONSTANT, as_leaf_array, copy_frozen, note_reform
-from .node import Node, consumer_refs, install, lock
+from .node import Node, consumer_refs, install
 from .reform import reform
 from .traverse import dependents
-from .turns import PATIENCE_OF_CHANGES, paused_questions, pauses, rest
+from .turns import PATIENCE_OF_CHANGES, lock, paused_questions, pauses, rest
 from .types import Array, ArrayLike
 from .watch import watchers
 
@@ -183,7 +183,8 @@ def _change(changes: Sequence[tuple[Node, Array]]) -> None:
         return
     steps: list[tuple[Any, ...]] = []
     opened: list[Any] = []  # the flags of arrays that are written in place
-    finish, close = deque(maxlen=0).extend, map(_set_attribute, opened, repeat("writeable"), repeat(False))
+    finish = deque[Any](maxlen=0).extend
+    close = map(_set_attribute, opened, repeat("writeable"), repeat(False))
     try:
         for leaf, new in changes:
             if "number" in leaf.static:

@@ -77,7 +77,8 @@ def call_outside(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         return function(*args, **kwargs)
     # An interruption comes at the end of a call at the earliest, so the one that releases also keeps how often the
     # lock was taken; and whatever comes, the innermost `finally` sets all back.
-    key, asked, depth = object(), now.asked, []
+    key, asked = object(), now.asked
+    depth: list[Any] = []
     try:
         pauses[key] = threading.get_ident(), asked
         now.asked = ()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from functools import partial
 from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
+from itertools import starmap
+from operator import call
 from types import FrameType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .node import Node
 
 __all__ = ["Block", "Watcher", "attach_watcher", "detach_watchers", "replace_watchers", "watchers"]
 
 T = TypeVar("T")
+Change = Callable[[tuple["Watcher", ...]], tuple["Watcher", ...]]
 
 
 class Watcher:
@@ -57,43 +62,36 @@ class Watcher:
         """Hear that an engine without a memo ran so many rules for the adjoint or tangent of `node`."""
 
 
-class Listening(tuple[Watcher, ...]):
-    """The watchers of this thread, as blocks within blocks have made them: each maps those around it to its own."""
+class Listening:
+    """The watchers of this thread, looked up as they are now: blocks end by themselves, and generators wait.
 
-    blocks: tuple[Block, ...] = ()
+    Blocks lie within blocks, the outermost first; each maps the watchers around it to its own.
+    """
 
-    @classmethod
-    def of(cls, blocks: tuple[Block, ...]) -> Listening:
-        """Return what blocks make, the outermost first."""
-        if any(block.generator is not None for block in blocks):
-            made: Listening = LookedUp()
-        else:
-            made = cls(fold(blocks))
-        made.blocks = blocks
-        return made
+    def __init__(self, entries: tuple[_Entry, ...]) -> None:
+        self.entries = entries
 
-
-def fold(blocks: Iterable[Block]) -> tuple[Watcher, ...]:
-    """Return the watchers of blocks within blocks, but for those whose generator waits."""
-    found: tuple[Watcher, ...] = ()
-    for block in blocks:
-        if block.is_running():
-            found = block.change(found)
-    return found
-
-
-class LookedUp(Listening):
-    """Watchers that are found anew each time, as some belong to a generator, which may run or wait."""
+    def look_up(self) -> tuple[Watcher, ...]:
+        """Return the watchers of the blocks that are open and whose generators run; if none is open, listen no more."""
+        found: tuple[Watcher, ...] = ()
+        ended = True
+        for entry in self.entries:
+            ended &= entry.ended
+            if entry.is_running() and (change := entry.change) is not None:
+                found = change(found)
+        if ended and _watchers.get() is self:
+            _watchers.set(())
+        return found
 
     def __iter__(self) -> Iterator[Watcher]:
-        return iter(fold(self.blocks))
+        return iter(self.look_up())
 
     def __len__(self) -> int:
-        return len(fold(self.blocks))
+        return len(self.look_up())
 
 
-_watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("lazygrad_watchers", default=())
-watchers = _watchers.get  # the watchers of this thread
+_watchers: ContextVar[Listening | tuple[()]] = ContextVar("lazygrad_watchers", default=())
+watchers = _watchers.get  # the watchers of this thread; () outside of all blocks
 
 DRIVERS = ("contextlib", "_pytest")  # modules that run a generator up to its ``yield`` for the sake of somebody else
 
@@ -117,6 +115,42 @@ def _find_generator(frame: FrameType | None) -> FrameType | None:
     return None
 
 
+class _Entry:
+    """A block that was entered, as long as it has not ended; then it holds nothing."""
+
+    __slots__ = ("change", "ended", "generator")
+
+    def __init__(self) -> None:
+        self.change: Change | None = None
+        self.generator: FrameType | None = None
+        self.ended = False
+
+    def is_running(self) -> bool:
+        """Return whether the block has not ended, and its generator does not wait."""
+        return not self.ended and (self.generator is None or self.generator.f_back is not None)
+
+
+class _Exit:
+    """The `__exit__` of a block: a single step of the interpreter, in which no interruption comes.
+
+    A function written in Python could be interrupted as it begins, and the block would stay open. What `with` calls is
+    written in C throughout: the format of a look-up, whose missing value is made by setting attributes, and shown as
+    an empty string, so that errors pass.
+    """
+
+    def __get__(self, block: Block[Any] | None, owner: type) -> Callable[..., Any]:
+        if block is None:
+            return _end  # of `contextlib.ExitStack`, which calls it with the block
+        entry = block.find_entry()
+        steps = [(setattr, entry, "ended", True), (setattr, entry, "generator", None), (setattr, entry, "change", None)]
+        take = deque[Any](maxlen=0).extend
+        return partial("{0[end]!s:.0}".format, defaultdict(partial(take, starmap(call, steps))))
+
+
+def _end(block: Block[Any], *exception: object) -> None:
+    block.__exit__(*exception)
+
+
 class Block(ContextDecorator, Generic[T]):
     """A ``with`` block in which other watchers are told of the walks in this thread.
 
@@ -130,33 +164,32 @@ class Block(ContextDecorator, Generic[T]):
         What ``as`` names.
     """
 
-    def __init__(self, change: Callable[[tuple[Watcher, ...]], tuple[Watcher, ...]], given: T) -> None:
+    def __init__(self, change: Change, given: T) -> None:
         self.change = change
         self.given = given
-        self.generator: FrameType | None = None
-        self.ended = False
+        self._entry = _Entry()
 
     def _recreate_cm(self) -> Block[T]:
         return Block(self.change, self.given)  # of a decorator: one for each call
 
-    def is_running(self) -> bool:
-        """Return whether the block has not ended, and its generator does not wait."""
-        return not self.ended and (self.generator is None or self.generator.f_back is not None)
+    def find_entry(self) -> _Entry:
+        """Return the entry that is open, or that the block is about to make."""
+        if self._entry.ended:
+            self._entry = _Entry()
+        return self._entry
 
     def __enter__(self) -> T:
-        self.generator, self.ended = _find_generator(sys._getframe(1)), False
-        _watchers.set(Listening.of((*self._others(), self)))
+        entry = self.find_entry()
+        try:
+            entry.change, entry.generator = self.change, _find_generator(sys._getframe(1))
+            entries = getattr(_watchers.get(), "entries", ())
+            _watchers.set(Listening((*[other for other in entries if not other.ended], entry)))
+        except BaseException:  # an interruption: the block is not entered
+            entry.ended = True
+            raise
         return self.given
 
-    def __exit__(self, *exception: object) -> None:
-        self.ended = True  # perhaps in another thread, to which this context does not belong
-        self.generator = None
-        _watchers.set(Listening.of(self._others()))
-
-    def _others(self) -> tuple[Block, ...]:
-        """Return the other blocks that are open in this thread."""
-        blocks: tuple[Block, ...] = getattr(_watchers.get(), "blocks", ())
-        return tuple([block for block in blocks if block is not self and not block.ended])
+    __exit__ = _Exit()
 
 
 def replace_watchers(listening: tuple[Watcher, ...]) -> Block[None]:

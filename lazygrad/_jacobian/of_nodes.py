@@ -15,10 +15,10 @@ import attrs
 import numpy as np
 
 from .._derivatives.edges import find_edges_between
-from .._graph.node import Node, lock
+from .._graph.node import Node
 from .._graph.settings import describe
 from .._graph.trees import map_tree
-from .._graph.turns import as_one_question
+from .._graph.turns import as_one_question, lock
 from .._graph.types import Array, Structure
 from .._graph.value import readonly_view
 from .._query.checks import map_nodes, resolve_names

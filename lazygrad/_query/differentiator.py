@@ -15,10 +15,10 @@ from .._derivatives.target_memo import TargetMemo, target_memo
 from .._errors import NotDifferentiableError, UnconnectedError, UnconnectedWarning
 from .._graph.frames import find_user_frame
 from .._graph.log import logger
-from .._graph.node import INEXACT, Node, Operand, label, lock
+from .._graph.node import INEXACT, Node, Operand, label
 from .._graph.traverse import ancestors
 from .._graph.trees import leaves
-from .._graph.turns import as_one_question, now
+from .._graph.turns import as_one_question, lock, now
 from .._graph.types import Array, Structure
 from .._graph.value import forward_rec, read_guarded, readonly_view, zeros
 from .._graph.watch import watchers

@@ -18,9 +18,9 @@ from .._functions.call import Argnums, Call
 from .._functions.reverse import vjp
 from .._functions.trace import Trace, trace_function
 from .._graph.leaf import constant, parameter
-from .._graph.node import Node, label, lock
+from .._graph.node import Node, label
 from .._graph.trees import Tree, flatten, list_places
-from .._graph.turns import call_outside, now
+from .._graph.turns import call_outside, lock, now
 from .._graph.types import Array, ArrayLike, Structure
 from .._graph.value import forward_rec, readonly_view, zeros
 from .._jacobian.of_functions import choose_mode

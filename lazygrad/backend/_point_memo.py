@@ -15,8 +15,9 @@ import attrs
 
 from .._graph.bits import same_bits
 from .._graph.invalidate import update, wait_for_questions
-from .._graph.node import Node, by_serial, lock
+from .._graph.node import Node, by_serial
 from .._graph.traverse import dependents
+from .._graph.turns import lock
 from .._graph.types import Array
 from ._recent import Recent
 

@@ -15,8 +15,9 @@ import attrs
 
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.target_memo import TargetMemo
-from .._graph.node import Node, Operand, by_serial, delist, lock
+from .._graph.node import Node, Operand, by_serial, delist
 from .._graph.settings import check_flag
+from .._graph.turns import lock
 from .._graph.types import Structure
 from .._graph.value import find_pending
 from .._graph.watch import attach_watcher, detach_watchers

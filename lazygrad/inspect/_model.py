@@ -9,8 +9,9 @@ import attrs
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._derivatives.discover import flows
 from .._graph.collector import pause_collector
-from .._graph.node import Node, by_serial, label, lock
+from .._graph.node import Node, by_serial, label
 from .._graph.traverse import collect_inputs_first
+from .._graph.turns import lock
 from .._graph.types import Structure
 from .._query.checks import check_node, check_target, map_nodes, resolve_names
 from .._report.grid import format_bytes

@@ -8,8 +8,9 @@ import attrs
 
 from .._derivatives.adjoint_node import AdjointNode, unmirrored
 from .._graph.demand import demand
-from .._graph.node import Node, by_serial, label, living_consumers, lock
+from .._graph.node import Node, by_serial, label, living_consumers
 from .._graph.settings import check_instance
+from .._graph.turns import lock
 from .._query.checks import check_node
 from .._report.grid import Displayable, Grid
 from .._report.report import Report

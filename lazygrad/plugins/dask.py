@@ -30,8 +30,9 @@ from dask.base import DaskMethodsMixin, dont_optimize, replace_name_in_key
 from dask.highlevelgraph import HighLevelGraph
 from dask.tokenize import tokenize
 
-from .._graph.node import Node, Operand, lock
+from .._graph.node import Node, Operand
 from .._graph.trees import map_tree
+from .._graph.turns import lock
 from .._graph.types import Structure
 from .._graph.value import readonly_view
 from .._query.checks import as_cotangent, check_node, check_target, map_nodes, resolve_names

@@ -143,9 +143,9 @@ def test_watchers_of_a_block_hear_in_order_and_only_while_it_runs() -> None:
     outer, inner = Hearing(), Hearing()
     with attach_watcher(outer):
         with attach_watcher(inner):
-            assert watchers() == (outer, inner)
+            assert tuple(watchers()) == (outer, inner)
             with detach_watchers():
-                assert watchers() == ()
+                assert tuple(watchers()) == ()
                 y.value  # noqa: B018
         x.set([1.0, 2.0])
     y.value  # noqa: B018

@@ -216,12 +216,12 @@ def test_names_of_leaves_and_nodes_meet_no_other(name: str) -> None:
     check_plans_and_schedules(build)
 
 
-@pytest.mark.parametrize("names", [("x", "x_"), ("x_", "x"), ("x", "x_copy"), ("y", "t1_f0")])
+@pytest.mark.parametrize("names", [("x", "x_"), ("x_", "x"), ("x", "x_copy"), ("x_copy", "x"), ("y", "t1_f0")])
 def test_names_beside_those_of_blocks_and_copies(names: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK", 16)
     x, y = (lg.parameter(np.linspace(0.1, 1.0, 40), name=name) for name in names)
     chain = np.tanh(np.sin(x * y) * x + y) * x - y * 0.5
-    step = lg.compile([chain, x.reshape(5, 8), y, chain.sum()], inputs=[x, y])
+    step = lg.compile([chain, x.reshape(5, 8), y, x, y * 1.0], inputs=[x, y])
     assert "for i, j in" in step.schedule.source
     first, second = np.linspace(0.2, 0.9, 40), np.linspace(1.0, 3.0, 40)
     found = step(first, second)
@@ -229,6 +229,8 @@ def test_names_beside_those_of_blocks_and_copies(names: tuple[str, str], monkeyp
     np.testing.assert_array_equal(found[0], chain.value)
     np.testing.assert_array_equal(found[1], first.reshape(5, 8))
     np.testing.assert_array_equal(found[2], second)
+    np.testing.assert_array_equal(found[3], first)
+    np.testing.assert_array_equal(found[4], second)
 
 
 ODD = {

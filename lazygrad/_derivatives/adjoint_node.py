@@ -286,9 +286,9 @@ def unbroadcast_to(term: Any, shape: tuple[int, ...], dtype: DType, source: obje
 def unbroadcast_node(term: Node, like: Node) -> Node:
     """Return a contribution, or a tangent, that is a node in the shape and dtype of another node."""
     term = as_node(term)
-    if term.shape != like._shape:
-        larger = term.ndim >= like.ndim and np.broadcast_shapes(term.shape, like._shape) == term.shape
-        term = (sum_to if larger else broadcast_to).on_nodes((term,), {"shape": like._shape})
-    if like._dtype.kind == "f" and term.dtype.kind == "c":
+    if term.shape != like.shape:
+        larger = term.ndim >= like.ndim and np.broadcast_shapes(term.shape, like.shape) == term.shape
+        term = (sum_to if larger else broadcast_to).on_nodes((term,), {"shape": like.shape})
+    if like.dtype.kind == "f" and term.dtype.kind == "c":
         term = real.on_nodes((term,), NO_STATIC)
-    return term if term.dtype == like._dtype else astype.on_nodes((term,), {"dtype": like._dtype})
+    return term if term.dtype == like.dtype else astype.on_nodes((term,), {"dtype": like.dtype})

@@ -24,6 +24,7 @@ from .._functions.forward import jvp
 from .._functions.reverse import vjp
 from .._graph.node import INEXACT, Node, NodeOrArray
 from .._graph.settings import check_function, describe
+from .._graph.turns import call_outside
 from .._graph.types import both as np
 from ..ops._declare import op
 from ..ops._op import Op, Signature, as_node
@@ -68,7 +69,7 @@ class _Problem:
 
     def slope(self, y: Any, t: Any, args: Sequence[Any]) -> Any:
         """Return dy/dt as a vector."""
-        found = self.function(y, t, *args)
+        found = self.function(y, t, *args) if isinstance(y, Node) else call_outside(self.function, y, t, *args)
         if isinstance(found, (list, tuple)) and holds_node(found):
             found = np.stack([as_node(f) for f in found])
         return np.reshape(found if isinstance(found, Node) else np.asarray(found, dtype=float), (self.size,))
@@ -85,7 +86,7 @@ class _Problem:
                 )
             return found
 
-        return scipy.integrate.odeint(function, y0, t, tuple(args), **dict(self.options))
+        return call_outside(scipy.integrate.odeint, function, y0, t, tuple(args), **dict(self.options))
 
     def with_function(self, function: Function, size: int, count: int, more: Sequence[Any] = ()) -> _Problem:
         """Return the problem of another function of the same arguments, with the same options."""

@@ -63,6 +63,8 @@ MOVING = frozenset(
     ]
 )
 CHOICES = frozenset(["chosen", "keep_taken"])
+# Ops whose rules say that there is no derivative, whatever was taken.
+KINKS = frozenset(["multiply_kink", "over_kink", "pull_sign", "push_sign", "where_zero"])
 GUARDED = frozenset(["guarded_divide", "guarded_multiply", "strong_multiply"])
 
 
@@ -84,9 +86,11 @@ def push(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], taken: 
         return apply_rule(rule, i, argnum, t, reads)
     if taken is None:  # of nothing nothing is taken
         taken = _mark_all(t)
-    if i._op.pointwise:  # (a rule without guard has no infinite derivative, or says that there is none)
+    if i._op.pointwise:
         term = apply_rule(rule, i, argnum, t, reads)
-        return term if rule.guarded is None else keep_taken(term, taken)
+        if rule.guarded is None and (i._op.name in KINKS or isinstance(term, Node)):
+            return term
+        return keep_taken(term, taken)
     found = apply_rule(rule if rule.guarded is None else rule.guarded, i, argnum, t, reads)
     over = _mark_group(i, argnum, taken)
     if over is not None:

@@ -70,7 +70,7 @@ expit: Op = declare_ufunc(
 
 logit = declare_ufunc(
     sc.logit,
-    x=lambda x: 1 / (x * (1 - x)),
+    x=lambda x: 1 / x + 1 / (1 - x),  # (as one quotient its derivative at 0 and 1 would be inf - inf)
     doc="Return log(x / (1 - x)); its derivative at 0 and 1 is inf.\n\n"
     ">>> logit(np.array([0.25, 0.5])).round(4)\narray([-1.0986,  0.    ])",
 )

@@ -23,6 +23,7 @@ from .._graph.shapes import broadcast
 from .._graph.types import Array, DType, Shape
 from ..ops import arithmetic, linear, reduce
 from ..ops._op import Op, freeze
+from ..ops.linalg import guarded_matmul, matmul
 from .kernels import DENSE, Kernel, choose_call, choose_kernel, expand_to, is_ours, repeat_to
 
 __all__ = ["Program", "run_kernel"]
@@ -57,6 +58,7 @@ class Program:
     disordered: set[int] = attrs.field(factory=set)  # of these, the ones of two axes or more in another order than C's
     unordered: set[int] = attrs.field(factory=set)  # rows whose memory NumPy has to choose, as the walk lets it
     guards: list[tuple[int, Guard]] = attrs.field(factory=list)  # rows that a function read while it was traced
+    watches: dict[int, int] = attrs.field(factory=dict)  # row -> a smaller one that is nan where the row lacks a guard
     suspects: set[int] = attrs.field(factory=set)  # rows in which a nan may stand for what was not taken
     checked: set[int] = attrs.field(factory=set)  # rows where a nan would show that a guard was needed
     _known: dict[Hashable, int] = attrs.field(factory=dict)
@@ -131,6 +133,8 @@ class Program:
         if op is arithmetic.keep_taken and not self.guarded and self.shapes[args[0]] == shape:
             self.suspects.add(args[0])
             return args[0]
+        if op is guarded_matmul and not self.guarded and static["side"] != "both":
+            return self._add_matmul(args, shape, dtype, args[1 if static["side"] == "x" else 0])
         row = self._find_equal_row(op, static, args, shape, dtype)
         if row is not None:
             return row
@@ -225,6 +229,21 @@ class Program:
         x = self.add_kernel(reinterpret_as(bits), (x,), shape, bits)
         return self.add_kernel(reinterpret_as(dtype), (self.add_kernel(AND, (x, keep), shape, bits),), shape, dtype)
 
+    def _add_matmul(self, args: tuple[int, ...], shape: Shape, dtype: DType, other: int) -> int:
+        """Return the row of a matrix product without its guard, which only another factor that is not finite needs."""
+        size = math.prod(self.shapes[other])
+        if not 0 < size < math.prod(shape) or self.dtypes[other].kind != "f":
+            kernel = choose_kernel(guarded_matmul, {"side": "x"}, False, not shape, self._known_kernels)
+            return self.add_kernel(kernel, args, shape, dtype)
+        everything = {"axis": None, "keepdims": False}
+        total = self.apply(linear.sum, everything, (other,), (), self.dtypes[other])
+        none = self.apply(linear.subtract, NO_STATIC, (total, total), (), self.dtypes[other])  # 0, or else nan
+        row = self.apply(matmul, NO_STATIC, args, shape, dtype)
+        if row > none:
+            self.watches[row] = none
+        self.suspects.add(none)
+        return row
+
     def _add_sum_to(self, x: int, shape: Shape, dtype: DType) -> int:
         """Return the row of a sum back to a broadcast shape, in the steps of `linear.unbroadcast`."""
         full = self.shapes[x]
@@ -295,6 +314,8 @@ class Program:
             if needed[row]:
                 for a in self.args[row]:
                     needed[a] = 1
+                if row in self.watches:
+                    needed[self.watches[row]] = 1
         return [row for row in range(len(self)) if needed[row]]
 
 

@@ -233,3 +233,24 @@ def test_setup_is_linear() -> None:
             y = np.tanh(y * y)
         steps.append(lg.compile(y.sum(), x, x, exact=True).schedule.steps)
     assert steps[2] - steps[1] == 2 * (steps[1] - steps[0])
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_product_below_what_selects_looks_at_its_smaller_factor(backend: Any, exact: bool) -> None:
+    if backend == "numba":
+        pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    X, W = rng.normal(size=(3, 5)), rng.normal(size=(5, 4))
+    missing = X.copy()
+    missing[1] = np.nan
+    x, w = lg.parameter(X), lg.parameter(W)
+    L = (np.where(np.array([[True], [False], [True]]), x @ w, 0.0) ** 2).sum()
+    step = lg.compile(L, w, [x, w], exact=exact, backend=backend)
+    for k, data in enumerate((X, missing, X)):
+        x.set(data)
+        expected = lg.gradient(L, w)
+        assert np.isfinite(expected).all()
+        np.testing.assert_allclose(step(data, W)[1], expected, rtol=1e-12)
+        assert step.statistics.guarded == min(k, 1)

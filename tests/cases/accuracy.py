@@ -12,7 +12,7 @@ import mpmath as mp
 
 from lazygrad.scipy import special as sp
 
-__all__ = ["RANGES", "ByDensity", "Range", "differentiate", "expit", "log_expit", "log_ndtr", "mirror"]
+__all__ = ["RANGES", "ByDensity", "Known", "Range", "differentiate", "expit", "log_expit", "log_ndtr", "mirror"]
 
 
 @attrs.frozen(eq=False)
@@ -240,7 +240,7 @@ def _gammas() -> Iterator[Range]:
         )
 
 
-class _Known:
+class Known:
     """Derivatives that are known by formulas of their own."""
 
     def __init__(self, *derivatives: Any) -> None:
@@ -275,7 +275,7 @@ def differentiate(row: Range, x: float, order: int) -> Any:
     with mp.workdps(row.digits + int(1.2 * abs(math.log10(size)) + 0.45 * min(size, 900))):
         x = mp.mpf(x)
         found = row.exact(x)
-        if isinstance(found, _Known):
+        if isinstance(found, Known):
             return found.derivatives[order - 1]
         if isinstance(found, ByDensity):
             return mp.re(found.density(x) if order == 1 else mp.diff(found.density, x, order - 1, relative=True))
@@ -296,7 +296,7 @@ def _both_derivatives(kind: str, v: float, z: Any) -> Any:
     v = mp.mpf(v)
     first = sign * (f(v - 1, z) + other * f(v + 1, z)) / 2
     second = (f(v - 2, z) + 2 * other * f(v, z) + f(v + 2, z)) / 4
-    return _Known(first, second)
+    return Known(first, second)
 
 
 def _bessel() -> Iterator[Range]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,9 +14,10 @@ import lazygrad as lg
 
 pytest.importorskip("mpmath")
 
-from tests.cases import accuracy, accuracy_stats  # both need mpmath
+from lazygrad.scipy import special, stats
+from tests.cases import accuracy, accuracy_counts, accuracy_inverses, accuracy_stats  # both need mpmath
 
-RANGES = (*accuracy.RANGES, *accuracy_stats.RANGES)
+RANGES = (*accuracy.RANGES, *accuracy_inverses.RANGES, *accuracy_stats.RANGES, *accuracy_counts.RANGES)
 TINY = {np.float64: 1e-290, np.float32: 1e-28}
 
 
@@ -65,3 +67,38 @@ def test_single_precision(row: accuracy.Range) -> None:
     """The exact function is taken at the rounded place, so that only our own errors count."""
     places = tuple(float(np.float32(x)) for x in row.places if 1e-6 <= abs(x) <= 1e4 and abs(np.float32(x)) != 1)
     assert list(compare(row, places, np.float32)) == []
+
+
+def compare_in_numba(row: accuracy.Range) -> None:
+    """Check that numba's form of both derivatives gives what the graph gives."""
+    x, f = np.array(row.places), row.ours
+    for _ in range(2):
+        f = lg.elementwise_grad(f)
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(lg.compile(f, backend="numba")(x), f(x), rtol=1e-11, atol=1e-290)
+
+
+@pytest.mark.soak
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", RANGES, ids=lambda row: row.name)
+def test_all_places_in_numba(row: accuracy.Range) -> None:
+    pytest.importorskip("numba")
+    compare_in_numba(row)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", [row for row in RANGES if row.name.startswith(("norm.", "logistic.pdf", "betainc(2"))])
+def test_some_places_in_numba(row: accuracy.Range) -> None:
+    pytest.importorskip("numba")
+    compare_in_numba(row)
+
+
+def test_every_public_function_is_in_the_table() -> None:
+    """Sinc is NumPy's, gammasgn has no slope; of two names one is enough, and zeta has a rule by q alone."""
+    names = " ".join(row.name for row in RANGES)
+    same = {"digamma": "psi", "jn": "jv", "gammasgn": "gamma", "exp10": "exp10"}
+    missing = [name for name in special.__all__ if not re.search(rf"\b{same.get(name, name)}\b", names)]
+    assert missing == []
+    families = [name for name, family in vars(stats).items() if hasattr(family, "logpdf") or hasattr(family, "logpmf")]
+    assert len(families) > 20
+    assert [name for name in families if f"{name}." not in names] == []

@@ -243,6 +243,24 @@ def test_numbers_of_mixed_dtypes_keep_numpys_promotion() -> None:
     assert step.statistics.failures == 0
 
 
+@pytest.mark.parametrize("columns", [3, 5000])
+@pytest.mark.parametrize("exact", [False, True])
+def test_the_bits_of_a_repeated_array_are_not_written_over(exact: bool, columns: int) -> None:
+    """A choice is made on the bytes of its argument, in place where nobody reads them later, but not if repeated."""
+    x = lg.parameter(np.ones((2, columns)))
+    y = np.where(x > 1.0, 0.25, np.where(x < 0.0, 1.0, np.sin(x))).T
+    L = np.sum(y.sum(axis=0, keepdims=True) ** 2)
+    step = lg.compile([L, lg.adjoint(L, x)], inputs=x, exact=exact)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        x.set(rng.normal(size=x.shape))
+        wanted = [L.value, lg.gradient(L, x)]
+        found = step(x.value)
+        assert_near(found, wanted, 1e-12)
+        assert not exact or same_bits(found, wanted)
+    assert step.statistics.failures == 0
+
+
 @pytest.mark.parametrize("rows", [7, 1200])
 @pytest.mark.parametrize(
     "target",

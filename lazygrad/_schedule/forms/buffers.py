@@ -191,6 +191,11 @@ class Memory:
         kernel, (root, *others) = self.program.kernels[a], self.holds[a]
         if kernel is None or kernel.name != "view as" or others or self.last[root] != row or root not in self.owner:
             return False
+        shown = a
+        while (k := self.program.kernels[shown]) is not None and k.kind == "view":
+            if k.repeats:  # several elements share these bytes
+                return False
+            (shown,) = self.program.args[shown]
         return self.program.shapes[a] == shape and self.program.dtypes[a] == dtype and self.names[a] in self.static
 
     def write_owned_result(self, row: int) -> str:

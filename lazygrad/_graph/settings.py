@@ -15,7 +15,7 @@ LONGEST = 80  # letters of a value in a message
 
 
 def describe(value: object) -> str:
-    """Return a value as messages show it: in one line that is not too long, whatever it is."""
+    """Return a value as messages show it: in one line that is not too long."""
     if (
         not isinstance(value, Node)
         and callable(value)

@@ -35,7 +35,7 @@ SECOND: dict[str, Callable[..., Any]] = {
 }
 USUAL = ("absolute square", "copysign square", "norm of order 3 itself", "eigh itself", "product of moduli itself")
 # Second derivatives that jump where two cases meet, or a tie that is split: kinks, of which differences see the mean.
-JUMPS = ("special.huber", "maximum", "minimum", "fmax", "fmin", "heaviside", "sign", "special.i1e", "hypot of ties")
+JUMPS = ("special.huber", "maximum", "minimum", "fmax", "fmin", "heaviside", "sign", "special.i1e", "special.gammasgn")
 
 
 def differ(f: Callable[[Any], float], at: Any, step: float) -> tuple[Any, Any, Any]:

@@ -25,12 +25,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from . import later
-
-if TYPE_CHECKING:
-    from .node import Node
 
 __all__ = [
     "PATIENCE",
@@ -50,6 +47,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+Node = Any  # nodes are made above this module
 
 PATIENCE = 5.0  # seconds
 PATIENCE_OF_CHANGES = 60.0
@@ -153,7 +151,7 @@ def run_alone(node: Any, compute: Callable[[Any], T]) -> T:
         return compute(node)
     finally:
         if token in computing:  # (a call could be interrupted)
-            del computing[token]
+            del computing[token]  # noqa: RUF051
 
 
 def find_owner(serials: Collection[float]) -> int | None:

@@ -62,14 +62,14 @@ class Gate:
         return self
 
 
-def run_program(text: str) -> str:
+def run_program(text: str, limit: float = LIMIT) -> str:
     """Run a program in a process of its own, and return what it prints; it is ended, with a traceback, if it hangs."""
-    head = f"import faulthandler; faulthandler.dump_traceback_later({LIMIT}, exit=True)\n"
+    head = f"import faulthandler; faulthandler.dump_traceback_later({limit}, exit=True)\n"
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", head + text],
         capture_output=True,
         text=True,
-        timeout=2 * LIMIT,
+        timeout=2 * limit,
         check=False,
     )
     assert done.returncode == 0, done.stderr

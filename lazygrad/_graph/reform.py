@@ -158,6 +158,8 @@ class _Walk:
             self.at = i
             if i._serial in self.wanted:
                 self.changes.set_leaf(i, self.wanted[i._serial])
+                if i._memo is not None:  # a leaf may be a target itself
+                    i._memo.follow_target(i, self.changes)
             elif i._op is not None and i._serial not in self.replaced:
                 self.follow(i)
         for i in nodes if self.replaced else ():  # from here on nothing is found through them

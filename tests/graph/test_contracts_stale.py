@@ -188,6 +188,14 @@ def test_a_target_of_one_element_may_change_its_shape(value: Any) -> None:
         assert gradient == wanted
 
 
+def test_a_leaf_that_is_a_target_itself_may_change_its_shape() -> None:
+    x = lg.parameter(1.5)
+    g = lg.adjoint(x, x)
+    assert lg.gradient(x, x) == 1
+    x.set([2.0])
+    assert lg.gradient(x, x).tolist() == lg.adjoint(x, x).value.tolist() == g.value.tolist() == [1.0]
+
+
 def test_a_number_in_an_expression_takes_the_dtype_that_a_leaf_is_set_to() -> None:
     x = lg.parameter(1.5)
     L = 2 * x + 1.0

@@ -303,7 +303,7 @@ def count_requests(inputs: Sequence[Node]) -> None:
                     other.op.count_request()
                 return
             first = j
-            j._op.count_request()
+            j.op.count_request()
 
 
 def freeze(value: Array) -> Array:

@@ -106,16 +106,12 @@ checked_labels = op(
 )
 
 
-def _as_labels(labels: Any, scores: Any) -> Any:
+def _as_labels(labels: Any) -> Any:
     """Return labels of a dtype of their own: a plain number must not take the dtype of the scores."""
     if isinstance(labels, Node):
         return labels
     refuse_masked(labels, "labels")
-    labels = np.asarray(labels)
-    shape = scores.shape if isinstance(scores, Node) else np.asarray(scores).shape
-    if labels.dtype.kind in "iu" and shape and labels.shape == shape[:-1]:
-        _check_labels(labels, shape[-1])  # what is known already is an error on the user's line
-    return labels
+    return np.asarray(labels)
 
 
 def _infer_labelled(x: Node, labels: Node) -> Signature:
@@ -174,7 +170,7 @@ def pick(scores: Operand, labels: Operand) -> NodeOrArray:
     >>> pick(np.array([[0.5, 0.1], [0.2, 0.7]]), [0, 1])
     array([0.5, 0.7])
     """
-    return _pick_op(scores, _as_labels(labels, scores))
+    return _pick_op(scores, _as_labels(labels))
 
 
 def _pnls(x: Any, labels: Any) -> Any:
@@ -256,8 +252,7 @@ def cross_entropy(scores: Operand, labels: Operand) -> NodeOrArray:
     Raises
     ------
     ShapeError
-        If the labels fit neither form. An integer label outside 0..K-1 is an IndexError, at once in an array and when
-        the loss is evaluated in a node.
+        If the labels fit neither form. An integer label outside 0..K-1 is an IndexError when the loss is evaluated.
 
     Notes
     -----
@@ -273,7 +268,7 @@ def cross_entropy(scores: Operand, labels: Operand) -> NodeOrArray:
     >>> cross_entropy(s, [[1.0, 0.0], [0.0, 1.0]]).value.round(4)
     array([0.1269, 0.6931])
     """
-    x, y = as_nodes((scores, _as_labels(labels, scores)))
+    x, y = as_nodes((scores, _as_labels(labels)))
     if y.dtype.kind in "iu" and y.shape == x.shape and y.op is None and not np.all(np.sum(y._value, axis=-1) == 1):
         raise ShapeError(
             f"integer labels of the scores' shape {x.shape} must be one-hot; class numbers have shape {x.shape[:-1]}"
@@ -326,4 +321,4 @@ def svm_loss(scores: Operand, labels: Operand) -> NodeOrArray:
     >>> svm_loss(np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0]]), [0, 1])
     array([2.9, 0. ])
     """
-    return _svm_loss(scores, _as_labels(labels, scores))
+    return _svm_loss(scores, _as_labels(labels))

@@ -61,7 +61,7 @@ def test_a_script_that_is_called_like_a_command(script, command, monkeypatch):
 
 
 def test_explain_computes_nothing_but_when_told(script, command):
-    text = MODEL + "    raised = lg.ops.svm_loss([[1.0, 2.0]] * W2, lg.constant([5])).sum() + L\n"
+    text = MODEL + "    raised = lg.ops.svm_loss([[1.0, 2.0]] * W2, [5]).sum() + L\n"
     path = script(text)
     status, shown, _ = command("explain", path, "--wrt", "W2", "--loss", "raised")
     assert status == 0

@@ -135,7 +135,7 @@ SENTENCES: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "list of indices": (lambda w: w.x[[0, 7]], IndexError, r"x of shape \(3,\): index 7 is out of bounds for axis 0"),
     "behind others": (lambda w: w.M[..., None, np.array([-4])], IndexError, r"M of shape \(3, 3\): index -4 .* axis 1"),
     "take": (lambda w: np.take(w.M, [[3]], axis=1), IndexError, "index 3 is out of bounds for axis 1 with size 3"),
-    "label": (lambda w: lg.ops.cross_entropy(w.M, [0, 1, 3]), IndexError, r"labels must lie in 0\.\.2"),
+    "label": (lambda w: lg.ops.cross_entropy(w.M, [0, 1, 3]).value, IndexError, r"labels must lie in 0\.\.2"),
     "logsumexp": (lambda w: special.logsumexp(w.z), TypeError, "complex numbers, of which none is the largest"),
     "log_softmax": (lambda w: lg.ops.log_softmax(w.z), TypeError, "complex numbers, of which none is the largest"),
     "softmax of an array": (lambda w: lg.ops.softmax(w.z.value), TypeError, "complex numbers"),

@@ -92,6 +92,8 @@ def reform(values: Sequence[tuple[Node, Array]], invalidate: Callable[[Node], No
         nodes = _list_reached(leaves)
         walk.visit(nodes)
         for i in nodes:
+            if i._memo is not None:  # once more, as a memo begins with the inputs that its target has
+                i._memo.forget_shapes()
             invalidate(i)
         changes.before.clear()
     except BaseException as error:

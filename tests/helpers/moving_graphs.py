@@ -140,6 +140,7 @@ class Living:
                 "gradients": attempt(lambda: lg.gradient(self.loss, self.wrt)),
                 "forms of adjoints": attempt(lambda: [(g.shape, g.dtype) for g in self.adjoints()]),
                 "adjoints": attempt(lambda: [g.value for g in self.adjoints()]),
+                "gradients of nodes": [attempt(lambda n=n: gradient_of(n, self.wrt)) for n in self.nodes],
                 "second gradients": attempt(self.second_gradients),
                 "second adjoints": attempt(lambda: [g.value for g in self.second_adjoints()]),
             }
@@ -163,13 +164,20 @@ def attempt(call: Callable[[], Any]) -> Any:
         return type(error).__name__
 
 
+def gradient_of(node: lg.Node, wrt: Sequence[lg.Node]) -> Any:
+    """Return the gradient of a node as the target; of the sum of its elements, if there are several."""
+    if node.dtype.kind == "f" and node.size == 1:
+        return lg.gradient(node, wrt)
+    return None if node.dtype.kind not in FLOATS else lg.gradient(node, wrt, cotangent=np.ones(node.shape, node.dtype))
+
+
 def is_same(found: Any, expected: Any) -> bool:
     """Return whether two answers are the same, bit for bit (but for the sign of a nan)."""
     if isinstance(found, (list, tuple)) and isinstance(expected, (list, tuple)):
         return len(found) == len(expected) and all(map(is_same, found, expected))
     if isinstance(found, (np.ndarray, np.generic)) and isinstance(expected, (np.ndarray, np.generic)):
         return found.dtype == expected.dtype and found.shape == expected.shape and has_same_numbers(found, expected)
-    return type(found) is type(expected) and found == expected
+    return type(found) is type(expected) and found == expected  # (errors, shapes and dtypes)
 
 
 def has_same_numbers(a: Any, b: Any) -> bool:

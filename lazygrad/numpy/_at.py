@@ -12,7 +12,8 @@ from .._graph.types import both as np
 from ..ops._calls import record_calls
 from ..ops._keys import copy_key
 from ..ops._op import as_node
-from ..ops.indexing import add_at, evaluate_for_shape, find_repeats, parse_key, put
+from ..ops.indexing import evaluate_for_shape, find_repeats, parse_key
+from ..ops.replacing import add_at, put
 
 __all__ = ["At", "Part"]
 

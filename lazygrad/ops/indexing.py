@@ -15,21 +15,21 @@ from .._graph.types import Array, DTypeLike
 from .._graph.types import both as np
 from .._graph.value import read_guarded
 from ._calls import record_calls
-from ._declare import linear, op
+from ._declare import linear
 from ._keys import as_index_array, check_bounds, check_key, is_flag, takes_part
-from ._op import Op, Signature, as_node
-from ._rule import BLOCKED, pass_on
+from ._op import Op, as_node
 
 __all__ = [
     "SLOT",
-    "add_at",
     "evaluate_for_shape",
+    "fill_slots",
     "find_repeats",
     "getitem",
     "index",
+    "infer_taken",
     "parse_key",
-    "put",
     "scatter_add",
+    "scatter_into",
     "shadow",
 ]
 
@@ -50,7 +50,8 @@ class _Slot:
 SLOT = _Slot()
 
 
-def _fill_slots(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+def fill_slots(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+    """Return a key with the index arrays in their slots."""
     if not indices:
         return key
     arrays = iter(indices)
@@ -124,7 +125,7 @@ def find_repeats(shape: tuple[int, ...], key: tuple[object, ...], indices: Seque
     """Return which places of an array a key takes, flat, in its order; None if no place occurs twice."""
     if not indices:
         return None
-    taken = shadow(shape)[_fill_slots(key, indices)]
+    taken = shadow(shape)[fill_slots(key, indices)]
     numbers = np.arange(taken.size).reshape(taken.shape)
     places, beside, numbers = _places(shape, key, indices, numbers)
     if _distinct(places, math.prod(shape)):
@@ -138,12 +139,13 @@ def find_repeats(shape: tuple[int, ...], key: tuple[object, ...], indices: Seque
 
 
 def _getitem(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    return x[_fill_slots(key, indices)]
+    return x[fill_slots(key, indices)]
 
 
-def _taken_shape(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Node]) -> tuple[int, ...]:
+def infer_taken(shape: tuple[int, ...], key: tuple[Any, ...], indices: Sequence[Node]) -> tuple[int, ...]:
+    """Return the shape of the part of an array that a key takes."""
     # Index values are checked by NumPy when they are known; here only their shapes matter, so they are all 0.
-    return shadow(shape)[_fill_slots(key, [shadow(j.shape, np.intp) for j in indices])].shape
+    return shadow(shape)[fill_slots(key, [shadow(j.shape, np.intp) for j in indices])].shape
 
 
 def _add_part(out: Any, key: tuple[Any, ...], g: Any) -> None:
@@ -181,23 +183,23 @@ def _scatter_add(g: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, 
     if beside.size > FEW and _distinct(places, out.size):
         zero = g.dtype.type(0)  # added, so that assigning leaves no -0.0
         if out.size > 2 * g.size:
-            out[_fill_slots(key, indices)] = g + zero
+            out[fill_slots(key, indices)] = g + zero
         else:  # a second pass costs less than a second array
-            out[_fill_slots(key, indices)] = g
+            out[fill_slots(key, indices)] = g
             out += zero
     else:
         _accumulate(out.reshape(-1), places, beside, rows)
     return out
 
 
-def _scatter_into(total: Any, g: Any, *indices: Any, x_shape: tuple[int, ...], key: tuple[Any, ...]) -> None:
+def scatter_into(total: Any, g: Any, *indices: Any, x_shape: tuple[int, ...], key: tuple[Any, ...]) -> None:
     """Add to `total` what `scatter_add` gives, bit for bit, at the cost of the part that is touched."""
     if not indices:
         _add_part(total, key, g)
         return
     places, beside, rows = _places(x_shape, key, indices, g)
     if _distinct(places, total.size):
-        total[_fill_slots(key, indices)] += g
+        total[fill_slots(key, indices)] += g
     elif 4 * rows.size >= total.size:
         total += _scatter_add(g, *indices, shape=x_shape, key=key)
     else:  # terms of one place are summed first, as in an array of its own
@@ -210,9 +212,9 @@ def _scatter_into(total: Any, g: Any, *indices: Any, x_shape: tuple[int, ...], k
 getitem = linear(
     "getitem",
     _getitem,
-    shape=lambda x, *indices, key: (_taken_shape(x.shape, key, indices), x.dtype),
+    shape=lambda x, *indices, key: (infer_taken(x.shape, key, indices), x.dtype),
     transpose=lambda g, *indices, x_shape, key: scatter_add(g, *indices, shape=x_shape, key=key),
-    into=_scatter_into,
+    into=scatter_into,
     inputs="x *indices",
     statics={"key": ()},
     selects={"vjp": takes_part},
@@ -228,92 +230,6 @@ scatter_add: Op = linear(
     statics={"shape": (), "key": ()},
     selects={"jvp": takes_part},
     doc="Add x at key to zeros, summing repeated places: the transpose of getitem.",
-)
-
-# -- replacing a part, and adding to it ------------------------------------------------------------
-
-
-def _put(x: Any, y: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    out = np.array(x)
-    out[_fill_slots(key, indices)] = y
-    return out
-
-
-def _updated_shape(x: Node, y: Node, *indices: Node, key: tuple[Any, ...]) -> Signature:
-    taken = _taken_shape(x.shape, key, indices)
-    if y.shape != taken and np.broadcast_shapes(y.shape, taken) != taken:
-        raise ValueError(f"shape {y.shape} does not fit into the part of shape {taken}")
-    return x.shape, x.dtype
-
-
-def _last_ones(*indices: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
-    """Return which of the taken elements stay, where later ones overwrite earlier ones of the same place."""
-    order = np.zeros(shape, np.intp)
-    key = _fill_slots(key, indices)
-    numbers = np.arange(order[key].size).reshape(order[key].shape)
-    order[key] = numbers
-    return order[key] == numbers
-
-
-last_ones = op(
-    "last_ones",
-    _last_ones,
-    shape=lambda *indices, shape, key: (_taken_shape(shape, key, indices), np.dtype(bool)),
-    vjp={"indices": BLOCKED},
-    jvp={"indices": BLOCKED},
-    inputs="*indices",
-    statics={"shape": (), "key": ()},
-    doc="Return which elements written at key stay: among those at one place the last.",
-)
-
-
-def _put_by_y(g: Any, *indices: Any, x_shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
-    part = getitem(g, *indices, key=key)
-    return np.where(last_ones(*indices, shape=x_shape, key=key), part, 0) if indices else part
-
-
-put: Op = op(
-    "put",
-    _put,
-    shape=_updated_shape,
-    vjp={
-        "x": lambda g, *indices, key: put(g, 0.0, *indices, key=key),
-        "y": _put_by_y,
-        "indices": BLOCKED,
-    },
-    jvp={
-        "x": lambda t, *indices, key: put(t, 0.0, *indices, key=key),
-        "y": lambda t, *indices, x_shape, x_dtype, key: put(np.zeros(x_shape, x_dtype), t, *indices, key=key),
-        "indices": BLOCKED,
-    },
-    inputs="x y *indices",
-    statics={"key": ()},
-    selects=True,
-    doc="Return x with the part at key replaced by y; of several written to one place the last stays.",
-)
-
-
-def _add_at(x: Any, y: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    out = np.array(x)
-    taken = shadow(out.shape)[_fill_slots(key, indices)].shape
-    _scatter_into(out, np.broadcast_to(y, taken), *indices, x_shape=out.shape, key=key)
-    return out
-
-
-add_at: Op = op(
-    "add_at",
-    _add_at,
-    shape=_updated_shape,
-    vjp={"x": pass_on, "y": lambda g, *indices, key: getitem(g, *indices, key=key), "indices": BLOCKED},
-    jvp={
-        "x": pass_on,
-        "y": lambda t, *indices, x_shape, x_dtype, key: add_at(np.zeros(x_shape, x_dtype), t, *indices, key=key),
-        "indices": BLOCKED,
-    },
-    inputs="x y *indices",
-    statics={"key": ()},
-    selects="jvp",
-    doc="Return x with y added to the part at key, as often as a place is named.",
 )
 
 # -- keys ------------------------------------------------------------------------------------------

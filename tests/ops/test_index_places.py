@@ -74,7 +74,7 @@ def test_a_few_repeated_rows_cost_no_array_of_the_whole(
     rows, places = np.concatenate([rows, rows]), np.array([5, 0, 5, 2, 0, 5])
     expected = total.copy()
     np.add.at(expected, places, rows)
-    indexing._scatter_into(total, rows, places, x_shape=total.shape, key=(indexing.SLOT, slice(None)))
+    indexing.scatter_into(total, rows, places, x_shape=total.shape, key=(indexing.SLOT, slice(None)))
     np.testing.assert_array_equal(total, expected)
     assert made == ([total.shape] if whole else [])
 

@@ -69,7 +69,7 @@ class AdjointOp(ContributionSum):
         mark = _next_serial()
         try:
             AdjointOp.unfolding = []
-            found = memo.adjoint(held.of)
+            found: Any = memo.adjoint(held.of)
         finally:
             unfolded, AdjointOp.unfolding = AdjointOp.unfolding or (), None
         inputs, edges = ((), ()) if found is None else (found.inputs, found.edges)

@@ -9,6 +9,7 @@ import numpy as np
 
 import lazygrad as lg
 from tests.helpers.random_graphs import KINDS, Step, make_watched_op
+from tests.machine.functions import FUNCTIONS
 
 
 class Boom(Exception):
@@ -50,6 +51,8 @@ def node_of(step: Step, inputs: Sequence[lg.Node]) -> lg.Node:
         return lg.adjoint(*inputs)
     if step.kind == "fragile":
         return fragile(*inputs)
+    if step.kind in FUNCTIONS:
+        return FUNCTIONS[step.kind](*inputs)
     return KINDS[step.kind].on_nodes(*inputs, **dict(step.static))
 
 
@@ -74,7 +77,7 @@ def from_scratch(recipe: Sequence[Step], kept: set[int]) -> tuple[dict[int, lg.N
             if bad := [j for j in recipe[k].inputs if j in broken]:
                 raise broken[bad[0]]
             nodes[k] = node_of(recipe[k], [nodes[j] for j in recipe[k].inputs])
-        except (TypeError, ValueError, IndexError) as error:
+        except (TypeError, ValueError, IndexError, lg.LazygradError) as error:
             broken[k] = error
     return nodes, broken
 
@@ -109,7 +112,7 @@ def ask(nodes: dict[int, lg.Node], question: Question, held: lg.Differentiator |
         assert kind == "second"
         g = lg.adjoint(L, wrt[0])
         return lg.gradient((g * lg.constant(cotangent(g, seed))).sum(), wrt[1:], unconnected="none")
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, lg.LazygradError) as error:
         return [np.frombuffer(type(error).__name__.encode(), np.uint8)]
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.helpers.case_notes import naming
 from tests.machine.actions import ACTIONS, World
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -65,10 +66,10 @@ TestMachine.settings = settings(
 )
 
 
-def live(seed: int, adjoints: bool, refits: bool) -> None:
+def live(seed: int, adjoints: bool, refits: bool, steps: int = 80) -> None:
     rng = np.random.default_rng(seed)
     world = World(seed, bool(seed % 2), adjoints, refits)
-    for step in range(80):
+    for step in range(steps):
         getattr(world, ACTIONS[rng.integers(len(ACTIONS))])(1000 * seed + step)
         world.check()
 
@@ -78,3 +79,13 @@ def live(seed: int, adjoints: bool, refits: bool) -> None:
 def test_long_lives(first: int, adjoints: bool, refits: bool) -> None:
     for seed in range(first, first + 10):
         live(seed, adjoints, refits)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("part", range(20))
+def test_longer_lives_from_anywhere(part: int) -> None:
+    """Shapes and dtypes change all the time; each life begins at a seed that no run had before."""
+    start = int(np.random.default_rng().integers(2**40))
+    for seed in range(start, start + 50):
+        with naming(f"live({seed}, adjoints=True, refits=True, steps=160)"):
+            live(seed, adjoints=True, refits=True, steps=160)

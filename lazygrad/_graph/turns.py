@@ -150,8 +150,7 @@ def run_alone(node: Any, compute: Callable[[Any], T]) -> T:
         computing[token] = mine, (node._serial,)
         return compute(node)
     finally:
-        if token in computing:  # noqa: RUF051 - a call could be interrupted
-            del computing[token]
+        computing.pop(token, None)
 
 
 def find_owner(serials: Collection[float]) -> int | None:

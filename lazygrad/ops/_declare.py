@@ -18,6 +18,7 @@ import attrs
 import numpy as np
 
 from .._graph.node import Node
+from .._graph.quiet import in_errstate
 from .._graph.shapes import broadcast
 from .._graph.types import DType, Function
 from ._calls import Source, record_calls
@@ -209,10 +210,10 @@ def _mark_selecting(rule: Rule | None, when: When) -> Rule | None:
 
 
 @functools.cache
+@in_errstate(all="ignore")
 def result_dtype(function: Function, *dtypes: DType) -> DType:
     """Return the dtype NumPy gives the result, asking NumPy once for each combination of dtypes."""
-    with np.errstate(all="ignore"):
-        result: DType = function(*[np.ones(1, d) for d in dtypes]).dtype
+    result: DType = function(*[np.ones(1, d) for d in dtypes]).dtype
     return result
 
 

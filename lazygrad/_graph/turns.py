@@ -150,7 +150,8 @@ def run_alone(node: Any, compute: Callable[[Any], T]) -> T:
         computing[token] = mine, (node._serial,)
         return compute(node)
     finally:
-        computing.pop(token, None)
+        if token in computing:  # noqa: RUF051 - a call could be interrupted
+            del computing[token]
 
 
 def find_owner(serials: Collection[float]) -> int | None:

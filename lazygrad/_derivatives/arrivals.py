@@ -1,4 +1,4 @@
-"""What a copy or pickle brings: serials in the order that the originals have, and arrays laid out as they are.
+"""Serials of copies in the order that the originals have, and copies of arrays laid out as these are.
 
 The order of creation is the order of sums, and the order of an array in memory that in which NumPy adds its elements.
 So the last bits of a copy's answers depend on both, and on nothing else that a node does not say itself.
@@ -7,7 +7,7 @@ So the last bits of a copy's answers depend on both, and on nothing else that a 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from .._graph.leaf import CONSTANT, PARAMETER
 from .._graph.node import NO_STATIC, _next_serial
-from .._graph.types import Array, Shape, Statics
+from .._graph.types import Array, DType, Shape, Statics
 
 __all__ = ["Arrivals", "as_static", "find_layout", "flatten_memory", "lay_out", "restore_array"]
 
@@ -30,7 +30,7 @@ class Arrivals:
         self._old: list[float] = [0]
         self._new: list[float] = [_next_serial()]
 
-    def place(self, old: float) -> Any:
+    def place(self, old: float) -> float:
         """Return the serial of the copy of a node, living or not, that had the serial `old`."""
         k = bisect_left(self._old, old)
         if k == len(self._old):
@@ -46,7 +46,7 @@ class Arrivals:
         self._new.insert(k, new)
         return new
 
-    def place_key(self, key: Sequence[float]) -> tuple[Any, ...]:
+    def place_key(self, key: Sequence[float]) -> tuple[float, ...]:
         """Return the sort key of sums that stands for `key`: serials, which are 1 or more, among marks below 1."""
         return tuple([self.place(n) if n >= 1 else n for n in key])
 
@@ -71,7 +71,7 @@ def flatten_memory(owner: Array) -> Array:
     return owner.transpose(_list_axes(owner)).reshape(-1)
 
 
-def find_layout(value: Array) -> tuple[Array, Shape, Any, Shape, int] | None:
+def find_layout(value: Array) -> tuple[Array, Shape, DType, Shape, int] | None:
     """Return the owner of the memory of an array, and shape, dtype, strides and offset there; None if it is its own."""
     owner = _find_owner(value)
     if owner is value or not value.size or owner.base is not None or flatten_memory(owner).base is not owner:
@@ -80,7 +80,7 @@ def find_layout(value: Array) -> tuple[Array, Shape, Any, Shape, int] | None:
     return owner, value.shape, value.dtype, value.strides, starts[0] - starts[1]
 
 
-def lay_out(owner: Array, shape: Shape, dtype: Any, strides: Shape, offset: int) -> Array:
+def lay_out(owner: Array, shape: Shape, dtype: DType, strides: Shape, offset: int) -> Array:
     """Return the read-only view of an array that a layout tells."""
     view: Array = np.ndarray(shape, dtype, flatten_memory(owner), offset, strides)
     view.flags.writeable = False
@@ -97,7 +97,7 @@ def restore_array(flat: Array, shape: Shape, strides: Shape) -> Array:
 # -- statics -----------------------------------------------------------------------------------------
 
 
-def as_static(static: Mapping[str, Any]) -> Statics:
+def as_static(static: Statics) -> Statics:
     """Return statics as nodes hold them, from a copy of them."""
     if not static:
         return NO_STATIC
@@ -109,7 +109,7 @@ def as_static(static: Mapping[str, Any]) -> Statics:
     return static
 
 
-def _freeze_parts(value: Any) -> None:
+def _freeze_parts(value: object) -> None:
     """Make the arrays among a static's parts read-only, as nobody else knows them."""
     if value.__class__ is np.ndarray:
         value.flags.writeable = False

@@ -5,7 +5,7 @@ copy answers bit for bit as the original does. Values and adjoints in the memo a
 for, unless they are saved along (`copy`, `dumps`).
 
 What pickles hold of a node is a `_Part`: the pickler's own memo knows it again, so that nodes that several roots share
-are one node after loading, too, whatever pickler it is, and whether or not it gives up half-way.
+are one node after loading, too. Any pickler will do, also one that gives up half-way.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ T = TypeVar("T")
 class _Saved:
     """A call of `restore` in the place of what it returns."""
 
-    def __init__(self, kind: str, *arguments: Any) -> None:
+    def __init__(self, kind: str, *arguments: object) -> None:
         self.call = kind, *arguments
 
     def __reduce__(self) -> Any:
@@ -49,17 +49,17 @@ _ARRIVALS = _Saved("arrivals")
 
 
 class _Part:
-    """What a pickle holds in the place of a node, an op of adjoints, a memo, or an array: loaded, it is that."""
+    """A stand-in in a pickle for a node, an op of adjoints, a memo, or an array: loaded, it is one."""
 
     __slots__ = ("__weakref__", "of", "value", "values")
 
-    def __init__(self, of: Any, values: bool) -> None:
+    def __init__(self, of: object, values: bool) -> None:
         self.of, self.values = of, values
         self.value: Any = None
 
     def __reduce__(self) -> Any:
         refer = self.refer
-        i = self.of
+        i: Any = self.of
         if isinstance(i, Node):
             described = describe(i, refer, dict(i._static))
             extras = list_extras(i, refer, self.values)
@@ -72,7 +72,7 @@ class _Part:
             return restore, ("memo", *i.describe(refer, self.values))
         return restore, ("array", flatten_memory(i), i.shape, i.strides)
 
-    def refer(self, to: Any) -> _Part:
+    def refer(self, to: object) -> _Part:
         """Return the part of something else."""
         return _find_part(to, self.values)
 
@@ -82,7 +82,7 @@ class _Part:
 _parts: weakref.WeakValueDictionary[tuple[int, bool, int], _Part] = weakref.WeakValueDictionary()
 
 
-def _find_part(of: Any, values: bool) -> _Part:
+def _find_part(of: object, values: bool) -> _Part:
     """Return the part of a node, op, memo or array: one, as long as a pickler holds it."""
     key = id(of.memo if isinstance(of, MemoOf) else of), values, get_ident()
     part = _parts.get(key)
@@ -133,7 +133,7 @@ def _save(roots: Sequence[Node], wanted: Any, values: bool) -> Any:
 class _Pickler(pickle.Pickler):
     """A pickler that saves nodes with their values and adjoints."""
 
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, obj: object) -> Any:
         """Return what restores a node or memo; other things are pickled as ever."""
         if isinstance(obj, Node):
             return _reduce(obj, values=True)
@@ -144,7 +144,7 @@ class _Pickler(pickle.Pickler):
 
 
 class _Copying:
-    """What one deep copy keeps in its memo: its `Arrivals`, whether values are copied along, and what it has copied."""
+    """A note in the memo of a deep copy: its `Arrivals`, whether values come along, and all that has been copied."""
 
     def __init__(self, values: bool) -> None:
         self.values, self.arrivals = values, Arrivals()
@@ -155,14 +155,14 @@ _COPYING = "lazygrad"  # where the memo of a deep copy has it; the other keys ar
 
 
 class _Copier:
-    """What copies nodes for one deep copy; the memo does not hold it, so there is no cycle."""
+    """A helper that copies nodes for one deep copy; the memo does not hold it, so there is no cycle."""
 
     def __init__(self, memo: dict[Any, Any]) -> None:
         if _COPYING not in memo:
             memo[_COPYING] = _Copying(values=False)
         self.memo, self.copying = memo, memo[_COPYING]
 
-    def copy_all(self, roots: Sequence[Node], wanted: Any) -> Any:
+    def copy_all(self, roots: Sequence[Node], wanted: object) -> Any:
         """Return the copy of a node or memo, after all it needs."""
         values = self.copying.values
         nodes = collect_needs(roots, values, lambda i: id(i) in self.memo)
@@ -180,13 +180,13 @@ class _Copier:
         described, extras = describe(i, self.refer, static), list_extras(i, self.refer, values)
         self.keep(i, restore("node", self.copying.arrivals, i._serial, described, value, extras))
 
-    def keep(self, of: Any, its_copy: Any) -> Any:
+    def keep(self, of: object, its_copy: T) -> T:
         """Note the copy of something."""
         self.memo[id(of)] = its_copy
         self.copying.kept.append(of)
         return its_copy
 
-    def refer(self, to: Any) -> Any:
+    def refer(self, to: object) -> Any:
         """Return the copy of a node, an op of adjoints, or a memo."""
         key = to.memo if isinstance(to, MemoOf) else to
         found = self.memo.get(id(key))
@@ -200,7 +200,8 @@ class _Copier:
         if isinstance(to, Call):
             described = to.describe(self.refer, pickled=False)
             return self.keep(to, restore("call", self.copying.arrivals, to.mark, *described))
-        return self.keep(key, restore("memo", *to.describe(self.refer, self.copying.values)))
+        described = to.describe(self.refer, self.copying.values)  # type: ignore[attr-defined]
+        return self.keep(key, restore("memo", *described))
 
 
 def _deepcopy(self: Node, memo: dict[Any, Any]) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from .._graph.leaf import copy_frozen
 from .._graph.node import Node, build, by_serial, enlist
 from .._graph.reform import find_call
+from .._graph.types import Function
 from ..ops._calls import Call
 from ..ops._rule import Rule, pass_on
 from .adjoint_node import AdjointNode, Counts, follow
@@ -78,7 +79,7 @@ def _base_op(i: Node) -> Any:
     return i._op.base if isinstance(i._op, MirrorOp) else i._op
 
 
-def describe(i: Node, refer: Callable[[Any], Any], static: Any) -> tuple[Any, ...]:
+def describe(i: Node, refer: Function, static: object) -> tuple[Any, ...]:
     """Return what makes the node again, with references to other nodes and to ops of adjoints in their place."""
     if i._op is None:
         return static, i.name
@@ -102,7 +103,7 @@ def _find_rule(consumer: Node, argnum: int, reading: str) -> Rule:
     return rule.reading(True) if reading == "guarded" else rule
 
 
-def list_extras(i: Node, refer: Callable[[Any], Any], values: bool) -> dict[str, Any]:
+def list_extras(i: Node, refer: Function, values: bool) -> dict[str, Any]:
     """Return what only some nodes have, by name; more may come."""
     extras: dict[str, Any] = {}
     if (call := find_call(i)) is not None:
@@ -144,7 +145,7 @@ def _restore_node(
         op, inputs, static, shape, dtype, name = described
         node = build(op, inputs, as_static(static), shape, dtype)
         node.name = name
-    node._serial = arrivals.place(serial)
+    node._serial = arrivals.place(serial)  # type: ignore[assignment]
     if value is not None:
         node._value = value.array
     if "key" in extras:
@@ -206,7 +207,7 @@ class Private:
     array: Any
 
 
-def list_links(nodes: Sequence[Node], refer: Callable[[Any], Any], values: bool) -> list[tuple[Any, ...]]:
+def list_links(nodes: Sequence[Node], refer: Function, values: bool) -> list[tuple[Any, ...]]:
     """Return the calls of `restore` that give copies of nodes their memos, and what adjoints unfold into."""
     unfolded = {
         c._serial: (c, root, stands)
@@ -231,7 +232,7 @@ class MemoOf:
     target: Node
     memo: TargetMemo
 
-    def describe(self, refer: Callable[[Any], Any], values: bool) -> tuple[Any, ...]:
+    def describe(self, refer: Function, values: bool) -> tuple[Any, ...]:
         """Return the arguments of `_restore_memo`."""
         memo = self.memo
         if not values:
@@ -261,7 +262,7 @@ _RESTORERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def restore(kind: str, *arguments: Any) -> Any:
+def restore(kind: str, *arguments: object) -> Any:
     """Return what a pickle holds: the one name that pickles look for."""
     return _RESTORERS[kind](*arguments)
 

@@ -81,7 +81,7 @@ def join_marks(marks: Sequence[Any]) -> Any:
 
 
 def push(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], taken: Any) -> Any:
-    """Run a jvp rule, on arrays or on nodes; what was not taken gives 0 whatever the derivative is."""
+    """Run a jvp rule, on arrays or on nodes; what was not taken gives 0, though a derivative be infinite."""
     if i._op.is_adjoint or (taken is None and 0 not in i._inputs[argnum].shape):
         return apply_rule(rule, i, argnum, t, reads)
     if taken is None:  # of nothing nothing is taken

@@ -79,12 +79,13 @@ def check_tangents(build: Build, name: str, tolerance: float = 1e-7) -> None:
             assert agree(a, b, tolerance), f"{name}, {kind.__name__} of input {k}: {a} and {b}"
 
 
-def of_call(call: Callable[..., Any], inputs: Sequence[Any], static: Any) -> Build:
-    """Return the graph of one call, differentiated by all its float inputs."""
+def of_call(call: Callable[..., Any], inputs: Sequence[Any], static: Any, wrt: Sequence[int] | None = None) -> Build:
+    """Return the graph of one call, differentiated by some of its inputs; by default by all that are floats."""
+    floats = [k for k, v in enumerate(inputs) if np.asarray(v).dtype.kind in "fc"]
 
     def build() -> tuple[lg.Node, list[lg.Node]]:
-        nodes = [lg.parameter(v) if np.asarray(v).dtype.kind in "fc" else lg.constant(v) for v in inputs]
-        return call(*nodes, **static), [i for i in nodes if i.static["leaf"] == "parameter"]
+        nodes = [(lg.parameter if k in floats else lg.constant)(v) for k, v in enumerate(inputs)]
+        return call(*nodes, **static), [nodes[k] for k in (floats if wrt is None else wrt)]
 
     return build
 

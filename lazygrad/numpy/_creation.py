@@ -155,7 +155,6 @@ def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: objec
     return ascontiguousarray(a, dtype) if has_node(a) else both.asfortranarray(a, dtype, **kwargs)
 
 
-@record_calls
 def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs: object) -> NodeOrArray:
     """Make an array from an iterable as `numpy.fromiter`, or the node that joins several nodes.
 
@@ -165,7 +164,7 @@ def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs
     array([0., 1., 4., 9.])
     """
     items = list(iter) if count < 0 else [item for item, _ in zip(iter, range(count), strict=False)]
-    return _join_nested(items, dtype) if has_node(items) else both.fromiter(items, dtype, count, **kwargs)
+    return array(items, dtype) if has_node(items) else both.fromiter(items, dtype, count, **kwargs)
 
 
 @record_calls

@@ -95,8 +95,8 @@ def record_calls(meaning: F, public: Function | None = None, count: int = 0, key
             outcome = meaning(*args, **kwargs)
         finally:
             thread.inside = False
-        if plain and outcome.__class__ is Node and outcome.serial > mark and outcome.op is not None:
-            inputs = outcome.inputs
+        if plain and outcome.__class__ is Node and outcome._serial > mark and outcome._op is not None:
+            inputs = outcome._inputs
             for value in (*args, *kwargs.values()) if kwargs else args:
                 if value.__class__ is Node and id(value) not in map(id, inputs):
                     break  # nothing tells the outcome yet when its shape changes
@@ -113,14 +113,14 @@ def record_calls(meaning: F, public: Function | None = None, count: int = 0, key
 
 
 def _copy_lists(value: Any, depth: int = 0) -> Any:
-    """Return the value with the lists, sets and dicts in it copied, and what can be read once turned into a list."""
+    """Return the value with the lists, sets and dicts in it copied."""
     if value.__class__ in _LASTING:
         return value
     check_depth(value, depth)
     if isinstance(value, tuple):
         parts = [_copy_lists(v, depth + 1) for v in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
-    if isinstance(value, (list, Iterator)):
+    if isinstance(value, list):
         return [_copy_lists(v, depth + 1) for v in value]
     if value.__class__ is dict:
         return {k: _copy_lists(v, depth + 1) for k, v in value.items()}
@@ -258,6 +258,8 @@ class Call:
                     f"{name} cannot be called again for another shape or dtype, as {leaf!r}, an array among its "
                     f"arguments, was set: pass it as a node, `lazygrad.constant(array)`, and set that"
                 )
+        if any(isinstance(value, Iterator) for value in (*self.args, *self.kwargs.values())):
+            raise LazygradError(f"{name} cannot be called again for another shape or dtype: pass a list, no iterator")
         mark = _next_serial()
         with Unrecorded():
             built: list[Node] = []

@@ -192,7 +192,7 @@ def test_names_of_ops(name: str, numbers: bool) -> None:
     def build() -> tuple[list[lg.Node], lg.Node]:
         x, y = lg.parameter(1.0 if numbers else [1.0, 2.0]), lg.parameter(0.5 if numbers else [0.5, 0.25], name="x_")
         h = op(np.sin(x) * y)
-        z = abs(h) + op(x) * y + np.negative(h) + (y + op(y))
+        z = abs(h) + op(x) * y + np.negative(h) + (h + op(h))
         return [x, y], np.sum(z * z)
 
     check_plans_and_schedules(build)
@@ -281,3 +281,11 @@ def test_equal_settings_that_are_not_the_same() -> None:
     roots += [lg.adjoint(i.sum(), x) for i in roots[2:]]
     found = lg.compile(roots, inputs=x, exact=True)([-0.0, 0.0, 1.0])
     assert [a.tobytes() for a in found] == [root.value.tobytes() for root in roots]
+
+
+@pytest.mark.parametrize("name", ["NotANumber", "f_nan", "nan", "f1_chosen"])
+def test_a_leaf_named_like_the_error_of_a_guard(name: str) -> None:
+    x = lg.parameter(1.0, name=name)
+    step = lg.compile(lg.adjoint(np.where(x > 0, np.sqrt(x), 0.0), x), inputs=x, backend="numpy")
+    assert [step(value).item() for value in (4.0, 0.0, 1.0)] == [0.25, 0.0, 0.5]
+    assert step.statistics.guarded == 1

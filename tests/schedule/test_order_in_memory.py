@@ -58,3 +58,28 @@ def test_the_bits_are_those_of_the_walk(graph: str) -> None:
         total, gradients = step(value, value[0, 0])
         assert [g.tobytes() for g in (*gradients, total)] == wanted[len(planned[2]) :]
     assert lg.differentiator(planned[3]).plan_info().runs >= 9
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_bytes_of_a_repeated_number(dtype: Any) -> None:
+    """They are read as another dtype, which no array of the number itself has."""
+    x = lg.parameter(np.ones((2, 3, 2), dtype))
+    L = np.sum(np.nansum(np.flip(x)).reshape(-1) ** 2)
+    step = lg.compile(L, wrt=x, inputs=x, exact=True)
+    for _ in range(5):
+        x.set(RNG.normal(size=(2, 3, 2)).astype(dtype))
+        with without_plans():
+            wanted = lg.gradient(L, x).tobytes()
+        assert step(x.value)[1].tobytes() == wanted
+    assert step.statistics.failures == 0
+
+
+def test_complex_numbers_without_axes() -> None:
+    """NumPy's scalars multiply in other last bits than its arrays do."""
+    z, w = lg.parameter(0.3 + 0.7j), lg.parameter(1.1 - 0.2j)
+    roots = [z * w, (z * w) / (w + z), z * z * z, lg.adjoint(np.real(z * z * w), z)]
+    step = lg.compile(roots, inputs=[z, w], exact=True)
+    for _ in range(200):
+        values = [complex(*RNG.normal(size=2)) for _ in range(2)]
+        lg.update(dict(zip([z, w], values, strict=True)))
+        assert [a.tobytes() for a in step(*values)] == [root.value.tobytes() for root in roots]

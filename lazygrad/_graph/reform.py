@@ -28,7 +28,7 @@ __all__ = ["Changes", "collect_new", "find_call", "make_relay", "place_before", 
 
 @attrs.define(eq=False)
 class Changes:
-    """What has changed of which nodes, to be undone if anything fails."""
+    """The changes that nodes have undergone, to be undone if anything fails."""
 
     moved: set[float] = attrs.field(factory=set)  # the serials of nodes whose shape or dtype has changed
     before: list[tuple[Node, dict[str, Any]]] = attrs.field(factory=list)

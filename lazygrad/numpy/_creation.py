@@ -72,7 +72,7 @@ def _with_axes(node: Node, ndim: int) -> Node:
 
 
 def _or_itself(make: F) -> F:
-    """Let a maker that is given a node, and nothing else, return the node: what it is to be is no question of shapes."""
+    """Let a maker return a node that it is given with nothing else, whatever its shape."""
     recorded: Any = record_calls(make)
 
     @functools.wraps(make)

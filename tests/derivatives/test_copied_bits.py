@@ -88,6 +88,10 @@ def live_twice(seed: int, how: str) -> None:
         for leaf in each.leaves:
             leaf.set(rng.normal(size=leaf.shape))
     check_same(program, twin, f"{where}, set")
+    for each in (program, twin):
+        rng = np.random.default_rng(seed)
+        lg.update({leaf: rng.normal(size=leaf.shape).astype(np.float32) for leaf in each.leaves})
+    check_same(program, twin, f"{where}, of another dtype")
 
 
 @every_copy

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType
 from typing import Any
 
 from .._derivatives.adjoint_node import AdjointNode
@@ -92,19 +92,27 @@ class trace_sources:
         # Of calls in a row that open no block the last counts; the one before stays, as this may yet be a block's.
         if len(_switches) > 1 and not (_switches[-1]._entered or _switches[-2]._entered):
             del _switches[-2]
-        _switches.append(self)
-        _switch()
+        try:
+            _switches.append(self)
+            _switch()
+        except BaseException:  # an interruption
+            self.__exit__()
+            raise
 
     def __enter__(self) -> None:
         self._entered = True
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        k = _switches.index(self)
-        del _switches[k]  # and what was called in the block; not a block that was opened in it and is still open
-        while k < len(_switches) and not _switches[k]._entered:
-            del _switches[k]
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self._end()
+        finally:  # an interruption can come within the first
+            self._end()
+
+    def _end(self) -> None:
+        if self in _switches:
+            k = _switches.index(self)
+            # What was called in the block ends, too; not a block that was opened in it and is still open.
+            del _switches[k : next((n for n, one in enumerate(_switches) if n > k and one._entered), None)]
         _switch()
 
 

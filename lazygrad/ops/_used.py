@@ -18,7 +18,7 @@ from .._graph.leaf import constant
 from .._graph.node import Node
 from .._graph.types import Array
 from ._declare import op
-from ._op import OPS, Op
+from ._op import OPS, OfEachOp, Op
 from ._rule import OUT, Rule, meta_look_up
 
 __all__ = ["FactorOp", "declare_factors", "find_structure"]
@@ -33,6 +33,8 @@ DEPTH = 12
 @attrs.define(eq=False, repr=False)
 class FactorOp(Op):
     """An op of several results in one array; its rule reads last which elements of that are used, as booleans."""
+
+    __doc__ = OfEachOp(lambda op: op.doc, __doc__)
 
     def contribution(
         self, node: Node, argnum: int, adjoint: Any, memo: object, inputs: list[Node], masked: bool = False

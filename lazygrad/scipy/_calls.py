@@ -13,7 +13,7 @@ from .._graph.types import Function
 from ..numpy._creation import asarray
 from ..numpy._lists import join_list
 from ..ops._declare import MEANINGS, elementwise, function, multiply_by
-from ..ops._op import OPS, Op
+from ..ops._op import OPS, OfEachOp, Op
 from ..ops._rule import BLOCKED, Rule
 
 __all__ = ["declare_on_nodes", "declare_ufunc", "holds_node"]
@@ -54,6 +54,8 @@ def declare_on_nodes(original: Function) -> Callable[[F], F]:
 @attrs.define(eq=False, repr=False)
 class SpecialOp(Op):
     """An op that stands for a ufunc of SciPy's: it takes lists of nodes, too."""
+
+    __doc__ = OfEachOp(lambda op: op.doc, __doc__)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return super().__call__(*map(join_list, args), **{name: join_list(v) for name, v in kwargs.items()})

@@ -1,4 +1,4 @@
-"""What derivatives of absolute values and norms are made of: right at 0, or nan with a warning, to second order.
+"""The parts of derivatives of absolute values and norms: right at 0, or nan with a warning, to second order.
 
 The gradient of F(n(x)) is F'(n) x / n. With F'(0) = 0 it has a derivative at n = 0, the slope F''(0) (`_limits`), and
 without it has none. A tangent does not know which F comes after it: there the answer is nan.
@@ -175,7 +175,7 @@ def pull_absolute(g: Any, x: Any, label: str, name: str = "absolute") -> Any:
 
 
 def _sign_or_warn(g: Any, t: Any, x: Any, label: str) -> Any:
-    """Return the derivative by x, which is 0 but for the kink, whatever comes in: it may be what F'(0) has made 0."""
+    """Return the derivative by x, which is 0 but for the kink; what comes in does not tell, as F'(0) may be 0."""
     zero = 0 * (np.sign(t) * np.sign(x))
     if not label:
         return zero

@@ -117,7 +117,7 @@ def spread_around(
 ) -> tuple[Any, Any]:
     """Return the mean square of the distances from `mean` where the mask holds, or its root; and what it is divided by.
 
-    `alone` says that an element without others has the distance 0, whatever it is.
+    `alone` says that an element without others has the distance 0.
     """
     d = np.where(where, a - mean, 0)
     dtype = _real_part(d).dtype

@@ -19,6 +19,9 @@ from tests.helpers.interruptions import Bytecodes, check_nothing_left, interrupt
 from tests.helpers.invariants import check_invariants
 from tests.helpers.random_graphs import same_bits
 
+# A signal may come within a callback of a weak reference, of which Python then only says that it ignores the error.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 Graph = dict[str, Any]
 LEAVES = ("x", "W", "b", "t")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from lazygrad._graph import turns
 from lazygrad.backend import prepare
 from tests.helpers.invariants import check_invariants
 from tests.helpers.random_graphs import same_bits
-from tests.helpers.threads import LIMIT, Gate, run_program, run_together
+from tests.helpers.threads import LIMIT, Gate, run_together
 
 VALUES = np.array([0.3, 0.7, 1.1, 1.9])
 
@@ -153,7 +153,12 @@ def _meet(barrier: threading.Barrier) -> None:
 def test_threads_on_separate_graphs_do_not_wait(where: str) -> None:
     gate = Gate()
     if where == "eager":
-        slow: Any = lg.primitive(lambda x: (gate(), x * 2.0)[1], vjp=lambda g: g * 2.0)
+
+        def doubled(x: Any) -> Any:
+            gate()
+            return x * 2.0
+
+        slow: Any = lg.primitive(doubled, vjp=lambda g: g * 2.0)
     else:
         rule = where in ("rule", "one pass")
         slow = make_op(None if rule else gate, gate if rule else None)
@@ -240,13 +245,15 @@ def test_a_change_waits_for_the_question_that_it_reaches(ask: str) -> None:
 @pytest.mark.parametrize("planned", [False, True])
 def test_each_node_is_computed_once_by_all_threads(planned: bool) -> None:
     calls: Counter[str] = Counter()
-    ops = [
-        make_op(
-            lambda _, k=k: (calls.update([f"value {k}"]), time.sleep(0.002)),
-            lambda _, k=k: (calls.update([f"rule {k}"]), time.sleep(0.002)),
-        )
-        for k in range(6)
-    ]
+
+    def note(what: str) -> Callable[[Any], None]:
+        def slowly(_: Any) -> None:
+            calls.update([what])
+            time.sleep(0.002)
+
+        return slowly
+
+    ops = [make_op(note(f"value {k}"), note(f"rule {k}")) for k in range(6)]
     x = lg.parameter(VALUES)
     nodes = [x]
     for op in ops:
@@ -339,7 +346,7 @@ def test_a_prepared_function_keeps_its_point_while_another_thread_wants_another(
             threading.Timer(0.05, gate.opened.set).start()
             return p.value_and_gradient(VALUES + 2)
 
-        found = run_together(lambda p=p: p.value_and_gradient(VALUES + 1), other)
+        found = run_together(partial(p.value_and_gradient, VALUES + 1), other)
         for k, (value, gradient) in enumerate(found, 1):
             at = VALUES + k
             assert value == np.sum(2 * np.sin(at) * at)
@@ -349,66 +356,3 @@ def test_a_prepared_function_keeps_its_point_while_another_thread_wants_another(
 def _prepare_node(slow: Any) -> Any:
     x = lg.parameter(VALUES)
     return prepare(np.sum(slow(np.sin(x)) * x), wrt=x)
-
-
-# -- forks -------------------------------------------------------------------------------------------------
-
-FORK = """
-import os, signal, threading, time
-import numpy as np, lazygrad as lg
-from lazygrad.backend import prepare
-
-stop = threading.Event()
-x = lg.parameter(np.ones(50)); L = np.sum(np.sin(x) * x)
-p = prepare(lambda v: np.sum(np.sin(v) * v), np.ones(50))
-op = lg.primitive(lambda x: (time.sleep(0.001), x * 2.0)[1], vjp=lambda g: g * 2.0, shape="x")
-M = np.sum(op(x))
-compiled = lg.compile(lambda v: np.sum(np.tanh(op(v))), wrt=0)
-
-def work(k):
-    n = 0
-    while not stop.is_set():
-        n += 1
-        v = np.full(50 + n % 7, 0.1 * k + n)
-        if k == 0: lg.compile(lambda v, n=n: np.sum(np.exp(-v * n)), wrt=0)(v)
-        elif k == 1: compiled(v)
-        elif k == 2: p.gradient(v[:50] + n)
-        else: x.set(v[:50]); M.value; lg.gradient(L, x)
-
-threads = [threading.Thread(target=work, args=(k,), daemon=True) for k in range(4)]
-for thread in threads: thread.start()
-for turn in range(COUNT):
-    time.sleep(0.003 * (turn % 5))
-    child = os.fork()
-    if not child:
-        signal.alarm(20)
-        ones = np.ones(50)
-        found = [lg.compile(lambda v: np.sum(v * v), wrt=0)(ones)[0], compiled(ones)[0], p.value(ones)]
-        x.set(ones); found += [M.value, L.value, lg.engines.sweep(L, [x], None)[0].sum()]
-        want = [50, 50 * np.tanh(2), 50 * np.sin(1), 100, 50 * np.sin(1), 50 * (np.sin(1) + np.cos(1))]
-        os._exit(0 if np.allclose(found, want) else 3)
-    _, status = os.waitpid(child, 0)
-    assert status == 0, status
-stop.set()
-for thread in threads: thread.join(30)
-print("forked")
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
-@pytest.mark.parametrize("count", [12, pytest.param(300, marks=pytest.mark.soak)])
-def test_a_fork_while_other_threads_compile_ask_and_set(count: int) -> None:
-    assert run_program(FORK.replace("COUNT", str(count)), max(LIMIT, 3.0 * count)).strip() == "forked"
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
-def test_a_fork_from_within_an_op() -> None:
-    def before(x: Any) -> None:
-        child = os.fork()
-        if not child:
-            y = lg.parameter(2.0)
-            y.set(3.0)
-            os._exit(0 if lg.gradient(y * y, y) == 6.0 else 3)
-        assert os.waitpid(child, 0)[1] == 0
-
-    assert make_op(before)(lg.parameter(VALUES)).sum().value == VALUES.sum() * 2

@@ -36,6 +36,9 @@ class World:
         self.recipe = self.grower.recipe
         self.nodes: dict[int, lg.Node] = {}
         self.steps_built = 0
+        # Adjoints that are held, but that their target's memo has forgotten as a shape changed or it was cleared: they
+        # follow, but the adjoints that it builds anew do not lead to them. What was built on them is asked for.
+        self.forgotten: set[int] = set()
         self.held: dict[int, tuple[int, Any, lg.Differentiator]] = {}  # target -> seed, its shape and dtype, memo
         for _ in range(3):
             self.grower.random_leaf()
@@ -58,11 +61,13 @@ class World:
 
     def floats(self, rng: np.random.Generator, scalar: bool = False) -> int:
         found = [k for k, n in self.nodes.items() if n.dtype.kind == "f" and (n.size == 1 or not scalar)]
+        found = [k for k in found if k not in self.forgotten]
         return int(rng.choice(found if found else list(self.nodes)))
 
     def below(self, rng: np.random.Generator, target: int) -> int:
         """Return a float step below the target, mostly."""
         found = [k for k in alive(self.recipe, {target}) if k in self.nodes and self.nodes[k].dtype.kind == "f"]
+        found = [k for k in found if k not in self.forgotten]
         return int(rng.choice(found)) if found and rng.random() < 0.8 else self.floats(rng)
 
     def leaf(self, rng: np.random.Generator) -> int:
@@ -93,7 +98,7 @@ class World:
             self.append("fragile", self.floats(rng))
         elif what < 0.35 and self.adjoints:
             target = self.floats(rng, scalar=True)
-            if self.nodes[target].size == 1:
+            if self.nodes[target].size == 1 and self.nodes[target].dtype.kind == "f":
                 self.append("adjoint", target, self.floats(rng))
         elif what < 0.5:
             self.grower.loss()
@@ -147,6 +152,8 @@ class World:
         before = self.recipe[k]
         self.recipe[k] = before._replace(value=new)
         fresh, broken = from_scratch(self.recipe, set(self.nodes))
+        if (new.shape, new.dtype) != (old.shape, old.dtype):
+            self.forget_adjoints()
         misfits = [j for j in broken if self.recipe[j].kind != "adjoint" and not self.on_broken_adjoint(j, broken)]
         try:  # (pytest.raises would keep the frames, and by them nodes that were dropped)
             with lg.record() as report:
@@ -236,6 +243,10 @@ class World:
         if not self.nodes:
             self.new_leaf()
 
+    def forget_adjoints(self) -> None:
+        """Note that memos know adjoints no more that are held."""
+        self.forgotten |= {k for k in self.nodes if self.recipe[k].kind == "adjoint"}
+
     def forget(self, k: int) -> None:
         self.nodes.pop(k, None)
         self.held.pop(k, None)
@@ -247,6 +258,7 @@ class World:
         rng = np.random.default_rng(seed)
         d = lg.differentiator(self.nodes[self.floats(rng)])
         d.cache_clear()
+        self.forget_adjoints()
         assert d.cache_info() == (0, 0, None, 0)
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -233,7 +234,7 @@ def _depends_on_placement(program: Program, live: Sequence[int]) -> bool:
         if kernel is None:
             continue
         if not shapes[row]:
-            if kernel.alone or dtypes[row].kind == "c":
+            if kernel.alone or dtypes[row].kind == "c" or kernel.function is operator.pow or not kernel.pure:
                 return True
         elif kernel.kind == "call" and row in program.loose and (kernel.users or not (kernel.pointwise or kernel.text)):
             return True  # (elementwise functions, and indices of arrays, give new arrays)

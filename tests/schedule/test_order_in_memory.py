@@ -86,3 +86,18 @@ def test_complex_numbers_without_axes() -> None:
         values = [complex(*RNG.normal(size=2)) for _ in range(2)]
         lg.update(dict(zip([z, w], values, strict=True)))
         assert [a.tobytes() for a in step(*values)] == [root.value.tobytes() for root in roots]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_powers_of_numbers_in_long_programs(dtype: Any) -> None:
+    """In the buffers of a loop numbers are arrays without axes, whose operator gives other last bits."""
+    x, n = lg.parameter(dtype(1.3)), lg.parameter(dtype(0.7))
+    y = x
+    for _ in range(3100):
+        y = np.sin(y) + x
+    roots = [y**n, (y**n) ** n, lg.adjoint(y**n, n)]
+    step = lg.compile(roots, inputs=[x, n], exact=True, backend="numpy")
+    for _ in range(12):
+        values = [dtype(v) for v in RNG.uniform(0.5, 1.5, size=2)]
+        lg.update(dict(zip([x, n], values, strict=True)))
+        assert [a.tobytes() for a in step(*values)] == [root.value.tobytes() for root in roots]

@@ -155,6 +155,7 @@ def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: objec
     return ascontiguousarray(a, dtype) if has_node(a) else both.asfortranarray(a, dtype, **kwargs)
 
 
+@record_calls
 def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs: object) -> NodeOrArray:
     """Make an array from an iterable as `numpy.fromiter`, or the node that joins several nodes.
 

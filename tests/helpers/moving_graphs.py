@@ -295,6 +295,9 @@ def move(living: Living, make: Make, arrays: Arrays, here: dict[str, Any], what:
         fresh: Living | Exception = Living(make, arrays, living)
         if living.held:
             fresh.hold()
+        elif living.compiled:  # which holds the same
+            with suppress(lg.NotDifferentiableError):
+                fresh.second_adjoints()
     except ERRORS as error:
         fresh = error
     try:

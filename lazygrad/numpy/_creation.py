@@ -156,6 +156,11 @@ def asfortranarray(a: Structure, dtype: DTypeLike | None = None, **kwargs: objec
 
 
 @record_calls
+def _join_rows(x: Node, dtype: Any) -> Node:
+    """Return the node that joins the rows of a node, of which there may be more or fewer later."""
+    return _join_nested(list(x), dtype)
+
+
 def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs: object) -> NodeOrArray:
     """Make an array from an iterable as `numpy.fromiter`, or the node that joins several nodes.
 
@@ -164,6 +169,8 @@ def fromiter(iter: Iterable[object], dtype: DTypeLike, count: int = -1, **kwargs
     >>> fromiter((k * k for k in range(4)), float)
     array([0., 1., 4., 9.])
     """
+    if isinstance(iter, Node) and count < 0:
+        return _join_rows(iter, dtype)
     items = list(iter) if count < 0 else [item for item, _ in zip(iter, range(count), strict=False)]
     return array(items, dtype) if has_node(items) else both.fromiter(items, dtype, count, **kwargs)
 

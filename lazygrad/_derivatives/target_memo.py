@@ -243,6 +243,10 @@ class TargetMemo:
         for memo in (self, *self.others):
             memo.clear()
 
+    def list_mirrors(self) -> list[Node]:
+        """Return the nodes that stand for the target, one for each seed."""
+        return [memo.mirror for memo in (self, *self.others) if isinstance(memo, TargetMemo)]
+
     def list_seeds(self) -> list[Node]:
         """Return the seeds that are 1 in the shape and dtype of the target."""
         memos = [memo for memo in (self, *self.others) if isinstance(memo, TargetMemo)]  # (or graphs of a backend)
@@ -282,3 +286,12 @@ def target_memo(target: Node) -> TargetMemo:
     if memo is None:
         memo = target._memo = TargetMemo.of(target)
     return memo
+
+
+install(
+    {
+        "__copy__": lambda self: _derivatives.copy_node(self),
+        "__deepcopy__": lambda self, memo: _derivatives.copy_deeply(self, memo),
+        "__reduce_ex__": lambda self, protocol=None: _derivatives.reduce_node(self, protocol),
+    }
+)

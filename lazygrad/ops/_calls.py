@@ -279,13 +279,16 @@ class Call:
             delist(i)
             if root._memo is not None:
                 root._memo.follow_target(root, changes)
-        for mirror in outcome:
-            if mirror._op.is_mirror:
-                i = built[mirror._call[1]]
-                i = taken.get(i._serial, i)
-                inputs = self._place_inside(mirror, i, taken, mirror._serial - 1, mark, changes)
-                changes.set(mirror, op=mirror._op.take_over(i._op), inputs=inputs, static=i._static)
-                changes.set_signature(mirror, i._shape, i._dtype)
+        # (A mirror of what is built of constants alone is told by its target: no argument leads to it.)
+        mirrors = {id(i): (i, i._call[1]) for i in outcome if i.op.is_mirror}
+        for root in taken.values():
+            if root._memo is not None:
+                mirrors.update({id(i): (i, root._call[1]) for i in root._memo.list_mirrors()})
+        for mirror, place in mirrors.values():
+            i = taken.get(built[place].serial, built[place])
+            inputs = self._place_inside(mirror, i, taken, mirror.serial - 1, mark, changes)
+            changes.set(mirror, op=mirror.op.take_over(i.op), inputs=inputs, static=i.static)
+            changes.set_signature(mirror, i.shape, i.dtype)
         self._settle(built, [root for root in outcome if not root.op.is_mirror])
 
     def _place_inside(

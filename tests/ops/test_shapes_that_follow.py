@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -107,6 +108,23 @@ def test_gradients_follow(name: str) -> None:
         np.testing.assert_array_equal(g.value, expected)
         np.testing.assert_array_equal(lg.gradient(L, x), expected)
         np.testing.assert_array_equal(lg.compile([g], exact=True)()[0], expected)
+
+
+def test_a_target_that_was_built_of_constants_for_a_while() -> None:
+    """Of nothing `maximum.accumulate` makes a constant, to which no path leads; of something it makes a path again."""
+    x = lg.parameter([1.0, 2.0])
+    y = np.maximum.accumulate(x)
+    for new in ([3.0], [], [4.0], [1.0, 0.0], [], [2.0]):
+        x.set(np.array(new))
+        z = lg.parameter(new if new else np.zeros(0))
+        fresh = np.maximum.accumulate(z)
+        ones = np.ones(len(new))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", lg.UnconnectedWarning)
+            assert lg.gradient(y, x, cotangent=ones).tolist() == lg.gradient(fresh, z, cotangent=ones).tolist()
+            if len(new) == 1:
+                assert lg.gradient(y, x).tolist() == [1.0]
+        check_invariants([x, y])
 
 
 def test_another_number_of_results_is_an_error_and_all_is_as_before() -> None:

@@ -10,11 +10,9 @@ from ._graph.leaf import constant, parameter
 from ._graph.node import Node
 from ._graph.invalidate import update
 from .numpy import _operators as _operators, _protocols as _protocols, _at as _at
-from ._derivatives.copies import copy, dumps, loads
-from ._derivatives.restoring import restore as _restore  # noqa: F401 - pickles look for it here
 from . import ops, numpy
 from .ops import _declare
-from .ops._declare import _find_source as _find_source  # (as above)
+from .ops._declare import _find_source as _find_source  # pickles look for it here
 
 # questions about nodes
 from ._query import engine as _engine
@@ -38,6 +36,10 @@ from ._errors import (
 from ._version import __version__
 
 if TYPE_CHECKING:  # what follows is imported when it is first used: `_LATER` says the same at run time
+    # copies that keep values along; and what pickles look for
+    from ._derivatives.copies import copy, dumps, loads
+    from ._derivatives.restoring import _restore as _restore
+
     # whole Jacobians, other engines, other semirings
     from ._jacobian.of_nodes import Plan, jacobian_plan
     from ._jacobian.local import local_jacobian
@@ -67,6 +69,8 @@ if TYPE_CHECKING:  # what follows is imported when it is first used: `_LATER` sa
     from . import inspect
 
 _LATER: dict[str, tuple[str, ...]] = {
+    "._derivatives.copies": ("copy", "dumps", "loads"),
+    "._derivatives.restoring": ("_restore",),
     "._jacobian.of_nodes": ("Plan", "jacobian_plan"),
     "._jacobian.local": ("local_jacobian",),
     ".engines": (),

@@ -21,14 +21,14 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from .._graph.node import Node, install
+from .._graph.node import Node
 from .._graph.turns import lock
 from ..ops._calls import Call
 from .arrivals import Arrivals, find_layout, flatten_memory
 from .restoring import MemoOf, Private, collect_needs, describe, list_extras, list_held, list_links, restore
 from .target_memo import AdjointOp
 
-__all__ = ["copy", "dumps", "loads"]
+__all__ = ["copy", "copy_deeply", "copy_node", "dumps", "loads", "reduce_node"]
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ def _find_value(i: Node, values: bool) -> Any:
     return _Saved("value", _find_part(layout[0], True), *layout[1:])
 
 
-def _reduce(self: Node, protocol: object = None, values: bool = False) -> Any:
+def reduce_node(self: Node, protocol: object = None, values: bool = False) -> Any:
     return _save([self], self, values)
 
 
@@ -136,7 +136,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: object) -> Any:
         """Return what restores a node or memo; other things are pickled as ever."""
         if isinstance(obj, Node):
-            return _reduce(obj, values=True)
+            return reduce_node(obj, values=True)
         return _reduce_memo(obj, values=True) if isinstance(obj, MemoOf) else NotImplemented
 
 
@@ -204,7 +204,7 @@ class _Copier:
         return self.keep(key, restore("memo", *described))
 
 
-def _deepcopy(self: Node, memo: dict[Any, Any]) -> Any:
+def copy_deeply(self: Node, memo: dict[Any, Any]) -> Any:
     with lock:
         return _Copier(memo).copy_all([self], self)
 
@@ -215,7 +215,7 @@ def _deepcopy_memo(self: MemoOf, memo: dict[Any, Any]) -> Any:
         return copier.copy_all([self.target, *list_held(self.memo, copier.copying.values)], self)
 
 
-def _shallow_copy(self: Node) -> Any:
+def copy_node(self: Node) -> Any:
     """Return a node computed from the same inputs."""
     value = self._value if self.op is None else None
     described = describe(self, lambda to: to, dict(self.static))
@@ -330,4 +330,3 @@ def loads(data: bytes) -> Any:
 
 for _name, _method in {"__reduce_ex__": _reduce_memo, "__deepcopy__": _deepcopy_memo}.items():
     setattr(MemoOf, _name, _method)
-install({"__reduce_ex__": _reduce, "__deepcopy__": _deepcopy, "__copy__": _shallow_copy})

@@ -267,4 +267,5 @@ def restore(kind: str, *arguments: object) -> Any:
     return _RESTORERS[kind](*arguments)
 
 
+_restore = restore
 restore.__module__, restore.__qualname__ = "lazygrad", "_restore"  # as `__init__` has it, wherever this module moves

@@ -286,12 +286,3 @@ def target_memo(target: Node) -> TargetMemo:
     if memo is None:
         memo = target._memo = TargetMemo.of(target)
     return memo
-
-
-install(
-    {
-        "__copy__": lambda self: _derivatives.copy_node(self),
-        "__deepcopy__": lambda self, memo: _derivatives.copy_deeply(self, memo),
-        "__reduce_ex__": lambda self, protocol=None: _derivatives.reduce_node(self, protocol),
-    }
-)

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, NoReturn, Self, SupportsIndex, TypeAli
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .types import Array, ArrayLike, Axis
+from .types import Array, ArrayLike, Axis, DType
 
 _N = TypeVar("_N", bound=NodeMethods)
 _Operand: TypeAlias = NodeMethods | ArrayLike
@@ -46,6 +46,18 @@ class At(Generic[_N]):
 class NodeMethods:
     """Methods and operators of `Node`: see `_graph.value`, `_graph.invalidate` and `lazygrad.numpy`."""
 
+    @property
+    def op(self) -> Any: ...
+    @property
+    def inputs(self) -> tuple[Self, ...]: ...
+    @property
+    def static(self) -> Mapping[str, Any]: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> DType: ...
+    @property
+    def serial(self) -> int: ...
     @property
     def value(self) -> Array: ...
     @value.setter

@@ -56,7 +56,7 @@ lock = threading.RLock()
 
 
 class _Now:
-    """What the thread that holds the lock is asking for; each question sets it and sets it back in a `finally`."""
+    """The nodes that the thread with the lock asks for; a question adds its own and takes them back in a `finally`."""
 
     __slots__ = ("asked",)
 
@@ -150,8 +150,8 @@ def run_alone(node: Any, compute: Callable[[Any], T]) -> T:
         computing[token] = mine, (node._serial,)
         return compute(node)
     finally:
-        if token in computing:  # noqa: RUF051 - a call could be interrupted
-            del computing[token]
+        if token in computing:  # a call could be interrupted
+            del computing[token]  # noqa: RUF051
 
 
 def find_owner(serials: Collection[float]) -> int | None:

@@ -7,10 +7,9 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, overload
 
-from .. import _report
+from .. import _derivatives, _report
 from .._derivatives.adjoint_node import AdjointNode, follow, unbroadcast_to, unmirrored
 from .._derivatives.defined import find_defined_leaves, find_first_blocked, list_names
-from .._derivatives.restoring import MemoOf
 from .._derivatives.target_memo import TargetMemo, target_memo
 from .._errors import NotDifferentiableError, UnconnectedError, UnconnectedWarning
 from .._graph.frames import find_user_frame
@@ -95,7 +94,7 @@ class Differentiator:
     def __reduce__(self) -> Any:
         if self._memo is self.target._memo:
             return differentiator, (self.target,)
-        return Differentiator._restore, (self.target, MemoOf(self.target, self._memo))
+        return Differentiator._restore, (self.target, _derivatives.MemoOf(self.target, self._memo))
 
     @classmethod
     def _restore(cls, target: Node, memo: TargetMemo) -> Differentiator:

@@ -72,7 +72,7 @@ def _with_axes(node: Node, ndim: int) -> Node:
 
 
 def _or_itself(make: F) -> F:
-    """Let a maker return a node that it is given with nothing else, whatever its shape."""
+    """Let a maker return a node that it is given with nothing else, of any shape."""
     recorded: Any = record_calls(make)
 
     @functools.wraps(make)

@@ -192,7 +192,7 @@ def test_norms_of_vectors_with_zeros(ord: Any, at: list[float]) -> None:
     assert np.isfinite(gradient).all()
     assert not gradient[np.equal(at, 0)].any()
     # Where there is no second derivative: |x| counts as smooth, and above 2 an element that is 0 is.
-    kink = not np.any(at) and ord in (None, 2, 2.5, 3) or ord in (0.5, 1.5, -1)
+    kink = (not np.any(at) and ord in (None, 2, 2.5, 3)) or ord in (0.5, 1.5, -1)
     with pytest.warns(RuntimeWarning, match="no second derivative") if kink else contextlib.nullcontext():
         found = second(lambda a: (linalg.norm(a, ord) + 1) ** 2, np.array(at), np.array([1.0, 2.0, 3.0]))
     assert np.isnan(found[np.equal(at, 0)]).all() if kink else np.isfinite(found).all()

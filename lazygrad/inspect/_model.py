@@ -149,9 +149,7 @@ def _build_picture(L: Node, wrt: Structure, report: Report | None) -> Picture:
     nodes = sorted((below | asked).values(), key=by_serial)
     place = {i.serial: k for k, i in enumerate(nodes)}
     edges = _find_edges(nodes, place, place[L.serial], asked)
-    made = Picture(
-        L, [_make_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report)
-    )
+    made = Picture(L, [_make_box(i) for i in nodes], edges, place, Replay() if report is None else Replay.of(report))
     _give_states(made, report)
     boxes = made.boxes
     boxes[place[L.serial]].target = True

@@ -47,12 +47,17 @@ def undefined_value(x: Any, mask: Any, message: str) -> Any:
     return np.where(mask, np.asarray(np.nan, x.dtype), x)
 
 
+def _nan_where(mask: Any, x: Any) -> Any:
+    """Return the derivative of what is nan where the mask holds: nan as well, and 1 elsewhere."""
+    return np.where(mask, np.asarray(np.nan, x.dtype), np.ones((), x.dtype))
+
+
 undefined_where = op(
     "undefined_where",
     undefined_value,
     shape=lambda x, mask, message: (x.shape, x.dtype),
-    vjp={"x": lambda g, mask: np.where(mask, 0, g), "mask": BLOCKED},
-    jvp={"x": lambda t, mask: np.where(mask, 0, t), "mask": BLOCKED},
+    vjp={"x": lambda g, mask, times: times(g, _nan_where(mask, g)), "mask": BLOCKED},
+    jvp={"x": lambda t, mask, times: times(t, _nan_where(mask, t)), "mask": BLOCKED},
     inputs="x mask",
     statics={"message": ""},
     doc="Return x, and nan where the mask (of the same shape) holds; then there is a warning, too.",

@@ -163,6 +163,22 @@ def test_a_defective_matrix_has_no_derivative_by_its_eigenvalues(at: Any, values
             assert np.isnan(transform(np.array(at))).all()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("values", [linalg.eigvals, lambda a: linalg.eig(a)[0]])
+def test_a_defective_matrix_has_no_second_derivative_either(values: Any) -> None:
+    """It was 0: what is nan has a derivative that is nan."""
+    at = np.array([[1.0, 1.0], [0.0, 1.0]])
+
+    def f(a: Any) -> Any:
+        return np.sum(np.real(values(a) ** 2))
+
+    for hessian in (lg.hessian(f), lg.jacrev(lg.grad(f)), lg.jacfwd(lg.jacfwd(f)), lg.compile(lg.hessian(f))):
+        assert np.isnan(hessian(at)).all()
+    assert np.isnan(lg.hvp(f, at, np.ones((2, 2)))).all()
+    x = lg.parameter(at)
+    assert np.isnan(lg.gradient(np.sum(lg.adjoint(f(x), x)), x)).all()
+
+
 def test_a_matrix_that_is_nearly_defective_keeps_its_gradient() -> None:
     a = np.array([[1.0, 1.0], [1e-4, 1.0]])
     with warnings.catch_warnings():

@@ -36,9 +36,8 @@ from ._errors import (
 from ._version import __version__
 
 if TYPE_CHECKING:  # what follows is imported when it is first used: `_LATER` says the same at run time
-    # copies that keep values along; and what pickles look for
+    # copies that keep values along
     from ._derivatives.copies import copy, dumps, loads
-    from ._derivatives.restoring import _restore as _restore
 
     # whole Jacobians, other engines, other semirings
     from ._jacobian.of_nodes import Plan, jacobian_plan
@@ -70,7 +69,7 @@ if TYPE_CHECKING:  # what follows is imported when it is first used: `_LATER` sa
 
 _LATER: dict[str, tuple[str, ...]] = {
     "._derivatives.copies": ("copy", "dumps", "loads"),
-    "._derivatives.restoring": ("_restore",),
+    "._derivatives.restoring": ("_restore",),  # pickles look for it here
     "._jacobian.of_nodes": ("Plan", "jacobian_plan"),
     "._jacobian.local": ("local_jacobian",),
     ".engines": (),

@@ -78,7 +78,7 @@ def from_scratch(recipe: Sequence[Step], kept: set[int]) -> tuple[dict[int, lg.N
                 raise broken[bad[0]]
             nodes[k] = node_of(recipe[k], [nodes[j] for j in recipe[k].inputs])
         except (TypeError, ValueError, IndexError, lg.LazygradError) as error:
-            broken[k] = error
+            broken[k] = error.with_traceback(None)  # whose frames hold who asked, and all nodes there
     return nodes, broken
 
 

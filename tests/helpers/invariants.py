@@ -40,7 +40,7 @@ def reachable(nodes: Iterable[Node]) -> list[Node]:
         todo.extend(living_consumers(node))
         if isinstance(node, AdjointNode):
             todo.append(node.of)
-            if node.unfolded is not None:
+            if node.unfolded is not None and node.unfolded[0] is not None:  # (of a zero nothing is built)
                 todo.append(node.unfolded[0])
         for top in memos(node):
             for memo in inner_memos(top):

@@ -107,16 +107,22 @@ def _ask(nodes: Iterable[Node], ask: Callable[..., T], args: Any, kwargs: Any) -
         now.asked = asked
 
 
+class _Outside:
+    """A user's function that runs without the lock; as an object it is pickled by its class, not with the lock."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not lock._is_owned() or any(hasattr(a, "_consumers") for a in args):  # type: ignore[attr-defined]
+            return self.__wrapped__(*args, **kwargs)
+        return call_outside(self.__wrapped__, *args, **kwargs)
+
+
 def outside(function: Callable[..., T]) -> Callable[..., T]:
     """Return a user's function so that it runs without the lock; on nodes, from which it only builds, with it."""
-
-    def run(*args: Any, **kwargs: Any) -> T:
-        if not lock._is_owned() or any(hasattr(a, "_consumers") for a in args):  # type: ignore[attr-defined]
-            return function(*args, **kwargs)
-        return call_outside(function, *args, **kwargs)
-
-    run.__name__ = getattr(function, "__name__", type(function).__name__)
-    return run
+    return _Outside(function)
 
 
 def rest(rounds: int) -> None:

@@ -51,6 +51,26 @@ def test_sums_of_exponentials_far_from_zero() -> None:
         np.testing.assert_array_equal(lg.gradient(special.log_softmax(x)[0], x), [0.5, -0.5])
 
 
+# -- scaled Bessel functions -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "once", "twice"),
+    [
+        (special.i0e, 1e5, -6.307854959639557e-09, 9.461806094270259e-14),
+        (special.i0e, -1e10, 1.994711402081965e-16, 2.9920671031977495e-26),
+        (special.i1e, 1e5, -6.307760341578615e-09, 9.461569548526527e-14),
+        (special.i1e, -1e10, -1.9947114017827584e-16, -2.992067102449733e-26),
+        (special.k0e, 1e10, -6.266570686342505e-16, 9.39985602927876e-26),
+        (special.k1e, 1e10, -6.266570687282491e-16, 9.399856031628725e-26),
+    ],
+)
+def test_scaled_bessel_functions_far_out(f: Any, x: float, once: float, twice: float) -> None:
+    """Their derivative is a difference of two functions that are nearly the same there."""
+    np.testing.assert_allclose(differentiate(f, x), once, rtol=1e-14)
+    np.testing.assert_allclose(differentiate(f, x, 2), twice, rtol=1e-14)
+
+
 # -- error functions -------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ class Changes:
     moved: set[float] = attrs.field(factory=set)  # the serials of nodes whose shape or dtype has changed
     before: list[tuple[Node, dict[str, Any]]] = attrs.field(factory=list)
 
-    def set(self, i: Node, **values: Any) -> None:
+    def set(self, i: Node, **values: object) -> None:
         """Set attributes of a node after noting what they were."""
         self.before.append((i, {name: getattr(i, name) for name in values}))
         _set_attributes(i, values)
@@ -144,6 +144,7 @@ class _Walk:
         self.replaced: set[float] = set()  # the serials of nodes whose place others have taken
         self.inside: dict[float, Any] = {}  # serial -> the call in which a node was built
         self.outcomes: dict[int, list[Node]] = {}  # id of a call -> the nodes that came of it
+        self.takes_over = False  # whether nodes have taken over other ops, or other inputs
 
     def visit(self, nodes: Sequence[Node]) -> None:
         """Let all nodes follow, oldest first."""
@@ -168,7 +169,7 @@ class _Walk:
             if i._serial in self.replaced and i._op is not None and i._op.__class__ is not _Replaced:
                 self.changes.set(i, op=_Replaced(i._op))
         memos: dict[int, Any] = {}
-        for i in nodes if self.replaced else ():
+        for i in nodes if self.replaced or self.takes_over else ():
             self.at = i
             if i.__class__ is not Node and i._serial not in self.replaced:
                 i._op.build_again(i, self.changes, memos)
@@ -180,7 +181,12 @@ class _Walk:
             if (outcome := self.outcomes.pop(id(call), None)) is not None:
                 for j in outcome:
                     self.replaced.update([k.serial for k in call.list_inside(j)])
+                before = [(j._op, j._inputs) for j in outcome]
                 call.make_again(outcome, self.changes)
+                self.takes_over = self.takes_over or any(
+                    j._op is not op or any(k is not old for k, old in itertools.zip_longest(j._inputs, inputs))
+                    for j, (op, inputs) in zip(outcome, before, strict=True)
+                )
         elif self.is_built_on_replaced(i):
             self.replaced.add(i._serial)
         else:

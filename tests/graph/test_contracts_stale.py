@@ -161,6 +161,33 @@ def test_an_adjoint_that_somebody_holds_follows_its_node() -> None:
     assert doubled.value.tolist() == [12.0]
 
 
+@pytest.mark.parametrize("real_first", [True, False])
+def test_a_held_adjoint_follows_ops_that_are_others_for_complex_numbers(real_first: bool) -> None:
+    values = np.array([1.0, 3.0]), np.array([1.0 + 2.0j, 3.0 - 1.0j])
+    first, second = values if real_first else values[::-1]
+    x = lg.parameter(first)
+    loss = np.sum(np.real(x * np.conj(x)))
+    held = lg.adjoint(loss, x)
+    compiled = lg.compile([loss, held], exact=True)
+    compiled()
+    x.set(second)
+    expected = 2 * np.conj(second)
+    assert held.value.tolist() == expected.tolist() == compiled()[1].tolist() == lg.gradient(loss, x).tolist()
+
+
+@pytest.mark.parametrize("function", [np.vdot, np.outer, lambda x, y: np.real(np.vdot(x, y))])
+@pytest.mark.parametrize("value", [np.array([[1.0, 2.0]]), np.array([1.0 + 2.0j, 3.0]), np.array([[1.0 + 2.0j, 3.0]])])
+def test_a_held_adjoint_follows_inputs_that_are_others_for_new_shapes_and_dtypes(function: Any, value: Any) -> None:
+    x = lg.parameter(np.array([3.0]))
+    loss = np.sum(np.real(function(x, x)))
+    held = lg.adjoint(loss, x)
+    held.value  # noqa: B018
+    x.set(value)
+    fresh = lg.parameter(value)
+    expected = lg.gradient(np.sum(np.real(function(fresh, fresh))), fresh)
+    assert held.value.tolist() == expected.tolist()
+
+
 def test_an_adjoint_that_depends_on_the_shape_of_its_node_alone_stays_fresh() -> None:
     """It is told of the leaf's shape as a consumer is, but no value of the leaf is read by it."""
     W, a = lg.parameter([1.0, 1.0, 1.0]), lg.parameter([1.0, 2.0, 3.0])

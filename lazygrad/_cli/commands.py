@@ -103,7 +103,7 @@ def summarize(gradient: Array) -> str:
     return "".join(f"{number:>12.4g}" for number in numbers)
 
 
-def write_table(L: Node, found: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+def write_table(L: Node, found: Mapping[str, Array | None], nodes: Mapping[str, Node]) -> str:
     """Write one line for each gradient."""
     titles = [f"d{label(L)}/d{name}" for name in found]
     wide = max(len("gradient"), *map(len, titles))

@@ -305,7 +305,7 @@ def dumps(nodes: object, *, values: bool = True, protocol: int | None = None) ->
     return stream.getvalue()
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes) -> object:
     """Load what `dumps` or `pickle.dumps` has saved; like any pickle it can run code, so its origin must be trusted.
 
     Parameters

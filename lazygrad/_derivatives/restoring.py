@@ -79,7 +79,7 @@ def _base_op(i: Node) -> Any:
     return i._op.base if isinstance(i._op, MirrorOp) else i._op
 
 
-def describe(i: Node, refer: Function, static: object) -> tuple[Any, ...]:
+def describe(i: Node, refer: Function, static: object) -> tuple[object, ...]:
     """Return what makes the node again, with references to other nodes and to ops of adjoints in their place."""
     if i._op is None:
         return static, i.name
@@ -103,7 +103,7 @@ def _find_rule(consumer: Node, argnum: int, reading: str) -> Rule:
     return rule.reading(True) if reading == "guarded" else rule
 
 
-def list_extras(i: Node, refer: Function, values: bool) -> dict[str, Any]:
+def list_extras(i: Node, refer: Function, values: bool) -> dict[str, object]:
     """Return what only some nodes have, by name; more may come."""
     extras: dict[str, Any] = {}
     if (call := find_call(i)) is not None:
@@ -207,7 +207,7 @@ class Private:
     array: Any
 
 
-def list_links(nodes: Sequence[Node], refer: Function, values: bool) -> list[tuple[Any, ...]]:
+def list_links(nodes: Sequence[Node], refer: Function, values: bool) -> list[tuple[str, *tuple[object, ...]]]:
     """Return the calls of `restore` that give copies of nodes their memos, and what adjoints unfold into."""
     unfolded = {
         c._serial: (c, root, stands)
@@ -232,7 +232,7 @@ class MemoOf:
     target: Node
     memo: TargetMemo
 
-    def describe(self, refer: Function, values: bool) -> tuple[Any, ...]:
+    def describe(self, refer: Function, values: bool) -> tuple[object, ...]:
         """Return the arguments of `_restore_memo`."""
         memo = self.memo
         if not values:
@@ -262,7 +262,7 @@ _RESTORERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def restore(kind: str, *arguments: object) -> Any:
+def restore(kind: str, *arguments: object) -> object:
     """Return what a pickle holds: the one name that pickles look for."""
     return _RESTORERS[kind](*arguments)
 

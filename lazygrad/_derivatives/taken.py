@@ -13,7 +13,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .._graph.node import Node
+from .._graph.node import Node, NodeOrArray
 from .._graph.types import both as np
 from ..ops._guards import keep_taken
 from ..ops._rule import OUT, Rule
@@ -68,19 +68,21 @@ KINKS = frozenset(["multiply_kink", "over_kink", "pull_sign", "push_sign", "wher
 GUARDED = frozenset(["guarded_divide", "guarded_multiply", "strong_multiply"])
 
 
-def mark_unit(t: Any) -> Any:
+def mark_unit(t: NodeOrArray) -> NodeOrArray:
     """Return which elements a unit tangent takes."""
     return t != 0
 
 
-def join_marks(marks: Sequence[Any]) -> Any:
+def join_marks(marks: Sequence[Any]) -> NodeOrArray | None:
     """Return which elements are taken over some edge; None if over one of them all are."""
     if not marks or any(m is None for m in marks):
         return None
     return functools.reduce(operator.or_, {id(m): m for m in marks}.values())
 
 
-def push(rule: Rule, i: Node, argnum: int, t: Any, reads: Sequence[Any], taken: Any) -> Any:
+def push(
+    rule: Rule, i: Node, argnum: int, t: NodeOrArray, reads: Sequence[NodeOrArray], taken: NodeOrArray | None
+) -> Any:
     """Run a jvp rule, on arrays or on nodes; what was not taken gives 0, though a derivative be infinite."""
     if i._op.is_adjoint or (taken is None and 0 not in i._inputs[argnum].shape):
         return apply_rule(rule, i, argnum, t, reads)
@@ -140,7 +142,12 @@ def _mark_group(i: Node, argnum: int, taken: Any) -> Any:
 
 
 def mark_taken(
-    rule: Rule, i: Node, argnum: int, nodes: Sequence[Node], taken: Any, read: Callable[[Sequence[Node]], Sequence[Any]]
+    rule: Rule,
+    i: Node,
+    argnum: int,
+    nodes: Sequence[Node],
+    taken: NodeOrArray | None,
+    read: Callable[[Sequence[Node]], Sequence[NodeOrArray]],
 ) -> Any:
     """Return which elements of a node one input's tangent takes, from those of the input; None stands for all.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from .._graph.collector import pause_collector
 from .._graph.demand import demand
-from .._graph.node import INEXACT, Node
+from .._graph.node import INEXACT, Node, NodeOrArray
 from .._graph.value import forward_rec
 from ..ops._limits import set_tangent_builder
 from ..ops._op import as_node
@@ -112,7 +112,7 @@ class Tangents:
         return first + second
 
 
-def _build_tangent(node: Node, along: Node, direction: Any) -> Node | None:
+def _build_tangent(node: Node, along: Node, direction: NodeOrArray) -> Node | None:
     """Return the tangent of a node as another one moves in a direction; None if it does not depend on it."""
     return Tangents({along: as_node(direction)}).of(node)
 

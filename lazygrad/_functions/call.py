@@ -21,7 +21,7 @@ from .._graph.leaf import constant, parameter
 from .._graph.log import logger
 from .._graph.node import INEXACT, NO_STATIC, Node
 from .._graph.trees import Tree, flatten, leaves, list_places, map_tree
-from .._graph.types import Function
+from .._graph.types import Function, Statics
 from .._graph.value import forward_rec, readonly_view
 from ..ops.linear import identity
 
@@ -136,7 +136,9 @@ def check_number(call: Call, L: Node, holomorphic: bool) -> None:
         )
 
 
-def call_on_nodes(f: Function, argnums: Argnums, args: tuple[object, ...], kwargs: Any, has_aux: bool = False) -> Call:
+def call_on_nodes(
+    f: Function, argnums: Argnums, args: tuple[object, ...], kwargs: Statics, has_aux: bool = False
+) -> Call:
     """Call `f` with new nodes in place of the leaves of the arguments that `argnums` names.
 
     Raises

@@ -38,7 +38,7 @@ def find_derivative_mark(f: Function) -> tuple[object, Function, int] | None:
     return known[1:] if isinstance(known, tuple) and isinstance(known[0], weakref.ref) and known[0]() is f else None
 
 
-def find_base(f: Callable[..., Any], argnums: Argnums) -> tuple[Function, int]:
+def find_base(f: Function, argnums: Argnums) -> tuple[Function, int]:
     """Return the function that `f` is a derivative of, and the order: `f` itself and 0, if by another argument."""
     known = find_derivative_mark(f) if isinstance(argnums, int) else None
     return (known[1], known[2]) if known is not None and known[0] == argnums else (f, 0)

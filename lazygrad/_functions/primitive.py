@@ -22,7 +22,7 @@ from .._graph.leaf import constant
 from .._graph.node import Node, build
 from .._graph.settings import check_function, describe
 from .._graph.turns import as_one_question, outside, run_alone
-from .._graph.types import Array, Function
+from .._graph.types import Array, Function, Statics
 from .._graph.value import forward_rec, readonly_view
 from .._query.differentiator import Differentiator
 from ..ops._declare import Selects, op, result_dtype
@@ -59,7 +59,7 @@ class Primitive(Op):
             )
         return pkgutil.resolve_name, (":".join(self.home),)
 
-    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[object, ...], dict[str, object]]:
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Split the arguments of a call into inputs and statics, of which copies are kept; an array stays one."""
         arrays = {name: freeze_static(value) for name, value in kwargs.items() if isinstance(value, np.ndarray)}
         inputs, static = super().bind(args, dict(kwargs))
@@ -68,7 +68,7 @@ class Primitive(Op):
             raise TypeError(f"{self.name} needs the keyword `{missing[0]}`; it takes {self.signature()}")
         return inputs, static
 
-    def on_nodes(self, inputs: Sequence[Any], static: Mapping[str, Any]) -> Node:
+    def on_nodes(self, inputs: Sequence[object], static: Statics) -> Node:
         """Build the node for these inputs, evaluating it at once if only that tells its shape."""
         if not self.eager:
             return super().on_nodes(inputs, static)
@@ -100,7 +100,7 @@ class Primitive(Op):
         """Return the value of `node`, whose shape and dtype must be as promised; the lock is free meanwhile."""
         return run_alone(node, self._run)
 
-    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: Any, *more: Any) -> tuple[Rule, int]:
+    def contribution(self, node: Node, argnum: int, adjoint: Node, memo: object, *more: Any) -> tuple[Rule, int]:
         """Return the edge to one input, as every op does, and note that its rule runs outside of the lock."""
         if isinstance(memo, TargetMemo):
             memo.op.runs_outside = True

@@ -13,7 +13,7 @@ from .._graph.leaf import copy_frozen, refuse_masked
 from .._graph.node import INEXACT, Node
 from .._graph.settings import describe
 from .._graph.trees import check_depth
-from .._graph.types import Function, Signature
+from .._graph.types import Array, Function, Number, Signature
 from ..ops._rule import UNDEFINED, ZERO, Rule
 
 __all__ = ["as_numbers", "check_answers", "check_rules", "check_value", "freeze_static", "wrap_shape_function"]
@@ -21,7 +21,7 @@ __all__ = ["as_numbers", "check_answers", "check_rules", "check_value", "freeze_
 _PLAIN = (np.generic, bool, int, float, complex)
 
 
-def as_numbers(value: Any, who: str) -> Any:
+def as_numbers(value: object, who: str) -> Array | Number | np.generic:
     """Return an array, or what NumPy reads as one of numbers; else raise a TypeError that says who returned it."""
     if value.__class__ is np.ndarray and value.dtype.kind in "biufc":
         return value
@@ -48,7 +48,7 @@ def check_value(function: Function, name: str) -> Function:
     return checked
 
 
-def freeze_static(value: Any, depth: int = 0) -> Any:
+def freeze_static(value: Any, depth: int = 0) -> object:
     """Return a static that the caller cannot change any more: containers and arrays are copied, the arrays frozen."""
     kind = value.__class__
     if kind is np.ndarray and value.dtype.kind != "O":
@@ -103,7 +103,7 @@ def check_rules(rules: object, what: str, name: str) -> None:
             )
 
 
-def wrap_shape_function(shape: Callable[..., Any], name: str) -> Callable[..., Signature]:
+def wrap_shape_function(shape: Function, name: str) -> Callable[..., Signature]:
     """Return a user's shape function, completed by NumPy's promotion where it gives no dtype."""
 
     def infer(*nodes: Node, **static: Any) -> Signature:

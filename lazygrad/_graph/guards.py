@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 __all__ = [
     "READABLE",
@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 _running: ContextVar[bool] = ContextVar("lazygrad_transform", default=False)
 inside_transform = _running.get  # whether a transform runs in this thread, so that Python may read values
@@ -49,7 +50,7 @@ def suggest_looking(node: Any) -> str:
     return f"; to look at the {what}, outside of the differentiated function, there is `{how}`"
 
 
-def call_in_transform(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+def call_in_transform(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a user's function as a transform does, which may read values.
 
     (A function, as an interruption may come between the two halves of a context manager; here nothing is left changed.)
@@ -62,7 +63,7 @@ def call_in_transform(function: Callable[..., T], /, *args: Any, **kwargs: Any) 
         _running.set(before)
 
 
-def call_with_guards(noted: list[Guard], function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+def call_with_guards(noted: list[Guard], function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function in a transform whose graph is kept, and note in a list what it reads of values."""
     before = _guards.get()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
 
 import attrs
 import numpy as np
@@ -37,14 +36,14 @@ class Kinds:
         classes: list[type] = [np.ndarray if i.shape else i.dtype.type for i in nodes]
         return cls(classes, arrays, [nodes[k].shape for k in arrays], [nodes[k].dtype for k in arrays])
 
-    def hold(self, values: Sequence[Any]) -> bool:
+    def hold(self, values: Sequence[object]) -> bool:
         """Return whether values have these shapes and dtypes, numbers without axes being NumPy's scalars."""
         if list(map(type, values)) != self.classes:
             return False
         arrays = [values[k] for k in self.arrays]
         return list(map(get_shape, arrays)) == self.shapes and list(map(get_dtype, arrays)) == self.dtypes
 
-    def describe(self, values: Sequence[Any]) -> str:
+    def describe(self, values: Sequence[object]) -> str:
         """Return the end of a sentence that says which value is wrong, and how."""
         if len(values) != len(self.classes):
             return f"{len(values)} values for {len(self.classes)} nodes"

@@ -18,7 +18,7 @@ Kind = Literal["ignore", "raise"]
 QUIET: dict[str, Kind] = {"divide": "ignore", "over": "ignore", "invalid": "ignore"}
 
 
-def call_with_errstate(states: dict[str, Kind], function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+def call_with_errstate(states: dict[str, Kind], function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
     """Call a function in an error state of NumPy.
 
     NumPy keeps it in the context, so it goes with the copy: a block of `numpy.errstate` would stay entered if it were

@@ -51,7 +51,7 @@ def check_count(value: object, name: str, least: int = 0) -> int:
     return count
 
 
-def check_choice(value: object, name: str, choices: tuple[Any, ...]) -> None:
+def check_choice(value: object, name: str, choices: tuple[object, ...]) -> None:
     """Raise a ValueError unless the value is one of the choices; nothing but a string or None is compared."""
     if not (value is None or isinstance(value, str)) or value not in choices:
         known = ", ".join([repr(choice) for choice in choices if choice is not None])

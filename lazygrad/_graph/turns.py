@@ -69,7 +69,7 @@ pauses: dict[object, tuple[int, Any]] = {}  # of each paused question its thread
 computing: dict[object, tuple[int, Collection[float]]] = {}  # threads, and serials of nodes they compute outside
 
 
-def call_outside(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+def call_outside(function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
     """Call a function without the lock, if this thread holds it."""
     if not lock._is_owned():  # type: ignore[attr-defined]
         return function(*args, **kwargs)
@@ -91,7 +91,7 @@ def call_outside(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
             pauses.pop(key, None)
 
 
-def as_one_question(nodes: Iterable[Node], ask: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+def as_one_question(nodes: Iterable[Node], ask: Callable[..., T], /, *args: object, **kwargs: object) -> T:
     """Call a function that asks for several things, all of which see one state of the leaves below these nodes."""
     with lock:
         return _ask(nodes, ask, args, kwargs)

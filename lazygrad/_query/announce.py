@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from .._graph.node import Node
 from .._graph.turns import lock
+from .._graph.types import Structure
 from .._graph.watch import Watcher, watchers
 from .checks import map_nodes
 
@@ -41,7 +42,7 @@ def _tell(listening: Sequence[Watcher], method: Callable[..., Any], d: Any, args
             watcher.question_ends()
 
 
-def announce(differentiator: Any, wrt: Any, lazily: bool) -> None:
+def announce(differentiator: Any, wrt: Structure, lazily: bool) -> None:
     """Tell watchers what the question is: the gradients of a differentiator's target by a structure of nodes."""
     listening = watchers()
     if listening:

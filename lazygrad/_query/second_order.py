@@ -12,7 +12,7 @@ from .._graph.leaf import parameter
 from .._graph.node import Node
 from .._graph.shapes import unit_array
 from .._graph.trees import Tree, align_leaves, flatten
-from .._graph.types import Structure
+from .._graph.types import Array, Structure
 from .._graph.value import readonly_view, zeros
 from .checks import as_cotangent, check_wrt, map_nodes, resolve_names
 from .differentiator import Differentiator, differentiator
@@ -52,7 +52,7 @@ def _list_nodes(L: Node, wrt: Structure) -> tuple[Tree, list[Node]]:
     return tree, tree.leaves
 
 
-def hessian_of_node(L: Node, wrt: Structure) -> Any:
+def hessian_of_node(L: Node, wrt: Structure) -> Structure:
     """Return the second derivatives of a node by nodes: for each one, in the structure of `wrt`, those by each again.
 
     The first derivatives are the adjoints that `L` keeps; each of their elements is differentiated once.
@@ -62,7 +62,7 @@ def hessian_of_node(L: Node, wrt: Structure) -> Any:
     return tree.like([tree.like(differentiate_elements(d.adjoint(i), nodes)) for i in nodes])
 
 
-def differentiate_elements(Y: Node, nodes: list[Node]) -> list[Any]:
+def differentiate_elements(Y: Node, nodes: list[Node]) -> list[Array]:
     """Return the Jacobians of a node by several, row by row."""
     seed = parameter(zeros(Y))
     d = take_unit(Y, seed)
@@ -77,7 +77,7 @@ def differentiate_elements(Y: Node, nodes: list[Node]) -> list[Any]:
     ]
 
 
-def hvp_of_node(L: Node, wrt: Structure, vectors: Structure) -> Any:
+def hvp_of_node(L: Node, wrt: Structure, vectors: Structure) -> Structure:
     """Return the product of the Hessian of a node by nodes with a vector, without the Hessian."""
     d = differentiator(L)
     tree, nodes = _list_nodes(L, wrt)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 import numpy as np
@@ -28,7 +28,7 @@ __all__ = ["NonFinite", "Operand", "describe_leaf", "errstate", "find_birth", "i
 Mode = Literal["raise", "warn", "ignore"]
 
 
-def is_finite(value: Any) -> bool:
+def is_finite(value: Array) -> bool:
     """Return whether an array or number holds neither nan nor inf."""
     return value.dtype.kind not in INEXACT or bool(np.isfinite(value).all())
 

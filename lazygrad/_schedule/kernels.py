@@ -16,7 +16,7 @@ import attrs
 import numpy as np
 
 from .._graph.node import NO_STATIC
-from .._graph.types import Shape
+from .._graph.types import Shape, Statics
 from ..ops import arithmetic, bounds, indexing, linear, reduce
 from ..ops import shape as shape_ops
 from ..ops._op import OPS, Op
@@ -139,7 +139,7 @@ def choose_call(op: Op, static: Mapping[str, object], known: dict[Hashable, Kern
     return found
 
 
-def make_call(op: Op, static: Mapping[str, Any]) -> Kernel:
+def make_call(op: Op, static: Statics) -> Kernel:
     """Return a new kernel that calls an op's own function."""
     ours = is_ours(op)
     return Kernel(

@@ -93,7 +93,7 @@ def name_function(error: TypeError | AttributeError, function: Function) -> Type
     return error if text == str(error) else TypeError(text).with_traceback(error.__traceback__)
 
 
-def is_default(value: Any, default: Any) -> bool:
+def is_default(value: object, default: object) -> bool:
     """Return whether an argument has the value that it has when it is left out."""
     if value is default:
         return True

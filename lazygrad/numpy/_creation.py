@@ -38,7 +38,7 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def has_node(x: Any, _depth: int = 0) -> bool:
+def has_node(x: object, _depth: int = 0) -> bool:
     """Return whether `x` is a node, or a list with a node somewhere within."""
     if isinstance(x, (list, tuple)):
         check_depth(x, _depth)

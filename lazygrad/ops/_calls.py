@@ -181,7 +181,7 @@ class Call:
         """Return the serials of the nodes among the arguments."""
         return [i._serial for i in self.nodes]
 
-    def attach(self, outcome: Any) -> Any:
+    def attach(self, outcome: object) -> object:
         """Return the outcome with each of its nodes one that is this call's alone, and remembers it."""
         roots: list[Node] = []
         outcome = self._own(outcome, self.mark, roots)
@@ -231,7 +231,7 @@ class Call:
                         self.relays[argument.serial] = make_relay(argument)
                     enlist(root, (self.relays[argument.serial],))
 
-    def describe(self, refer: Callable[[Node], Any], pickled: bool) -> tuple[Any, ...]:
+    def describe(self, refer: Callable[[Node], object], pickled: bool) -> tuple[object, ...]:
         """Return what makes a copy of the call but for its mark, with references to nodes in their place."""
         args, kwargs = _map_parts((tuple(self.args), dict(self.kwargs)), _drop_function if pickled else None, refer)
         return self.source, args, kwargs, tuple(map(refer, self.nodes)), self.count

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
 
 import attrs
 import numpy as np
+
+from .._graph.types import Array
 
 __all__ = ["contract_arrays"]
 
@@ -46,7 +47,7 @@ def _plan(subscripts: str) -> _Plan:
     )
 
 
-def contract_arrays(x: Any, y: Any, subscripts: str) -> Any:
+def contract_arrays(x: Array, y: Array, subscripts: str) -> Array:
     """Return einsum of two arrays, where each letter is in two of the three terms at least."""
     plan = _plan(subscripts)
     x, y = np.asarray(x), np.asarray(y)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._graph.node import NodeOrArray
 from .._graph.types import both as np
 from ._declare import op
 from ._limits import warn
@@ -75,6 +76,6 @@ by_cut: Op = op(
 )
 
 
-def may_cut(a: Any, rtol: Any) -> bool:
+def may_cut(a: NodeOrArray, rtol: NodeOrArray | float) -> bool:
     """Return whether a cutoff may take away more than rounding errors."""
     return bool(np.max(rtol, initial=0) > _rounding(a)) and 0 not in a.shape

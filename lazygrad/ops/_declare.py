@@ -20,7 +20,7 @@ import numpy as np
 from .._graph.node import Node
 from .._graph.quiet import in_errstate
 from .._graph.shapes import broadcast
-from .._graph.types import DType, Function
+from .._graph.types import DType, Function, Statics
 from ._calls import Source, record_calls
 from ._op import OPS, Op, Signature, declare_all
 from ._rule import BLOCKED, GUARDED, OUT, UNDEFINED, ZERO, Rule, meta_look_up, read_rule
@@ -126,12 +126,12 @@ def op(
     function: Function,
     *,
     shape: Callable[..., Signature],
-    vjp: Mapping[str, Callable[..., Any] | Rule | None],
-    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    vjp: Mapping[str, Function | Rule | None],
+    jvp: Mapping[str, Function | Rule | None] | None = None,
     inputs: str = "x",
-    statics: Mapping[str, Any] | None = None,
+    statics: Statics | None = None,
     doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
+    numpy: tuple[Function, ...] = (),
     pointwise: bool = False,
     composite: bool = False,
     selects: Selects = False,
@@ -228,14 +228,14 @@ def multiply_by(derivative: Function, inputs: Sequence[str]) -> Rule:
 
 def elementwise(
     name: str,
-    function: Callable[..., Any],
+    function: Function,
     *,
     inputs: str = "x",
-    partial: Mapping[str, Callable[..., Any]] | None = None,
-    vjp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
-    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    partial: Mapping[str, Function] | None = None,
+    vjp: Mapping[str, Function | Rule | None] | None = None,
+    jvp: Mapping[str, Function | Rule | None] | None = None,
     doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
+    numpy: tuple[Function, ...] = (),
     composite: bool = False,
     selects: Selects = False,
     register: bool = True,
@@ -281,9 +281,9 @@ def linear(
     transpose: Function,
     into: Callable[..., None] | None = None,
     inputs: str = "x",
-    statics: Mapping[str, Any] | None = None,
+    statics: Statics | None = None,
     doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
+    numpy: tuple[Function, ...] = (),
     selects: Selects = False,
 ) -> Op:
     """Declare an op that is linear in its first input: the jvp is the op itself, the vjp its transpose.
@@ -319,9 +319,9 @@ def bilinear(
     function: Function,
     *,
     shape: Callable[..., Signature],
-    vjp: Mapping[str, Callable[..., Any]],
+    vjp: Mapping[str, Function],
     doc: str = "",
-    numpy: tuple[Callable[..., Any], ...] = (),
+    numpy: tuple[Function, ...] = (),
 ) -> Op:
     """Declare an op linear in each of its inputs ``x`` and ``y``: the jvp replaces one by its tangent."""
     made = op(name, function, shape=shape, vjp=vjp, inputs="x y", doc=doc, numpy=numpy)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._graph.node import NodeOrArray
+from .._graph.types import Array, Function
 from .._graph.types import both as np
 from ._declare import elementwise
 from ._op import Op
@@ -95,7 +97,7 @@ guarded_divide: Op = elementwise(
 )
 
 
-def guard_product(product: Any, x: Any, y: Any, side: str) -> Any:
+def guard_product(product: Function, x: Array, y: Array, side: str) -> Array:
     """Return a product of arrays, such as `numpy.matmul`, in which zeros of a factor say that something was not taken.
 
     `side` tells which factor that is: ``"x"``, ``"y"`` or ``"both"``.
@@ -135,7 +137,7 @@ keep_taken: Op = elementwise(
 )
 
 
-def set_aside(v: Any, g: Any, times: Any) -> Any:
+def set_aside(v: NodeOrArray, g: NodeOrArray, times: object) -> NodeOrArray:
     """Return a value that a rule reads; if its adjoint is masked, 1 where that is 0 and the value is not finite."""
     return v if times is not guarded_multiply else np.where((g == 0) & ~np.isfinite(v), 1, v)
 

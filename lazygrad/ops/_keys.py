@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from .._graph.leaf import refuse_masked
-from .._graph.node import Node, label
+from .._graph.node import Node, NodeOrArray, label
+from .._graph.types import Array
 
 __all__ = ["as_index_array", "check_bounds", "check_key", "copy_key", "is_flag", "takes_part"]
 
 
-def is_flag(item: Any) -> bool:
+def is_flag(item: object) -> bool:
     """Return whether an item of a key is a single boolean."""
-    return isinstance(item, (bool, np.bool_)) or (getattr(item, "dtype", None) == np.bool_ and item.shape == ())
+    return isinstance(item, (bool, np.bool_)) or (
+        getattr(item, "dtype", None) == np.bool_ and getattr(item, "shape", None) == ()
+    )
 
 
-def as_index_array(item: Any) -> Any:
+def as_index_array(item: object) -> Array:
     """Return an item of a key as an array of integers or booleans."""
     refuse_masked(item, "an index")
     array = np.asarray(item)
@@ -29,7 +31,7 @@ def as_index_array(item: Any) -> Any:
     return array
 
 
-def check_bounds(x: Node, index: Any, axis: int) -> None:
+def check_bounds(x: Node, index: NodeOrArray, axis: int) -> None:
     """Raise an IndexError if a plain array of indices lies out of an axis; the values of a node are not known yet."""
     if isinstance(index, Node) or not index.size or not 0 <= axis < x.ndim:
         return
@@ -40,7 +42,7 @@ def check_bounds(x: Node, index: Any, axis: int) -> None:
         raise IndexError(f"{label(x)} of shape {x.shape}: index {wrong} is out of bounds for axis {axis} with size {n}")
 
 
-def check_key(x: Node, key: Sequence[Any], arrays: Sequence[Any], slot: object) -> None:
+def check_key(x: Node, key: Sequence[object], arrays: Sequence[NodeOrArray], slot: object) -> None:
     """Check each index array of a key on the axis that it stands for."""
     taken = sum(item is not None and item is not Ellipsis for item in key)
     axis = 0
@@ -54,7 +56,7 @@ def check_key(x: Node, key: Sequence[Any], arrays: Sequence[Any], slot: object) 
             axis += 1
 
 
-def copy_key(key: Any) -> Any:
+def copy_key(key: object) -> object:
     """Return a key that the caller cannot change any more: its lists and arrays are copied."""
     if isinstance(key, tuple):
         return tuple([copy_key(item) for item in key])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.node import Node, living_consumers
+from .._graph.node import Node, NodeOrArray, living_consumers
 from .._graph.types import both as np
 from ._declare import elementwise, op, result_dtype
 from ._limits import find_made, find_read, find_slope, undefined_value, undefined_where
@@ -103,7 +103,15 @@ _ratio = op(
 )
 
 
-def divide_by_size(g: Any, size: Any, x: Any, label: str, along: Any = None, *, round: bool = True) -> Any:
+def divide_by_size(
+    g: NodeOrArray,
+    size: NodeOrArray,
+    x: NodeOrArray,
+    label: str,
+    along: NodeOrArray | None = None,
+    *,
+    round: bool = True,
+) -> NodeOrArray | None:
     """Return g / size for the adjoint of a size of x, with what second derivatives need where the size is 0.
 
     Multiply x by it with `multiply_kink`. None stands for arrays, whose first derivatives alone count. `along` is the
@@ -161,7 +169,7 @@ pull_kink = op(
 )
 
 
-def pull_absolute(g: Any, x: Any, label: str, name: str = "absolute") -> Any:
+def pull_absolute(g: NodeOrArray, x: NodeOrArray, label: str, name: str = "absolute") -> NodeOrArray | None:
     """Return the gradient of |x| for its adjoint, with what second derivatives need at 0; None stands for arrays."""
     if not isinstance(x, Node) or not isinstance(g, Node):
         return None
@@ -196,7 +204,7 @@ _push_sign = op(
 )
 
 
-def push_absolute(t: Any, x: Any, label: str, name: str = "absolute") -> Any:
+def push_absolute(t: NodeOrArray, x: NodeOrArray, label: str, name: str = "absolute") -> NodeOrArray | None:
     """Return the tangent of |x| for that of real x, with a derivative that is no guess; None stands for arrays.
 
     If |x| is read linearly, its second derivative counts as 0 at its kink; that of |x|^2 is another one.

@@ -14,7 +14,8 @@ from typing import Any
 
 from .._errors import NotDifferentiableError
 from .._graph.frames import find_user_frame
-from .._graph.node import Node, living_consumers
+from .._graph.node import Node, NodeOrArray, living_consumers
+from .._graph.types import Array
 from .._graph.types import both as np
 from ._declare import op
 from ._rule import BLOCKED, ZERO
@@ -39,7 +40,7 @@ def warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=find_user_frame()[1])
 
 
-def undefined_value(x: Any, mask: Any, message: str) -> Any:
+def undefined_value(x: Array, mask: Array, message: str) -> Array:
     """Return x, and nan where the mask holds, with a warning then."""
     if not np.any(mask):
         return x
@@ -64,7 +65,9 @@ undefined_where = op(
 )
 
 
-def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float = 4.0, used: Any = None) -> Any:
+def over_gaps(
+    coupling: NodeOrArray, values: NodeOrArray, scale: Any, message: str, slack: float = 4.0, used: Array | None = None
+) -> NodeOrArray:
     """Return coupling / (w_j - w_i) for two values each, and nan where the gap is 0 up to rounding.
 
     There it is 0 if the coupling is 0, up to rounding of `scale`, the size of what it was computed from; or where
@@ -84,11 +87,11 @@ def over_gaps(coupling: Any, values: Any, scale: Any, message: str, slack: float
 
 # -- the slope of an adjoint along what it is the adjoint of ----------------------------------------
 
-_build_tangent: list[Callable[[Node, Node, Node], Node | None]] = []
+_build_tangent: list[Callable[[Node, Node, NodeOrArray], Node | None]] = []
 MAX_SEARCH = 1_000  # nodes that are searched for another way in which an adjoint depends on x
 
 
-def set_tangent_builder(build: Callable[[Node, Node, Node], Node | None]) -> None:
+def set_tangent_builder(build: Callable[[Node, Node, NodeOrArray], Node | None]) -> None:
     """Take the function that builds the tangent of a node along another one, which a later room knows."""
     _build_tangent[:] = [build]
 
@@ -169,7 +172,7 @@ def find_read(g: Node, made: list[Node]) -> Node | None:
     return made[0] if len(made) == 1 else None
 
 
-def find_slope(g: Any, out: Any, x: Any, direction: Any) -> Any:
+def find_slope(g: NodeOrArray, out: NodeOrArray, x: NodeOrArray, direction: NodeOrArray) -> NodeOrArray | None:
     """Return the derivative of the adjoint `g` as the op's value moves in a direction while all else stays.
 
     It is nan if `g` depends on the parameters below `x` in other ways as well: then this is not all that a second

@@ -148,7 +148,7 @@ class Op:
                 raise TypeError(f"{self.name} takes arrays of numbers and nodes, not {describe(x)}") from None
         return self.function(*arrays, **static)
 
-    def bind(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> tuple[tuple[object, ...], dict[str, object]]:
+    def bind(self, args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
         """Split the arguments of a call into inputs and statics."""
         count = len(args) if self.inputs[-1][0] == "*" else len(self.inputs)
         inputs = list(args[:count])

@@ -88,7 +88,7 @@ class Rule:
         """Return the rule as it reads for an adjoint or tangent that is masked, or for one that is not."""
         return self.guarded if masked and self.guarded is not None else self
 
-    def wrap(self, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Rule:
+    def wrap(self, wrapper: Callable[[Function], Function]) -> Rule:
         """Return the rule with another function around its own, in both readings."""
         guarded = self.guarded and self.guarded.wrap(wrapper)
         return attrs.evolve(self, function=wrapper(self.function), guarded=guarded)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._graph.node import Node
+from .._graph.types import Array
 from .._graph.types import both as np
 from ._declare import op
 from ._limits import undefined_where
@@ -20,7 +21,7 @@ from .matrices import conj, diagonal, fold_into_triangle, h, hermitian, mirror_t
 __all__ = ["directions", "pull_singular_values", "pull_spectrum"]
 
 
-def directions(n: int) -> Any:
+def directions(n: int) -> Array:
     """Return a direction in which all values of a spectrum move apart."""
     return np.arange(1.0, n + 1)
 

@@ -15,9 +15,9 @@ import attrs
 import numpy as np
 
 from .._graph.leaf import constant
-from .._graph.node import Node
-from .._graph.types import Array
-from ._declare import op
+from .._graph.node import Node, NodeOrArray
+from .._graph.types import Array, Function, Statics
+from ._declare import Selects, op
 from ._op import OPS, OfEachOp, Op
 from ._rule import OUT, Rule, meta_look_up
 
@@ -37,7 +37,7 @@ class FactorOp(Op):
     __doc__ = OfEachOp(lambda op: op.doc, __doc__)
 
     def contribution(
-        self, node: Node, argnum: int, adjoint: Any, memo: object, inputs: list[Node], masked: bool = False
+        self, node: Node, argnum: int, adjoint: Node, memo: object, inputs: list[Node], masked: bool = False
     ) -> tuple[Rule, int]:
         """Return the edge to the input; what its rule reads last is which elements of the result are used."""
         pair = super().contribution(node, argnum, adjoint, memo, inputs, masked)
@@ -47,7 +47,15 @@ class FactorOp(Op):
 
 
 def declare_factors(
-    name: str, function: Any, *, shape: Any, vjp: Any, jvp: Any, statics: Any = None, doc: str, selects: Any = False
+    name: str,
+    function: Function,
+    *,
+    shape: Function,
+    vjp: Function,
+    jvp: Function,
+    statics: Statics | None = None,
+    doc: str,
+    selects: Selects = False,
 ) -> Op:
     """Declare an op of one matrix `a` whose result is several arrays in one.
 
@@ -63,7 +71,7 @@ def declare_factors(
     return OPS[name]
 
 
-def find_structure(used: Any, packed: Any) -> Array:
+def find_structure(used: NodeOrArray | None, packed: NodeOrArray) -> Array:
     """Return which elements are used, from what a rule has read: all of them, if nobody has told."""
     while isinstance(used, Node) and used.op is not None and used.op.name == "identity":
         used = used.inputs[0]

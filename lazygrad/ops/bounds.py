@@ -9,7 +9,7 @@ from typing import Any
 from .._errors import RangeError
 from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.settings import describe
-from .._graph.types import DType
+from .._graph.types import DType, Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op, result_dtype
 from ._op import Op, Signature
@@ -20,7 +20,7 @@ __all__ = ["at_least", "at_most", "clip", "fmax", "fmin", "infer_bounded", "maxi
 # -- the larger or smaller ---------------------------------------------------------------------------
 
 
-def check_bound(bound: Any) -> Any:
+def check_bound(bound: object) -> object:
     """Return a number as a bound; one too large for a float is an error at once."""
     if bound.__class__ is int and bound.bit_length() > 1023:
         raise RangeError(f"the bound {describe(bound)} does not fit into a float")
@@ -47,7 +47,7 @@ maximum = _declare_choice(np.maximum, operator.gt, "larger", "2.0")
 minimum = _declare_choice(np.minimum, operator.lt, "smaller", "1.0")
 
 
-def infer_bounded(function: Any) -> Callable[..., Signature]:
+def infer_bounded(function: Function) -> Callable[..., Signature]:
     """Return an inference for a function of an array and numbers as bounds."""
 
     def infer(x: Node, **bounds: Any) -> Signature:

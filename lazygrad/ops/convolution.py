@@ -215,7 +215,7 @@ _by_filter: Op = op(
 )
 
 
-def as_pair(value: Any) -> Sizes:
+def as_pair(value: Lengths) -> Sizes:
     """Return one number twice, for both axes, or a pair as it is."""
     pair = (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
     return int(pair[0]), int(pair[1])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._graph.node import Node, NodeOrArray, Operand
+from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import function, linear, op
 from ._op import Op, Signature, as_node
@@ -19,7 +20,7 @@ __all__ = ["all", "any", "argmax", "argmin", "bincount", "count_nonzero", "decla
 # -- whether, and where ----------------------------------------------------------------------------
 
 
-def declare_index_of(name: str, find: Any) -> Op:
+def declare_index_of(name: str, find: Function) -> Op:
     """Declare an op that says where along an axis something is."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:

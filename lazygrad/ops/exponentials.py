@@ -44,7 +44,7 @@ def exponentials(x: NodeOrArray, axis: Axis) -> tuple[NodeOrArray, NodeOrArray]:
 
 
 @in_errstate(divide="ignore")
-def log_total(x: Any, axis: Any) -> tuple[Any, Any]:
+def log_total(x: NodeOrArray, axis: Axis) -> tuple[NodeOrArray, NodeOrArray]:
     """Return the logarithm of the sum of `exponentials`, and the peak; their sum would lose it beside a large peak."""
     e, peak = exponentials(x, axis)
     return np.log(np.add.reduce(e, axis=axis, keepdims=True)), peak

@@ -50,7 +50,7 @@ class _Slot:
 SLOT = _Slot()
 
 
-def fill_slots(key: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+def fill_slots(key: tuple[Any, ...], indices: Sequence[object]) -> tuple[Any, ...]:
     """Return a key with the index arrays in their slots."""
     if not indices:
         return key
@@ -192,7 +192,7 @@ def _scatter_add(g: Any, *indices: Any, shape: tuple[int, ...], key: tuple[Any, 
     return out
 
 
-def scatter_into(total: Any, g: Any, *indices: Any, x_shape: tuple[int, ...], key: tuple[Any, ...]) -> None:
+def scatter_into(total: Array, g: Array, *indices: Array, x_shape: tuple[int, ...], key: tuple[Any, ...]) -> None:
     """Add to `total` what `scatter_add` gives, bit for bit, at the cost of the part that is touched."""
     if not indices:
         _add_part(total, key, g)
@@ -265,7 +265,7 @@ def _read_flags(x: Node, key: tuple[Any, ...]) -> tuple[Node, tuple[Any, ...]]:
     return getitem.on_nodes((x,), {"key": tuple(axes)}), tuple(items)
 
 
-def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Array]]:
+def parse_key(x: Node, key: object) -> tuple[Node, tuple[object, ...], list[Array]]:
     """Return the node a key applies to, the key as the static of `getitem`, and the index arrays for its slots."""
     items: list[Any] = []
     arrays: list[Any] = []
@@ -306,7 +306,7 @@ def parse_key(x: Node, key: object) -> tuple[Node, tuple[Any, ...], list[Array]]
     return x, tuple(items), arrays
 
 
-def index(x: Node, key: Any) -> Node:
+def index(x: Node, key: object) -> Node:
     """Return the node ``x[key]``: slices and integers are static, arrays and nodes become blocked inputs.
 
     A boolean node as a mask gives a result whose shape depends on its values, so it is evaluated; inside a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index
@@ -13,7 +13,7 @@ from .._graph.types import both as np
 from . import shape
 from ._calls import record_calls
 from ._declare import function, op
-from ._op import Signature, as_node
+from ._op import Op, Signature, as_node
 from ._rule import Rule
 from .indexing import scatter_add
 from .linear import WHOLE, along, common_dtype, concatenate
@@ -60,7 +60,7 @@ stack = op(
 # -- NumPy's functions -----------------------------------------------------------------------------
 
 
-def join_arrays(join: Any, arrays: Any, dtype: Any, **static: object) -> Node:
+def join_arrays(join: Op, arrays: Iterable[object], dtype: Any, **static: object) -> Node:
     """Join arrays, whose dtypes may differ; the result has another dtype on request, if casting to it is safe."""
     if isinstance(arrays, Node):
         return _join_rows(join, arrays, dtype, static)

@@ -124,7 +124,7 @@ def diagonal(x: NodeOrArray) -> NodeOrArray:
     return np.sum(np.where(_mask(x.shape[-1], "diagonal"), x, 0), axis=-1)
 
 
-def on_diagonal(d: NodeOrArray, rest: Any) -> NodeOrArray:
+def on_diagonal(d: NodeOrArray, rest: NodeOrArray | float) -> NodeOrArray:
     """Put the vectors `d` on the diagonals of the square matrices `rest`."""
     return np.where(_mask(d.shape[-1], "diagonal"), d[..., None, :], rest)
 
@@ -149,7 +149,7 @@ def fold_into_triangle(g: NodeOrArray, UPLO: str = "L") -> NodeOrArray:
 # -- several results of one factorisation, in one array ---------------------------------------------
 
 
-def pack(batch: tuple[int, ...], *parts: Any) -> NodeOrArray:
+def pack(batch: tuple[int, ...], *parts: NodeOrArray) -> NodeOrArray:
     """Join several stacks, flattened, along one last axis."""
     flat = [p.reshape((*batch, math.prod(p.shape[len(batch) :]))) for p in parts]
     return np.concatenate(flat, axis=-1)

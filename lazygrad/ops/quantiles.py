@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from .._graph.node import Node, Operand
-from .._graph.types import DType, Function
+from .._graph.types import Array, Axis, DType, Function
 from .._graph.types import both as np
 from ._declare import op
 from ._op import Signature, as_node
@@ -74,7 +74,7 @@ def _spread_parts(x: Any, q: Any, axis: Any, method: str, skipna: bool, *, turni
     return np.stack([restore_axes(s, x.shape, axis) for s in shares]).reshape((*q.shape, *x.shape))
 
 
-def find_shares(x: Any, q: Any, axis: Any, method: str, skipna: bool) -> Any:
+def find_shares(x: Array, q: Array, axis: Axis, method: str, skipna: bool) -> Array:
     """Return each element's part in each quantile; ties split it evenly."""
     return _spread_parts(x, q, axis, method, skipna, turning=False)
 
@@ -167,7 +167,7 @@ def _infer(x: Node, q: Node, axis: Any, keepdims: bool, method: str, skipna: boo
     return (*q.shape, *shape), quantile_dtype(x.dtype, q.dtype if q.shape else None, method)
 
 
-def find_quantiles(x: Any, q: Any, axis: Any, keepdims: bool, method: str, skipna: bool) -> Any:
+def find_quantiles(x: Array, q: Array, axis: Axis, keepdims: bool, method: str, skipna: bool) -> Array:
     """Return NumPy's quantiles, with an axis of levels also where there are no elements."""
     choose: Any = np.nanquantile if skipna else np.quantile
     found = choose(x, q, axis=axis, method=method, keepdims=keepdims)
@@ -190,7 +190,9 @@ quantile_at = op(
 )
 
 
-def quantile_of_levels(x: Node, q: Operand, hundred: float, axis: Any, keepdims: bool, **static: Any) -> Node:
+def quantile_of_levels(
+    x: Node, q: Operand, hundred: float, axis: Axis | list[int], keepdims: bool, **static: object
+) -> Node:
     """Build the node of quantiles whose levels, which reach up to `hundred`, are a node."""
     q = as_node(q)
     levels = q if hundred == 1 else q / hundred

@@ -167,7 +167,7 @@ def _share(x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     return reached / np.sum(reached, axis=axis, keepdims=True)
 
 
-def declare_extremum(name: str, function: Any, doc: str, share: Function = _share, example: str = "") -> Op:
+def declare_extremum(name: str, function: Function, doc: str, share: Function = _share, example: str = "") -> Op:
     """Declare the choice of one element of those reduced, whose ties split the derivative by `share`."""
 
     def infer(x: Node, axis: Any, keepdims: bool) -> Signature:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.node import Node, Operand
+from .._graph.node import Node, NodeOrArray, Operand
 from .._graph.types import Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
@@ -121,13 +121,13 @@ fractional_part = elementwise(
 
 
 @function(np.modf)
-def modf(x: Any) -> tuple[Node, Node]:
+def modf(x: Operand) -> tuple[NodeOrArray, NodeOrArray]:
     """Return the fractional and the whole part."""
     return fractional_part(x), whole_part(x)
 
 
 @function(np.divmod)
-def divide_with_remainder(x: Any, y: Any) -> tuple[Node, Node]:
+def divide_with_remainder(x: Operand, y: Operand) -> tuple[NodeOrArray, NodeOrArray]:
     """Return the quotient rounded down, and the remainder."""
     return floor_divide(x, y), remainder(x, y)
 
@@ -161,7 +161,7 @@ mantissa = elementwise(
 
 
 @function(np.frexp)
-def frexp(x: Any) -> tuple[Node, Node]:
+def frexp(x: Operand) -> tuple[NodeOrArray, NodeOrArray]:
     """Return the mantissa, between 1/2 and 1 in size, and the binary exponent."""
     return mantissa(x), binary_exponent(x)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._graph.types import Function
+from .._graph.node import Node, Operand
+from .._graph.types import Axis, Function
 from .._graph.types import both as np
 from ._declare import elementwise, function, op
 from ._guards import set_aside
@@ -113,8 +114,8 @@ root_mean_square = op(
 
 
 def spread_around(
-    a: Any, axis: Any, keepdims: bool, where: Any, mean: Any, *, squared: bool, alone: bool, ddof: float
-) -> tuple[Any, Any]:
+    a: Node, axis: Axis, keepdims: bool, where: Operand, mean: Operand, *, squared: bool, alone: bool, ddof: float
+) -> tuple[Node, Node]:
     """Return the mean square of the distances from `mean` where the mask holds, or its root; and what it is divided by.
 
     `alone` says that an element without others has the distance 0.

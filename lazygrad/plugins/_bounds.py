@@ -72,7 +72,7 @@ def _are_plain_pairs(bounds: Any, size: int) -> bool:
     )
 
 
-def flatten_limits(objective: Objective, limits: Any, fill: float, what: str) -> Vector:
+def flatten_limits(objective: Objective, limits: object, fill: float, what: str) -> Vector:
     """Return lower or upper limits as a vector.
 
     Parameters
@@ -101,7 +101,7 @@ def flatten_limits(objective: Objective, limits: Any, fill: float, what: str) ->
     return _join(objective, found, fill, what)
 
 
-def split_pairs(objective: Objective, bounds: Any, what: str = "bounds") -> tuple[Vector, Vector]:
+def split_pairs(objective: Objective, bounds: object, what: str = "bounds") -> tuple[Vector, Vector]:
     """Return lower and upper limits as two vectors, of bounds with a pair for each leaf.
 
     Parameters

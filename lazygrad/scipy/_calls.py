@@ -65,10 +65,10 @@ def declare_ufunc(
     original: Function,
     inputs: str = "x",
     *,
-    vjp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
-    jvp: Mapping[str, Callable[..., Any] | Rule | None] | None = None,
+    vjp: Mapping[str, Function | Rule | None] | None = None,
+    jvp: Mapping[str, Function | Rule | None] | None = None,
     doc: str = "",
-    **partials: Callable[..., Any] | Rule | None,
+    **partials: Function | Rule | None,
 ) -> Op:
     """Declare an element-by-element function of SciPy's by its local derivatives.
 

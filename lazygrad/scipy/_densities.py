@@ -13,7 +13,7 @@ import numpy as np
 import scipy.special as sc
 
 from .._graph.node import Node
-from .._graph.types import Function
+from .._graph.types import Array, Function
 from ..ops._declare import op
 from ..ops._op import Op, Signature
 from ..ops.arithmetic import guarded_multiply
@@ -164,7 +164,7 @@ gammainc_by_shape: Op = op(
 # -- beta ------------------------------------------------------------------------------------------
 
 
-def beta_score(a: Any, b: Any, x: Any, y: Any) -> Any:
+def beta_score(a: Array, b: Array, x: Array, y: Array) -> Array:
     n = a + b
     return subtract_psi(n * x, a, b * x - a * y) - subtract_psi(n, n, 0)
 

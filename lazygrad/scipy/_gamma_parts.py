@@ -10,6 +10,7 @@ import numpy as np
 import scipy.special as sc
 
 from .._graph.quiet import in_errstate
+from .._graph.types import Array, Function
 from ..ops._declare import elementwise, op
 from ..ops._op import Op
 from ._polygamma import polygamma
@@ -31,7 +32,7 @@ STEPS = 20  # of the recurrence, where Stirling's series is not accurate yet
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 
 
-def in_double(function: Callable[..., Any]) -> Callable[..., Any]:
+def in_double(function: Callable[..., Array]) -> Callable[..., Array]:
     """Return a function that computes in double precision and gives back the dtype that came in."""
 
     @in_errstate(all="ignore")
@@ -42,7 +43,7 @@ def in_double(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def declare(name: str, function: Callable[..., Any], inputs: str, doc: str, **partials: Callable[..., Any]) -> Op:
+def declare(name: str, function: Function, inputs: str, doc: str, **partials: Function) -> Op:
     """Declare an element-by-element function by its local derivatives, as `declare_ufunc` does SciPy's."""
     return elementwise(f"scipy.special.{name}", function, inputs=inputs, partial=partials, doc=doc)
 
@@ -50,7 +51,7 @@ def declare(name: str, function: Callable[..., Any], inputs: str, doc: str, **pa
 # -- parts of the logarithms of gamma functions ----------------------------------------------------
 
 
-def stirling_error(a: Any) -> Any:
+def stirling_error(a: Array) -> Array:
     """Return log(gamma(a + 1)) - (a + 1/2) log(a) + a - log(2 pi) / 2, which is small for large a."""
     large = a >= 10
     s, small = 1 / np.where(large, a, 10), np.where(large, 1, a)
@@ -61,7 +62,7 @@ def stirling_error(a: Any) -> Any:
     return np.where(large, series * s, exact)
 
 
-def deviance(a: Any, m: Any, apart: Any) -> Any:
+def deviance(a: Array, m: Array, apart: Array | float) -> Array:
     """Return a log(a / m) + m - a where apart = m - a."""
     ratio = apart / a
     near = np.abs(ratio) < 0.5
@@ -74,7 +75,7 @@ def deviance(a: Any, m: Any, apart: Any) -> Any:
     return np.where(near, a * (r * v - 2 * v * v * v * series), far)
 
 
-def subtract_psi(x: Any, a: Any, apart: Any) -> Any:
+def subtract_psi(x: Array, a: Array, apart: Array | float) -> Array:
     """Return log(x) - psi(a) where apart = x - a."""
     large = a >= 20
     s, small = 1 / np.where(large, a, 20), np.where(large, 1, a)

@@ -105,7 +105,7 @@ class Writer(Memory):
                     )
         return given
 
-    def name_number(self, value: Any) -> str:
+    def name_number(self, value: np.generic) -> str:
         """Return the name of a number as an array without axes, which a ufunc takes in half the time."""
         key = value.dtype.str, value.tobytes()
         name = self.numbers.get(key)
@@ -287,7 +287,7 @@ class _Block(Writer):
     def name_object(self, v: Any) -> str:
         return self.outer.name_object(v)
 
-    def name_number(self, value: Any) -> str:
+    def name_number(self, value: np.generic) -> str:
         return self.outer.name_number(value)
 
     def write(self) -> None:

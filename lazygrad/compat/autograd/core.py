@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ..._functions.forward import jvp as _jvp
@@ -37,7 +36,7 @@ __all__ = [
 ]
 
 
-def make_vjp(fun: Callable[[Any], Any], x: object) -> tuple[Function, object]:
+def make_vjp(fun: Function, x: object) -> tuple[Function, object]:
     """Return ``(vjp, value)`` at `x`; ``vjp(g)`` has the structure of `x`."""
     value, pull = _vjp(warn_if_independent(fun), as_floats(x))
 
@@ -47,7 +46,7 @@ def make_vjp(fun: Callable[[Any], Any], x: object) -> tuple[Function, object]:
     return vjp, to_plain(value)
 
 
-def make_jvp(fun: Callable[[Any], Any], x: object) -> Function:
+def make_jvp(fun: Function, x: object) -> Function:
     """Return the function that maps a tangent of `x` to ``(value, tangent of the value)``."""
     x = as_floats(x)
 

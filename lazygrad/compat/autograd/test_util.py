@@ -22,7 +22,7 @@ def scalar_close(a: Any, b: Any) -> bool:
     return bool(abs(a - b) < TOL or abs(a - b) < RTOL * abs(a + b))
 
 
-def make_numerical_jvp(f: Callable[[Any], Any], x: object) -> Function:
+def make_numerical_jvp(f: Function, x: object) -> Function:
     """Return the central difference quotient of `f` at `x`, a function of the direction."""
     inputs, outputs = vspace(x), vspace(f(x))
 
@@ -33,7 +33,7 @@ def make_numerical_jvp(f: Callable[[Any], Any], x: object) -> Function:
     return jvp
 
 
-def check_vjp(f: Callable[[Any], Any], x: object) -> None:
+def check_vjp(f: Function, x: object) -> None:
     """Raise AssertionError unless the vector-Jacobian product of `f` agrees with differences, at one random pair."""
     vjp, value = make_vjp(f, x)
     inputs, outputs = vspace(x), vspace(value)
@@ -47,7 +47,7 @@ def check_vjp(f: Callable[[Any], Any], x: object) -> None:
     )
 
 
-def check_jvp(f: Callable[[Any], Any], x: object) -> None:
+def check_jvp(f: Function, x: object) -> None:
     """Raise AssertionError unless the Jacobian-vector product of `f` agrees with differences."""
     direction = vspace(x).randn()
     check_equivalent(make_jvp(f, x)(direction)[1], make_numerical_jvp(f, x)(direction))
@@ -77,7 +77,7 @@ def _check_grads(f: Callable[[Any], Any], x: Any, modes: Sequence[str], order: i
 
 
 def check_grads(
-    f: Callable[..., Any], argnum: Argnum = 0, modes: Sequence[str] = ("fwd", "rev"), order: int = 2
+    f: Function, argnum: Argnum = 0, modes: Sequence[str] = ("fwd", "rev"), order: int = 2
 ) -> Callable[..., None]:
     """Return a function that checks the derivatives of `f` at its arguments.
 

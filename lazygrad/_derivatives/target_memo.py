@@ -142,6 +142,7 @@ class TargetMemo:
     wide: Places = attrs.field(factory=Places)
     others: weakref.WeakSet[TargetMemo] = attrs.field(factory=weakref.WeakSet)  # other seeds, same target
     plans: Any = None  # of questions that are asked again (`_schedule.plans`)
+    outlived: Any = None  # serial -> an adjoint that was forgotten and that somebody holds, weakly; None for none
     facade: Callable[[], Any] | None = None  # the Differentiator that shows this memo, while there is one
 
     @classmethod
@@ -208,6 +209,9 @@ class TargetMemo:
         adjoints = self.adjoints
         if i._serial in adjoints:
             return None
+        if self.outlived is not None and (held := self.outlived.get(i._serial)) is not None:
+            adjoints[i._serial] = held  # what is built on it belongs to the same graph as what is built now
+            return None
         mirror = self.op.mirror
         return [c for c in self.discovery.leading[i._serial] if c._serial not in adjoints and c is not mirror]
 
@@ -261,6 +265,7 @@ class TargetMemo:
     def renew_seed(self, target: Node) -> None:
         """Give a cotangent the dtype that the target has now."""
         self.clear()
+        self.outlived = None
         if self.seed.op is None and self.seed.shape == target._shape:
             self.op.seed = constant(self.seed._value.astype(target._dtype))
 
@@ -268,6 +273,8 @@ class TargetMemo:
         """Forget the adjoints and the counts."""
         # Discovery first: without it the adjoints are still right, but not the other way round.
         self.discovery = Discovery(self.serial, self.mirror)
+        known = {**(self.outlived or {}), **self.adjoints}
+        self.outlived = weakref.WeakValueDictionary(known) if known else None
         self.adjoints.clear()
         self.inner.clear()
         self.wide = Places()

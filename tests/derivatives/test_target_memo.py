@@ -208,3 +208,28 @@ def test_a_cotangent_is_for_every_engine(engine: str) -> None:
     assert lg.gradient(x * x, x, cotangent=[1.0, 10.0], engine=engine).tolist() == [2.0, 40.0]
     assert lg.Differentiator(x * x, cotangent=[0.0, 1.0]).gradient(x, engine=engine).tolist() == [0.0, 4.0]
     assert lg.gradient((x * x).sum(), x, cotangent=3.0, engine=engine).tolist() == [6.0, 12.0]
+
+
+@pytest.mark.parametrize("forget", ["update", "cache_clear", "a set that is refused"])
+def test_an_adjoint_that_somebody_holds_stays_the_memos(forget: str) -> None:
+    def build(values: object, weights: object) -> tuple[lg.Node, lg.Node, lg.Node, lg.Node]:
+        x, w = lg.parameter(values), lg.constant(weights)
+        h = np.sin(x)
+        return x, w, h, (h**3 * w).sum()
+
+    x, w, h, L = build([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+    held = lg.adjoint(L, h)
+    np.testing.assert_array_equal(held.value, 3 * np.sin([1.0, 2.0, 3.0]) ** 2 * [1.0, 2.0, 4.0])
+    if forget == "update":
+        lg.update({x: [0.5, 1.0], w: [1.0, 3.0]})
+    elif forget == "cache_clear":
+        lg.differentiator(L).cache_clear()
+    else:
+        with pytest.raises(lg.ShapeError):
+            x.set([0.5, 1.0])
+    assert lg.adjoint(L, h) is held
+    found = lg.gradient((lg.adjoint(L, x) ** 2).sum(), held)
+    x, _, h, L = build(x.value, w.value)
+    expected = lg.gradient((lg.adjoint(L, x) ** 2).sum(), lg.adjoint(L, h))
+    np.testing.assert_array_equal(found, expected)
+    assert expected.any()

@@ -223,7 +223,7 @@ class Compiled(Generic[Answer]):
 def as_input(value: object, leaf: Node) -> Array:
     """Return an argument as an array, or as a number if it has no axes."""
     if value.__class__ is not np.ndarray or value.dtype.kind not in "biufc" or not value.dtype.isnative:
-        value = as_leaf_array(value, leaf.static["leaf"], like=leaf.dtype)
+        value = as_leaf_array(value, leaf._static["leaf"], like=leaf.dtype)
     return value if value.ndim else value[()]
 
 

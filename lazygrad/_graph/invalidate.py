@@ -162,7 +162,7 @@ def _as_leaf_value(self: Node, value: Any) -> Array:
     """Return the value as an array that the leaf can hold; not yet a copy."""
     if self.op is not None:
         raise TypeError(f"only leaves can be set; {self!r} is computed from its inputs")
-    kind = self.static["leaf"]
+    kind = self._static["leaf"]
     if kind == "seed":
         raise TypeError("the seed dL/dL of a target is fixed; pass `cotangent=` for another")
     return as_leaf_array(value, kind, like=self.dtype)

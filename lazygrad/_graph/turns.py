@@ -174,7 +174,7 @@ def find_owner(serials: Collection[float]) -> int | None:
 _others: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def make_lock() -> Any:
+def make_lock() -> threading.RLock:
     """Make a lock that is free in the child of a fork, unless the thread that forks holds it."""
     made = threading.RLock()
     _others.add(made)

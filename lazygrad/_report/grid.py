@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib
 from collections.abc import Iterator, Sequence
+from types import ModuleType
 from typing import Any, TypeVar
 
 import attrs
@@ -32,7 +33,7 @@ def format_bytes(nbytes: float) -> str:
     return f"{nbytes:.3g} {UNITS[power]}" if power else f"{nbytes:.0f} B"
 
 
-def import_optional(module: str, extra: str, what: str) -> Any:
+def import_optional(module: str, extra: str, what: str) -> ModuleType:
     """Import an optional dependency, or raise an ImportError that names the extra it comes with."""
     try:
         return importlib.import_module(module)

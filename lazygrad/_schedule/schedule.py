@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import attrs
@@ -216,7 +216,7 @@ NUMBER_COST = 3.5e-8  # seconds, roughly, that a row takes on Python floats
 STEP_COST = 6e-7  # and on NumPy's
 
 
-def load_numba(backend: str) -> Any:
+def load_numba(backend: str) -> ModuleType | None:
     """Return the plug-in for numba; None if it is not wanted, or neither installed nor asked for by name."""
     if backend == "numpy" or (backend == "auto" and find_spec("numba") is None):
         return None

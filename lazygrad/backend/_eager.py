@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,7 +26,7 @@ class EagerBackend(Linearizer, Protocol):
     """The operations of a backend that prepared calls need, at a `Point`: see `Backend`."""
 
     @property
-    def namespace(self) -> Any:
+    def namespace(self) -> ModuleType:
         """Return the module of functions on the backend's arrays."""
 
     def array(self, value: object) -> Any:

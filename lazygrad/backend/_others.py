@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Jax(Backend):
         return import_module("jax")
 
     @property
-    def namespace(self) -> Any:
+    def namespace(self) -> ModuleType:
         """Return ``jax.numpy``."""
         return import_module("jax.numpy")
 
@@ -83,7 +84,7 @@ class Torch(Backend):
         return import_module("torch")
 
     @property
-    def namespace(self) -> Any:
+    def namespace(self) -> ModuleType:
         """Return ``torch``."""
         return self._torch
 
@@ -116,7 +117,7 @@ class Autograd(Backend):
     """HIPS autograd."""
 
     @property
-    def namespace(self) -> Any:
+    def namespace(self) -> ModuleType:
         """Return ``autograd.numpy``."""
         return import_module("autograd.numpy")
 

@@ -16,7 +16,7 @@ from .._graph.guards import UNPREPARED
 from .._graph.leaf import as_leaf_array, copy_frozen
 from .._graph.node import Node, label
 from .._graph.trees import align_leaves, as_key, flatten, leaves, structure_key
-from .._graph.types import DType, Function, Structure
+from .._graph.types import Array, DType, Function, Structure
 from .._query.checks import check_wrt, map_nodes, resolve_names
 
 __all__ = ["Arguments", "Place", "Signature", "Slot", "align_with_example"]
@@ -46,7 +46,7 @@ class Slot:
             raise TypeError(f"{function} {what} argument {name}: {error}") from None
         return cls(name, array.shape, array.dtype, wanted)
 
-    def check_array(self, value: object, function: str) -> Any:
+    def check_array(self, value: object, function: str) -> Array:
         """Return a value for this leaf as an array, not yet a copy, if it has the right shape and dtype."""
         if value.__class__ is np.ndarray and value.dtype == self.dtype and value.shape == self.shape:
             return value
@@ -69,7 +69,7 @@ class Slot:
             )
         return array
 
-    def check_numbers(self, value: object, what: str) -> Any:
+    def check_numbers(self, value: object, what: str) -> Array:
         """Return a tangent, vector or cotangent for this leaf in its dtype, if it has the right shape."""
         if isinstance(value, Node):
             raise TypeError(f"{what} must be an array, not {value!r}: {UNPREPARED}")
@@ -104,7 +104,7 @@ def _static_key(leaf: Any) -> Hashable:
     return (type(leaf), np.asarray(leaf).tobytes()) if isinstance(leaf, (float, complex)) else as_key(leaf)
 
 
-def align_with_example(given: object, example: Structure, what: str) -> list[Any]:
+def align_with_example(given: object, example: Structure, what: str) -> list[object]:
     """Return the leaves of a tree in the order of another's; for a single leaf `given` itself, a list say."""
     return [given] if structure_key(example) is None else align_leaves(given, example, what)
 
@@ -254,7 +254,7 @@ class Signature:
             if isinstance(place, Place)
         ]
 
-    def build_arguments(self, leaves: Iterable[object]) -> tuple[Any, ...]:
+    def build_arguments(self, leaves: Iterable[object]) -> tuple[object, ...]:
         """Return the positional arguments with these leaves."""
         arguments: tuple[Any, ...] = flatten(self.example).like(leaves)
         return arguments

@@ -28,7 +28,7 @@ def _count_matmul(c: Node) -> int:
 
 
 def _count_contract(c: Node) -> int:
-    terms = c.static["subscripts"].split("->")[0].split(",")
+    terms = c._static["subscripts"].split("->")[0].split(",")
     sizes = {
         letter: n for term, j in zip(terms, c.inputs, strict=True) for letter, n in zip(term, j.shape, strict=True)
     }

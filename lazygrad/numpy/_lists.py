@@ -48,7 +48,7 @@ def _is_list(x: object) -> bool:
     return isinstance(x, (list, tuple))
 
 
-def wrap_functions(namespace: dict[str, Any], module: str) -> None:
+def wrap_functions(namespace: dict[str, object], module: str) -> None:
     """Let the functions of NumPy's in a module's namespace take lists of nodes."""
     namespace.update({name: take_lists(f, module, name) for name, f in namespace.items() if isinstance(f, KINDS)})
 

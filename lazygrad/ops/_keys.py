@@ -68,4 +68,4 @@ WHOLE = (slice(None), slice(None, None, -1))
 
 def takes_part(node: Node) -> bool:
     """Return whether an index may leave elements out: any but one that only turns axes round, or adds some."""
-    return not all(k is None or k is Ellipsis or (k.__class__ is slice and k in WHOLE) for k in node.static["key"])
+    return not all(k is None or k is Ellipsis or (k.__class__ is slice and k in WHOLE) for k in node._static["key"])

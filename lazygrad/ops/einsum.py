@@ -71,7 +71,7 @@ def _uncollapse(g: Any, subscripts: str, shape: tuple[int, ...]) -> Any:
 
 
 def _takes_diagonal(node: Node) -> bool:
-    term = node.static["subscripts"].split("->")[0]
+    term = node._static["subscripts"].split("->")[0]
     return len(set(term)) < len(term)
 
 

@@ -275,7 +275,7 @@ _starts: dict[int, tuple[weakref.ref[Node], tuple[int, ...], list[int]]] = {}
 
 def _measure_starts(node: Node) -> list[int]:
     """Return where each input starts along the joined axis, after the only look at all inputs for all their rules."""
-    axis = node.static["axis"]
+    axis = node._static["axis"]
     if axis is None:
         return [0, *accumulate([math.prod(x.shape) for x in node.inputs])]
     return [0, *accumulate([x.shape[axis] for x in node.inputs])]

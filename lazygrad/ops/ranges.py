@@ -49,7 +49,7 @@ def linspace(
     retstep: bool = False,
     dtype: DTypeLike | None = None,
     axis: int = 0,
-) -> Any:
+) -> NodeOrArray | tuple[NodeOrArray, NodeOrArray]:
     """Return evenly spaced places from `start` to `stop`."""
     start, stop, inexact = _ends(start, stop)
     places = _places(num, start.ndim, inexact)

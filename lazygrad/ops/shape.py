@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 
-def evaluate_argument(x: Any, what: str) -> Any:
+def evaluate_argument(x: object, what: str) -> Any:
     """Return the value of an argument that a shape depends on: of a node inside a function transform alone."""
     return evaluate_for_shape(what, x) if isinstance(x, Node) else x
 

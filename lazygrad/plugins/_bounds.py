@@ -17,7 +17,7 @@ from .flat import Objective
 __all__ = ["as_scipy_bounds", "flatten_limits", "split_pairs"]
 
 
-def as_scipy_bounds(objective: Objective, bounds: Any, *, sides: bool = False) -> Any:
+def as_scipy_bounds(objective: Objective, bounds: Any, *, sides: bool = False) -> object:
     """Return bounds as SciPy takes them, of bounds in the structure that an objective takes.
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 from .._functions.call import name_of
 from .._graph.node import Node
 from .._graph.trees import map_tree
-from .._graph.types import Function, Structure
+from .._graph.types import Array, Function, Structure
 from ..ops._op import cast_number
 from .flat import POINTS, Objective
 
@@ -18,7 +18,7 @@ __all__ = ["as_float_leaves", "make_objective"]
 
 def make_objective(
     fun: Node | Function, x0: Structure, args: tuple[object, ...] = (), wrt: Structure = None, points: int = POINTS
-) -> tuple[Objective, Any]:
+) -> tuple[Objective, Array]:
     """Return what was given as an objective, and the vector to start from.
 
     Parameters

@@ -192,13 +192,13 @@ class Layout:
             update({node: s.read(moved) for node, s in zip(nodes, self.shared.slices, strict=True)})
         self.shared.x = moved
 
-    def build_arguments(self, x: Vector) -> Any:
+    def build_arguments(self, x: Vector) -> tuple[object, ...]:
         """Return the positional arguments of the prepared function."""
         moved = self._insert(x, self.shared.x)
         tree = self.shared.fill([s.read(moved) for s in self.shared.slices])
         return (tree,) if self.shared.single else tree
 
-    def build_tangents(self, p: Vector) -> Any:
+    def build_tangents(self, p: Vector) -> Structure:
         """Return a direction as the prepared function takes it, zero along leaves that are not ours."""
         whole = self._insert(p, np.zeros_like(self.shared.x))
         return self.shared.fill([s.read(whole) for s in self.shared.slices])

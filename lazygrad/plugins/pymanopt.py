@@ -33,7 +33,7 @@ from ._prepared_by_shape import PreparedByShape, as_float_arrays
 __all__ = ["LazygradBackend", "function", "prepared"]
 
 
-def function(manifold: object) -> Callable[[Callable[..., Any]], Function]:
+def function(manifold: object) -> Callable[[Function], Function]:
     """Decorate a cost function written with NumPy, for `pymanopt.Problem`.
 
     Parameters

@@ -19,12 +19,12 @@ NUMBERS = (np.ndarray, np.generic, int, float, complex)
 HOLE = object()  # stands in an argument for a node
 
 
-def replace_node(leaf: object) -> Any:
+def replace_node(leaf: object) -> object:
     """Return a hole in place of a node."""
     return HOLE if isinstance(leaf, Node) else leaf
 
 
-def find_nodes(tree: Structure, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Node]]:
+def find_nodes(tree: Structure, path: tuple[object, ...] = ()) -> Iterator[tuple[tuple[object, ...], Node]]:
     """Yield the nodes, each with the keys that lead to it."""
     check_depth(tree, len(path))
     if isinstance(tree, Node):
@@ -74,7 +74,7 @@ class Packing:
         tree.leaves = []  # the values themselves are the node's
         return cls(tree, [array.shape for array in arrays], [array.dtype for array in arrays], single)
 
-    def pack(self, result: object) -> Any:
+    def pack(self, result: object) -> object:
         """Join a result, or a tangent of one, to one array or node."""
         if self.single:
             return result
@@ -97,7 +97,7 @@ class Packing:
         return self.tree.like(parts)
 
 
-def place_tangent(tree: Structure, path: tuple[object, ...], t: object) -> Any:
+def place_tangent(tree: Structure, path: tuple[object, ...], t: object) -> object:
     """Return a tangent of a container that is `t` in one place and zero elsewhere."""
     if not path:
         return t

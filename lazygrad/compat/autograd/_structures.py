@@ -27,7 +27,7 @@ def _copy_array(leaf: Any) -> Any:
     return leaf
 
 
-def to_plain(tree: Structure) -> Any:
+def to_plain(tree: Structure) -> object:
     """Return writable copies of arrays, scalars for 0-d; nodes stay, as an outer transform goes on with them."""
     return map_tree(_copy_array, tree)
 
@@ -36,7 +36,7 @@ def _cast_integers(leaf: Any) -> Any:
     return leaf.astype(float) if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biu" else leaf
 
 
-def as_floats(x: object) -> Any:
+def as_floats(x: object) -> object:
     """Return an argument to differentiate by, with floats in place of its arrays of integers."""
     return map_tree(_cast_integers, x)
 

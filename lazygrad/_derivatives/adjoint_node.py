@@ -20,7 +20,7 @@ from .._graph.reform import collect_new
 from .._graph.shapes import broadcast
 from .._graph.turns import run_alone
 from .._graph.types import Array, DType
-from ..ops._calls import Unrecorded
+from ..ops._calls import call_unrecorded
 from ..ops._op import as_node, count_requests, freeze
 from ..ops._rule import Rule
 from ..ops.linear import astype, broadcast_to, expand, identity, real, sum_to, unbroadcast
@@ -189,12 +189,7 @@ class ContributionSum:
             key = node.summation_key()
             for k, stand in enumerate(stands):
                 stand._key = (*key, UNFOLDED, -k)
-            total: Any = None
-            with Unrecorded():
-                for _, _, term in node.contributions(stands):
-                    term = unbroadcast_node(term, node.of)
-                    total = term if total is None else total + term
-            node.unfolded = total, stands
+            node.unfolded = call_unrecorded(_add_up, node, stands), stands
             if self.unfolding is not None:
                 self.unfolding.append(node)
         return node.unfolded
@@ -211,6 +206,15 @@ class ContributionSum:
     def blocks(self, node: AdjointNode, argnum: int) -> bool:
         """Return False: what an adjoint does not depend on, its rules have left out already."""
         return False
+
+
+def _add_up(node: AdjointNode, stands: Sequence[Node]) -> Any:
+    """Return the sum of an adjoint's contributions, a node built on stand-ins for its inputs; None if it has none."""
+    total: Any = None
+    for _, _, term in node.contributions(stands):
+        term = unbroadcast_node(term, node.of)
+        total = term if total is None else total + term
+    return total
 
 
 def sum_contributions(

@@ -38,6 +38,8 @@ def _list_needs(i: Node, values: bool) -> list[Node]:
         needs += [i.of, op.mirror, op.seed, *[consumer for _, consumer, _, _, _ in i.each_edge()]]
         for _, root, stands in _list_unfolded(i):
             needs += [root, *stands]
+        for _, former in _list_former(i):
+            needs += former
     if values and i._memo is not None:
         needs += list_held(i._memo, values)
     return needs
@@ -47,6 +49,13 @@ def _list_unfolded(i: AdjointNode) -> list[tuple[AdjointNode, Node, tuple[Node, 
     """Return the adjoints that an adjoint is passed on by, each with the root and stand-ins of what it unfolds into."""
     passed = [rule.passes for rule in i.edges[::2] if rule.passes is not None]
     return [(c, *c.unfolded) for c in passed if c.unfolded is not None]
+
+
+def _list_former(i: AdjointNode) -> list[tuple[AdjointNode, list[Node]]]:
+    """Return the adjoints that an adjoint is passed on by, each with what is left of its former ops."""
+    passed = [rule.passes for rule in i.edges[::2] if rule.passes is not None]
+    former = [(c, [k for ref in getattr(c, "_former", ()) if (k := ref()) is not None]) for c in passed]
+    return [(c, nodes) for c, nodes in former if nodes]
 
 
 def list_held(memo: TargetMemo, values: bool) -> list[Node]:
@@ -200,6 +209,11 @@ def _restore_unfolded(adjoint: AdjointNode, root: Node, stands: Iterable[Node]) 
     adjoint.unfolded = root, tuple(stands)
 
 
+def _restore_former(adjoint: AdjointNode, nodes: Iterable[Node]) -> None:
+    """Tell an adjoint which ops it unfolded into before."""
+    adjoint._former = tuple(map(weakref.ref, nodes))
+
+
 @attrs.frozen(eq=False)
 class Private:
     """A frozen array, or a scalar, that nobody else can write to."""
@@ -218,6 +232,8 @@ def list_links(nodes: Sequence[Node], refer: Function, values: bool) -> list[tup
     links: list[tuple[Any, ...]] = [
         ("unfolded", refer(c), refer(root), list(map(refer, stands))) for c, root, stands in unfolded.values()
     ]
+    former = {c._serial: (c, k) for i in nodes if isinstance(i, AdjointNode) for c, k in _list_former(i)}
+    links += [("former", refer(c), list(map(refer, k))) for c, k in former.values()]
     numbers = {id(i) for i in nodes}
     mirrors = [(i, i._op.mirrors) for i in nodes if isinstance(i._op, MirrorOp) and id(i._op.mirrors) in numbers]
     links += [("mirror of", refer(i), refer(target)) for i, target in mirrors]
@@ -258,6 +274,7 @@ _RESTORERS: dict[str, Callable[..., Any]] = {
     "mirror of": _restore_mirror,
     "node": _restore_node,
     "unfolded": _restore_unfolded,
+    "former": _restore_former,
     "value": lambda array, *layout: Private(lay_out(array, *layout) if layout else array),
 }
 

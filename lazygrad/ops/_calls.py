@@ -25,8 +25,9 @@ from .._graph.trees import check_depth
 from .._graph.types import Function
 from ._op import OPS
 
-__all__ = ["Call", "Source", "Unrecorded", "record_calls"]
+__all__ = ["Call", "Source", "call_unrecorded", "record_calls"]
 
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PLAIN = {Node, int, float, complex, bool, str, type(None), type, type(np._NoValue)}
@@ -42,17 +43,14 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-class Unrecorded:
-    """A block in which no call is recorded, as what is built there is part of something else."""
-
-    __slots__ = ("before",)
-
-    def __enter__(self) -> None:
-        self.before = _thread.inside
+def call_unrecorded(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Call a function whose calls are not recorded, as what it builds is part of something else."""
+    before = _thread.inside
+    try:  # (no `with`: its `__exit__` could be interrupted before it sets anything back)
         _thread.inside = True
-
-    def __exit__(self, *error: object) -> None:
-        _thread.inside = self.before
+        return function(*args, **kwargs)
+    finally:
+        _thread.inside = before
 
 
 @attrs.frozen(eq=False)
@@ -261,9 +259,9 @@ class Call:
         if any(isinstance(value, Iterator) for value in (*self.args, *self.kwargs.values())):
             raise LazygradError(f"{name} cannot be called again for another shape or dtype: pass a list, no iterator")
         mark = _next_serial()
-        with Unrecorded():
-            built: list[Node] = []
-            self._own(self.source.meaning(*self.args, **self.kwargs), mark, built)
+        built: list[Node] = []
+        again = call_unrecorded(self.source.meaning, *self.args, **self.kwargs)
+        call_unrecorded(self._own, again, mark, built)
         if len(built) != self.count:
             raise ShapeError(
                 f"{name} gives {len(built)} results for the new shapes, not {self.count}: build the graph again"

@@ -138,3 +138,16 @@ def test_the_copy_of_an_adjoint_stands_where_its_target_was(how: str) -> None:
     L2, x = COPIES[how]((L2, x))
     assert same_bits(lg.gradient(L2, x), expected)
     assert expected == [(1.0 + big) - big]
+
+
+@pytest.mark.parametrize("way", COPIES)
+def test_a_copy_of_a_second_derivative_that_has_changed_shape_may_change_it_again(way: str) -> None:
+    x = lg.parameter(np.ones((1, 3)))
+    joined = np.concatenate([x, x[::-1]])
+    adjoint = lg.adjoint(np.sum(joined * joined), x)
+    nodes = {"x": x, "adjoint": adjoint, "second": lg.adjoint(np.sum(adjoint * adjoint), x)}
+    x.set(np.ones((2, 3)))
+    copied = COPIES[way](nodes)
+    value = np.arange(12.0).reshape(4, 3)
+    copied["x"].set(value)
+    assert copied["second"].value.tolist() == (32 * value).tolist()

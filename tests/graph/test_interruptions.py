@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import pytest
 
 import lazygrad as lg
 from lazygrad.backend import prepare
+from lazygrad.ops import _calls
 from lazygrad.paths import counting, sum_product
 from tests.helpers.interruptions import Bytecodes, check_nothing_left, interrupt_by_signal
 from tests.helpers.invariants import check_invariants
@@ -238,3 +241,26 @@ def test_at_many_bytecodes(action: str) -> None:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_by_many_signals(action: str) -> None:
     assert interrupt_by_signals(action, 200, 1) == []
+
+
+def test_an_interruption_as_any_function_is_called_leaves_calls_recorded() -> None:
+    for k in range(1, 2000):
+        g = build()
+        adjoint = lg.adjoint(g["L"], g["h"])
+        calls = itertools.count(1)
+
+        def interrupt(frame: Any, event: str, _: Any, calls: Any = calls, k: int = k) -> None:
+            if event == "call" and frame.f_code.co_filename == _calls.__file__ and next(calls) == k:
+                raise KeyboardInterrupt
+
+        sys.settrace(interrupt)
+        try:
+            lg.gradient(np.sum(adjoint * g["x"]), g["x"])
+        except KeyboardInterrupt:
+            continue
+        finally:
+            sys.settrace(None)
+            left, _calls._thread.inside = _calls._thread.inside, False
+            assert not left
+        break
+    assert k > 5

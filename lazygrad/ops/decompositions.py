@@ -312,7 +312,29 @@ def _qr_shapes(shape: tuple[int, ...], mode: str) -> tuple[tuple[int, ...], ...]
 # matrix this holds for its first columns; the others follow from R = Q^H A.
 
 
-def _qr_vjp(g: Any, out: Any, a_shape: tuple[int, ...], mode: str) -> Any:
+def _lack_columns(R: Any) -> Any:
+    """Return which matrices have a column that depends on those before it, up to rounding."""
+    rounding = 8 * R.shape[-1] * float(np.finfo(R.dtype).eps) * np.linalg.norm(R, axis=-2)
+    return np.any(np.abs(np.diagonal(R, axis1=-2, axis2=-1)) <= rounding, axis=-1)
+
+
+_depend = op(
+    "columns_depend",
+    _lack_columns,
+    shape=lambda R: (R.shape[:-2], np.dtype(bool)),
+    vjp={"R": BLOCKED},
+    jvp={"R": BLOCKED},
+    inputs="R",
+    doc="Return which upper triangular R come of matrices with dependent columns.",
+)
+
+
+def _unless_dependent(x: Any, R: Any, label: str) -> Any:
+    mask = np.broadcast_to(_depend(R)[(..., *[None] * (x.ndim - R.ndim + 2))], x.shape)
+    return undefined_where(x, mask, message=f"{label}: dependent columns have no derivative: it is nan")
+
+
+def _qr_vjp(g: Any, out: Any, a_shape: tuple[int, ...], mode: str, label: str) -> Any:
     (m, n), shapes = a_shape[-2:], _qr_shapes(a_shape, mode)
     k = min(m, n)
     (Q, R), (gQ, gR) = unpack(out, *shapes), unpack(g, *shapes)
@@ -326,10 +348,11 @@ def _qr_vjp(g: Any, out: Any, a_shape: tuple[int, ...], mode: str) -> Any:
     if m > k and mode == "complete":
         result = result - conj(Q[..., k:]) @ h(t(Q1) @ gQ[..., k:])
     result = t(np.linalg.solve(R1, t(result)))
-    return result if n == k else np.concatenate([result, conj(Q1) @ gR2], axis=-1)
+    result = result if n == k else np.concatenate([result, conj(Q1) @ gR2], axis=-1)
+    return _unless_dependent(result, R1, label)
 
 
-def _qr_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], mode: str) -> Any:
+def _qr_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], mode: str, label: str) -> Any:
     (m, n), shapes = a_shape[-2:], _qr_shapes(a_shape, mode)
     k = min(m, n)
     Q, R = unpack(out, *shapes)
@@ -343,7 +366,7 @@ def _qr_jvp(dx: Any, out: Any, a_shape: tuple[int, ...], mode: str) -> Any:
     if m > k and mode == "complete":
         dQ = np.concatenate([dQ, -Q1 @ h(h(Q[..., k:]) @ scaled)], axis=-1)
         dR = np.concatenate([dR, np.zeros((*a_shape[:-2], m - k, n), out.dtype)], axis=-2)
-    return pack(a_shape[:-2], dQ, dR)
+    return _unless_dependent(pack(a_shape[:-2], dQ, dR), R1, label)
 
 
 _qr = op(

@@ -179,6 +179,35 @@ def test_a_defective_matrix_has_no_second_derivative_either(values: Any) -> None
     assert np.isnan(lg.gradient(np.sum(lg.adjoint(f(x), x)), x)).all()
 
 
+@pytest.mark.parametrize("at", [np.ones((2, 2)), np.ones((3, 2)), np.outer([1.0, 2.0], [1.0, 3.0, 1.0])])
+def test_dependent_columns_have_no_qr(at: Any) -> None:
+    """R has a number of the size of rounding errors on its diagonal, and derivatives divide by it."""
+
+    def f(a: Any) -> Any:
+        Q, R = linalg.qr(a)
+        return np.sum(Q[1] ** 3) + np.sum(R**2)
+
+    x = lg.parameter(at, name="design")
+    with pytest.warns(RuntimeWarning, match="qr of 'design': dependent columns") as found:
+        assert np.isnan(lg.gradient(f(x), x)).all()
+    assert len(found) == 1
+    for transform in (lg.jacfwd(f), lg.compile(lg.grad(f)), lg.hessian(f)):
+        with pytest.warns(RuntimeWarning, match="dependent columns"):
+            assert np.isnan(transform(at)).all()
+
+
+def test_columns_of_very_different_sizes_have_a_qr() -> None:
+    at = np.array([[1.0, 2.0], [0.5, 3.0]])
+    small = at * [1.0, 1e-30]
+
+    def f(a: Any) -> Any:
+        return np.sum(linalg.qr(a)[0] ** 3)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        close(lg.grad(f)(small) * [1.0, 1e-30], lg.grad(f)(at), rtol=1e-9, atol=1e-12)
+
+
 def test_a_matrix_that_is_nearly_defective_keeps_its_gradient() -> None:
     a = np.array([[1.0, 1.0], [1e-4, 1.0]])
     with warnings.catch_warnings():

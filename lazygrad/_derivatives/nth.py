@@ -65,7 +65,7 @@ class Derivation(Tangents):
         x, y = q.inputs
         before = _next_serial()
         by_x, by_y = self._found.get(x.serial), self._found.get(y.serial)
-        times, over = (guarded_multiply, guarded_divide) if q.op is guarded_divide else (multiply, divide)
+        times, over = (guarded_multiply, guarded_divide) if q._op is guarded_divide else (multiply, divide)
         if by_y is not None:
             by_y = -times(by_y, q)
         numerator = by_y if by_x is None else by_x if by_y is None else by_x + by_y

@@ -87,7 +87,7 @@ class AdjointOp(ContributionSum):
         changes.set(held, inputs=inputs, edges=edges, masked=masked, unfolded=None, follows=held.follows or None)
         for j in (held, *inputs):
             follow(j)
-        if held.op is self:
+        if held._op is self:
             memo.adjoints[held.of.serial] = held
 
 

@@ -105,11 +105,6 @@ class Node(NodeMethods):
     # The call of a function that the node came from, and its place among the results; not set if it was an op's.
     _call: Any = attrs.field(init=False)
 
-    if TYPE_CHECKING:
-
-        @property
-        def op(self) -> Any: ...
-
     @property
     def is_leaf(self) -> bool:
         """Return whether the node is an input of the graph, V_I in Stratos' notation."""

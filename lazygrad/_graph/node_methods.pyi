@@ -43,9 +43,17 @@ class At(Generic[_N]):
     x: _N
     def __getitem__(self, key: _Key) -> Part[_N]: ...
 
+class _OpOfNode:
+    """What an op tells of itself, an `Op`, a `MirrorOp` or an `AdjointOp`, all of which are made above this room."""
+
+    name: str
+    def __getattr__(self, name: str, /) -> Any: ...
+
 class NodeMethods:
     """Methods and operators of `Node`: see `_graph.value`, `_graph.invalidate` and `lazygrad.numpy`."""
 
+    @property
+    def op(self) -> _OpOfNode: ...  # None for a leaf
     @property
     def inputs(self) -> tuple[Self, ...]: ...
     @property

@@ -188,7 +188,7 @@ def _may_have_kinks(p: Prepared, which: int) -> bool:
     nodes = [i for out in graph.outs if isinstance(out, Node) for i in ancestors(out)]
     if any(i.op is not None and i.op.name in MAY_HAVE_KINKS for i in nodes):
         return True
-    users = [i for i in nodes if i.op is not None and OPS.get(i.op.name) is not i.op and _is_special(i.inputs)]
+    users = [i for i in nodes if i.op is not None and OPS.get(i.op.name) is not i._op and _is_special(i.inputs)]
     return any(j is trace.leaves[which] for i in users for j in ancestors(i))
 
 

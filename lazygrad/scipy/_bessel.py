@@ -160,7 +160,7 @@ def _slope_far(x: Any, order: int, alternating: bool) -> Any:
         a *= (4 * order**2 - (2 * k - 1) ** 2) / (-8 * k if alternating else 8 * k)
         terms.append(-(k + 0.5) * a)
     u = 1 / np.where(x > _FAR, x, _FAR)
-    total = terms[-1]
+    total: Any = terms[-1]
     for term in terms[-2::-1]:
         total = total * u + term
     factor = (2 * np.pi) ** -0.5 if alternating else (np.pi / 2) ** 0.5

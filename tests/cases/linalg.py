@@ -326,6 +326,7 @@ FACTORISATIONS = (
     op_row("svd_values", lambda a, packed: linalg.svd(a)[1], (some_matrix, singular_parts), PACKED_SINGULAR, **VALUES),
     op_row("divided_differences", divided_differences, (vector, spaced(0.3, step=1.0), vector), THREE_VALUES),
     op_row("depends", lambda V: np.linalg.matrix_rank(V) < V.shape[-1], any_shape, FEW[:1], order=0),
+    op_row("columns_depend", lambda R: linalg.matrix_rank(np.triu(R)) < R.shape[-1], any_shape, FEW[:1], order=0),
     op_row("eigvalsh", linalg.eigvalsh, definite, SQUARE),
     op_row("eigvalsh", linalg.eigvalsh, complex_definite, FEW, label="of complex"),
     of("eigvalsh", linalg.eigvalsh, definite, FEW[:1], statics=UPLO),

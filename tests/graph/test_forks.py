@@ -54,7 +54,7 @@ print("forked")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
-@pytest.mark.parametrize("count", [12, pytest.param(300, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [12, pytest.param(300, marks=pytest.mark.marathon)])
 def test_a_fork_while_other_threads_compile_ask_and_set(count: int) -> None:
     assert run_program(FORK.replace("COUNT", str(count)), max(LIMIT, 3.0 * count)).strip() == "forked"
 

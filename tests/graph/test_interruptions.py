@@ -237,7 +237,7 @@ def test_at_many_bytecodes(action: str) -> None:
     assert interrupt_at_bytecodes(action, 200, 1) == []
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @pytest.mark.parametrize("action", ACTIONS)
 def test_by_many_signals(action: str) -> None:
     assert interrupt_by_signals(action, 200, 1) == []

@@ -95,7 +95,7 @@ def test_a_reader_sees_one_state(name: str) -> None:
     assert read_while_set(name, 0.25) > 1
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @pytest.mark.parametrize("name", READERS)
 def test_eight_threads_see_one_state(name: str) -> None:
     assert read_while_set(name, 40.0, setters=2, readers=6) > 1

@@ -81,7 +81,7 @@ def test_long_lives(first: int, adjoints: bool, refits: bool) -> None:
         live(seed, adjoints, refits)
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @pytest.mark.parametrize("part", range(20))
 def test_longer_lives_from_anywhere(part: int) -> None:
     """Shapes and dtypes change all the time; each life begins at a seed that no run had before."""

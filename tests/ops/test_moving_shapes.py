@@ -59,20 +59,20 @@ def test_functions_of_numpy(part: int) -> None:
     assert walk_all(list(islice(namespace(), part, None, 4)), just_set, most=1) > 50
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @IN_EACH_WAY
 @IN_PARTS
 def test_all_rows_of_the_op_table(part: int, way: Any) -> None:
     assert walk_all(list(islice(groups(TABLE), part, None, PARTS)), way) > 20
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @IN_EACH_WAY
 def test_all_ways_of_building(way: Any) -> None:
     assert walk_all(list(listed()), way) > 500
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @IN_EACH_WAY
 @pytest.mark.parametrize("part", range(8))
 def test_all_functions_of_numpy(part: int, way: Any) -> None:

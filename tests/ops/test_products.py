@@ -111,12 +111,16 @@ def test_several_operands_are_joined_pair_by_pair() -> None:
     assert node.inputs[1].inputs == (y, z)
 
 
-def test_a_length_of_one_that_changes_is_refused_rather_than_summed() -> None:
-    x = leaf(1, 3)
-    node = np.einsum("ij,ij->ij", x, leaf(2, 3))
+def test_a_length_of_one_that_changes_is_followed_rather_than_summed() -> None:
+    x, y = leaf(1, 3), leaf(2, 3)
+    node = np.einsum("ij,ij->ij", x, y)
     assert node.value.shape == (2, 3)
+    gradient = lg.adjoint(node.sum(), x)
+    x.set(np.ones((2, 3)))
+    np.testing.assert_array_equal(node.value, y.value)
+    np.testing.assert_array_equal(gradient.value, y.value)
     with pytest.raises(lg.ShapeError):
-        x.set(np.ones((2, 3)))
+        x.set(np.ones((3, 3)))
 
 
 def test_phases_keep_their_derivative_across_a_jump() -> None:

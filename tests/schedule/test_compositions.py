@@ -33,7 +33,7 @@ def test_a_sample_of_compositions_in_every_form() -> None:
     assert check_sample(seed, 130, QUICK) > 80
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 def test_many_compositions_in_every_form() -> None:
     """Every row of the table several times, from another seed each day that is printed if anything fails."""
     seed = int(os.environ.get("LAZYGRAD_SEED", time.time_ns() % 2**32))

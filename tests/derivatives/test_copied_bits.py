@@ -102,7 +102,7 @@ def test_programs_and_their_copies_answer_bit_for_bit(how: str) -> None:
             live_twice(seed, how)
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @every_copy
 def test_many_programs_and_their_copies_answer_bit_for_bit(how: str) -> None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):

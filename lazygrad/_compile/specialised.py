@@ -15,6 +15,7 @@ from .._graph.kinds import get_dtype, get_shape
 from .._graph.leaf import as_leaf_array, count_reforms
 from .._graph.log import logger
 from .._graph.node import Node
+from .._graph.reform import is_replaced
 from .._graph.turns import lock
 from .._graph.types import Array, DType, Function, Shape, Structure
 from .._schedule.forms.buffers import LARGE
@@ -96,7 +97,10 @@ class Specialization:
 
     def is_current(self) -> bool:
         """Return whether the structure that it was made for still holds."""
-        return self.followed is not None and self.followed.are_same()
+        if self.followed is None or not self.followed.are_same():
+            return False
+        schedules = [self.plain] if self.careful is None else [self.plain, self.careful]
+        return not any(is_replaced(i) for schedule in schedules for i in schedule.other_leaves)  # there and back again
 
     def make_schedule(self, guarded: bool) -> Schedule:
         """Return a new schedule, with the guards of products on request."""

@@ -23,7 +23,7 @@ from .node import NO_STATIC, Node, by_serial, delist, enlist
 from .traverse import dependents
 from .types import Array, DType, Shape, Signature
 
-__all__ = ["Changes", "collect_new", "find_call", "make_relay", "place_before", "reform"]
+__all__ = ["Changes", "collect_new", "find_call", "is_replaced", "make_relay", "place_before", "reform"]
 
 
 @attrs.define(eq=False)
@@ -238,6 +238,11 @@ class _Replaced:
             f"{node!r} was built inside of a function that has been called again as a shape or dtype changed: "
             f"ask for what the function returned"
         )
+
+
+def is_replaced(i: Node) -> bool:
+    """Return whether another node has taken the place of this one, which has no value any more."""
+    return i._op.__class__ is _Replaced
 
 
 # -- what calls and adjoints need to be built again ----------------------------------------------------

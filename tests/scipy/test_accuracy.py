@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from lazygrad.scipy import special, stats
 from tests.cases import accuracy, accuracy_counts, accuracy_inverses, accuracy_stats  # both need mpmath
 
 RANGES = (*accuracy.RANGES, *accuracy_inverses.RANGES, *accuracy_stats.RANGES, *accuracy_counts.RANGES)
+# Those for which mpmath takes an hour.
+LONG = {row.name for row in (*accuracy_inverses.RANGES, *accuracy_counts.RANGES)}
 TINY = {np.float64: 1e-290, np.float32: 1e-28}
 
 
@@ -53,16 +55,18 @@ def test_one_place_in_the_middle(row: accuracy.Range) -> None:
     assert list(compare(row, (middle,))) == []
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("row", RANGES, ids=lambda row: row.name)
+def mark_each(rows: Iterable[accuracy.Range]) -> list[Any]:
+    """Return the rows as parameters of long runs, by how long they take."""
+    long = pytest.mark.marathon
+    return [pytest.param(row, id=row.name, marks=long if row.name in LONG else pytest.mark.soak) for row in rows]
+
+
+@pytest.mark.parametrize("row", mark_each(RANGES))
 def test_all_places(row: accuracy.Range) -> None:
     assert list(compare(row, row.places)) == []
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize(
-    "row", [row for row in RANGES if not any(n in row.name for n in TOO_WIDE)], ids=lambda row: row.name
-)
+@pytest.mark.parametrize("row", mark_each(row for row in RANGES if not any(n in row.name for n in TOO_WIDE)))
 def test_single_precision(row: accuracy.Range) -> None:
     """The exact function is taken at the rounded place, so that only our own errors count."""
     places = tuple(float(np.float32(x)) for x in row.places if 1e-6 <= abs(x) <= 1e4 and abs(np.float32(x)) != 1)
@@ -78,9 +82,8 @@ def compare_in_numba(row: accuracy.Range) -> None:
             np.testing.assert_allclose(lg.compile(f, backend="numba")(x), f(x), rtol=1e-11, atol=1e-290)
 
 
-@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("row", RANGES, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", mark_each(RANGES))
 def test_all_places_in_numba(row: accuracy.Range) -> None:
     pytest.importorskip("numba")
     compare_in_numba(row)

@@ -231,7 +231,7 @@ def test_by_signals(action: str) -> None:
     assert interrupt_by_signals(action, 12, 0) == []
 
 
-@pytest.mark.soak
+@pytest.mark.marathon
 @pytest.mark.parametrize("action", ACTIONS)
 def test_at_many_bytecodes(action: str) -> None:
     assert interrupt_at_bytecodes(action, 200, 1) == []

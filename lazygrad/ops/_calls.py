@@ -125,15 +125,6 @@ def _copy_lists(value: Any, depth: int = 0) -> Any:
     return set(value) if value.__class__ is set else value
 
 
-def _map_arrays(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return the value with the arrays in it changed by a function."""
-    if value.__class__ is np.ndarray:
-        return change(value)
-    if value.__class__ in (list, tuple):
-        return value.__class__([_map_arrays(v, change) for v in value])
-    return {k: _map_arrays(v, change) for k, v in value.items()} if value.__class__ is dict else value
-
-
 def _list_nodes(value: Any) -> Iterator[Node]:
     """Yield the nodes in arguments."""
     if isinstance(value, Node):
@@ -213,13 +204,15 @@ class Call:
             shared: dict[int, tuple[Node, Any]] = {}
 
             def keep(array: Any) -> Any:
+                if array.__class__ is not np.ndarray:
+                    return array
                 for leaf in leaves:
                     if leaf._value is array or same_bits(leaf._value, array):
                         shared[leaf._serial] = leaf, leaf._value
                         return leaf._value
                 return copy_frozen(array)
 
-            self.args, self.kwargs = _map_arrays(tuple(self.args), keep), _map_arrays(dict(self.kwargs), keep)
+            self.args, self.kwargs = _map_parts((tuple(self.args), dict(self.kwargs)), keep)
             self.constants = tuple(shared.values())
         for root in roots:
             reached = {j._serial for i in collect_new([root], self.mark) for j in i._inputs}
@@ -309,7 +302,7 @@ class Call:
 # -- copies ------------------------------------------------------------------------------------------
 
 
-def _map_parts(value: Any, change: Callable[[Any], Any] | None, refer: Callable[[Node], Any]) -> Any:
+def _map_parts(value: Any, change: Callable[[Any], Any] | None, refer: Callable[[Node], Any] = lambda i: i) -> Any:
     """Return arguments with references to the nodes in them, and other things changed."""
     if isinstance(value, Node):
         return refer(value)

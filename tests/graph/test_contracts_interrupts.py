@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import gc
 import os
 import sys
@@ -18,26 +16,11 @@ import pytest
 
 import lazygrad as lg
 from lazygrad._graph.node import Node, lock
+from tests.helpers.interruptions import HOME, list_protected_lines
 from tests.helpers.invariants import check_invariants
 from tests.helpers.random_graphs import make_watched_op, same_bits
 
-HOME = os.path.dirname(lg.__file__)
 Graph = dict[str, Node]
-
-
-@functools.cache
-def list_protected_lines(file: str) -> set[int]:
-    """Lines that no program can protect: the bodies of `finally`, and `with` itself, come by again to exit."""
-    lines: set[int] = set()
-    with open(file, encoding="utf-8") as source:
-        tree = ast.parse(source.read())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.With):
-            lines.add(node.lineno)
-        if isinstance(node, ast.Try):
-            for part in node.finalbody:
-                lines.update(range(part.lineno, (part.end_lineno or part.lineno) + 1))
-    return lines
 
 
 class Lines:
@@ -51,7 +34,7 @@ class Lines:
         if not frame.f_code.co_filename.startswith(HOME):
             return None
         line = frame.f_code.co_filename, frame.f_lineno
-        if event == "line" and line[1] not in list_protected_lines(line[0]):
+        if event == "line" and line[1] not in list_protected_lines(line[0], undoing=False):
             self.seen.append(line)
             if len(self.seen) == self.stop:
                 raise self.error

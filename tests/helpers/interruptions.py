@@ -29,8 +29,8 @@ HOME = os.path.dirname(lg.__file__)
 
 
 @functools.cache
-def list_protected_lines(file: str) -> set[int]:
-    """Lines that no program can protect: the bodies of `finally` and of what undoes; `with`, which comes by to exit."""
+def list_protected_lines(file: str, undoing: bool = True) -> set[int]:
+    """Lines that no program can protect: `finally`, what undoes if `undoing`, and `with`, which comes by to exit."""
     lines: set[int] = set()
     with open(file, encoding="utf-8") as source:
         tree = ast.parse(source.read())
@@ -38,7 +38,8 @@ def list_protected_lines(file: str) -> set[int]:
         if isinstance(node, ast.With):
             lines.add(node.lineno)
         if isinstance(node, ast.Try):
-            cleaning = [h for h in node.handlers if isinstance(h.type, ast.Name) and h.type.id == "BaseException"]
+            handlers = node.handlers if undoing else []
+            cleaning = [h for h in handlers if isinstance(h.type, ast.Name) and h.type.id == "BaseException"]
             for part in [*node.finalbody, *[line for h in cleaning for line in h.body]]:
                 lines.update(range(part.lineno, (part.end_lineno or part.lineno) + 1))
     return lines
